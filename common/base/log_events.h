@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* THE table of log events: X(ID, name, help). Names are an interface: add, never rename. Sorted by
+ * name. */
+#pragma once
+
+#define LOG_EVENTS(X)                                                                              \
+    X(ANSWER_FAILED, "answer.failed", "an operator's command was refused or failed")               \
+    X(COMMAND, "command", "an operator's command was carried out")                                 \
+    X(CONFIG, "config", "a configuration file was read or refused")                                \
+    X(CONVERGED, "converged", "every node serves the revision of a migration")                     \
+    X(COORDINATOR_LOST, "coordinator.lost", "the stream to the coordinator ended; decisions stay") \
+    X(COORDINATOR_FOUND, "coordinator.found", "the stream to the coordinator is up")               \
+    X(NODE_GONE, "node.gone", "a node's stream ended")                                             \
+    X(NODE_JOINED, "node.joined", "a node's stream began")                                         \
+    X(NODE_NACK, "node.nack", "a node refused an update")                                          \
+    X(PROCESS_EXITED, "process.exited", "a child process ended")                                   \
+    X(PROXY, "proxy", "the proxy's own life: listening, draining, limits")                         \
+    X(RULESET_REFUSED, "ruleset.refused", "an update or a stored rule set was refused")            \
+    X(RULESET_SERVING, "ruleset.serving", "every proxy loop serves with this rule set")            \
+    X(STAGE_MOVED, "stage.moved", "a rollout's phase or stage moved")                              \
+    X(STARTED, "started", "a program is up")                                                       \
+    X(STATE_FILE, "state.file", "the last good rule set on disk was read, written or refused")     \
+    X(STOPPED, "stopped", "a program ends, with the reason")                                       \
+    X(STORE, "store", "the store failed or recovered")                                             \
+    X(TRIGGER, "trigger", "a trigger fired and rolled a migration back")
