@@ -20,14 +20,21 @@ int json_parse(struct str text, struct json **ret, struct err *err) MUST_CHECK;
 void json_free(struct json *j);
 DEFINE_CLEANUP(struct json, json_free)
 struct json *json_dup(const struct json *j) MUST_CHECK;
+/* A member whose key already stands before it in its object, or NULL. */
+const struct json *json_find_duplicate(const struct json *root);
 
-/* Text appended to `b`; compact is one line, pretty has two spaces of indent. False past b's
- * maximum. */
+/* Text appended to `b`; compact is one line, pretty has two spaces of indent; no newline at the
+ * end. Whole numbers print without point or exponent, others as the shortest text that reads back
+ * the same; bytes that are no UTF-8 print as U+FFFD. False past b's maximum, `b` then being as
+ * before. */
 bool json_print(const struct json *j, bool pretty, struct buf *b) MUST_CHECK;
+/* Its parts, for other printers: a string in quotes (which is YAML too), and a number. */
+bool json_print_string(const char *s, struct buf *b) MUST_CHECK;
+bool json_print_number(double n, struct buf *b) MUST_CHECK;
 
 enum json_kind json_kind(const struct json *j);
-const char *json_kind_name(
-    enum json_kind k); /* "a string", "a list", "a mapping", ... for messages */
+/* For messages: "a string", "a list", "a mapping", ... */
+const char *json_kind_name(enum json_kind k);
 
 /* Object access; NULL when absent or `j` is no object. Keys are case-sensitive. */
 struct json *json_get(const struct json *j, const char *key);
@@ -70,5 +77,7 @@ void json_set_number(struct json *object, const char *key, double n);
 void json_set_bool(struct json *object, const char *key, bool b);
 void json_set_u64(struct json *object, const char *key, uint64_t n); /* string past 2^53 */
 void json_set_i64(struct json *object, const char *key, int64_t n);
+/* json_set() for a key that is known to be absent, in constant time. */
+void json_add(struct json *object, const char *key, struct json *value);
 void json_append(struct json *array, struct json *value);
 void json_remove(struct json *object, const char *key);
