@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The routing decision: pure, no allocation, no clock, no lock; the core of the proxy and of every
+ * other place that must answer the same.
+ *
+ * Layers, strongest first: emergency order, override legacy, open breaker, override new, weight. */
+#pragma once
+
+#include "common/decide/bucket.h"
+#include "common/model/ruleset.h"
+#include "common/model/stats.h"
+
+enum decide_reason {
+    DECIDE_EMERGENCY,
+    DECIDE_OVERRIDE_LEGACY,
+    DECIDE_BREAKER,
+    DECIDE_OVERRIDE_NEW,
+    DECIDE_WEIGHT,
+    DECIDE_REASON_COUNT
+};
+
+struct decision {
+    enum system system; /* never SYSTEM_NONE */
+    enum decide_reason reason;
+    uint32_t bucket; /* 0..9999; of use when the reason is DECIDE_WEIGHT */
+};
+
+const char *decide_reason_text(enum decide_reason r); /* a clause for people */
+
+/* `bucket` is the key's, or a random one for requests without a key. BREAKER_HALF_OPEN here means:
+ * no probe slot is to be had for this request (with one, pass BREAKER_CLOSED). */
+struct decision decide(const struct ruleset_entry *e, uint32_t bucket, enum breaker_state breaker);

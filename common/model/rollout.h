@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A plan in motion, as stored under rollouts/NAME, and its history. */
+#pragma once
+
+#include "common/base/clock.h"
+#include "common/base/json.h"
+#include "common/model/ids.h"
+#include "common/model/stage_states.h"
+
+#define VIOLATIONS_MAX 4
+
+/* The latest rollback, and how it went. */
+struct rollback_record {
+    bool present;
+    bool emergency;
+    char reason[TEXT_SIZE];
+    char operator_name[NAME_SIZE * 2];
+    wall_t ordered_at;
+    double measured_ms; /* order to last acknowledgement; -1 while nodes lag */
+    double detect_ms;   /* triggers: first violating sample to the order; 0 for operators */
+    char violation[VIOLATIONS_MAX][TEXT_SIZE];
+    unsigned violation_count;
+    unsigned from_stage, to_stage;
+};
+
+struct rollout {
+    struct name migration;
+    enum rollout_phase phase;
+    enum rollout_phase resume_phase; /* while PAUSED: where resume goes back to */
+    unsigned stage;                  /* 0: before the first */
+    uint32_t weight_bp;              /* in force; the stage's, or set by hand */
+    bool weight_by_hand;
+    enum system override;
+    wall_t since;             /* of the phase */
+    wall_t bake_until;        /* while BAKING; deadlines are stored, not durations */
+    dur_t bake_left;          /* while PAUSED out of BAKING */
+    wall_t deadline;          /* while ROLLING_BACK */
+    char why[TEXT_SIZE];      /* the sentence of the last move */
+    uint64_t decision_rev;    /* store revision of the latest decision: what nodes must serve */
+    uint64_t history_seq;     /* of the newest history entry */
+    uint32_t rollbacks_today; /* counted since `rollbacks_day` */
+    int64_t rollbacks_day;    /* days since 1970 in UTC */
+    struct rollback_record last_rollback;
+    struct json *extra; /* owned, may be NULL: fields of a newer version, kept as they are */
+};
+
+struct history_entry {
+    uint64_t sequence;
+    wall_t time;
+    char event[32];
+    char operator_name[NAME_SIZE * 2];
+    char reason[TEXT_SIZE];
+    char from[NAME_SIZE * 2]; /* "canary-10 (10 %), baking" */
+    char to[NAME_SIZE * 2];
+    uint64_t revision;
+    double measured_ms; /* rollbacks that have converged; else 0 */
+};
+
+const char *phase_name(enum rollout_phase p);
+const char *phase_help(enum rollout_phase p);
+enum phase_coarse phase_coarse(enum rollout_phase p);
+bool phase_parse(struct str s, enum rollout_phase *ret) MUST_CHECK;

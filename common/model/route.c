@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The parts of a route: keys and endpoints as people write them, and the check of a whole one. */
+#include "common/model/ruleset.h"
+
+#define KEY_SEGMENT_MAX 64
+
+/* RFC 9110 5.6.2; header and cookie names are tokens. */
+static bool is_token(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        bool alnum = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+
+        if (!alnum && (c == '\0' || !strchr("!#$%&'*+-.^_`|~", c)))
+            return false;
+    }
+    return s.n > 0;
+}
+
+static const struct {
+    const char *word;
+    enum key_source source;
+} key_words[] = {
+    {"random", KEY_RANDOM}, {"client-ip", KEY_CLIENT_ADDRESS}, {"header", KEY_HEADER},
+    {"cookie", KEY_COOKIE}, {"path", KEY_PATH_SEGMENT},
+};
+
+static const char *key_word(enum key_source source)
+{
+    for (size_t i = 0; i < ARRAY_LEN(key_words); i++) {
+        if (key_words[i].source == source)
+            return key_words[i].word;
+    }
+    return "none";
+}
+
+static enum key_source find_key_source(struct str word)
+{
+    for (size_t i = 0; i < ARRAY_LEN(key_words); i++) {
+        if (str_eq(word, str_of(key_words[i].word)))
+            return key_words[i].source;
+    }
+    return KEY_NONE;
+}
+
+/* What follows the ':' fits the source. */
+static bool read_key_argument(struct str arg, bool given, struct route_key *key)
+{
+    uint64_t segment;
+
+    switch (key->source) {
+    case KEY_RANDOM:
+    case KEY_CLIENT_ADDRESS:
+        return !given;
+    case KEY_HEADER:
+    case KEY_COOKIE:
+        return is_token(arg) && str_copy(arg, key->name, sizeof key->name);
+    case KEY_PATH_SEGMENT:
+        if (!str_to_u64(arg, KEY_SEGMENT_MAX, &segment) || segment == 0)
+            return false;
+        key->segment = (unsigned)segment;
+        return true;
+    case KEY_NONE:
+    case KEY_SOURCE_COUNT:
+        break;
+    }
+    return false;
+}
+
+int route_key_parse(struct str s, struct route_key *ret, struct err *err)
+{
+    struct route_key key = {0};
+    struct str word, arg;
+    char shown[SHOW_SIZE];
+    bool given = str_cut(s, ':', &word, &arg);
+
+    key.source = find_key_source(word);
+    if (!read_key_argument(arg, given, &key))
+        return err_set(err, ERR_INVALID,
+                       "%s is not a key: use header:NAME, cookie:NAME, path:N (segment 1 to %d), "
+                       "client-ip or random, as in \"header:X-User-Id\"",
+                       ids_show(s, shown), KEY_SEGMENT_MAX);
+    *ret = key;
+    return 0;
+}
+
+const char *route_key_text(const struct route_key *k, char *dst)
+{
+    const char *word = key_word(k->source);
+
+    if (k->source == KEY_HEADER || k->source == KEY_COOKIE)
+        str_fmt(dst, ROUTE_KEY_TEXT_SIZE, "%s:%s", word, k->name);
+    else if (k->source == KEY_PATH_SEGMENT)
+        str_fmt(dst, ROUTE_KEY_TEXT_SIZE, "%s:%u", word, k->segment);
+    else
+        str_fmt(dst, ROUTE_KEY_TEXT_SIZE, "%s", word);
+    return dst;
+}
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+static bool is_host(const char *s, const char *punctuation)
+{
+    for (const char *c = s; *c; c++) {
+        if (!(*c >= 'a' && *c <= 'z') && !(*c >= '0' && *c <= '9') && !strchr(punctuation, *c))
+            return false;
+    }
+    return *s != '\0';
+}
+
+/* "host[:port]" or "[v6][:port]", at the end of an URL. */
+static bool read_authority(struct str s, struct endpoint *ep)
+{
+    struct str host, port = STR("80");
+    bool v6 = str_starts(s, STR("["));
+    uint64_t number;
+
+    if (v6) {
+        if (!str_cut((struct str){s.p + 1, s.n - 1}, ']', &host, &s))
+            return false;
+        if (s.n > 0 && s.p[0] != ':')
+            return false;
+        if (s.n > 0)
+            port = (struct str){s.p + 1, s.n - 1};
+    } else if (str_cut(s, ':', &host, &s)) {
+        port = s;
+    }
+    if (!str_to_u64(port, UINT16_MAX, &number) || number == 0)
+        return false;
+    ep->port = (uint16_t)number;
+
+    if (!str_copy(host, ep->host, sizeof ep->host))
+        return false;
+    for (char *c = ep->host; *c; c++)
+        *c = lower(*c);
+    return is_host(ep->host, v6 ? ":.%" : "-._");
+}
+
+int endpoint_parse(struct str url, struct endpoint *ret, struct err *err)
+{
+    static const struct str scheme = {"http://", 7};
+    struct endpoint ep = {.port = 0};
+    char shown[SHOW_SIZE];
+    struct str rest = url;
+
+    if (str_starts(url, STR("https://")))
+        return err_set(err, ERR_INVALID,
+                       "%s: this version speaks plain HTTP to its systems; write http://HOST:PORT",
+                       ids_show(url, shown));
+    if (str_starts(url, scheme)) {
+        rest = (struct str){url.p + scheme.n, url.n - scheme.n};
+        /* RFC 9110 4.2.3: an empty path and "/" are the same. */
+        if (rest.n > 0 && rest.p[rest.n - 1] == '/')
+            rest.n--;
+        if (read_authority(rest, &ep)) {
+            *ret = ep;
+            return 0;
+        }
+    }
+    return err_set(err, ERR_INVALID,
+                   "%s is not an endpoint: write http://HOST:PORT with nothing after it, as in "
+                   "\"http://127.0.0.1:8000\"",
+                   ids_show(url, shown));
+}
+
+bool endpoint_eq(const struct endpoint *a, const struct endpoint *b)
+{
+    return a->port == b->port && strcmp(a->host, b->host) == 0;
+}
+
+static const char *find_key_fault(const struct route_key *k)
+{
+    switch (k->source) {
+    case KEY_RANDOM:
+    case KEY_CLIENT_ADDRESS:
+        return NULL;
+    case KEY_HEADER:
+    case KEY_COOKIE:
+        return is_token(str_of(k->name)) ? NULL : "a key's name is not a token";
+    case KEY_PATH_SEGMENT:
+        return k->segment >= 1 && k->segment <= KEY_SEGMENT_MAX ? NULL
+                                                                : "a key's path segment is off";
+    case KEY_NONE:
+    case KEY_SOURCE_COUNT:
+        break;
+    }
+    return "the key's source is unknown";
+}
+
+static const char *find_upstream_fault(const struct route_upstream *u)
+{
+    if (u->endpoint_count == 0 || u->endpoint_count > ROUTE_ENDPOINTS_MAX)
+        return "a system has no endpoint, or too many";
+    for (unsigned i = 0; i < u->endpoint_count; i++) {
+        if (!u->endpoint[i].host[0] || !u->endpoint[i].port)
+            return "an endpoint has no host or no port";
+    }
+    if (!u->connect_timeout_ms || !u->response_timeout_ms)
+        return "a system's timeout is 0";
+    return NULL;
+}
+
+static const char *find_match_fault(const struct route *r)
+{
+    if (r->host_count > ROUTE_HOSTS_MAX)
+        return "there are too many hosts";
+    for (unsigned i = 0; i < r->host_count; i++) {
+        const char *host = r->host[i];
+
+        if (!is_host(host[0] == '*' && host[1] == '.' ? host + 2 : host, "-._:"))
+            return "a host is empty or not in lower case";
+    }
+    if (r->path_prefix[0] && r->path_prefix[0] != '/')
+        return "the path prefix does not start with '/'";
+    return NULL;
+}
+
+static const char *find_policy_fault(const struct route *r)
+{
+    const struct route_fallback *f = &r->fallback;
+    const struct route_breaker *b = &r->breaker;
+
+    if (r->weight_bp > WEIGHT_BP_MAX)
+        return "the weight is over 100 %";
+    if ((unsigned)r->override >= SYSTEM_COUNT)
+        return "the override is no system";
+    if (f->on & ~(unsigned)(FALLBACK_CONNECT_ERROR | FALLBACK_TIMEOUT | FALLBACK_5XX))
+        return "the fallback has unknown conditions";
+    if (f->method_count > ROUTE_METHODS_MAX)
+        return "the fallback has too many methods";
+    for (unsigned i = 0; i < f->method_count; i++) {
+        if (!is_token(str_of(f->method[i])))
+            return "a fallback's method is not a token";
+    }
+    if (b->errors && (!b->window_ms || !b->open_for_ms || !b->half_open_requests))
+        return "the breaker lacks its window, its time or its probes";
+    return NULL;
+}
+
+int route_check(const struct route *r, struct err *err)
+{
+    struct name name;
+    const char *fault;
+    int rc = name_parse(str_of(r->migration.s), "migration name", &name, err);
+
+    if (rc < 0)
+        return rc;
+    fault = find_match_fault(r);
+    if (!fault)
+        fault = find_key_fault(&r->key);
+    if (!fault && r->fallback_key.source != KEY_NONE)
+        fault = find_key_fault(&r->fallback_key);
+    if (!fault)
+        fault = find_policy_fault(r);
+    if (!fault)
+        fault = find_upstream_fault(&r->upstream[SYSTEM_LEGACY]);
+    if (!fault)
+        fault = find_upstream_fault(&r->upstream[SYSTEM_NEW]);
+    if (fault)
+        return err_set(err, ERR_INVALID, "route \"%s\": %s", r->migration.s, fault);
+    return 0;
+}

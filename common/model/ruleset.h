@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a node serves with: an immutable set of routes, one per migration, and the emergency orders
+ * that dominate them. Built, published, never changed; shared between threads by counted reference.
+ */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "common/base/clock.h"
+#include "common/base/hash.h"
+#include "common/model/ids.h"
+
+#define ROUTE_HOSTS_MAX     8
+#define ROUTE_METHODS_MAX   8
+#define ROUTE_ENDPOINTS_MAX 8
+#define RULESET_ROUTES_MAX  256
+#define PATH_SIZE           256
+#define WEIGHT_BP_MAX       10000u
+
+enum key_source {
+    KEY_NONE,
+    KEY_RANDOM,
+    KEY_HEADER,
+    KEY_COOKIE,
+    KEY_PATH_SEGMENT,
+    KEY_CLIENT_ADDRESS,
+    KEY_SOURCE_COUNT
+};
+
+/* Where a request's key comes from; "header:X-User-Id", "cookie:sid", "path:2", "client-ip",
+ * "random". */
+struct route_key {
+    enum key_source source;
+    char name[NAME_SIZE]; /* of the header or cookie */
+    unsigned segment;     /* of the path, from 1 */
+};
+
+int route_key_parse(struct str s, struct route_key *ret, struct err *err) MUST_CHECK;
+/* The same form ("none" for KEY_NONE), into dst of ROUTE_KEY_TEXT_SIZE bytes; returns dst. */
+#define ROUTE_KEY_TEXT_SIZE (NAME_SIZE + 16)
+const char *route_key_text(const struct route_key *k, char *dst);
+
+enum { FALLBACK_CONNECT_ERROR = 1u << 0, FALLBACK_TIMEOUT = 1u << 1, FALLBACK_5XX = 1u << 2 };
+
+struct route_fallback {
+    unsigned on; /* bits above; 0: never */
+    char method[ROUTE_METHODS_MAX][16];
+    unsigned method_count;
+    uint32_t max_body; /* a request body of up to this many bytes is kept for the second try */
+};
+
+struct endpoint {
+    char host[ENDPOINT_SIZE]; /* name or address; brackets removed from IPv6 */
+    uint16_t port;
+};
+
+/* "http://host[:port]", nothing after it but one '/'. The host becomes lower case, the port
+ * defaults to 80. */
+int endpoint_parse(struct str url, struct endpoint *ret, struct err *err) MUST_CHECK;
+bool endpoint_eq(const struct endpoint *a, const struct endpoint *b);
+
+struct route_upstream {
+    struct endpoint endpoint[ROUTE_ENDPOINTS_MAX];
+    unsigned endpoint_count;
+    uint32_t connect_timeout_ms;  /* default 1000 */
+    uint32_t response_timeout_ms; /* until the head of the answer, then between its bytes; default
+                                     15000 */
+};
+
+struct route_breaker {
+    uint32_t errors; /* 0: no breaker */
+    uint32_t window_ms;
+    uint32_t open_for_ms;
+    uint32_t half_open_requests;
+};
+
+struct route {
+    struct name migration;
+    char host[ROUTE_HOSTS_MAX][NAME_SIZE * 4]; /* lower case; "*.x" matches below x */
+    unsigned host_count;                       /* 0: every host */
+    char path_prefix[PATH_SIZE];               /* "": every path; matches whole segments */
+    struct route_key key;
+    struct route_key fallback_key; /* KEY_NONE: random */
+    char salt[NAME_SIZE];
+    uint32_t weight_bp; /* 0..10000 */
+    enum system override;
+    struct route_fallback fallback;
+    struct route_upstream upstream[SYSTEM_COUNT]; /* [SYSTEM_LEGACY], [SYSTEM_NEW] */
+    struct route_breaker breaker;
+    bool expose_system;
+    char stage[NAME_SIZE];
+};
+
+/* "Legacy, now" for one migration, or the lifting of it. Higher epochs replace lower ones, nothing
+ * else. */
+struct emergency {
+    struct name migration;
+    uint64_t epoch; /* from 1 */
+    bool active;
+    char reason[TEXT_SIZE];
+    char operator_name[NAME_SIZE * 2];
+    wall_t ordered_at;
+};
+
+/* One route with its bytes as received or encoded, which the checksum is over. */
+struct ruleset_entry {
+    struct route route;
+    struct emergency emergency; /* newest order for it; epoch 0: none ever */
+    struct str rule;            /* owned by the set */
+};
+
+struct ruleset {
+    char incarnation[40]; /* of the store; an id of hex digits */
+    uint64_t term;
+    uint64_t revision;
+    struct sha256 checksum; /* over the routes; see fleet.proto, RouteUpdate */
+    unsigned count;
+    struct ruleset_entry *entry; /* sorted by migration's name */
+    /* private */
+    unsigned capacity;
+    atomic_int refs;
+};
+
+/* Emergency orders outlive routes: those of migrations that are not in the set are kept beside it
+ * by the agent, not here. */
+
+struct ruleset *ruleset_ref(const struct ruleset *r);
+void ruleset_unref(const struct ruleset *r); /* tolerates NULL; any thread */
+static inline void ruleset_unrefp(struct ruleset **r)
+{
+    ruleset_unref(*r);
+}
+
+/* Build a set: add entries in any order, give the orders that stand over them, then finish, which
+ * sorts, refuses two routes of one migration (INVALID) and computes the checksum. `rule` is copied.
+ * The new set has one reference, the caller's. */
+struct ruleset *ruleset_new(const char *incarnation, uint64_t term, uint64_t revision) MUST_CHECK;
+int ruleset_add(struct ruleset *r, const struct route *route, struct str rule, struct err *err)
+    MUST_CHECK;
+/* The order becomes its migration's when that is in the set and has none of the same or a higher
+ * epoch. */
+void ruleset_order(struct ruleset *r, const struct emergency *order);
+int ruleset_finish(struct ruleset *r, struct err *err) MUST_CHECK;
+
+const struct ruleset_entry *ruleset_find(const struct ruleset *r, const char *migration);
+
+/* The entry for a request: the longest matching path prefix among those with the most specific
+ * matching host (exact, then the longest wildcard, then any); the first by name among equals.
+ * `host` without port, any case; `path` may go on with the query. NULL when none matches. Hot path:
+ * no allocation. */
+const struct ruleset_entry *ruleset_match(const struct ruleset *r,
+                                          struct str host,
+                                          struct str path);
+
+/* Everything in a route that matters is inside its limits (counts, weight, names, timeouts > 0).
+ * For what comes from outside. */
+int route_check(const struct route *r, struct err *err) MUST_CHECK;

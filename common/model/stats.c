@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/model/stats.h"
+
+static const char *const breaker_state_names[BREAKER_STATE_COUNT] = {
+    [BREAKER_DISABLED] = "disabled",
+    [BREAKER_CLOSED] = "closed",
+    [BREAKER_HALF_OPEN] = "half_open",
+    [BREAKER_OPEN] = "open",
+};
+
+const char *breaker_state_name(enum breaker_state s)
+{
+    return (unsigned)s < BREAKER_STATE_COUNT ? breaker_state_names[s] : "?";
+}
+
+bool breaker_state_parse(struct str s, enum breaker_state *ret)
+{
+    for (unsigned i = 0; i < BREAKER_STATE_COUNT; i++) {
+        if (str_eq(s, str_of(breaker_state_names[i]))) {
+            *ret = (enum breaker_state)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+void system_stats_merge(struct system_stats *into, const struct system_stats *from)
+{
+    into->requests += from->requests;
+    into->errors += from->errors;
+    into->fallbacks += from->fallbacks;
+    into->timeouts += from->timeouts;
+    into->connect_errors += from->connect_errors;
+    hist_merge(&into->latency, &from->latency);
+}
+
+bool system_stats_is_empty(const struct system_stats *s)
+{
+    return !s->requests && !s->errors && !s->fallbacks && !s->timeouts && !s->connect_errors &&
+           !s->latency.count;
+}
