@@ -29,7 +29,8 @@ static inline void hist_add(struct hist *h, uint64_t us)
 {
     h->count++;
     h->sum_us += us;
-    h->bucket[hist_bucket_of(us)]++;
+    uint32_t *n = &h->bucket[hist_bucket_of(us)];
+    *n += *n != UINT32_MAX;
 }
 void hist_merge(struct hist *into, const struct hist *from);
 void hist_reset(struct hist *h);
