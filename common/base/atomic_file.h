@@ -8,8 +8,8 @@
 
 /* `kind` is a short word in the magic line ("ruleset"). mode 0600. On failure the old file stands.
  */
-int atomic_file_write(const char *path, const char *kind, struct str content, struct err *err)
-    MUST_CHECK;
+int atomic_file_write(const char *path, const char *kind, struct str content,
+                      struct err *err) MUST_CHECK;
 
 /* Appends the verified content to `b`. NOT_FOUND when there is no file; CORRUPT naming what is
  * wrong when magic, kind, length or checksum differ. */

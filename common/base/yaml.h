@@ -15,10 +15,11 @@ struct yaml_doc;
 #define YAML_MAX_NODES 20000
 
 /* `source` names the text in messages ("plan.yaml"). INVALID: "plan.yaml:12: ...". */
-int yaml_parse(struct str text, const char *source, struct yaml_doc **ret, struct err *err)
-    MUST_CHECK;
-void yaml_free(struct yaml_doc *d);
-DEFINE_CLEANUP(struct yaml_doc, yaml_free)
+int yaml_parse(struct str text, const char *source, struct yaml_doc **ret,
+               struct err *err) MUST_CHECK;
+/* Tolerates NULL. (yaml_free is a name that libyaml exports for itself.) */
+void yaml_doc_free(struct yaml_doc *d);
+DEFINE_CLEANUP(struct yaml_doc, yaml_doc_free)
 
 const struct json *yaml_root(const struct yaml_doc *d); /* borrowed from d */
 const char *yaml_source(const struct yaml_doc *d);
