@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* struct loop as the files of this folder see it. Nobody else includes this. */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/epoll.h>
+
+#include "common/base/heap.h"
+#include "common/loop/loop.h"
+
+/* What one epoll_wait() may bring: enough that a busy loop amortises the call, and small enough
+ * that timers are not kept waiting. */
+enum { LOOP_BATCH = 256 };
+
+struct loop {
+    struct clock *clock;         /* borrowed */
+    _Atomic(const void *) owner; /* identity of the owner thread; NULL before the first run */
+    atomic_bool stop;
+    int epoll_fd;
+    int wake_fd; /* eventfd */
+    struct loop_watch wake;
+    unsigned watches; /* added and not yet removed, without `wake` */
+
+    mono_t now;
+    wall_t wall;
+    bool wall_known; /* `wall` was read in this turn */
+
+    struct heap timers;
+    struct loop_deferred *deferred; /* utlist, in order */
+    uint32_t round;                 /* counts the runs over `deferred` */
+
+    /* The batch being dispatched; loop_unwatch() clears slots from `batch_at` on. */
+    int batch_at;
+    int batch_n;
+    struct epoll_event batch[LOOP_BATCH];
+};
+
+/* Call the timers that are due; timer.c. */
+void timers_run(struct loop *l);
+/* The earliest instant a timer waits for; false when none is set. */
+bool timers_next(const struct loop *l, mono_t *ret);
