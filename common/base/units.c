@@ -3,9 +3,9 @@
 
 #include <math.h>
 
-#define SHOWN_MAX     40                /* bytes of a refused text that are repeated */
-#define DURATION_MAX  (36500 * 86400e9) /* 100 years in ns */
-#define TEXT_DECIMALS 3
+#define SHOWN_MAX       40 /* bytes of a refused text that are repeated */
+#define DURATION_MAX_NS (36500 * INT64_C(86400000000000)) /* 100 years */
+#define TEXT_DECIMALS   3
 
 struct unit {
     const char *name;
@@ -57,17 +57,34 @@ static const struct unit *find_unit(const struct unit *units, size_t count, stru
     return NULL;
 }
 
+/* `number` x `unit` to the nearest nanosecond. The whole part is multiplied as an integer: as one
+ * double the product of a large number with a fraction would be off by a nanosecond. */
+static bool multiply(struct str number, int64_t unit, int64_t *ret)
+{
+    struct str whole, fraction;
+    char text[UNIT_TEXT_MAX];
+    double part = 0;
+    uint64_t value;
+
+    bool dotted = str_cut(number, '.', &whole, &fraction);
+    if (!str_to_u64(whole, (uint64_t)(DURATION_MAX_NS / unit), &value))
+        return false;
+    if (dotted && (!str_fmt(text, sizeof text, "0.%.*s", (int)fraction.n, fraction.p) ||
+                   fraction.n == 0 || !str_to_decimal(str_of(text), &part)))
+        return false;
+    *ret = (int64_t)value * unit + llround(part * (double)unit);
+    return true;
+}
+
 int unit_parse_duration(struct str s, dur_t *ret, struct err *err)
 {
     struct str number, name;
-    double value;
 
     split(s, &number, &name);
     const struct unit *unit = find_unit(durations, ARRAY_LEN(durations), name);
-    if (!unit || !str_to_decimal(number, &value) || value * (double)unit->size > DURATION_MAX)
+    if (!unit || !multiply(number, unit->size, &ret->ns))
         return refuse(err, s, "duration",
                       "write a number and a unit: 250ms, 1.5s, 10m, 2h, 7d (at most 36500d)");
-    *ret = dur_ns(llround(value * (double)unit->size));
     return 0;
 }
 
