@@ -1,0 +1,8 @@
+# The warning set. Every target of ours links switchyard_warnings; generated code does not.
+option(SWITCHYARD_WERROR "Treat warnings as errors" ON)
+
+add_library(switchyard_warnings INTERFACE)
+target_compile_options(switchyard_warnings INTERFACE
+  -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion -Wno-sign-conversion
+  -Wvla -Wimplicit-fallthrough -Wswitch-enum -Wformat=2 -Wundef -Wcast-qual -Wwrite-strings
+  $<$<BOOL:${SWITCHYARD_WERROR}>:-Werror>)
