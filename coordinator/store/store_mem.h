@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The store in memory (store_mem_new() in store.h), for tests and the simulator: what they may do
+ * to it beyond the contract. To play a coordinator's restart, keep the store and restart the rest.
+ * The incarnation is random; a simulation that must repeat itself writes its own over it. */
+#pragma once
+
+#include "coordinator/store/store.h"
+
+/* Fail once with `code`: the operation (get, list or transaction) after `n` more have gone through.
+ * `written`: a transaction takes effect first, as when a commit was done and its answer got lost;
+ * goes with UNKNOWN_OUTCOME only. Calling again replaces what was set. */
+void store_mem_fail_after(struct store *s, unsigned n, enum err_code code, bool written);
+/* Whether that failure is still to come: false ends a sweep over all operations. */
+bool store_mem_fault_pending(struct store *s);
