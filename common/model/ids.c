@@ -46,7 +46,7 @@ int name_parse_node(struct str s, struct name *ret, struct err *err)
     return 0;
 }
 
-const char *ids_show(struct str s, char *dst)
+char *ids_show(struct str s, char *dst)
 {
     const size_t room = SHOW_SIZE - sizeof "\"...\"";
     size_t n = s.n < room ? s.n : room;

@@ -27,7 +27,7 @@ static inline bool name_eq(const struct name *a, const struct name *b)
 /* Text from outside, quoted for a message: control characters become '?', long text ends in "...".
  * `dst` has SHOW_SIZE bytes; returns dst. */
 #define SHOW_SIZE 72
-const char *ids_show(struct str s, char *dst);
+char *ids_show(struct str s, char *dst);
 
 struct label {
     char key[LABEL_SIZE];

@@ -68,17 +68,12 @@ uint32_t plan_stage_weight_bp(const struct plan *p, unsigned index);
 
 /* May a rollout that runs on `old` go on with `new`? REFUSED with the reason when systems' meaning,
  * keys or salt, or a stage at or before `stage` changed. */
-int plan_check_change(const struct plan *old,
-                      const struct plan *new_plan,
-                      unsigned stage,
+int plan_check_change(const struct plan *old, const struct plan *new_plan, unsigned stage,
                       struct err *err) MUST_CHECK;
 /* Do two plans claim the same requests (same host and path prefix)? */
 bool plan_overlaps(const struct plan *a, const struct plan *b);
 
 /* The plan that `switchyard dev` makes: stages shadow, canary-10, quarter, half, all, all by hand,
  * keyed by header X-User-Id, random without it. As YAML text into `b`. */
-int plan_default(const char *name,
-                 const char *legacy_url,
-                 const char *new_url,
-                 struct buf *b,
+int plan_default(const char *name, const char *legacy_url, const char *new_url, struct buf *b,
                  struct err *err) MUST_CHECK;

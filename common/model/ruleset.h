@@ -135,8 +135,8 @@ static inline void ruleset_unrefp(struct ruleset **r)
  * sorts, refuses two routes of one migration (INVALID) and computes the checksum. `rule` is copied.
  * The new set has one reference, the caller's. */
 struct ruleset *ruleset_new(const char *incarnation, uint64_t term, uint64_t revision) MUST_CHECK;
-int ruleset_add(struct ruleset *r, const struct route *route, struct str rule, struct err *err)
-    MUST_CHECK;
+int ruleset_add(struct ruleset *r, const struct route *route, struct str rule,
+                struct err *err) MUST_CHECK;
 /* The order becomes its migration's when that is in the set and has none of the same or a higher
  * epoch. */
 void ruleset_order(struct ruleset *r, const struct emergency *order);
@@ -148,8 +148,7 @@ const struct ruleset_entry *ruleset_find(const struct ruleset *r, const char *mi
  * matching host (exact, then the longest wildcard, then any); the first by name among equals.
  * `host` without port, any case; `path` may go on with the query. NULL when none matches. Hot path:
  * no allocation. */
-const struct ruleset_entry *ruleset_match(const struct ruleset *r,
-                                          struct str host,
+const struct ruleset_entry *ruleset_match(const struct ruleset *r, struct str host,
                                           struct str path);
 
 /* Everything in a route that matters is inside its limits (counts, weight, names, timeouts > 0).
