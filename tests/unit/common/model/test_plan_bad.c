@@ -278,7 +278,7 @@ static void texts_that_are_no_mapping_are_refused(void **state UNUSED)
     refuse(STR(""), "orders.yaml: expected a mapping, not nothing");
 }
 
-static void test_invalid_utf8_is_refused_with_line_and_offset(void **state UNUSED)
+static void invalid_utf8_is_refused_with_line_and_offset(void **state UNUSED)
 {
     refuse(STR("kind: x\nfoo: \xff\n"), "orders.yaml:2: invalid UTF-8 at byte 13 (0xff)");
     refuse(STR("\xc0\xaf"), "orders.yaml:1: invalid UTF-8 at byte 0 (0xc0)");
