@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The sidecar's mind: which rule set the node accepts, keeps, serves and acknowledges. Pure.
+ *
+ *   update ─► accepted ─► written (fsynced) ─► published to the loops ─► serving ─► acknowledged
+ *
+ * Every arrow but the first is a job of the shell, at most one of a kind under way; a newer set
+ * overtakes an older one that waits. agent_next() names the job that is due now. An emergency order
+ * does not wait for the disk: a set that adds an active order is published and written at the same
+ * time, because legacy now is worth more than a file. A set that cannot be written is refused,
+ * unless it carries such an order.
+ *
+ * Rule sets are counted references; the agent holds one for each place it needs. owner: control
+ * loop. */
+#pragma once
+
+#include "sidecar/agent/epoch.h"
+
+struct agent;
+
+/* An update as decoded by the shell; everything is borrowed. */
+struct agent_route {
+    struct route route;
+    struct str rule;
+};
+
+struct agent_update {
+    struct position to;
+    bool full;
+    uint64_t base_revision; /* partial updates */
+    const struct agent_route *upsert;
+    unsigned upsert_count;
+    const struct name *remove;
+    unsigned remove_count;
+    const struct emergency *emergency;
+    unsigned emergency_count;
+    struct sha256 checksum;
+};
+
+/* Positive outcomes of agent_take(). */
+enum agent_outcome {
+    AGENT_KNOWN = 1, /* already accepted: acknowledge again when served */
+    AGENT_GAP,       /* applies on a revision this node does not have: ask for a full set */
+};
+
+/* What the shell should do now; at most one job of each kind is out. */
+enum agent_job {
+    AGENT_IDLE,
+    AGENT_WRITE,   /* keep agent_accepted() on disk, then agent_written() or agent_write_failed() */
+    AGENT_PUBLISH, /* hand agent_publishable() to the proxy, then agent_serving() or
+                      agent_publish_failed() */
+    AGENT_ACK,     /* tell the coordinator agent_position_serving(), then agent_acked() */
+    AGENT_NACK,    /* tell it the refusal, then agent_nacked() */
+};
+
+struct agent *agent_new(void);
+struct agent *agent_free(struct agent *a); /* tolerates NULL; returns NULL */
+static inline void agent_freep(struct agent **a)
+{
+    *a = agent_free(*a);
+}
+
+/* Take what the disk had; before any update. It is published without being written again. The agent
+ * takes its own reference. */
+void agent_restore(struct agent *a, struct ruleset *set, const struct epochs *epochs);
+
+/* Judge an update. 0: accepted; AGENT_KNOWN; AGENT_GAP; <0: refused with the reason, which is also
+ * queued as a Nack; what is served stays. CORRUPT when the checksum of the result differs. */
+int agent_take(struct agent *a, const struct agent_update *u, struct err *err) MUST_CHECK;
+
+enum agent_job agent_next(struct agent *a);
+
+struct ruleset *agent_accepted(struct agent *a); /* newest verified set, or NULL; borrowed */
+struct ruleset *agent_publishable(
+    struct agent *a); /* a new reference for the proxy; marks it as handed out */
+const struct epochs *agent_epochs(const struct agent *a);
+struct position agent_position(const struct agent *a);         /* accepted */
+struct position agent_position_serving(const struct agent *a); /* "" and 0: none */
+struct position agent_position_nack(const struct agent *a, const char **ret_reason);
+
+void agent_write_started(struct agent *a);
+void agent_written(struct agent *a);
+/* The node goes back to what it served, unless an emergency order is in the set. */
+void agent_write_failed(struct agent *a, const char *why);
+/* Every loop serves with the set handed out by agent_publishable(). */
+void agent_serving(struct agent *a, wall_t now);
+void agent_publish_failed(struct agent *a, const char *why);
+wall_t agent_serving_since(const struct agent *a);
+void agent_acked(struct agent *a);
+void agent_nacked(struct agent *a);
+
+/* ---- freshness
+ * ------------------------------------------------------------------------------------------ */
+
+enum agent_link {
+    LINK_EMPTY,   /* serves no rule set: every request is answered 503 */
+    LINK_STALE,   /* serves the last good one; no coordinator */
+    LINK_CURRENT, /* a coordinator is there and the node serves what it last sent */
+    LINK_BEHIND,  /* a coordinator is there; its newest decision is not served yet */
+};
+
+const char *agent_link_name(enum agent_link l); /* "empty", "stale", "current", "behind" */
+enum agent_link agent_link(const struct agent *a);
+/* The stream to the coordinator came up or ended. */
+void agent_connected(struct agent *a, bool up);

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sidecar/control/convert.h"
+
+#include "common/base/mem.h"
+
+/* ---- texts ----------------------------------------------------------------------------------- */
+
+static int take_text(const char *what, const char *from, char *to, size_t size, struct err *err)
+{
+    if (str_copy(str_of(from), to, size))
+        return 0;
+    return err_set(err, ERR_INVALID, "%s is longer than %zu bytes", what, size - 1);
+}
+
+static int take_binary_sum(const ProtobufCBinaryData *from, struct sha256 *to, struct err *err)
+{
+    if (from->len != SHA256_SIZE)
+        return err_set(err, ERR_INVALID, "the checksum has %zu bytes, not 32", from->len);
+    memcpy(to->b, from->data, SHA256_SIZE);
+    return 0;
+}
+
+/* ---- route ----------------------------------------------------------------------------------- */
+
+static int take_hosts(const Switchyard__V1__Route *m, struct route *ret, struct err *err)
+{
+    int r;
+
+    if (m->n_hosts > ROUTE_HOSTS_MAX)
+        return err_set(err, ERR_INVALID, "hosts: %zu, at most %d", m->n_hosts, ROUTE_HOSTS_MAX);
+    for (size_t i = 0; i < m->n_hosts; i++) {
+        r = take_text("host", m->hosts[i], ret->host[i], sizeof ret->host[i], err);
+        if (r < 0)
+            return r;
+    }
+    ret->host_count = (unsigned)m->n_hosts;
+    return 0;
+}
+
+static int take_key(const Switchyard__V1__Key *m, struct route_key *ret, struct err *err)
+{
+    static const enum key_source source[] = {
+        [SWITCHYARD__V1__KEY__SOURCE__SOURCE_RANDOM] = KEY_RANDOM,
+        [SWITCHYARD__V1__KEY__SOURCE__SOURCE_HEADER] = KEY_HEADER,
+        [SWITCHYARD__V1__KEY__SOURCE__SOURCE_COOKIE] = KEY_COOKIE,
+        [SWITCHYARD__V1__KEY__SOURCE__SOURCE_PATH_SEGMENT] = KEY_PATH_SEGMENT,
+        [SWITCHYARD__V1__KEY__SOURCE__SOURCE_CLIENT_ADDRESS] = KEY_CLIENT_ADDRESS,
+    };
+
+    if (!m)
+        return 0;
+    if ((unsigned)m->source >= ARRAY_LEN(source) || source[m->source] == KEY_NONE)
+        return err_set(err, ERR_INVALID, "key source %d is not known to this version",
+                       (int)m->source);
+    ret->source = source[m->source];
+    ret->segment = m->segment;
+    return take_text("key name", m->name, ret->name, sizeof ret->name, err);
+}
+
+static int take_fallback(const Switchyard__V1__Fallback *m, struct route_fallback *ret,
+                         struct err *err)
+{
+    int r;
+
+    if (!m)
+        return 0;
+    ret->on = (m->on_connect_error ? FALLBACK_CONNECT_ERROR : 0u) |
+              (m->on_timeout ? FALLBACK_TIMEOUT : 0u) | (m->on_5xx ? FALLBACK_5XX : 0u);
+    ret->max_body = m->max_body_bytes;
+    if (m->n_methods > ROUTE_METHODS_MAX)
+        return err_set(err, ERR_INVALID, "fallback methods: %zu, at most %d", m->n_methods,
+                       ROUTE_METHODS_MAX);
+    for (size_t i = 0; i < m->n_methods; i++) {
+        r = take_text("fallback method", m->methods[i], ret->method[i], sizeof ret->method[i], err);
+        if (r < 0)
+            return r;
+    }
+    ret->method_count = (unsigned)m->n_methods;
+    return 0;
+}
+
+static int take_upstream(const char *what, const Switchyard__V1__Upstream *m,
+                         struct route_upstream *ret, struct err *err)
+{
+    int r;
+
+    if (!m)
+        return err_set(err, ERR_INVALID, "%s is missing", what);
+    if (m->n_endpoints > ROUTE_ENDPOINTS_MAX)
+        return err_set(err, ERR_INVALID, "%s endpoints: %zu, at most %d", what, m->n_endpoints,
+                       ROUTE_ENDPOINTS_MAX);
+    for (size_t i = 0; i < m->n_endpoints; i++) {
+        r = endpoint_parse(str_of(m->endpoints[i]), &ret->endpoint[i], err);
+        if (r < 0)
+            return err_ctx(err, "%s", what);
+    }
+    ret->endpoint_count = (unsigned)m->n_endpoints;
+    ret->connect_timeout_ms = m->connect_timeout_ms;
+    ret->response_timeout_ms = m->response_timeout_ms;
+    return 0;
+}
+
+static int take_system(Switchyard__V1__System m, enum system *ret, struct err *err)
+{
+    switch (m) {
+    case SWITCHYARD__V1__SYSTEM__SYSTEM_UNSPECIFIED:
+        *ret = SYSTEM_NONE;
+        return 0;
+    case SWITCHYARD__V1__SYSTEM__SYSTEM_LEGACY:
+        *ret = SYSTEM_LEGACY;
+        return 0;
+    case SWITCHYARD__V1__SYSTEM__SYSTEM_NEW:
+        *ret = SYSTEM_NEW;
+        return 0;
+    case _SWITCHYARD__V1__SYSTEM_IS_INT_SIZE:
+        break;
+    }
+    return err_set(err, ERR_INVALID, "override %d is not known to this version", (int)m);
+}
+
+static void take_breaker(const Switchyard__V1__Breaker *m, struct route_breaker *ret)
+{
+    if (!m)
+        return;
+    *ret = (struct route_breaker){.errors = m->errors,
+                                  .window_ms = m->window_ms,
+                                  .open_for_ms = m->open_for_ms,
+                                  .half_open_requests = m->half_open_requests};
+}
+
+static int take_routing(const Switchyard__V1__Route *m, struct route *ret, struct err *err)
+{
+    int r;
+
+    r = name_parse(str_of(m->migration), "migration", &ret->migration, err);
+    if (r < 0)
+        return r;
+    r = take_text("path prefix", m->path_prefix, ret->path_prefix, sizeof ret->path_prefix, err);
+    if (r < 0)
+        return r;
+    r = take_text("salt", m->salt, ret->salt, sizeof ret->salt, err);
+    if (r < 0)
+        return r;
+    r = take_text("stage", m->stage, ret->stage, sizeof ret->stage, err);
+    if (r < 0)
+        return r;
+    r = take_key(m->key, &ret->key, err);
+    if (r < 0)
+        return r;
+    r = take_key(m->fallback_key, &ret->fallback_key, err);
+    if (r < 0)
+        return r;
+    ret->weight_bp = m->weight_bp;
+    ret->expose_system = m->expose_system;
+    return take_system(m->override, &ret->override, err);
+}
+
+static int take_route(const Switchyard__V1__Route *m, struct route *ret, struct err *err)
+{
+    int r;
+
+    r = take_routing(m, ret, err);
+    if (r < 0)
+        return r;
+    r = take_hosts(m, ret, err);
+    if (r < 0)
+        return r;
+    r = take_fallback(m->fallback, &ret->fallback, err);
+    if (r < 0)
+        return r;
+    r = take_upstream("legacy", m->legacy, &ret->upstream[SYSTEM_LEGACY], err);
+    if (r < 0)
+        return r;
+    r = take_upstream("new", m->new_, &ret->upstream[SYSTEM_NEW], err);
+    if (r < 0)
+        return r;
+    take_breaker(m->breaker, &ret->breaker);
+    return route_check(ret, err);
+}
+
+int convert_route(struct str rule, struct route *ret, struct err *err)
+{
+    Switchyard__V1__Route *m = switchyard__v1__route__unpack(NULL, rule.n, (const uint8_t *)rule.p);
+    int r;
+
+    if (!m)
+        return err_set(err, ERR_INVALID, "%zu bytes are not an encoded Route", rule.n);
+    *ret = (struct route){0};
+    r = take_route(m, ret, err);
+    switchyard__v1__route__free_unpacked(m, NULL);
+    return r;
+}
+
+/* ---- update ---------------------------------------------------------------------------------- */
+
+static int take_order(const Switchyard__V1__EmergencyOrder *m, struct emergency *ret,
+                      struct err *err)
+{
+    int r;
+
+    r = name_parse(str_of(m->migration), "emergency order", &ret->migration, err);
+    if (r < 0)
+        return r;
+    ret->epoch = m->epoch;
+    ret->active = m->active;
+    ret->ordered_at.ns = m->ordered_at;
+    r = take_text("reason", m->reason, ret->reason, sizeof ret->reason, err);
+    if (r < 0)
+        return r;
+    return take_text("operator", m->operator_, ret->operator_name, sizeof ret->operator_name, err);
+}
+
+static int take_upserts(const Switchyard__V1__Update *m, struct update_box *b, struct err *err)
+{
+    int r;
+
+    for (size_t i = 0; i < m->n_upserts; i++) {
+        const Switchyard__V1__RouteUpdate *u = m->upserts[i];
+        struct str rule = {(const char *)u->rule.data, u->rule.len};
+
+        r = convert_route(rule, &b->upsert[i].route, err);
+        if (r < 0)
+            return err_ctx(err, "route %.64s", u->migration);
+        if (strcmp(b->upsert[i].route.migration.s, u->migration) != 0)
+            return err_set(err, ERR_INVALID, "a rule for %s came as %.64s",
+                           b->upsert[i].route.migration.s, u->migration);
+        b->upsert[i].rule = rule;
+    }
+    return 0;
+}
+
+static int take_lists(const Switchyard__V1__Update *m, struct update_box *b, struct err *err)
+{
+    int r;
+
+    r = take_upserts(m, b, err);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < m->n_removes; i++) {
+        r = name_parse(str_of(m->removes[i]), "removed migration", &b->remove[i], err);
+        if (r < 0)
+            return r;
+    }
+    for (size_t i = 0; i < m->n_emergencies; i++) {
+        r = take_order(m->emergencies[i], &b->order[i], err);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int check_counts(const Switchyard__V1__Update *m, struct err *err)
+{
+    if (m->n_upserts > RULESET_ROUTES_MAX || m->n_removes > RULESET_ROUTES_MAX ||
+        m->n_emergencies > EPOCHS_MAX)
+        return err_set(err, ERR_INVALID, "more than %d routes or orders", RULESET_ROUTES_MAX);
+    if (strlen(m->incarnation) >= sizeof((struct ruleset *)0)->incarnation)
+        return err_set(err, ERR_INVALID, "the store incarnation is too long");
+    return 0;
+}
+
+static void describe(const Switchyard__V1__Update *m, struct update_box *b)
+{
+    b->update.to = (struct position){m->incarnation, m->term, m->revision};
+    b->update.full = m->full;
+    b->update.base_revision = m->base_revision;
+    b->update.upsert = b->upsert;
+    b->update.upsert_count = (unsigned)m->n_upserts;
+    b->update.remove = b->remove;
+    b->update.remove_count = (unsigned)m->n_removes;
+    b->update.emergency = b->order;
+    b->update.emergency_count = (unsigned)m->n_emergencies;
+}
+
+int update_box_init(const Switchyard__V1__Update *m, struct update_box *ret, struct err *err)
+{
+    int r;
+
+    *ret = (struct update_box){0};
+    r = check_counts(m, err);
+    if (r < 0)
+        return r;
+    r = take_binary_sum(&m->checksum, &ret->update.checksum, err);
+    if (r < 0)
+        return r;
+    ret->upsert = xcalloc(m->n_upserts + 1, sizeof *ret->upsert);
+    ret->remove = xcalloc(m->n_removes + 1, sizeof *ret->remove);
+    ret->order = xcalloc(m->n_emergencies + 1, sizeof *ret->order);
+    r = take_lists(m, ret, err);
+    if (r < 0) {
+        update_box_deinit(ret);
+        return r;
+    }
+    describe(m, ret);
+    return 0;
+}
+
+void update_box_deinit(struct update_box *b)
+{
+    xfreep(&b->upsert);
+    xfreep(&b->remove);
+    xfreep(&b->order);
+}
+
+/* ---- upwards --------------------------------------------------------------------------------- */
+
+/* The generated structs take char * for texts they only read. */
+static char *lend(const char *s)
+{
+    union {
+        const char *in;
+        char *out;
+    } u = {.in = s};
+
+    return u.out;
+}
+
+Switchyard__V1__EmergencyOrder **convert_orders(const struct epochs *epochs)
+{
+    Switchyard__V1__EmergencyOrder **list = xcalloc(epochs->count + 1, sizeof *list);
+
+    for (unsigned i = 0; i < epochs->count; i++) {
+        const struct emergency *o = &epochs->item[i];
+
+        list[i] = xnew(Switchyard__V1__EmergencyOrder);
+        switchyard__v1__emergency_order__init(list[i]);
+        list[i]->migration = lend(o->migration.s);
+        list[i]->epoch = o->epoch;
+        list[i]->active = o->active;
+        list[i]->reason = lend(o->reason);
+        list[i]->operator_ = lend(o->operator_name);
+        list[i]->ordered_at = o->ordered_at.ns;
+    }
+    return list;
+}
+
+void convert_orders_free(Switchyard__V1__EmergencyOrder **orders, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        xfreep(&orders[i]);
+    xfreep(&orders);
+}
+
+static Switchyard__V1__Histogram *give_histogram(const struct hist *h)
+{
+    Switchyard__V1__Histogram *m = xnew(Switchyard__V1__Histogram);
+    size_t n = 0;
+
+    switchyard__v1__histogram__init(m);
+    m->total = h->count;
+    m->sum_us = h->sum_us;
+    m->index = xcalloc(HIST_BUCKETS, sizeof *m->index);
+    m->count = xcalloc(HIST_BUCKETS, sizeof *m->count);
+    for (uint32_t i = 0; i < HIST_BUCKETS; i++) {
+        if (h->bucket[i] == 0)
+            continue;
+        m->index[n] = i;
+        m->count[n++] = h->bucket[i];
+    }
+    m->n_index = m->n_count = n;
+    return m;
+}
+
+static Switchyard__V1__SystemReport *give_system(const struct system_stats *s)
+{
+    Switchyard__V1__SystemReport *m;
+
+    if (system_stats_is_empty(s))
+        return NULL;
+    m = xnew(Switchyard__V1__SystemReport);
+    switchyard__v1__system_report__init(m);
+    m->requests = s->requests;
+    m->errors = s->errors;
+    m->fallbacks = s->fallbacks;
+    m->timeouts = s->timeouts;
+    m->connect_errors = s->connect_errors;
+    m->latency = give_histogram(&s->latency);
+    return m;
+}
+
+static void free_system(Switchyard__V1__SystemReport *m)
+{
+    if (!m)
+        return;
+    xfreep(&m->latency->index);
+    xfreep(&m->latency->count);
+    xfreep(&m->latency);
+    xfreep(&m);
+}
+
+void convert_report_init(Switchyard__V1__Report *r, const struct route_stats *stats, size_t count)
+{
+    switchyard__v1__report__init(r);
+    r->routes = xcalloc(count + 1, sizeof *r->routes);
+    r->n_routes = count;
+    for (size_t i = 0; i < count; i++) {
+        Switchyard__V1__RouteReport *m = xnew(Switchyard__V1__RouteReport);
+
+        switchyard__v1__route_report__init(m);
+        m->migration = lend(stats[i].migration.s);
+        m->legacy = give_system(&stats[i].system[SYSTEM_LEGACY]);
+        m->new_ = give_system(&stats[i].system[SYSTEM_NEW]);
+        m->breaker = lend(breaker_state_name(stats[i].breaker));
+        r->routes[i] = m;
+    }
+}
+
+void convert_report_deinit(Switchyard__V1__Report *r)
+{
+    for (size_t i = 0; i < r->n_routes; i++) {
+        free_system(r->routes[i]->legacy);
+        free_system(r->routes[i]->new_);
+        xfreep(&r->routes[i]);
+    }
+    xfreep(&r->routes);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Fleet protocol to model and back: the only place in the sidecar that knows both. Pure but for
+ * memory. Everything received is checked: texts against their sizes, counts, enums; a value outside
+ * is INVALID with the field's name. */
+#pragma once
+
+#include "common/model/stats.h"
+#include "fleet.pb-c.h"
+#include "sidecar/agent/agent.h"
+
+/* An update with the memory its arrays live in. */
+struct update_box {
+    struct agent_update update; /* borrows from here and from the message */
+    struct agent_route *upsert; /* owned */
+    struct name *remove;        /* owned */
+    struct emergency *order;    /* owned */
+};
+
+/* `m` is borrowed and must outlive *ret. On failure nothing needs to be freed. */
+int update_box_init(const Switchyard__V1__Update *m, struct update_box *ret,
+                    struct err *err) MUST_CHECK;
+void update_box_deinit(struct update_box *b);
+
+/* An agent_route_fn: an encoded Route. */
+int convert_route(struct str rule, struct route *ret, struct err *err) MUST_CHECK;
+
+/* Orders for Hello. Free with convert_orders_free(). */
+Switchyard__V1__EmergencyOrder **convert_orders(const struct epochs *epochs);
+void convert_orders_free(Switchyard__V1__EmergencyOrder **orders, unsigned count);
+
+/* One interval's counters. Systems without a request are left out. Free with
+ * convert_report_deinit(). */
+void convert_report_init(Switchyard__V1__Report *r, const struct route_stats *stats, size_t count);
+void convert_report_deinit(Switchyard__V1__Report *r);

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sidecar/control/coord_client.h"
+
+#include <assert.h>
+#include <inttypes.h>
+
+#include "common/base/backoff.h"
+#include "common/base/mem.h"
+#include "common/loop/timer.h"
+#include "sidecar/control/convert.h"
+
+struct coord_client {
+    struct coord_client_config config;
+    const struct coord_client_events *events;
+    void *ctx;
+    struct loop *loop;
+    struct rng *rng;
+    struct backoff backoff;
+    struct timer retry;
+    char endpoint[COORD_ENDPOINTS_MAX][ENDPOINT_SIZE];
+    unsigned endpoint_count, current;
+    struct rpc_client *rpc;    /* owned; one per dial */
+    struct rpc_stream *stream; /* NULL between dials */
+    bool up;
+    bool stopping;
+    char boot[17];
+    uint64_t sequence;
+};
+
+static void dial(struct coord_client *c);
+
+/* ---- sending --------------------------------------------------------------------------------- */
+
+static bool send(struct coord_client *c, const Switchyard__V1__NodeMessage *m)
+{
+    CLEANUP(rpc_msg_unrefp) struct rpc_msg *msg = NULL;
+
+    if (!c->stream)
+        return false;
+    msg = rpc_msg_encode(&m->base);
+    return rpc_stream_send(c->stream, msg, NULL) == 0;
+}
+
+static char *lend(const char *s)
+{
+    union {
+        const char *in;
+        char *out;
+    } u = {.in = s};
+
+    return u.out;
+}
+
+static Switchyard__V1__Label **give_labels(const struct labels *labels)
+{
+    Switchyard__V1__Label **list = xcalloc(labels->count + 1, sizeof *list);
+
+    for (unsigned i = 0; i < labels->count; i++) {
+        list[i] = xnew(Switchyard__V1__Label);
+        switchyard__v1__label__init(list[i]);
+        list[i]->key = lend(labels->item[i].key);
+        list[i]->value = lend(labels->item[i].value);
+    }
+    return list;
+}
+
+static void free_labels(Switchyard__V1__Label **list, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        xfreep(&list[i]);
+    xfreep(&list);
+}
+
+static bool say_hello(struct coord_client *c)
+{
+    Switchyard__V1__NodeMessage m = SWITCHYARD__V1__NODE_MESSAGE__INIT;
+    Switchyard__V1__Hello h = SWITCHYARD__V1__HELLO__INIT;
+    const struct epochs *epochs;
+    struct position serving;
+    struct sha256 sum;
+    bool sent;
+
+    c->events->on_hello(c->ctx, &serving, &sum, &epochs);
+    h.node = lend(c->config.node);
+    h.labels = give_labels(c->config.labels);
+    h.n_labels = c->config.labels->count;
+    h.boot = c->boot;
+    h.version = lend(c->config.version);
+    h.incarnation = lend(serving.incarnation);
+    h.term = serving.term;
+    h.revision = serving.revision;
+    h.checksum = (ProtobufCBinaryData){serving.revision ? SHA256_SIZE : 0, sum.b};
+    h.emergencies = convert_orders(epochs);
+    h.n_emergencies = epochs->count;
+    h.proxy_address = lend(c->config.proxy_address);
+    m.kind_case = SWITCHYARD__V1__NODE_MESSAGE__KIND_HELLO;
+    m.hello = &h;
+    sent = send(c, &m);
+    convert_orders_free(h.emergencies, epochs->count);
+    free_labels(h.labels, c->config.labels->count);
+    return sent;
+}
+
+bool coord_client_ack(struct coord_client *c, const struct position *p, wall_t since)
+{
+    Switchyard__V1__NodeMessage m = SWITCHYARD__V1__NODE_MESSAGE__INIT;
+    Switchyard__V1__Ack a = SWITCHYARD__V1__ACK__INIT;
+
+    a.term = p->term;
+    a.revision = p->revision;
+    a.serving_since = since.ns;
+    m.kind_case = SWITCHYARD__V1__NODE_MESSAGE__KIND_ACK;
+    m.ack = &a;
+    return send(c, &m);
+}
+
+bool coord_client_nack(struct coord_client *c, const struct position *p, const char *reason)
+{
+    Switchyard__V1__NodeMessage m = SWITCHYARD__V1__NODE_MESSAGE__INIT;
+    Switchyard__V1__Nack n = SWITCHYARD__V1__NACK__INIT;
+
+    n.term = p->term;
+    n.revision = p->revision;
+    n.reason = lend(reason);
+    m.kind_case = SWITCHYARD__V1__NODE_MESSAGE__KIND_NACK;
+    m.nack = &n;
+    return send(c, &m);
+}
+
+void coord_client_report(struct coord_client *c, uint64_t revision, dur_t interval,
+                         const struct route_stats *stats, size_t count, unsigned client_connections)
+{
+    Switchyard__V1__NodeMessage m = SWITCHYARD__V1__NODE_MESSAGE__INIT;
+    Switchyard__V1__Report r;
+
+    if (!c->up)
+        return;
+    convert_report_init(&r, stats, count);
+    r.sequence = ++c->sequence;
+    r.interval_ms = (uint32_t)dur_to_ms(interval);
+    r.revision = revision;
+    r.client_connections = client_connections;
+    m.kind_case = SWITCHYARD__V1__NODE_MESSAGE__KIND_REPORT;
+    m.report = &r;
+    (void)send(c, &m);
+    convert_report_deinit(&r);
+}
+
+/* ---- receiving ------------------------------------------------------------------------------- */
+
+static void take_update(struct coord_client *c, const Switchyard__V1__Update *m)
+{
+    struct position to = {m->incarnation, m->term, m->revision};
+    struct err why = {0};
+    struct update_box box;
+    int r;
+
+    if (!c->up) {
+        c->up = true;
+        backoff_reset(&c->backoff);
+        c->events->on_up(c->ctx, c->endpoint[c->current]);
+    }
+    r = update_box_init(m, &box, &why);
+    if (r < 0) {
+        c->events->on_garbage(c->ctx, &to, &why);
+        return;
+    }
+    r = c->events->on_update(c->ctx, &box.update);
+    update_box_deinit(&box);
+    if (r == AGENT_GAP)
+        coord_client_redial(c, dur_ms(0));
+}
+
+static void on_message(struct rpc_stream *s, const ProtobufCMessage *message, void *ctx)
+{
+    const Switchyard__V1__CoordinatorMessage *m =
+        (const Switchyard__V1__CoordinatorMessage *)message;
+    struct coord_client *c = ctx;
+
+    if (s != c->stream)
+        return;
+    /* A kind this version does not know is from a newer coordinator and is not for it. */
+    if (m->kind_case == SWITCHYARD__V1__COORDINATOR_MESSAGE__KIND_UPDATE)
+        take_update(c, m->update);
+}
+
+static void on_retry(struct timer *t)
+{
+    dial(container_of(t, struct coord_client, retry));
+}
+
+static void on_closed(struct rpc_stream *s, const struct err *status, void *ctx)
+{
+    struct coord_client *c = ctx;
+    const char *endpoint = c->endpoint[c->current];
+    struct err why = *status;
+    dur_t wait;
+
+    if (s != c->stream)
+        return;
+    c->stream = NULL;
+    c->up = false;
+    if (c->stopping)
+        return;
+    if (why.code == ERR_NONE)
+        err_set(&why, ERR_UNAVAILABLE, "the coordinator ended the stream");
+    c->current = (c->current + 1) % c->endpoint_count;
+    wait = backoff_next(&c->backoff, c->rng);
+    timer_set(c->loop, &c->retry, wait, on_retry, "dial coordinator");
+    c->events->on_down(c->ctx, endpoint, &why, wait);
+}
+
+static const struct rpc_stream_events stream_events = {
+    .on_message = on_message,
+    .on_closed = on_closed,
+};
+
+static int connect_to(struct coord_client *c, const char *endpoint, struct err *err)
+{
+    struct rpc_client_config config = {.target = endpoint, .own_connection = true};
+
+    rpc_client_free(steal(c->rpc));
+    return rpc_client_new(&config, c->loop, &c->rpc, err);
+}
+
+static void dial(struct coord_client *c)
+{
+    const char *endpoint = c->endpoint[c->current];
+    struct err why = {0};
+
+    if (connect_to(c, endpoint, &why) < 0) {
+        c->current = (c->current + 1) % c->endpoint_count;
+        dur_t wait = backoff_next(&c->backoff, c->rng);
+        timer_set(c->loop, &c->retry, wait, on_retry, "dial coordinator");
+        c->events->on_down(c->ctx, endpoint, &why, wait);
+        return;
+    }
+    c->stream =
+        rpc_client_open(c->rpc, &switchyard__v1__fleet__descriptor, "Connect", &stream_events, c);
+    if (!say_hello(c))
+        rpc_stream_cancel(c->stream);
+}
+
+void coord_client_redial(struct coord_client *c, dur_t wait)
+{
+    if (c->stream)
+        rpc_stream_cancel(steal(c->stream));
+    c->up = false;
+    timer_set(c->loop, &c->retry, wait, on_retry, "dial coordinator");
+}
+
+bool coord_client_is_up(const struct coord_client *c)
+{
+    return c->up;
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+static int take_endpoints(struct coord_client *c, const char *list, struct err *err)
+{
+    struct str rest = str_of(list), item;
+
+    while (rest.n > 0) {
+        str_cut(rest, ',', &item, &rest);
+        item = str_trim(item);
+        if (c->endpoint_count == COORD_ENDPOINTS_MAX)
+            return err_set(err, ERR_INVALID, "more than %d coordinators", COORD_ENDPOINTS_MAX);
+        if (item.n == 0 || !str_copy(item, c->endpoint[c->endpoint_count], ENDPOINT_SIZE))
+            return err_set(err, ERR_INVALID, "coordinator address \"%.*s\" is empty or too long",
+                           (int)item.n, item.p);
+        c->endpoint_count++;
+    }
+    if (c->endpoint_count == 0)
+        return err_set(err, ERR_INVALID, "no coordinator is given");
+    return 0;
+}
+
+int coord_client_new(const struct coord_client_config *config, struct loop *l, struct rng *rng,
+                     const struct coord_client_events *events, void *ctx, struct coord_client **ret,
+                     struct err *err)
+{
+    CLEANUP(coord_client_freep) struct coord_client *c = xnew(struct coord_client);
+    dur_t base = config->retry_base.ns ? config->retry_base : dur_ms(100);
+    dur_t cap = config->retry_cap.ns ? config->retry_cap : dur_s(5);
+    int r;
+
+    c->config = *config;
+    c->events = events;
+    c->ctx = ctx;
+    c->loop = l;
+    c->rng = rng;
+    backoff_init(&c->backoff, base, cap);
+    str_fmt(c->boot, sizeof c->boot, "%016" PRIx64, rng_u64(rng));
+    r = take_endpoints(c, config->endpoints, err);
+    if (r < 0)
+        return r;
+    *ret = steal(c);
+    return 0;
+}
+
+void coord_client_start(struct coord_client *c)
+{
+    timer_set(c->loop, &c->retry, dur_ms(0), on_retry, "dial coordinator");
+}
+
+struct coord_client *coord_client_free(struct coord_client *c)
+{
+    if (!c)
+        return NULL;
+    c->stopping = true;
+    timer_cancel(&c->retry);
+    rpc_client_free(c->rpc);
+    xfreep(&c);
+    return NULL;
+}

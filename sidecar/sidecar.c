@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sidecar/sidecar.h"
+
+#include <assert.h>
+#include <inttypes.h>
+
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "common/loop/timer.h"
+#include "sidecar/agent/agent.h"
+#include "sidecar/control/convert.h"
+#include "sidecar/control/coord_client.h"
+#include "sidecar/state_file.h"
+
+/* After a refusal the coordinator is asked for a full set again, in case the cause has gone (a full
+ * disk, a name that did not resolve). */
+#define REFUSAL_RETRY dur_s(5)
+
+struct sidecar {
+    struct sidecar_config config;
+    struct loop *loop;
+    struct rng rng;
+    struct agent *agent;        /* owned */
+    struct state_file *state;   /* owned */
+    struct proxy *proxy;        /* owned */
+    struct coord_client *coord; /* owned */
+    struct timer refusal_retry;
+    mono_t last_stats;
+    bool outage_told; /* one line per outage, not per attempt */
+    char proxy_address[ENDPOINT_SIZE];
+    void (*on_stopped)(void *ctx);
+    void *stopped_ctx;
+};
+
+/* ---- the agent's jobs --------------------------------------------------------------------------
+ */
+
+static void do_write(struct sidecar *s)
+{
+    agent_write_started(s->agent);
+    state_file_write(s->state, agent_accepted(s->agent), agent_epochs(s->agent));
+}
+
+static bool do_ack(struct sidecar *s)
+{
+    struct position p = agent_position_serving(s->agent);
+
+    if (!coord_client_ack(s->coord, &p, agent_serving_since(s->agent)))
+        return false;
+    agent_acked(s->agent);
+    return true;
+}
+
+static void on_refusal_retry(struct timer *t)
+{
+    struct sidecar *s = container_of(t, struct sidecar, refusal_retry);
+
+    coord_client_redial(s->coord, dur_ms(0));
+}
+
+static bool do_nack(struct sidecar *s)
+{
+    const char *reason;
+    struct position p = agent_position_nack(s->agent, &reason);
+
+    if (!coord_client_nack(s->coord, &p, reason))
+        return false;
+    agent_nacked(s->agent);
+    timer_set(s->loop, &s->refusal_retry, REFUSAL_RETRY, on_refusal_retry, "retry after refusal");
+    return true;
+}
+
+/* Returns false when there is nothing to do, or the stream cannot take more now. */
+static bool do_next(struct sidecar *s)
+{
+    switch (agent_next(s->agent)) {
+    case AGENT_IDLE:
+        return false;
+    case AGENT_WRITE:
+        do_write(s);
+        return true;
+    case AGENT_PUBLISH:
+        proxy_publish(s->proxy, agent_publishable(s->agent));
+        return true;
+    case AGENT_ACK:
+        return do_ack(s);
+    case AGENT_NACK:
+        return do_nack(s);
+    }
+    assert(!"an agent's job that is not handled");
+    return false;
+}
+
+static void work(struct sidecar *s)
+{
+    while (do_next(s))
+        ;
+}
+
+/* ---- events of the parts ------------------------------------------------------------------------
+ */
+
+static void on_written(void *ctx, const struct err *err)
+{
+    struct sidecar *s = ctx;
+
+    if (err) {
+        log_err(LOG_ERROR, LOG_STATE_FILE, err, "action=write path=%s",
+                LOGQ(state_file_path(s->state)));
+        agent_write_failed(s->agent, err->msg);
+    } else {
+        agent_written(s->agent);
+    }
+    work(s);
+}
+
+static void on_serving(void *ctx, const struct ruleset *set)
+{
+    struct sidecar *s = ctx;
+
+    log_line(LOG_INFO, LOG_RULESET_SERVING, "revision=%" PRIu64 " term=%" PRIu64 " routes=%u",
+             set->revision, set->term, set->count);
+    agent_serving(s->agent, loop_wall(s->loop));
+    work(s);
+}
+
+static void on_refused(void *ctx, const struct ruleset *set, const struct err *why)
+{
+    struct sidecar *s = ctx;
+
+    log_err(LOG_ERROR, LOG_RULESET_REFUSED, why, "revision=%" PRIu64, set->revision);
+    agent_publish_failed(s->agent, why->msg);
+    work(s);
+}
+
+static void on_stats(void *ctx, const struct route_stats *stats, size_t count, unsigned clients)
+{
+    struct sidecar *s = ctx;
+    mono_t now = loop_now(s->loop);
+
+    coord_client_report(s->coord, agent_position_serving(s->agent).revision,
+                        mono_sub(now, s->last_stats), stats, count, clients);
+    s->last_stats = now;
+}
+
+static void on_drained(void *ctx, unsigned cut)
+{
+    struct sidecar *s = ctx;
+
+    log_line(LOG_INFO, LOG_PROXY, "state=drained cut=%u", cut);
+    s->on_stopped(s->stopped_ctx);
+}
+
+static const struct proxy_events proxy_events = {
+    .on_serving = on_serving,
+    .on_refused = on_refused,
+    .on_stats = on_stats,
+    .on_drained = on_drained,
+};
+
+static void on_hello(void *ctx, struct position *ret_serving, struct sha256 *ret_checksum,
+                     const struct epochs **ret_epochs)
+{
+    struct sidecar *s = ctx;
+    struct ruleset *set = agent_accepted(s->agent);
+
+    *ret_serving = agent_position_serving(s->agent);
+    *ret_checksum = set ? set->checksum : (struct sha256){{0}};
+    *ret_epochs = agent_epochs(s->agent);
+}
+
+static void on_up(void *ctx, const char *endpoint)
+{
+    struct sidecar *s = ctx;
+
+    log_line(LOG_INFO, LOG_COORDINATOR_FOUND, "coordinator=%s", endpoint);
+    s->outage_told = false;
+    agent_connected(s->agent, true);
+    work(s);
+}
+
+static int on_update(void *ctx, const struct agent_update *u)
+{
+    struct sidecar *s = ctx;
+    struct err err = {0};
+    int r = agent_take(s->agent, u, &err);
+
+    if (r < 0)
+        log_err(LOG_ERROR, LOG_RULESET_REFUSED, &err, "revision=%" PRIu64 " term=%" PRIu64,
+                u->to.revision, u->to.term);
+    work(s);
+    return r;
+}
+
+static void on_garbage(void *ctx, const struct position *to, const struct err *why)
+{
+    struct sidecar *s = ctx;
+
+    log_err(LOG_ERROR, LOG_RULESET_REFUSED, why, "revision=%" PRIu64 " term=%" PRIu64, to->revision,
+            to->term);
+    (void)coord_client_nack(s->coord, to, why->msg);
+}
+
+static void on_down(void *ctx, const char *endpoint, const struct err *why, dur_t retry)
+{
+    struct sidecar *s = ctx;
+    enum log_level level = s->outage_told ? LOG_DEBUG : LOG_WARN;
+
+    agent_connected(s->agent, false);
+    s->outage_told = true;
+    log_err(level, LOG_COORDINATOR_LOST, why, "coordinator=%s state=%s retry_ms=%" PRId64, endpoint,
+            agent_link_name(agent_link(s->agent)), dur_to_ms(retry));
+}
+
+static const struct coord_client_events coord_events = {
+    .on_hello = on_hello,
+    .on_up = on_up,
+    .on_update = on_update,
+    .on_garbage = on_garbage,
+    .on_down = on_down,
+};
+
+/* ---- life
+ * ----------------------------------------------------------------------------------------- */
+
+static void tell_restored(const struct sidecar *s, const struct ruleset *set)
+{
+    log_line(LOG_WARN, LOG_STATE_FILE,
+             "action=start state=STALE revision=%" PRIu64 " routes=%u path=%s", set->revision,
+             set->count, LOGQ(state_file_path(s->state)));
+}
+
+/* A missing file is a first start; a corrupt one is said loudly and the coordinator asked for
+ * another. */
+static void restore(struct sidecar *s)
+{
+    CLEANUP(ruleset_unrefp) struct ruleset *set = NULL;
+    CLEANUP(xfreep) struct epochs *epochs = xnew(struct epochs);
+    struct err err = {0};
+    int r = state_file_read(s->state, convert_route, &set, epochs, &err);
+
+    if (r == 0) {
+        tell_restored(s, set);
+        agent_restore(s->agent, set, epochs);
+    } else if (r != -ERR_NOT_FOUND) {
+        log_err(LOG_ERROR, LOG_STATE_FILE, &err, "action=read state=EMPTY");
+    }
+}
+
+static int start_coord(struct sidecar *s, struct err *err)
+{
+    struct coord_client_config c = {
+        .node = s->config.node,
+        .labels = &s->config.labels,
+        .version = SWITCHYARD_VERSION,
+        .proxy_address = s->proxy_address,
+        .endpoints = s->config.coordinators,
+    };
+    int r = coord_client_new(&c, s->loop, &s->rng, &coord_events, s, &s->coord, err);
+
+    if (r == 0)
+        coord_client_start(s->coord);
+    return r;
+}
+
+/* "127.0.0.1:0" becomes the address with the real port. */
+static void note_address(struct sidecar *s)
+{
+    const char *listen = s->config.proxy.listen ? s->config.proxy.listen : "127.0.0.1:0";
+    const char *colon = strrchr(listen, ':');
+    int host = colon ? (int)(colon - listen) : (int)strlen(listen);
+
+    str_fmt(s->proxy_address, sizeof s->proxy_address, "%.*s:%u", host, listen,
+            proxy_port(s->proxy));
+}
+
+static int start_parts(struct sidecar *s, struct err *err)
+{
+    int r;
+
+    r = state_file_open(s->config.data, s->loop, on_written, s, &s->state, err);
+    if (r < 0)
+        return r;
+    restore(s);
+    r = proxy_new(&s->config.proxy, s->loop, &proxy_events, s, &s->proxy, err);
+    if (r < 0)
+        return err_ctx(err, "proxy");
+    note_address(s);
+    return start_coord(s, err);
+}
+
+int sidecar_start(const struct sidecar_config *config, struct loop *control, struct sidecar **ret,
+                  struct err *err)
+{
+    CLEANUP(sidecar_freep) struct sidecar *s = xnew(struct sidecar);
+    int r;
+
+    s->config = *config;
+    s->loop = control;
+    s->last_stats = loop_now(control);
+    s->agent = agent_new();
+    rng_seed_system(&s->rng);
+    r = start_parts(s, err);
+    if (r < 0)
+        return r;
+    log_line(LOG_INFO, LOG_STARTED, "proxy=%s coordinators=%s state=%s", s->proxy_address,
+             config->coordinators, agent_link_name(agent_link(s->agent)));
+    work(s);
+    *ret = steal(s);
+    return 0;
+}
+
+uint16_t sidecar_port(const struct sidecar *s)
+{
+    return proxy_port(s->proxy);
+}
+
+void sidecar_stop(struct sidecar *s, void (*on_stopped)(void *ctx), void *ctx)
+{
+    s->on_stopped = on_stopped;
+    s->stopped_ctx = ctx;
+    log_line(LOG_INFO, LOG_PROXY, "state=draining");
+    proxy_drain(s->proxy, s->config.drain);
+}
+
+struct sidecar *sidecar_free(struct sidecar *s)
+{
+    if (!s)
+        return NULL;
+    timer_cancel(&s->refusal_retry);
+    coord_client_free(s->coord);
+    proxy_free(s->proxy);
+    state_file_close(s->state);
+    agent_free(s->agent);
+    xfreep(&s);
+    return NULL;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The node's folder: a lock against a second sidecar, and the file with the last good rule set.
+ * Reading happens once at start; writing is a job of the worker's thread, one at a time. */
+#pragma once
+
+#include "common/loop/worker.h"
+#include "sidecar/agent/agent_state.h"
+
+struct state_file;
+
+/* `err` is NULL when the set is on disk. */
+typedef void (*state_written_fn)(void *ctx, const struct err *err);
+
+/* Make and lock the folder. UNAVAILABLE when another sidecar holds it. */
+int state_file_open(const char *folder, struct loop *l, state_written_fn fn, void *ctx,
+                    struct state_file **ret, struct err *err) MUST_CHECK;
+struct state_file *state_file_close(
+    struct state_file *f); /* finishes a write under way; tolerates NULL */
+
+const char *state_file_path(const struct state_file *f);
+/* NOT_FOUND when the node never had one; CORRUPT with what is wrong. */
+int state_file_read(struct state_file *f, agent_route_fn decode, struct ruleset **ret_set,
+                    struct epochs *ret_epochs, struct err *err) MUST_CHECK;
+/* Start writing; `fn` comes later with the outcome. No other write may be under way. */
+void state_file_write(struct state_file *f, const struct ruleset *set, const struct epochs *epochs);
