@@ -141,7 +141,7 @@ static struct str word(struct str *line)
 static const char *unframe(struct str file, const char *kind, struct str *ret_content)
 {
     struct str line, content, magic = STR(MAGIC " ");
-    struct sha256 claimed;
+    char hex[SHA256_HEX];
     uint64_t length;
 
     if (!str_cut(file, '\n', &line, &content) || !str_starts(line, magic))
@@ -149,12 +149,12 @@ static const char *unframe(struct str file, const char *kind, struct str *ret_co
     line = (struct str){line.p + magic.n, line.n - magic.n};
     if (!str_eq(word(&line), str_of(kind)))
         return "it holds another kind of state";
-    if (!str_to_u64(word(&line), SIZE_MAX, &length) || !sha256_parse(line, &claimed))
+    if (!str_to_u64(word(&line), SIZE_MAX, &length) || line.n != sizeof hex - 1)
         return "its first line is damaged";
     if (length != content.n)
         return "it is shorter or longer than its first line says";
-    struct sha256 actual = sha256_of(content.p, content.n);
-    if (!sha256_eq(&claimed, &actual))
+    struct sha256 sum = sha256_of(content.p, content.n);
+    if (!str_eq(line, str_of(sha256_hex(&sum, hex))))
         return "its checksum does not match";
     *ret_content = content;
     return NULL;

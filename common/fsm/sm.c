@@ -5,9 +5,7 @@
 
 #define NEAREST_MAX 128 /* names looked at for "did you mean" */
 
-const struct sm_row *sm_next_row(const struct sm_machine *m,
-                                 int state,
-                                 int event,
+const struct sm_row *sm_next_row(const struct sm_machine *m, int state, int event,
                                  const struct sm_row *previous)
 {
     const struct sm_row *row = previous ? previous + 1 : m->rows;
@@ -26,11 +24,8 @@ const struct sm_ignore *sm_find_ignore(const struct sm_machine *m, int state, in
     return NULL;
 }
 
-const struct sm_row *sm_find_row(const struct sm_machine *m,
-                                 int state,
-                                 int event,
-                                 const void *facts,
-                                 enum sm_found *ret_found)
+const struct sm_row *sm_find_row(const struct sm_machine *m, int state, int event,
+                                 const void *facts, enum sm_found *ret_found)
 {
     const struct sm_row *row = sm_next_row(m, state, event, NULL);
     enum sm_found found = SM_HELD;
@@ -83,10 +78,7 @@ void sm_move(struct sm *sm, const struct sm_row *row, const void *facts, wall_t 
     check_invariant(sm, facts);
 }
 
-const struct sm_row *sm_step(struct sm *sm,
-                             int event,
-                             const void *facts,
-                             wall_t at,
+const struct sm_row *sm_step(struct sm *sm, int event, const void *facts, wall_t at,
                              enum sm_found *ret_found)
 {
     const struct sm_row *row = sm_find_row(sm->machine, sm->state, event, facts, ret_found);
@@ -136,11 +128,8 @@ static const char *nearest_event(const struct sm_machine *m, struct str name)
     return str_nearest(name, names);
 }
 
-static int unknown(const struct sm_machine *m,
-                   const char *what,
-                   struct str name,
-                   const char *nearest,
-                   struct err *err)
+static int unknown(const struct sm_machine *m, const char *what, struct str name,
+                   const char *nearest, struct err *err)
 {
     int shown = name.n > 64 ? 64 : (int)name.n;
     int r = err_set(err, ERR_INVALID, "machine %s has no %s named \"%.*s\"", m->name, what, shown,

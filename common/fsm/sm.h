@@ -88,16 +88,11 @@ enum sm_found {
 };
 
 /* The row that applies, or NULL; *ret_found says which case it is (may be NULL). */
-const struct sm_row *sm_find_row(const struct sm_machine *m,
-                                 int state,
-                                 int event,
-                                 const void *facts,
-                                 enum sm_found *ret_found);
+const struct sm_row *sm_find_row(const struct sm_machine *m, int state, int event,
+                                 const void *facts, enum sm_found *ret_found);
 
 /* Every row of a pair in order: the one after `previous` (NULL: the first), NULL at the end. */
-const struct sm_row *sm_next_row(const struct sm_machine *m,
-                                 int state,
-                                 int event,
+const struct sm_row *sm_next_row(const struct sm_machine *m, int state, int event,
                                  const struct sm_row *previous);
 
 /* The entry of the ignore table for a pair, or NULL. */
@@ -129,10 +124,7 @@ void sm_move(struct sm *sm, const struct sm_row *row, const void *facts, wall_t 
 
 /* Find the row and follow it. The row, or NULL when nothing applies (*ret_found as sm_find_row()).
  */
-const struct sm_row *sm_step(struct sm *sm,
-                             int event,
-                             const void *facts,
-                             wall_t at,
+const struct sm_row *sm_step(struct sm *sm, int event, const void *facts, wall_t at,
                              enum sm_found *ret_found);
 
 /* The n-th latest move (0: the latest), or NULL. */
@@ -144,10 +136,10 @@ const char *sm_state_name(const struct sm_machine *m, int state);
 const char *sm_event_name(const struct sm_machine *m, int event);
 
 /* The state of that name. INVALID naming the machine for an unknown name: never a default. */
-int sm_state_by_name(const struct sm_machine *m, struct str name, int *ret_state, struct err *err)
-    MUST_CHECK;
-int sm_event_by_name(const struct sm_machine *m, struct str name, int *ret_event, struct err *err)
-    MUST_CHECK;
+int sm_state_by_name(const struct sm_machine *m, struct str name, int *ret_state,
+                     struct err *err) MUST_CHECK;
+int sm_event_by_name(const struct sm_machine *m, struct str name, int *ret_event,
+                     struct err *err) MUST_CHECK;
 
 /* Everything that can be wrong with the tables alone: names unique, in shape, and the same through
  * name -> state -> name; every state reachable, each able to reach a final one if there is any;

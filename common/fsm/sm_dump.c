@@ -3,6 +3,8 @@
 
 #include "common/base/json.h"
 
+#define STAYS "(stay)" /* in place of a next state */
+
 struct out {
     struct buf *b;
     bool ok;
@@ -49,13 +51,13 @@ int sm_format_parse(struct str word, enum sm_format *ret, struct err *err)
 
 static const char *to_name(const struct sm_machine *m, const struct sm_row *row)
 {
-    return row->to == SM_STAY ? "(stays)" : sm_state_name(m, row->to);
+    return row->to == SM_STAY ? STAYS : sm_state_name(m, row->to);
 }
 
 /* For the widths of the text form. */
 static int longest_state(const struct sm_machine *m)
 {
-    size_t longest = 0;
+    size_t longest = sizeof STAYS - 1;
 
     for (unsigned i = 0; i < m->state_count; i++)
         if (strlen(m->states[i].name) > longest)
@@ -140,7 +142,8 @@ static void dump_dot(const struct sm_machine *m, struct out *o)
     put(o, "digraph \"%s\" {\n  rankdir=LR;\n  node [shape=box, style=rounded];\n", m->name);
     for (unsigned i = 0; i < m->state_count; i++) {
         const struct sm_state *s = &m->states[i];
-        put(o, "  \"%s\" [%s%stooltip=\"", s->name, s->flags & SM_INITIAL ? "style=\"rounded,bold\", " : "",
+        put(o, "  \"%s\" [%s%stooltip=\"", s->name,
+            s->flags & SM_INITIAL ? "style=\"rounded,bold\", " : "",
             s->flags & SM_FINAL ? "peripheries=2, " : "");
         put_escaped(o, s->help, "\"\\");
         put(o, "\"];\n");
