@@ -59,18 +59,13 @@ void http1_body_init(struct http1_body *b, struct http1_framing framing);
  * of which *ret_payload (a view into `in`, possibly empty) is payload. With MORE, call again with
  * what is left; *ret_used is 0 only when `in` is empty. Call with an empty `in` to learn whether a
  * body that takes nothing is DONE. A body until close is never DONE: its end of file is. */
-enum http1_body_result http1_body_next(struct http1_body *b,
-                                       struct str in,
-                                       size_t *ret_used,
+enum http1_body_result http1_body_next(struct http1_body *b, struct str in, size_t *ret_used,
                                        struct str *ret_payload);
 
 /* The same for a whole buffer at once: the payload of data[0..len) moves together at its front,
  * *ret_payload bytes of it; *ret_used is len unless the body ended before. */
-enum http1_body_result http1_body_squeeze(struct http1_body *b,
-                                          char *data,
-                                          size_t len,
-                                          size_t *ret_used,
-                                          size_t *ret_payload);
+enum http1_body_result http1_body_squeeze(struct http1_body *b, char *data, size_t len,
+                                          size_t *ret_used, size_t *ret_payload);
 
 /* True when the peer may close now without cutting the body short. */
 bool http1_body_may_end(const struct http1_body *b);

@@ -44,16 +44,12 @@ struct http1_parser {
     struct http1_head *head;
     uint32_t line;    /* where the current line starts */
     uint32_t scanned; /* bytes before this are known to hold no control byte but tabs */
-    uint32_t hosts;
+    uint32_t seen;    /* bit per enum http1_id */
 };
 
 /* Start on a new head. `head` and `headers` (`max` of them) are the caller's and are filled in. */
-void http1_parser_init(struct http1_parser *p,
-                       enum http1_kind kind,
-                       struct http1_limits limits,
-                       struct http1_head *head,
-                       struct http1_header *headers,
-                       unsigned max);
+void http1_parser_init(struct http1_parser *p, enum http1_kind kind, struct http1_limits limits,
+                       struct http1_head *head, struct http1_header *headers, unsigned max);
 
 /* Look at the buffer: `data` is where the head starts, `len` how much has arrived since. Between
  * calls the buffer may grow and move but bytes already seen may not change. After DONE or REFUSED

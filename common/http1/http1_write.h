@@ -35,16 +35,12 @@ struct http1_out {
 /* Return the bytes written, or 0 when `size` is too small. Requests go out in origin form (asterisk
  * and authority forms stay). A Host field is always sent, empty when none is known (RFC 9112 3.2).
  */
-size_t http1_write_request(const struct http1_head *h,
-                           const struct http1_out *out,
-                           char *dst,
+size_t http1_write_request(const struct http1_head *h, const struct http1_out *out, char *dst,
                            size_t size);
 
 /* A response without a body still says the length that a GET would have had (RFC 9110 8.6), except
  * 1xx and 204, which carry no framing at all. */
-size_t http1_write_response(const struct http1_head *h,
-                            const struct http1_out *out,
-                            char *dst,
+size_t http1_write_response(const struct http1_head *h, const struct http1_out *out, char *dst,
                             size_t size);
 
 /* A whole answer of our own: head and a text/plain body "STATUS REASON: why". `why` NULL leaves the
