@@ -37,7 +37,7 @@ static inline void buf_clear(struct buf *b)
 bool buf_add(struct buf *b, const void *p, size_t n) MUST_CHECK;
 bool buf_add_str(struct buf *b, struct str s) MUST_CHECK;
 bool buf_addf(struct buf *b, const char *fmt, ...) PRINTF(2, 3);
-bool buf_vaddf(struct buf *b, const char *fmt, va_list ap);
+bool buf_vaddf(struct buf *b, const char *fmt, va_list ap) PRINTF(2, 0);
 
 /* Make room for `n` more bytes and return where they go (then add to len), or NULL past the
  * maximum. */

@@ -39,6 +39,8 @@ static void settle(char *text, size_t size, bool cut)
     memcpy(text + end, "...", sizeof "...");
 }
 
+static void format(char *dst, size_t size, const char *fmt, va_list ap) PRINTF(3, 0);
+
 static void format(char *dst, size_t size, const char *fmt, va_list ap)
 {
     int n = vsnprintf(dst, size, fmt, ap);

@@ -184,6 +184,8 @@ static void begin(struct line *l, enum log_level level, enum log_event ev)
     pthread_mutex_unlock(&context_lock);
 }
 
+static void add_words(struct line *l, const char *fmt, va_list ap) PRINTF(2, 0);
+
 static void add_words(struct line *l, const char *fmt, va_list ap)
 {
     char words[LINE_MAX_BYTES];
