@@ -111,6 +111,11 @@ static bool is_host(const char *s, const char *punctuation)
     return *s != '\0';
 }
 
+static bool is_v6_address(const char *s)
+{
+    return strchr(s, ':') && strspn(s, "0123456789abcdef:.") == strlen(s);
+}
+
 /* "host[:port]" or "[v6][:port]", at the end of an URL. */
 static bool read_authority(struct str s, struct endpoint *ep)
 {
@@ -136,7 +141,7 @@ static bool read_authority(struct str s, struct endpoint *ep)
         return false;
     for (char *c = ep->host; *c; c++)
         *c = lower(*c);
-    return is_host(ep->host, v6 ? ":.%" : "-._");
+    return v6 ? is_v6_address(ep->host) : is_host(ep->host, "-._");
 }
 
 int endpoint_parse(struct str url, struct endpoint *ret, struct err *err)

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/model/stats.h"
+
+#include "tests/lib/unit.h"
+
+static void breaker_states_have_names(void **state UNUSED)
+{
+    static const char *const released[] = {"disabled", "closed", "half_open", "open"};
+    enum breaker_state s;
+
+    assert_int_equal(BREAKER_STATE_COUNT, ARRAY_LEN(released));
+    for (unsigned i = 0; i < BREAKER_STATE_COUNT; i++) {
+        assert_string_equal(breaker_state_name((enum breaker_state)i), released[i]);
+        assert_true(breaker_state_parse(str_of(released[i]), &s));
+        assert_int_equal(s, i);
+    }
+    assert_false(breaker_state_parse(STR("half-open"), &s));
+    assert_string_equal(breaker_state_name(BREAKER_STATE_COUNT), "?");
+}
+
+static void sums_add_up_in_any_order(void **state UNUSED)
+{
+    struct system_stats a = {1, 2, 3, 4, 5, {0}}, b = {10, 20, 30, 40, 50, {0}};
+    struct system_stats ab = {0}, ba = {0};
+
+    hist_add(&a.latency, 100);
+    hist_add(&b.latency, 1000);
+    system_stats_merge(&ab, &a);
+    system_stats_merge(&ab, &b);
+    system_stats_merge(&ba, &b);
+    system_stats_merge(&ba, &a);
+    assert_memory_equal(&ab, &ba, sizeof ab);
+    assert_int_equal(ab.requests, 11);
+    assert_int_equal(ab.errors, 22);
+    assert_int_equal(ab.fallbacks, 33);
+    assert_int_equal(ab.timeouts, 44);
+    assert_int_equal(ab.connect_errors, 55);
+    assert_int_equal(ab.latency.count, 2);
+}
+
+static void empty_means_that_nothing_happened(void **state UNUSED)
+{
+    struct system_stats s = {0};
+
+    assert_true(system_stats_is_empty(&s));
+    s.connect_errors = 1;
+    assert_false(system_stats_is_empty(&s));
+    s.connect_errors = 0;
+    hist_add(&s.latency, 1);
+    assert_false(system_stats_is_empty(&s));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(breaker_states_have_names),
+        cmocka_unit_test(sums_add_up_in_any_order),
+        cmocka_unit_test(empty_means_that_nothing_happened),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
