@@ -106,21 +106,39 @@ static int fail_read_only(const struct store_sqlite *q, struct err *err)
     return err_hint(err, "give the coordinator's user write access to the file and its folder");
 }
 
-/* A quota or a file size limit is a full disk under another name. */
-static bool is_full(int rc, int errnum)
+/* Why the last call failed with `rc`. SQLite keeps no errno for a commit: its log's file does. */
+static int errno_of(const struct store_sqlite *q, int rc)
 {
-    if (rc == SQLITE_FULL)
-        return true;
-    return rc == SQLITE_IOERR_WRITE && (errnum == ENOSPC || errnum == EDQUOT || errnum == EFBIG);
+    sqlite3_file *log = NULL;
+    int errnum = 0;
+
+    if (rc != SQLITE_IOERR_WRITE && rc != SQLITE_IOERR_FSYNC)
+        return sqlite3_system_errno(q->db);
+    sqlite3_file_control(q->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    if (log && log->pMethods)
+        log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &errnum);
+    return errnum;
+}
+
+/* A quota or a file size limit is a full disk under another name. An fsync that finds none left is
+ * not: by then the commit was written. */
+static bool is_full(const struct store_sqlite *q, int rc)
+{
+    int errnum;
+
+    if (rc != SQLITE_IOERR_WRITE)
+        return rc == SQLITE_FULL;
+    errnum = errno_of(q, rc);
+    return errnum == ENOSPC || errnum == EDQUOT || errnum == EFBIG;
 }
 
 /* Explain the connection's last failure. */
 static int fail(const struct store_sqlite *q, const char *doing, struct err *err)
 {
     int rc = sqlite3_extended_errcode(q->db);
-    int errnum = sqlite3_system_errno(q->db);
+    int errnum = errno_of(q, rc);
 
-    if (is_full(rc, errnum))
+    if (is_full(q, rc))
         return fail_full(q, doing, err);
     switch (rc & 0xff) {
     case SQLITE_BUSY:
@@ -536,19 +554,23 @@ static void roll_back(struct store_sqlite *q)
         (void)run(q, SQL_ROLLBACK, "roll back", NULL);
 }
 
+static bool may_be_written(const struct store_sqlite *q)
+{
+    int rc = sqlite3_extended_errcode(q->db);
+
+    return (rc & 0xff) == SQLITE_IOERR && !is_full(q, rc);
+}
+
 static int commit(struct store_sqlite *q, struct store_list *changes, struct err *err)
 {
     int errnum = failpoint(FP_STORE_COMMIT_BEFORE);
-    int r = 0;
+    int r;
 
     if (errnum)
-        r = err_errno(err, errnum, "store %s: commit", q->path);
-    else
-        r = run(q, SQL_COMMIT, "commit", err);
-    if (r < 0 && !errnum && (sqlite3_errcode(q->db) & 0xff) == SQLITE_IOERR && r != -ERR_EXHAUSTED)
-        return enter_doubt(q, changes, err);
+        return err_errno(err, errnum, "store %s: commit", q->path);
+    r = run(q, SQL_COMMIT, "commit", err);
     if (r < 0)
-        return r;
+        return may_be_written(q) ? enter_doubt(q, changes, err) : r;
 
     q->rev = changes->rev;
     store_changes_add(&q->changes, changes);
