@@ -11,6 +11,8 @@
  * A commit that fails because there is no room was not done. When the disk fails in another way the
  * last page may or may not have reached it, and only the file itself can tell: the answer is
  * UNKNOWN_OUTCOME and the store is `in_doubt` until the file has been opened anew. */
+#include "coordinator/store/store.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -71,8 +73,7 @@ static struct store_sqlite *sqlite_of(struct store *s)
     return container_of(s, struct store_sqlite, store);
 }
 
-/* ---- failures ---------------------------------------------------------------------------------
- */
+/* ---- failures -------------------------------------------------------------------------------- */
 
 static int fail_in_use(const struct store_sqlite *q, struct err *err)
 {
@@ -145,6 +146,7 @@ static int fail(const struct store_sqlite *q, const char *doing, struct err *err
         return fail_in_use(q, err);
     case SQLITE_READONLY:
         return fail_read_only(q, err);
+    case SQLITE_ERROR: /* our statements do not fit its tables */
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
         return fail_corrupt(q, sqlite3_errmsg(q->db), err);
@@ -159,8 +161,7 @@ static int fail(const struct store_sqlite *q, const char *doing, struct err *err
     return err_set(err, ERR_IO, "store %s: %s: %s (%d)", q->path, doing, sqlite3_errmsg(q->db), rc);
 }
 
-/* ---- statements -------------------------------------------------------------------------------
- */
+/* ---- statements ------------------------------------------------------------------------------ */
 
 /* For CLEANUP: a statement that was stepped must let go of its row and its bindings. */
 static void resetp(sqlite3_stmt **st)
@@ -223,8 +224,7 @@ static int ask_number(struct store_sqlite *q, const char *text, uint64_t *ret, s
     return r;
 }
 
-/* ---- opening ----------------------------------------------------------------------------------
- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static void close_file(struct store_sqlite *q)
 {
@@ -389,8 +389,7 @@ static int open_file(struct store_sqlite *q, struct err *err)
     return r;
 }
 
-/* ---- doubt ------------------------------------------------------------------------------------
- */
+/* ---- doubt ----------------------------------------------------------------------------------- */
 
 /* Find out what became of the last commit: open the file anew, as after a crash, and have what it
  * then shows written once more, for pages that the kernel failed to write count as clean. */
@@ -425,8 +424,7 @@ static int enter_doubt(struct store_sqlite *q, struct store_list *changes, struc
     return err_hint(err, "look whether the command took effect before giving it again");
 }
 
-/* ---- operations -------------------------------------------------------------------------------
- */
+/* ---- operations ------------------------------------------------------------------------------ */
 
 static int sqlite_get(struct store *s, struct str key, struct buf *value, store_rev *ret_rev,
                       struct err *err)

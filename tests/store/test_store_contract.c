@@ -74,8 +74,7 @@ static struct store *store_of(void **state)
     return ((struct fixture *)*state)->store;
 }
 
-/* ---- reading and writing ----------------------------------------------------------------------
- */
+/* ---- reading and writing --------------------------------------------------------------------- */
 
 static void new_store_is_empty_at_revision_zero(void **state)
 {
@@ -180,8 +179,7 @@ static void put_of_the_same_value_is_a_change(void **state)
     assert_int_equal(assert_value(s, K("a"), STR("1")), 2);
 }
 
-/* ---- compares ---------------------------------------------------------------------------------
- */
+/* ---- compares -------------------------------------------------------------------------------- */
 
 static void assert_conflict(struct store *s, struct store_txn txn)
 {
@@ -238,8 +236,7 @@ static void compares_alone_are_a_question(void **state)
     assert_conflict(s, TXN(COMPARE(K("a"), 1), COMPARE(K("b"), 1)));
 }
 
-/* ---- lists ------------------------------------------------------------------------------------
- */
+/* ---- lists ----------------------------------------------------------------------------------- */
 
 static void assert_keys(struct store *s, struct str prefix, const char *const *want)
 {
@@ -314,8 +311,7 @@ static void many_keys_keep_their_order(void **state)
     store_list_deinit(&l);
 }
 
-/* ---- limits -----------------------------------------------------------------------------------
- */
+/* ---- limits ---------------------------------------------------------------------------------- */
 
 static void assert_refused(struct store *s, struct store_txn txn, const char *words)
 {
@@ -384,8 +380,7 @@ static void muddled_transactions_are_refused(void **state)
     assert_absent(s, K("a"));
 }
 
-/* ---- watch ------------------------------------------------------------------------------------
- */
+/* ---- watch ----------------------------------------------------------------------------------- */
 
 /* What was told, one line: "3:a=1,b- 4:c=2". */
 static void note(void *ctx, const struct store_list *changes)
@@ -491,8 +486,7 @@ static void log_of_changes_is_bounded_in_bytes(void **state)
     free(big);
 }
 
-/* ---- opening again ----------------------------------------------------------------------------
- */
+/* ---- opening again --------------------------------------------------------------------------- */
 
 static void incarnation_is_made_once_per_store(void **state)
 {

@@ -15,8 +15,7 @@
 
 #include "common/base/mem.h"
 
-/* ---- a disk that fails ------------------------------------------------------------------------
- */
+/* ---- a disk that fails ----------------------------------------------------------------------- */
 
 enum fault_mode {
     FAULT_FULL,   /* no room, nothing written; once */
@@ -219,8 +218,7 @@ static int remove_disk(void **state UNUSED)
     return sqlite3_vfs_unregister(&faulty_vfs);
 }
 
-/* ---- what is written, and what must be found --------------------------------------------------
- */
+/* ---- what is written, and what must be found ------------------------------------------------- */
 
 #define VALUE_SIZE 6000 /* pages overflow: a transaction is many writes */
 
@@ -341,8 +339,7 @@ static unsigned count_steps_after_crash(const struct fixture *f)
     return count_steps_in(to);
 }
 
-/* ---- every operation of the disk fails in turn ------------------------------------------------
- */
+/* ---- every operation of the disk fails in turn ----------------------------------------------- */
 
 #define STEPS 8u
 
@@ -503,8 +500,7 @@ static void watch_tells_what_is_there_after_doubt(void **state)
     store_free(s);
 }
 
-/* ---- the process dies -------------------------------------------------------------------------
- */
+/* ---- the process dies ------------------------------------------------------------------------ */
 
 /* This program again, as a writer: it says "NUMBER RESULT" for each transaction. */
 static int writer_main(const char *path)

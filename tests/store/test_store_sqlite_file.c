@@ -121,8 +121,7 @@ static void in_child(void (*body)(const char *path), const char *path)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-/* ---- how it is made ---------------------------------------------------------------------------
- */
+/* ---- how it is made -------------------------------------------------------------------------- */
 
 static void assert_mode(const char *path, mode_t mode)
 {
@@ -168,8 +167,7 @@ static void empty_file_becomes_a_store(void **state)
     make_store(path_of(state));
 }
 
-/* ---- files that are refused -------------------------------------------------------------------
- */
+/* ---- files that are refused ------------------------------------------------------------------ */
 
 static void text_file_is_refused(void **state)
 {
@@ -212,7 +210,7 @@ static void store_without_its_facts_is_refused(void **state)
     sql(path_of(state), "DELETE FROM meta WHERE name = 'revision'");
     assert_refused(path_of(state), ERR_CORRUPT, "'revision'", "mv ");
     sql(path_of(state), "DROP TABLE meta");
-    assert_refused(path_of(state), ERR_IO, "no such table", "meta");
+    assert_refused(path_of(state), ERR_CORRUPT, "no such table: meta", "mv ");
 }
 
 static void file_cut_in_half_is_refused(void **state)
@@ -269,8 +267,7 @@ static void folder_in_the_place_of_the_file_is_refused(void **state)
     assert_says(&err, f->dir);
 }
 
-/* ---- two coordinators -------------------------------------------------------------------------
- */
+/* ---- two coordinators ------------------------------------------------------------------------ */
 
 static void second_opener_is_told_who_has_it(void **state)
 {
@@ -304,8 +301,7 @@ static void second_process_is_refused_and_the_first_goes_on(void **state)
     store_free(s);
 }
 
-/* ---- no write access --------------------------------------------------------------------------
- */
+/* ---- no write access ------------------------------------------------------------------------- */
 
 /* Root may write everything: become nobody for good. */
 static void drop_root(void)
@@ -358,8 +354,7 @@ static void read_only_folder_is_refused(void **state)
     assert_int_equal(chmod(f->dir, 0755), 0);
 }
 
-/* ---- full disk --------------------------------------------------------------------------------
- */
+/* ---- full disk ------------------------------------------------------------------------------- */
 
 /* Write until it is refused; then all that was acknowledged is there, a small read works, and with
  * room made, writing goes on. */

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Store calls off the loop: results come back on the loop, in the order asked for, once. */
+#include "tests/store/store_fixture.h"
+
+#include <pthread.h>
+
+#include "common/base/mem.h"
+#include "coordinator/store/store_mem.h"
+#include "coordinator/store/store_thread.h"
+
+struct fixture {
+    struct loop *loop;
+    struct store *store; /* owned by the thread */
+    struct store_thread *thread;
+    struct buf told; /* what came back, in order */
+    unsigned answers;
+    pthread_t owner;
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = xnew(struct fixture);
+    struct err err;
+
+    buf_init(&f->told, 1u << 16);
+    f->owner = pthread_self();
+    assert_ok(loop_new(clock_system, &f->loop, &err), &err);
+    assert_ok(store_mem_new(&f->store, &err), &err);
+    assert_ok(store_thread_new(f->loop, f->store, &f->thread, &err), &err);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    store_thread_free(f->thread);
+    loop_free(f->loop);
+    buf_deinit(&f->told);
+    free(f);
+    return 0;
+}
+
+static void turn_until(struct fixture *f, unsigned answers)
+{
+    while (f->answers < answers)
+        loop_turn(f->loop, dur_s(10));
+}
+
+static void answered(struct fixture *f)
+{
+    assert_true(pthread_equal(pthread_self(), f->owner));
+    f->answers++;
+}
+
+static void on_txn(void *ctx, int r, store_rev rev, const struct err *err)
+{
+    struct fixture *f = ctx;
+
+    answered(f);
+    buf_addf(&f->told, "txn:%d@%d%s%s ", r, (int)rev, r < 0 ? "=" : "",
+             r < 0 ? err_text(err->code) : "");
+}
+
+static void on_load(void *ctx, int r, struct store_list *list, const struct err *err)
+{
+    struct fixture *f = ctx;
+
+    answered(f);
+    buf_addf(&f->told, "load:%d@%d", r, (int)list->rev);
+    for (size_t i = 0; i < list->count; i++)
+        buf_addf(&f->told, ",%s=%s", list->item[i].key + strlen(STORE_ROOT), list->item[i].value);
+    buf_addf(&f->told, "%s ", r < 0 ? err_text(err->code) : "");
+}
+
+static void ask_txn(struct fixture *f, struct store_txn txn)
+{
+    struct err err;
+
+    assert_ok(store_thread_txn(f->thread, &txn, on_txn, f, &err), &err);
+}
+
+static void ask_load(struct fixture *f, struct str prefix)
+{
+    struct err err;
+
+    assert_ok(store_thread_load(f->thread, prefix, on_load, f, &err), &err);
+}
+
+static void results_come_back_in_order(void **state)
+{
+    struct fixture *f = *state;
+
+    ask_load(f, STR(STORE_ROOT));
+    ask_txn(f, TXN(PUT(K("a"), STR("1")), PUT(K("b"), STR("2"))));
+    ask_txn(f, TXN(COMPARE(K("a"), 1), PUT(K("a"), STR("3"))));
+    ask_load(f, K("a"));
+    ask_txn(f, TXN(COMPARE(K("a"), 1), PUT(K("a"), STR("4"))));
+    ask_load(f, STR(STORE_ROOT));
+    assert_int_equal(f->answers, 0); /* never from inside the call */
+    turn_until(f, 6);
+    assert_string_equal(buf_text(&f->told),
+                        "load:0@0 txn:0@1 txn:0@2 load:0@2,a=3 txn:2@0 load:0@2,a=3,b=2 ");
+    assert_string_equal(store_thread_incarnation(f->thread), f->store->incarnation);
+}
+
+static void transaction_is_copied(void **state)
+{
+    struct fixture *f = *state;
+    char key[] = STORE_ROOT "key";
+    char value[] = "value";
+
+    {
+        struct store_op op[] = {COMPARE(str_of(key), 0), PUT(str_of(key), str_of(value))};
+        ask_txn(f, (struct store_txn){op, ARRAY_LEN(op)});
+        memset(op, 0xff, sizeof op);
+    }
+    memset(key, 'x', sizeof key - 1);
+    memset(value, 'x', sizeof value - 1);
+    ask_load(f, STR(STORE_ROOT));
+    turn_until(f, 2);
+    assert_string_equal(buf_text(&f->told), "txn:0@1 load:0@1,key=value ");
+}
+
+static void failures_of_the_store_come_back(void **state)
+{
+    struct fixture *f = *state;
+
+    store_mem_fail_after(f->store, 1, ERR_EXHAUSTED, false);
+    ask_txn(f, TXN(PUT(K("a"), STR("1"))));
+    ask_txn(f, TXN(PUT(K("a"), STR("2"))));
+    ask_load(f, STR(STORE_ROOT));
+    turn_until(f, 3);
+    store_mem_fail_after(f->store, 0, ERR_UNKNOWN_OUTCOME, true);
+    ask_txn(f, TXN(PUT(K("a"), STR("3"))));
+    ask_load(f, STR(STORE_ROOT));
+    turn_until(f, 5);
+    store_mem_fail_after(f->store, 0, ERR_CORRUPT, false);
+    ask_load(f, STR(STORE_ROOT));
+    turn_until(f, 6);
+    assert_false(store_mem_fault_pending(f->store));
+    assert_string_equal(buf_text(&f->told),
+                        "txn:0@1 txn:-7@0=exhausted load:0@1,a=1 "
+                        "txn:-11@0=unknown_outcome load:0@2,a=3 "
+                        "load:-12@0corrupt ");
+}
+
+static void bad_calls_fail_at_once_and_are_not_called_back(void **state)
+{
+    struct fixture *f = *state;
+    struct store_txn bad = TXN(PUT(STR("a"), STR("1")));
+    struct err err;
+
+    assert_int_equal(store_thread_txn(f->thread, &bad, on_txn, f, &err), -ERR_INVALID);
+    assert_int_equal(store_thread_load(f->thread, STR("/"), on_load, f, &err), -ERR_INVALID);
+    ask_load(f, STR(STORE_ROOT));
+    turn_until(f, 1);
+    assert_string_equal(buf_text(&f->told), "load:0@0 ");
+}
+
+static void what_waits_is_bounded_in_count(void **state)
+{
+    struct fixture *f = *state;
+    struct store_txn txn = TXN(PUT(K("a"), STR("1")));
+    struct err err;
+
+    for (unsigned i = 0; i < STORE_THREAD_CALLS_MAX; i++)
+        ask_txn(f, txn);
+    assert_int_equal(store_thread_txn(f->thread, &txn, on_txn, f, &err), -ERR_EXHAUSTED);
+    assert_int_equal(store_thread_load(f->thread, K("a"), on_load, f, &err), -ERR_EXHAUSTED);
+    turn_until(f, STORE_THREAD_CALLS_MAX);
+    ask_txn(f, txn);
+    turn_until(f, STORE_THREAD_CALLS_MAX + 1);
+}
+
+static void what_waits_is_bounded_in_bytes(void **state)
+{
+    struct fixture *f = *state;
+    char *big = xcalloc(1, STORE_VALUE_MAX);
+    struct store_txn txn = TXN(PUT(K("a"), ((struct str){big, STORE_VALUE_MAX})));
+    unsigned fit = STORE_THREAD_BYTES_MAX / (STORE_VALUE_MAX + (unsigned)txn.op[0].key.n);
+    struct err err;
+
+    for (unsigned i = 0; i < fit; i++)
+        ask_txn(f, txn);
+    assert_int_equal(store_thread_txn(f->thread, &txn, on_txn, f, &err), -ERR_EXHAUSTED);
+    assert_non_null(strstr(err.msg, "too much waits"));
+    turn_until(f, fit);
+    ask_txn(f, txn);
+    turn_until(f, fit + 1);
+    free(big);
+}
+
+/* Asks again from inside an answer. */
+static void on_txn_ask_again(void *ctx, int r, store_rev rev, const struct err *err UNUSED)
+{
+    struct fixture *f = ctx;
+    struct store_txn txn = TXN(PUT(K("b"), STR("1")));
+    struct err why;
+
+    answered(f);
+    assert_int_equal(r, 0);
+    r = store_thread_txn(f->thread, &txn, on_txn, f, &why);
+    buf_addf(&f->told, "first@%d,again:%d ", (int)rev, r);
+}
+
+static void answer_may_ask_again(void **state)
+{
+    struct fixture *f = *state;
+    struct store_txn txn = TXN(PUT(K("a"), STR("1")));
+    struct err err;
+
+    assert_ok(store_thread_txn(f->thread, &txn, on_txn_ask_again, f, &err), &err);
+    turn_until(f, 2);
+    assert_string_equal(buf_text(&f->told), "first@1,again:0 txn:0@2 ");
+}
+
+static void closing_answers_what_waits_and_takes_nothing_new(void **state)
+{
+    struct fixture *f = *state;
+    struct store_txn txn = TXN(PUT(K("a"), STR("1")));
+    struct err err;
+
+    ask_load(f, STR(STORE_ROOT));
+    assert_ok(store_thread_txn(f->thread, &txn, on_txn_ask_again, f, &err), &err);
+    ask_load(f, STR(STORE_ROOT));
+    f->thread = store_thread_free(f->thread);
+    assert_int_equal(f->answers, 3);
+    assert_string_equal(buf_text(&f->told), "load:0@0 first@1,again:-10 load:0@1,a=1 ");
+}
+
+static void file_is_free_after_closing(void **state)
+{
+    struct fixture *f = *state;
+    char dir[DIR_SIZE];
+    char path[DIR_SIZE + 16];
+    struct store *s;
+    struct err err;
+
+    make_dir(dir);
+    snprintf(path, sizeof path, "%s/store.db", dir);
+    store_thread_free(f->thread);
+    assert_ok(store_sqlite_open(path, &s, &err), &err);
+    assert_ok(store_thread_new(f->loop, s, &f->thread, &err), &err);
+    ask_txn(f, TXN(PUT(K("a"), STR("1"))));
+    turn_until(f, 1);
+    ask_txn(f, TXN(PUT(K("b"), STR("1"))));
+    f->thread = store_thread_free(f->thread);
+    assert_ok(store_sqlite_open(path, &s, &err), &err);
+    assert_value(s, K("b"), STR("1"));
+    store_free(s);
+    remove_dir(dir);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(results_come_back_in_order),
+        T(transaction_is_copied),
+        T(failures_of_the_store_come_back),
+        T(bad_calls_fail_at_once_and_are_not_called_back),
+        T(what_waits_is_bounded_in_count),
+        T(what_waits_is_bounded_in_bytes),
+        T(answer_may_ask_again),
+        T(closing_answers_what_waits_and_takes_nothing_new),
+        T(file_is_free_after_closing),
+    };
+
+    return cmocka_run_group_tests_name("store thread", tests, NULL, NULL);
+}
