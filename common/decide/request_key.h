@@ -20,6 +20,5 @@ struct request_view {
 
 /* The bytes of the route's key, or of its fallback key when the request has none or an empty one.
  * False: neither is there, or it is random, and the caller takes a random bucket. */
-bool request_key_find(const struct route *r,
-                      const struct request_view *req,
+bool request_key_find(const struct route *r, const struct request_view *req,
                       struct str *ret_key) MUST_CHECK;

@@ -26,7 +26,7 @@ struct plan_stage {
     struct name name;
     uint32_t weight_bp;
     bool approval; /* `approval: manual`: entered by an operator's promote, never by itself */
-    dur_t bake;    /* at least this long before the next one */
+    dur_t bake;    /* at least this long before the next one; default 0 */
     bool has_gate;
     struct plan_limits gate; /* min_requests default 20 */
 };
@@ -66,11 +66,14 @@ const char *plan_stage_name(const struct plan *p, unsigned index);
 /* 0 for stage 0. */
 uint32_t plan_stage_weight_bp(const struct plan *p, unsigned index);
 
-/* May a rollout that runs on `old` go on with `new`? REFUSED with the reason when systems' meaning,
- * keys or salt, or a stage at or before `stage` changed. */
+/* May a rollout that runs on `old` and has reached `stage` go on with `new_plan`? REFUSED, with
+ * what to do as the hint, when an endpoint changed sides, a key or the salt changed, or a stage at
+ * or before `stage` has another name or weight. Instances, gates, bake times and what lies ahead
+ * may change. */
 int plan_check_change(const struct plan *old, const struct plan *new_plan, unsigned stage,
                       struct err *err) MUST_CHECK;
-/* Do two plans claim the same requests (same host and path prefix)? */
+/* Do two plans claim the same requests (a host in common, or none at both, and the same path
+ * prefix)? Nested prefixes and wildcards do not overlap: the more specific route wins. */
 bool plan_overlaps(const struct plan *a, const struct plan *b);
 
 /* The plan that `switchyard dev` makes: stages shadow, canary-10, quarter, half, all, all by hand,
