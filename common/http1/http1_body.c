@@ -24,8 +24,7 @@ enum state {
     STATE_BAD
 };
 
-/* ---- which framing -----------------------------------------------------------------------------
- */
+/* ---- which framing -------------------------------------------------------------------------- */
 
 static struct http1_framing framing_of(const struct http1_head *h, enum http1_body_kind otherwise)
 {
@@ -60,8 +59,7 @@ struct http1_framing http1_framing_for(struct http1_framing received, unsigned m
     return received;
 }
 
-/* ---- chunked framing, RFC 9112 7.1 -------------------------------------------------------------
- */
+/* ---- chunked framing, RFC 9112 7.1 ---------------------------------------------------------- */
 
 static enum state bad(struct http1_body *b, const char *why)
 {
@@ -171,8 +169,7 @@ static enum state (*const steps[STATE_FRAMING_COUNT])(struct http1_body *b, char
     [STATE_LAST_LF] = step_last_lf,
 };
 
-/* ---- taking bytes ------------------------------------------------------------------------------
- */
+/* ---- taking bytes --------------------------------------------------------------------------- */
 
 void http1_body_init(struct http1_body *b, struct http1_framing framing)
 {
@@ -248,8 +245,7 @@ bool http1_body_may_end(const struct http1_body *b)
     return b->state == STATE_DONE || b->kind == HTTP1_BODY_UNTIL_CLOSE;
 }
 
-/* ---- sending chunks ----------------------------------------------------------------------------
- */
+/* ---- sending chunks ------------------------------------------------------------------------- */
 
 size_t http1_chunk_head(char dst[HTTP1_CHUNK_HEAD_MAX], uint64_t size)
 {

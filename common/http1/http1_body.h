@@ -70,8 +70,7 @@ enum http1_body_result http1_body_squeeze(struct http1_body *b, char *data, size
 /* True when the peer may close now without cutting the body short. */
 bool http1_body_may_end(const struct http1_body *b);
 
-/* ---- sending chunks
- * ------------------------------------------------------------------------------------ */
+/* ---- sending chunks ------------------------------------------------------------------------- */
 
 enum { HTTP1_CHUNK_HEAD_MAX = 20 };
 

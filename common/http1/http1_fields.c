@@ -22,8 +22,7 @@ static bool was_seen(const struct http1_parser *p, enum http1_id id)
     return (p->seen & (1u << id)) != 0;
 }
 
-/* ---- values of single fields
- * --------------------------------------------------------------------- */
+/* ---- values of single fields ---------------------------------------------------------------- */
 
 /* The bytes between brackets of an IP literal: hexadecimal digits, colons and dots (RFC 3986 3.2.2;
  * the version forms that nobody defined are left out). */
@@ -130,8 +129,7 @@ static bool on_any(struct http1_parser *p UNUSED, struct http1_part part UNUSED)
     return true;
 }
 
-/* ---- known fields
- * -------------------------------------------------------------------------------- */
+/* ---- known fields --------------------------------------------------------------------------- */
 
 typedef bool (*field_fn)(struct http1_parser *p, struct http1_part part);
 
@@ -178,8 +176,7 @@ static enum http1_id id_of(struct str name)
     return HTTP1_ID_OTHER;
 }
 
-/* ---- lines
- * --------------------------------------------------------------------------------------- */
+/* ---- lines ---------------------------------------------------------------------------------- */
 
 static bool refuse_name(struct http1_parser *p, struct str line, size_t at)
 {
@@ -233,8 +230,7 @@ bool http1_field_add(struct http1_parser *p, uint32_t at, uint32_t n)
     return true;
 }
 
-/* ---- all fields together
- * ------------------------------------------------------------------------- */
+/* ---- all fields together -------------------------------------------------------------------- */
 
 struct options {
     bool close;

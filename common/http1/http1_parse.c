@@ -33,8 +33,7 @@ void http1_parser_init(struct http1_parser *p, enum http1_kind kind, struct http
     };
 }
 
-/* ---- the request line, RFC 9112 3
- * ---------------------------------------------------------------- */
+/* ---- the request line, RFC 9112 3 ----------------------------------------------------------- */
 
 static enum http1_method method_of(struct str name)
 {
@@ -62,26 +61,36 @@ static bool take_version(struct http1_parser *p, struct str version)
     return true;
 }
 
+/* The length of "http://" or "https://" at the front of `target`, or 0. */
+static size_t scheme_length(struct str target)
+{
+    static const struct str schemes[] = {{"http://", 7}, {"https://", 8}};
+
+    for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
+        size_t n = schemes[i].n;
+
+        if (target.n > n && str_ieq((struct str){target.p, n}, schemes[i]))
+            return n;
+    }
+    return 0;
+}
+
 /* Cut "http://authority/path". */
 static bool take_absolute(struct http1_parser *p, struct str target)
 {
     struct http1_head *h = p->head;
-    struct http1_part whole = h->target;
-    size_t from = 0, slash;
+    size_t from = scheme_length(target);
+    size_t end = from;
 
-    if (target.n > 7 && str_ieq((struct str){target.p, 7}, STR("http://")))
-        from = 7;
-    else if (target.n > 8 && str_ieq((struct str){target.p, 8}, STR("https://")))
-        from = 8;
-    else
+    if (from == 0)
         return http1_refuse(p, 400, "the target is neither a path nor an http URL");
-    for (slash = from; slash < target.n && target.p[slash] != '/' && target.p[slash] != '?';)
-        slash++;
-    if (slash < target.n && target.p[slash] == '?')
+    while (end < target.n && target.p[end] != '/' && target.p[end] != '?')
+        end++;
+    if (end < target.n && target.p[end] == '?')
         return http1_refuse(p, 400, "the target has a query but no path");
     h->form = HTTP1_FORM_ABSOLUTE;
-    h->host = (struct http1_part){whole.at + (uint32_t)from, (uint32_t)(slash - from)};
-    h->path = (struct http1_part){whole.at + (uint32_t)slash, (uint32_t)(target.n - slash)};
+    h->host = (struct http1_part){h->target.at + (uint32_t)from, (uint32_t)(end - from)};
+    h->path = (struct http1_part){h->target.at + (uint32_t)end, (uint32_t)(target.n - end)};
     if (h->host.n == 0 || !http1_host_valid(http1_host(h)))
         return http1_refuse(p, 400, "the target's authority is not a host and port");
     return true;
@@ -137,8 +146,7 @@ static bool take_request_line(struct http1_parser *p, struct str line)
            take_target(p, http1_str(h, h->target));
 }
 
-/* ---- the status line, RFC 9112 4
- * ----------------------------------------------------------------- */
+/* ---- the status line, RFC 9112 4 ------------------------------------------------------------ */
 
 /* "HTTP/1.1 200 OK". Servers in the field leave out the space before an empty reason. */
 static bool take_status_line(struct http1_parser *p, struct str line)
@@ -158,8 +166,7 @@ static bool take_status_line(struct http1_parser *p, struct str line)
     return true;
 }
 
-/* ---- lines
- * --------------------------------------------------------------------------------------- */
+/* ---- lines ---------------------------------------------------------------------------------- */
 
 static enum http1_result too_long(struct http1_parser *p)
 {

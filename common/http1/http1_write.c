@@ -55,8 +55,7 @@ static size_t finish(const struct span *o)
     return o->full ? 0 : o->at;
 }
 
-/* ---- fields that are received ------------------------------------------------------------------
- */
+/* ---- fields that are received --------------------------------------------------------------- */
 
 static bool is_replaced(const struct http1_out *out, struct str name)
 {
@@ -92,8 +91,7 @@ static void put_received(struct span *o, const struct http1_head *h, const struc
     put(o, (struct str){h->base + from, end - from});
 }
 
-/* ---- fields of ours ----------------------------------------------------------------------------
- */
+/* ---- fields of ours ------------------------------------------------------------------------- */
 
 static void put_extra(struct span *o, const struct http1_extra *extra, unsigned count)
 {
@@ -125,8 +123,7 @@ static void put_ours(struct span *o, const struct http1_out *out)
     put_connection(o, out->connection);
 }
 
-/* ---- requests ----------------------------------------------------------------------------------
- */
+/* ---- requests ------------------------------------------------------------------------------- */
 
 static bool has_usable_host(const struct http1_head *h)
 {
@@ -156,8 +153,7 @@ size_t http1_write_request(const struct http1_head *h, const struct http1_out *o
     return finish(&o);
 }
 
-/* ---- responses ---------------------------------------------------------------------------------
- */
+/* ---- responses ------------------------------------------------------------------------------ */
 
 size_t http1_write_response(const struct http1_head *h, const struct http1_out *out, char *dst,
                             size_t size)

@@ -21,8 +21,7 @@
 
 static _Thread_local char thread_identity;
 
-/* ---- life --------------------------------------------------------------------------------------
- */
+/* ---- life ----------------------------------------------------------------------------------- */
 
 static void on_wake(struct loop_watch *w, unsigned events UNUSED)
 {
@@ -90,8 +89,7 @@ void loop_assert_owner(const struct loop *l)
     CHECK(!owner || owner == &thread_identity);
 }
 
-/* ---- time --------------------------------------------------------------------------------------
- */
+/* ---- time ----------------------------------------------------------------------------------- */
 
 mono_t loop_now(const struct loop *l)
 {
@@ -113,8 +111,7 @@ void loop_update_now(struct loop *l)
     l->wall_known = false;
 }
 
-/* ---- file descriptors --------------------------------------------------------------------------
- */
+/* ---- file descriptors ----------------------------------------------------------------------- */
 
 static uint32_t to_epoll(unsigned events)
 {
@@ -205,8 +202,7 @@ static void dispatch_batch(struct loop *l)
     l->batch_at = l->batch_n = 0;
 }
 
-/* ---- deferred calls ----------------------------------------------------------------------------
- */
+/* ---- deferred calls ------------------------------------------------------------------------- */
 
 void loop_defer(struct loop *l, struct loop_deferred *d, loop_deferred_fn fn)
 {
@@ -238,8 +234,7 @@ static void run_deferred(struct loop *l)
     }
 }
 
-/* ---- the turn ----------------------------------------------------------------------------------
- */
+/* ---- the turn ------------------------------------------------------------------------------- */
 
 /* How long to wait, in epoll's milliseconds. `max_wait` < 0: as long as it takes. */
 static int wait_ms(const struct loop *l, dur_t max_wait)

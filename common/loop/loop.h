@@ -36,8 +36,7 @@ void loop_update_now(struct loop *l);
  * it. */
 void loop_assert_owner(const struct loop *l);
 
-/* ---- file descriptors
- * -------------------------------------------------------------------------------- */
+/* ---- file descriptors ----------------------------------------------------------------------- */
 
 enum {
     LOOP_READ = 1u << 0,
@@ -64,14 +63,14 @@ struct loop_watch {
 /* Level-triggered. `events` may be 0. */
 int loop_watch(struct loop *l, struct loop_watch *w, int fd, unsigned events, loop_watch_fn fn,
                struct err *err) MUST_CHECK;
-/* Change what is waited for. No system call when the kernel already watches for it, nor when only
- * reading is given up: an event that is not wanted then costs one call if it ever comes. */
+/* Change what a watched descriptor waits for. No system call when the kernel already watches for
+ * it, nor when only reading is given up: an event that is not wanted then costs one call if it ever
+ * comes. */
 void loop_want(struct loop_watch *w, unsigned events);
 /* Tolerates a watch that was never added (zeroed memory). Call before closing the descriptor. */
 void loop_unwatch(struct loop_watch *w);
 
-/* ---- called once per turn ---------------------------------------------------------------------
- */
+/* ---- called once per turn ------------------------------------------------------------------- */
 
 struct loop_deferred;
 typedef void (*loop_deferred_fn)(struct loop_deferred *d);

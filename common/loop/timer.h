@@ -17,8 +17,8 @@ struct timer {
     const char *name;
 };
 
-/* Call `fn` once, `after` from loop_now() or later. Setting a set timer moves it. `name` is static.
- */
+/* Call `fn` once, `after` from loop_now() or later, and in a later turn even when `after` is 0.
+ * Setting a set timer moves it. `name` is static. */
 void timer_set(struct loop *l, struct timer *t, dur_t after, timer_fn fn, const char *name);
 void timer_cancel(struct timer *t);
 bool timer_is_set(const struct timer *t);

@@ -12,8 +12,7 @@
 #include "common/base/mem.h"
 #include "tests/http1/heads.h"
 
-/* ---- where the body ends
- * ------------------------------------------------------------------------- */
+/* ---- where the body ends -------------------------------------------------------------------- */
 
 static struct http1_framing response(const char *wire, enum http1_method asked)
 {
@@ -75,8 +74,7 @@ static void the_next_hop_decides_how_an_open_length_is_sent(void **state UNUSED)
     assert_int_equal(http1_framing_for(none, 0).kind, HTTP1_BODY_NONE);
 }
 
-/* ---- bytes -------------------------------------------------------------------------------------
- */
+/* ---- bytes ---------------------------------------------------------------------------------- */
 
 struct body_case {
     struct str wire;
@@ -226,8 +224,7 @@ static void a_body_until_close_takes_everything_and_may_end(void **state UNUSED)
     assert_true(http1_body_may_end(&body));
 }
 
-/* ---- limits ------------------------------------------------------------------------------------
- */
+/* ---- limits --------------------------------------------------------------------------------- */
 
 /* Feed `head`, then `unit` until it is refused; returns how many units were taken. */
 static unsigned take_until_refused(const char *head, const char *unit, const char **ret_why)

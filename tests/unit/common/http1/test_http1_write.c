@@ -49,8 +49,7 @@ static void check_response(const char *wire, const struct http1_out *out, const 
 
 static const struct http1_out plain = {.extra_count = 0};
 
-/* ---- requests ----------------------------------------------------------------------------------
- */
+/* ---- requests ------------------------------------------------------------------------------- */
 
 static void a_plain_request_goes_out_as_it_came(void **state UNUSED)
 {
@@ -135,8 +134,7 @@ static void extra_fields_are_added_or_replace(void **state UNUSED)
         "Connection: close\r\n\r\n");
 }
 
-/* ---- responses ---------------------------------------------------------------------------------
- */
+/* ---- responses ------------------------------------------------------------------------------ */
 
 static void responses_keep_status_reason_and_fields(void **state UNUSED)
 {
@@ -176,8 +174,7 @@ static void bodiless_responses_tell_the_length_they_would_have(void **state UNUS
                    "HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n");
 }
 
-/* ---- our own answers ---------------------------------------------------------------------------
- */
+/* ---- our own answers ------------------------------------------------------------------------ */
 
 static void check_answer(const struct http1_answer *a, const char *want)
 {

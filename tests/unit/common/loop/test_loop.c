@@ -219,8 +219,7 @@ static void watching_a_closed_descriptor_fails_with_words(void **state UNUSED)
     loop_free(l);
 }
 
-/* ---- deferred calls ----------------------------------------------------------------------------
- */
+/* ---- deferred calls ------------------------------------------------------------------------- */
 
 struct step {
     struct loop_deferred deferred;
@@ -278,8 +277,7 @@ static void deferring_from_a_deferred_call_waits_for_the_next_turn(void **state 
     loop_free(l);
 }
 
-/* ---- time and stop -----------------------------------------------------------------------------
- */
+/* ---- time and stop -------------------------------------------------------------------------- */
 
 static void the_instant_is_cached_for_a_turn(void **state UNUSED)
 {
