@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The running program: what every command works with. One thread, one loop. */
+#pragma once
+
+#include "cli/commands.h"
+#include "common/base/clock.h"
+#include "common/base/json.h"
+#include "common/model/ids.h"
+#include "common/rpc/rpc.h"
+#include "operator.pb-c.h"
+
+enum output_format { OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_YAML };
+
+struct cli {
+    char endpoints[1024];
+    char operator_name[NAME_SIZE * 2];
+    enum output_format output;
+    dur_t timeout;     /* for one answer */
+    dur_t node_wait;   /* for the nodes to serve a decision */
+    struct loop *loop; /* owned */
+};
+
+/* Options, then environment (SWITCHYARD_ENDPOINTS, SWITCHYARD_OPERATOR), then the configuration
+ * file
+ * ($SWITCHYARD_CONFIG, or switchyard/config.yaml in $XDG_CONFIG_HOME or ~/.config), then defaults.
+ */
+int cli_init(struct cli *c, const struct args *a, struct err *err) MUST_CHECK;
+void cli_deinit(struct cli *c);
+
+/* ---- asking (client.c)
+ * ------------------------------------------------------------------------------ */
+
+/* Call a method of the Operator service at the first coordinator that answers. *ret_reply is the
+ * caller's; free it with cli_reply_free(). UNAVAILABLE names the endpoints and says what to do;
+ * TIMEOUT of a change says that its outcome is unknown. `extra` is added to the deadline, for calls
+ * that wait by themselves. */
+int cli_call(struct cli *c, const char *method, const ProtobufCMessage *request, dur_t extra,
+             ProtobufCMessage **ret_reply, struct err *err) MUST_CHECK;
+void cli_reply_free(ProtobufCMessage *m); /* tolerates NULL */
+static inline void cli_reply_freep(ProtobufCMessage **m)
+{
+    cli_reply_free(*m);
+}
+/* Let the loop turn for `d`, for --watch; true when Ctrl-C came. */
+bool cli_idle(struct cli *c, dur_t d);
+
+/* ---- answering (output.c)
+ * --------------------------------------------------------------------------- */
+
+/* A message as JSON: proto3's mapping, defaults shown, 64-bit numbers as numbers. */
+struct json *cli_message_json(const ProtobufCMessage *m) MUST_CHECK;
+/* Print a tree in the chosen format (json or yaml). */
+int cli_print_json(const struct cli *c, const struct json *j, struct err *err) MUST_CHECK;
+/* "-o json|yaml": print and return true; table: return false. */
+bool cli_print_message(const struct cli *c, const ProtobufCMessage *m, int *ret_r, struct err *err);
+
+/* A table with aligned columns: header and rows are tab-separated cells, rows end with '\n'. */
+void cli_print_table(const char *text);
+/* printf to standard output: the only place besides cli_print_table() that does. */
+void cli_say(const char *fmt, ...) PRINTF(1, 2);
+/* "error: ...", and the hint on a line of its own, to standard error. */
+void cli_complain(const struct err *err);

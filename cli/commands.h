@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* THE table of commands: parsing, help on every level, completion and the reference page are made
+ * from it. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/base/err.h"
+
+/* Every option of every command. An option means the same and takes the same kind of value
+ * everywhere, so options and names can stand in any order, also before the command. X(ID, long
+ * name, short name or 0, value's name or NULL, help) */
+#define CLI_OPTIONS(X)                                                                          \
+    X(ENDPOINTS, "endpoints", 0, "LIST",                                                        \
+      "coordinators, host:port[,host:port...] (127.0.0.1:7400)")                                \
+    X(OUTPUT, "output", 'o', "FORMAT", "table, json or yaml (table)")                           \
+    X(TIMEOUT, "timeout", 0, "DURATION", "longest wait for an answer (5s)")                     \
+    X(OPERATOR, "operator", 0, "NAME", "who gives the order, recorded (the login name)")        \
+    X(HELP, "help", 'h', NULL, "tell about this command")                                       \
+    X(VERSION, "version", 0, NULL, "print the version")                                         \
+    X(DRY_RUN, "dry-run", 0, NULL, "tell what would change, change nothing")                    \
+    X(REASON, "reason", 0, "TEXT", "why, recorded in the history")                              \
+    X(NO_WAIT, "no-wait", 0, NULL, "do not wait until every node serves the decision")          \
+    X(WAIT, "wait", 0, "DURATION", "longest wait for the nodes (10s)")                          \
+    X(FILE, "file", 'f', "FILE", "the plan, YAML or JSON; - for standard input")                \
+    X(WATCH, "watch", 'w', NULL, "show again each second until Ctrl-C")                         \
+    X(TO, "to", 0, "STAGE", "number or name of the stage; 0 is before the first")               \
+    X(EMERGENCY, "emergency", 0, NULL, "everything to legacy, now; holds until it is cleared")  \
+    X(CLEAR, "clear", 0, NULL, "lift an emergency order; the weight stays 0")                   \
+    X(ALL, "all", 0, NULL, "every migration")                                                   \
+    X(WINDOW, "window", 0, "DURATION", "only the last so long (since the coordinator started)") \
+    X(LIMIT, "limit", 0, "N", "at most so many (20)")                                           \
+    X(LEGACY, "legacy", 0, "URL", "the system that serves today, http://host:port")             \
+    X(NEW, "new", 0, "URL", "its replacement, http://host:port")                                \
+    X(LISTEN, "listen", 0, "ADDR",                                                              \
+      "where requests come in (127.0.0.1:8080; more nodes: next ports)")                        \
+    X(API, "api", 0, "ADDR", "where the coordinator answers (127.0.0.1:7400)")                  \
+    X(PLAN, "plan", 0, "FILE", "a plan to apply instead of the default one")                    \
+    X(DATA, "data", 0, "DIR", "keep the state here (a temporary folder)")                       \
+    X(NODES, "nodes", 0, "N", "sidecars to run, 1 to 16 (1)")                                   \
+    X(LOG_LEVEL, "log-level", 0, "LEVEL", "of the programs started (warn)")
+
+enum cli_option {
+#define X(id, name, letter, value, help) OPT_##id,
+    CLI_OPTIONS(X)
+#undef X
+        OPT_COUNT
+};
+
+struct option_spec {
+    const char *name;
+    char letter;
+    const char *value; /* NULL: takes none */
+    const char *help;
+};
+extern const struct option_spec cli_options[OPT_COUNT];
+
+/* A parsed command line; texts are borrowed from argv. */
+struct args {
+    const char *option[OPT_COUNT]; /* NULL: not given; "" for options without a value */
+    const char *name[4];           /* what stands after the command's words */
+    unsigned name_count;
+};
+
+static inline bool args_has(const struct args *a, enum cli_option o)
+{
+    return a->option[o] != NULL;
+}
+
+struct cli; /* the running program: settings, connection, output (cli.h) */
+
+#define OPT(id) (1ull << OPT_##id)
+
+struct command {
+    const char *words;   /* "status", "get plans" */
+    const char *summary; /* one line */
+    const char *names;   /* usage of names: "NAME", "[NAME]", "NAME PCT", "" */
+    unsigned names_min, names_max;
+    unsigned long long options; /* OPT() bits besides the global ones */
+    unsigned long long needed;  /* of these, without which it cannot run */
+    const char *help;           /* paragraphs; may be NULL */
+    const char *example;        /* lines; may be NULL */
+    /* 0, or <0 with *err; *ret_status is the exit status of a command that ran. */
+    int (*run)(struct cli *cli, const struct args *a, int *ret_status, struct err *err);
+};
+
+/* Ends with a zeroed line. */
+extern const struct command cli_commands[];
+
+/* The options every command takes. */
+#define OPT_GLOBAL (OPT(ENDPOINTS) | OPT(OUTPUT) | OPT(TIMEOUT) | OPT(OPERATOR) | OPT(HELP))

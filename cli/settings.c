@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where the settings come from: options, environment, configuration file, defaults; the first that
+ * speaks. */
+#include "cli/cli.h"
+
+#include <pwd.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/base/atomic_file.h"
+#include "common/base/units.h"
+#include "common/base/yaml.h"
+
+#define CONFIG_MAX (64u << 10)
+
+/* Joins the file's list of endpoints; a text is taken as it is. */
+static bool join_endpoints(const struct json *j, char *ret, size_t size)
+{
+    CLEANUP(buf_deinitp) struct buf b = BUF_INIT(size - 1);
+    const char *text = json_string(j, NULL);
+
+    if (text)
+        return str_copy(str_of(text), ret, size);
+    JSON_FOREACH (item, j)
+        if (!buf_addf(&b, "%s%s", b.len ? "," : "", json_string(item, "")))
+            return false;
+    return b.len > 0 && str_copy(buf_view(&b), ret, size);
+}
+
+static bool config_path(char *ret, size_t size)
+{
+    const char *path = getenv("SWITCHYARD_CONFIG"); /* allowed: the CLI's settings */
+    const char *base = getenv("XDG_CONFIG_HOME");   /* allowed: the CLI's settings */
+    const char *home = getenv("HOME");              /* allowed: the CLI's settings */
+
+    if (path && path[0])
+        return str_fmt(ret, size, "%s", path);
+    if (base && base[0])
+        return str_fmt(ret, size, "%s/switchyard/config.yaml", base);
+    return home && str_fmt(ret, size, "%s/.config/switchyard/config.yaml", home);
+}
+
+static int check_fields(const struct yaml_doc *doc, struct err *err)
+{
+    static const char *const known[] = {"endpoints", "operator", NULL};
+
+    JSON_FOREACH (item, yaml_root(doc)) {
+        const char *key = json_key(item), *near;
+
+        if (!key)
+            return err_set(err, ERR_INVALID, "%s: a mapping is expected", yaml_source(doc));
+        if (strcmp(key, known[0]) == 0 || strcmp(key, known[1]) == 0)
+            continue;
+        near = str_nearest(str_of(key), known);
+        return err_set(err, ERR_INVALID, "%s:%u: unknown field \"%s\"%s%s", yaml_source(doc),
+                       yaml_line(doc, item), key, near ? "; did you mean " : "", near ? near : "");
+    }
+    return 0;
+}
+
+static int read_config(struct cli *c, struct err *err)
+{
+    CLEANUP(buf_deinitp) struct buf text = BUF_INIT(CONFIG_MAX);
+    CLEANUP(yaml_doc_freep) struct yaml_doc *doc = NULL;
+    const struct json *root;
+    char path[4096];
+    int r;
+
+    if (!config_path(path, sizeof path))
+        return 0;
+    r = file_read(path, &text, err);
+    if (r == -ERR_NOT_FOUND)
+        return 0;
+    if (r == 0)
+        r = yaml_parse(buf_view(&text), path, &doc, err);
+    if (r == 0)
+        r = check_fields(doc, err);
+    if (r < 0)
+        return r;
+    root = yaml_root(doc);
+    if (json_get(root, "endpoints") &&
+        !join_endpoints(json_get(root, "endpoints"), c->endpoints, sizeof c->endpoints))
+        return err_set(err, ERR_INVALID, "%s: endpoints: a list of host:port is expected", path);
+    if (!str_copy(str_of(json_get_string(root, "operator", c->operator_name)), c->operator_name,
+                  sizeof c->operator_name))
+        return err_set(err, ERR_INVALID, "%s: operator: too long", path);
+    return 0;
+}
+
+static void login_name(char *ret, size_t size)
+{
+    const struct passwd *p = getpwuid(getuid());
+
+    if (!p || !str_copy(str_of(p->pw_name), ret, size))
+        str_fmt(ret, size, "uid-%u", (unsigned)getuid());
+}
+
+static int override_text(const char *what, const char *text, char *ret, size_t size,
+                         struct err *err)
+{
+    if (!text || !text[0])
+        return 0;
+    if (!str_copy(str_of(text), ret, size))
+        return err_set(err, ERR_INVALID, "%s is longer than %zu bytes", what, size - 1);
+    return 0;
+}
+
+static int take_output(struct cli *c, const char *text, struct err *err)
+{
+    static const char *const names[] = {
+        [OUTPUT_TABLE] = "table", [OUTPUT_JSON] = "json", [OUTPUT_YAML] = "yaml"};
+
+    for (unsigned i = 0; text && i < ARRAY_LEN(names); i++)
+        if (strcmp(text, names[i]) == 0) {
+            c->output = (enum output_format)i;
+            return 0;
+        }
+    return text ? err_set(err, ERR_INVALID, "--output %s: use table, json or yaml", text) : 0;
+}
+
+static int take_duration(const char *option, const char *text, dur_t *ret, struct err *err)
+{
+    int r = text ? unit_parse_duration(str_of(text), ret, err) : 0;
+
+    return r < 0 ? err_ctx(err, "--%s %s", option, text) : 0;
+}
+
+static int take_options(struct cli *c, const struct args *a, struct err *err)
+{
+    int r;
+
+    r = override_text("--endpoints", a->option[OPT_ENDPOINTS], c->endpoints, sizeof c->endpoints,
+                      err);
+    if (r == 0)
+        r = override_text("--operator", a->option[OPT_OPERATOR], c->operator_name,
+                          sizeof c->operator_name, err);
+    if (r == 0)
+        r = take_output(c, a->option[OPT_OUTPUT], err);
+    if (r == 0)
+        r = take_duration("timeout", a->option[OPT_TIMEOUT], &c->timeout, err);
+    if (r == 0)
+        r = take_duration("wait", a->option[OPT_WAIT], &c->node_wait, err);
+    return r;
+}
+
+int cli_init(struct cli *c, const struct args *a, struct err *err)
+{
+    const char *endpoints = getenv("SWITCHYARD_ENDPOINTS");    /* allowed: the CLI's settings */
+    const char *operator_name = getenv("SWITCHYARD_OPERATOR"); /* allowed: the CLI's settings */
+    int r;
+
+    *c = (struct cli){.endpoints = "127.0.0.1:7400", .timeout = dur_s(5), .node_wait = dur_s(10)};
+    login_name(c->operator_name, sizeof c->operator_name);
+    r = read_config(c, err);
+    if (r == 0)
+        r = override_text("SWITCHYARD_ENDPOINTS", endpoints, c->endpoints, sizeof c->endpoints,
+                          err);
+    if (r == 0)
+        r = override_text("SWITCHYARD_OPERATOR", operator_name, c->operator_name,
+                          sizeof c->operator_name, err);
+    if (r == 0)
+        r = take_options(c, a, err);
+    if (r == 0)
+        r = loop_new(clock_system, &c->loop, err);
+    return r;
+}
+
+void cli_deinit(struct cli *c)
+{
+    loop_free(c->loop);
+    c->loop = NULL;
+}
