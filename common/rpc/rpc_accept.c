@@ -54,35 +54,37 @@ static void refuse(struct rpc_server *s, grpc_call *call, const struct err *why)
 
 /* ---- finding the method -------------------------------------------------------------------- */
 
-/* "/package.Service/Method" */
-static int resolve(const struct rpc_server *s, struct str path, struct rpc_service **ret_service,
-                   const ProtobufCMethodDescriptor **ret_method, struct err *err)
+/* The service of "/package.Service/Method" and its method, or NULL with *err set. */
+static struct rpc_service *resolve(const struct rpc_server *s, struct str path,
+                                   const ProtobufCMethodDescriptor **ret_method, struct err *err)
 {
     struct rpc_service *service = NULL;
     struct str name, method;
     char text[128];
 
+    *ret_method = NULL;
     if (path.n > 0 && str_cut((struct str){path.p + 1, path.n - 1}, '/', &name, &method))
         service = rpc_server_find(s, name);
     if (!service) {
         err_set(err, ERR_UNSUPPORTED, "there is no service for %.*s here", (int)path.n, path.p);
-        return err_hint(err, "ask the reflection service for the list of services");
+        err_hint(err, "ask the reflection service for the list of services");
+        return NULL;
     }
-    *ret_method = str_copy(method, text, sizeof text)
-                      ? protobuf_c_service_descriptor_get_method_by_name(service->desc, text)
-                      : NULL;
-    if (!*ret_method)
-        return err_set(err, ERR_UNSUPPORTED, "service %s has no method %.*s", service->desc->name,
-                       (int)method.n, method.p);
-    *ret_service = service;
-    return 0;
+    if (str_copy(method, text, sizeof text))
+        *ret_method = protobuf_c_service_descriptor_get_method_by_name(service->desc, text);
+    if (*ret_method)
+        return service;
+    err_set(err, ERR_UNSUPPORTED, "service %s has no method %.*s", service->desc->name,
+            (int)method.n, method.p);
+    return NULL;
 }
 
-static int check_room(struct rpc_server *s, struct err *err)
+static bool has_room(struct rpc_server *s, struct err *err)
 {
     if (atomic_load(&s->calls) <= s->max_calls)
-        return 0;
-    return err_set(err, ERR_EXHAUSTED, "the server has %u calls open, its limit", s->max_calls);
+        return true;
+    err_set(err, ERR_EXHAUSTED, "the server has %u calls open, its limit", s->max_calls);
+    return false;
 }
 
 static void route(struct accept *a)
@@ -97,7 +99,8 @@ static void route(struct accept *a)
 
     rpc_server_hold(s);
     atomic_fetch_add(&s->calls, 1);
-    if (check_room(s, &err) < 0 || resolve(s, path, &service, &desc, &err) < 0) {
+    service = has_room(s, &err) ? resolve(s, path, &desc, &err) : NULL;
+    if (!service) {
         refuse(s, a->call, &err);
         return;
     }

@@ -45,8 +45,8 @@ static void add_common(struct rpc_args *a, size_t max_message, dur_t keepalive, 
     add(a, GRPC_ARG_KEEPALIVE_TIMEOUT_MS, ms_or(timeout, KEEPALIVE_TIMEOUT_MS));
     add(a, GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
     add(a, GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
-    /* The bandwidth probe answers each small push with a ping of its own: half of a fan-out's cost.
-     * A larger fixed window serves long links without it. */
+    /* The bandwidth probe answers data with pings of its own, which a fleet of small pushes
+     * multiplies. A larger fixed window serves long links without it. */
     add(a, GRPC_ARG_HTTP2_BDP_PROBE, 0);
     add(a, GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, READ_AHEAD_BYTES);
     /* Statistics that nobody reads; they cost memory per connection. */

@@ -96,7 +96,8 @@ static bool kind_of(enum kind parent, uint64_t field, enum kind *ret)
     return false;
 }
 
-/* Take "name" or "name." off the front of `path`; what is left may be empty. */
+/* Take "name" or "name." off the front of `path`; nothing may be left of the former, something must
+ * be of the latter. */
 static bool descend(struct str path, struct str name, struct str *ret_rest)
 {
     if (name.n == 0 || !str_starts(path, name))
@@ -107,7 +108,7 @@ static bool descend(struct str path, struct str name, struct str *ret_rest)
     if (ret_rest->p[0] != '.')
         return false;
     *ret_rest = (struct str){ret_rest->p + 1, ret_rest->n - 1};
-    return true;
+    return ret_rest->n > 0;
 }
 
 /* Does `decl` declare `path`, relative to it? As deep as the declarations are nested. */
@@ -120,9 +121,11 @@ static bool declares(struct str decl, enum kind kind, struct str path)
     while (next_bytes(&decl, &field, &child)) {
         if (!kind_of(kind, field, &child_kind) || !nth_bytes(child, DECL_NAME, 0, &name))
             continue;
-        if (descend(path, name, &rest) && (rest.n == 0 || declares(child, child_kind, rest)))
-            return true;
         if (child_kind == ENUM && declares(child, ENUM, path))
+            return true;
+        if (!descend(path, name, &rest))
+            continue;
+        if (rest.n == 0 || (child_kind != ENUM && declares(child, child_kind, rest)))
             return true;
     }
     return false;
