@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The steps of an answer: both bodies on their way at once, the upstream's head, its body. */
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "common/http1/http1_write.h"
+#include "sidecar/proxy/conn.h"
+#include "sidecar/proxy/lane.h"
+#include "sidecar/proxy/relay.h"
+
+/* ---- the upstream's bytes ----------------------------------------------------------------------
+ */
+
+static void make_room(struct iobuf *b, size_t size)
+{
+    if (b->start == b->end)
+        b->start = b->end = 0;
+    else if (size - b->end < size / 4)
+        iobuf_compact(b, b->start);
+}
+
+/* True when something is new: bytes, or the end of them. */
+static bool fill_upstream(struct conn *c, struct upstream *u)
+{
+    struct iobuf_pool *pool = &c->lane->bufs;
+    ssize_t n;
+
+    if (!(u->ready & (LOOP_READ | LOOP_HANGUP)) || u->eof)
+        return false;
+    u->ready &= ~LOOP_READ;
+    if (!u->in)
+        u->in = iobuf_take(pool);
+    make_room(u->in, pool->size);
+    n = recv(u->watch.fd, u->in->data + u->in->end, iobuf_room(pool, u->in), 0);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return false;
+    if (n > 0) {
+        u->in->end += (uint32_t)n;
+        u->heard = true;
+        c->moved |= MOVED_UPSTREAM;
+    } else {
+        u->eof = true;
+        u->broken |= n < 0;
+    }
+    return true;
+}
+
+/* Send on what the client has sent, as far as the upstream takes it. */
+static void pump_upload(struct conn *c)
+{
+    struct request *req = c->req;
+    struct lane *lane = c->lane;
+    struct upstream *u = req->up;
+    enum gather_result r = GATHER_SENT;
+    struct gather g;
+
+    if (req->upload.sent && !u->out)
+        return;
+    if (u->out && u->ready & LOOP_WRITE) {
+        u->ready &= ~LOOP_WRITE;
+        c->moved |= MOVED_UPSTREAM;
+        r = gather_flush(u->watch.fd, &lane->bufs, &u->out);
+    }
+    while (r == GATHER_SENT && !u->out && !u->broken) {
+        gather_init(&g, lane->scratch, lane->bufs.size);
+        if (!upload_piece(&req->upload, c->in, lane->config->max_body_bytes, &g))
+            return;
+        c->moved |= MOVED_UPSTREAM;
+        r = gather_send(&g, u->watch.fd, &lane->bufs, &u->out);
+    }
+    if (r == GATHER_BROKEN) {
+        u->broken = true;
+        iobuf_give(&lane->bufs, &u->out);
+    }
+}
+
+/* ---- the head of the answer --------------------------------------------------------------------
+ */
+
+static bool is_rescued(const struct request *req, unsigned on)
+{
+    const struct route *route = &req->route->entry->route;
+
+    return req->system == SYSTEM_NEW && req->may_fall_back && route->fallback.on & on &&
+           upload_can_restart(&req->upload);
+}
+
+/* 1xx go on to clients that know them, but 100 is our own affair. RFC 9110 15.2. False: that was
+ * the end, c->step says how. */
+static bool pass_interim(struct conn *c)
+{
+    struct request *req = c->req;
+    const struct http1_out out = {.body = {.kind = HTTP1_BODY_NONE}};
+    struct gather g;
+    size_t n;
+
+    if (req->answer.status == 101) {
+        conn_fail(c, FAILURE_BROKEN);
+        return false;
+    }
+    if (req->answer.status != 100 && req->head.minor > 0) {
+        gather_init(&g, c->lane->scratch, c->lane->bufs.size);
+        n = http1_write_response(&req->answer, &out, gather_at(&g), gather_room(&g));
+        if (n > 0)
+            gather_wrote(&g, n);
+        if (!conn_send(c, &g)) {
+            conn_go(c, STEP_CLOSE);
+            return false;
+        }
+    }
+    conn_expect_answer(c);
+    return true;
+}
+
+static enum http1_connection connection_of(const struct conn *c)
+{
+    if (c->closing)
+        return HTTP1_CONNECTION_CLOSE;
+    return c->req->head.minor == 0 ? HTTP1_CONNECTION_KEEP_ALIVE : HTTP1_CONNECTION_SILENT;
+}
+
+static void decide_closing(struct conn *c)
+{
+    struct request *req = c->req;
+
+    if (!req->upload.received || c->lane->draining ||
+        req->download.framing.kind == HTTP1_BODY_UNTIL_CLOSE)
+        c->closing = true;
+}
+
+static void note_answered(struct request *req)
+{
+    struct system_stats *stats = req->route->tally->stats.system;
+
+    req->answered = true;
+    if (req->rescued)
+        stats[SYSTEM_NEW].fallbacks++;
+}
+
+static enum verdict begin_answer(struct conn *c)
+{
+    struct request *req = c->req;
+    const struct http1_extra system = {
+        .name = STR("X-Switchyard-System"),
+        .value = str_of(system_name(req->system)),
+        .replace = true,
+    };
+    struct http1_out out = {
+        .extra = &system,
+        .extra_count = req->route->entry->route.expose_system,
+    };
+    struct gather g;
+    size_t n;
+
+    download_init(&req->download, http1_response_framing(&req->answer, req->head.method),
+                  req->head.minor);
+    decide_closing(c);
+    out.body = req->download.framing;
+    out.connection = connection_of(c);
+    gather_init(&g, c->lane->scratch, c->lane->bufs.size);
+    n = http1_write_response(&req->answer, &out, gather_at(&g), gather_room(&g));
+    if (n == 0)
+        return conn_fail(c, FAILURE_BROKEN);
+    note_answered(req);
+    gather_wrote(&g, n);
+    if (!download_piece(&req->download, req->up->in, &g) || !conn_send(c, &g))
+        return conn_go(c, STEP_CLOSE);
+    return conn_go(c, STEP_RELAY);
+}
+
+static enum verdict read_answer(struct conn *c)
+{
+    struct request *req = c->req;
+    struct upstream *u = req->up;
+
+    /* An interim answer that is not through yet keeps the next one waiting. */
+    while (!iobuf_is_empty(u->in) && !c->out) {
+        const char *data = u->in->data + u->in->start;
+        enum http1_result r = http1_parse(&req->answer_parser, data, u->in->end - u->in->start);
+
+        if (r == HTTP1_MORE)
+            return WAIT;
+        if (r == HTTP1_REFUSED)
+            return conn_fail(c, FAILURE_BROKEN);
+        u->in->start += req->answer.size;
+        if (req->answer.status >= 200) {
+            if (req->answer.status >= 500 && is_rescued(req, FALLBACK_5XX))
+                return conn_fail(c, FAILURE_5XX);
+            return begin_answer(c);
+        }
+        if (!pass_interim(c))
+            return NEXT;
+    }
+    return WAIT;
+}
+
+/* A pooled connection that ends before it said a word was closed while idle, most likely: that is
+ * nobody's fault, and a request that may be repeated is. */
+static enum verdict take_end(struct conn *c)
+{
+    struct request *req = c->req;
+
+    if (req->up->reused && !req->up->heard && !req->fresh && req->idempotent &&
+        upload_can_restart(&req->upload)) {
+        upstream_close(&req->up);
+        upload_restart(&req->upload);
+        req->fresh = true;
+        return conn_go(c, STEP_TAKE);
+    }
+    return conn_fail(c, FAILURE_BROKEN);
+}
+
+enum verdict step_answer(struct conn *c)
+{
+    struct request *req = c->req;
+    enum verdict v;
+
+    if (c->late & CONN_UPSTREAM_LATE)
+        return conn_fail(c, FAILURE_TIMEOUT);
+    if (c->late & CONN_CLIENT_LATE)
+        return conn_refuse(c, 408, "the request's body did not arrive in time", true);
+    if (!conn_flush(c))
+        return conn_go(c, STEP_CLOSE);
+    pump_upload(c);
+    if (req->upload.fault)
+        return conn_refuse(c, req->upload.fault, req->upload.why, true);
+    if (c->eof && !req->upload.received && iobuf_is_empty(c->in))
+        return conn_go(c, STEP_CLOSE);
+    do {
+        v = read_answer(c);
+        if (v != WAIT || c->out)
+            return v;
+        if (req->up->eof)
+            return take_end(c);
+    } while (fill_upstream(c, req->up));
+    return WAIT;
+}
+
+/* ---- the body of the answer --------------------------------------------------------------------
+ */
+
+/* The next piece to the client. False: the answer cannot be completed. */
+static bool pump_download(struct conn *c)
+{
+    struct request *req = c->req;
+    struct upstream *u = req->up;
+    struct gather g;
+
+    gather_init(&g, c->lane->scratch, c->lane->bufs.size);
+    if (!iobuf_is_empty(u->in)) {
+        if (!download_piece(&req->download, u->in, &g))
+            return false;
+    } else if (u->eof && (u->broken || !download_end(&req->download, &g))) {
+        return false;
+    }
+    return conn_send(c, &g);
+}
+
+enum verdict step_relay(struct conn *c)
+{
+    struct request *req = c->req;
+
+    if (!conn_flush(c))
+        return conn_go(c, STEP_CLOSE);
+    pump_upload(c);
+    if (c->late)
+        return conn_fail(c, c->late & CONN_UPSTREAM_LATE ? FAILURE_TIMEOUT : FAILURE_NONE);
+    while (!req->download.done && !c->out) {
+        if (iobuf_is_empty(req->up->in) && !fill_upstream(c, req->up))
+            return WAIT;
+        if (!pump_download(c))
+            return conn_fail(c, FAILURE_BROKEN);
+    }
+    return req->download.done ? conn_go(c, STEP_FINISH) : WAIT;
+}

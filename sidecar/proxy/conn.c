@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sidecar/proxy/conn.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <utlist.h>
+
+#include "common/base/check.h"
+#include "common/base/mem.h"
+#include "sidecar/proxy/lane.h"
+#include "sidecar/proxy/relay.h"
+
+#define SPARE_REQUESTS_MAX 256
+/* Connections closed under a silent client while draining. */
+#define HURRY dur_s(1)
+
+/* ---- the steps ---------------------------------------------------------------------------------
+ */
+
+static enum verdict step_close(struct conn *c UNUSED)
+{
+    return DONE;
+}
+
+/* What it waits for is said in words because that is the question about a connection that hangs. */
+static const struct {
+    const char *name;
+    enum verdict (*run)(struct conn *c);
+} steps[STEP_COUNT] = {
+    [STEP_HEAD] = {"head", step_head},          /* waits for the client */
+    [STEP_ROUTE] = {"route", step_route},       /* never waits */
+    [STEP_DECIDE] = {"decide", step_decide},    /* never waits */
+    [STEP_TAKE] = {"take", step_take},          /* never waits */
+    [STEP_CONNECT] = {"connect", step_connect}, /* waits for the upstream */
+    [STEP_SEND] = {"send", step_send},          /* never waits */
+    [STEP_ANSWER] = {"answer", step_answer},    /* waits for both, bodies first */
+    [STEP_RELAY] = {"relay", step_relay},       /* waits for both */
+    [STEP_FAILED] = {"failed", step_failed},    /* never waits */
+    [STEP_REFUSE] = {"refuse", step_refuse},    /* waits for the client to take what is before it */
+    [STEP_FINISH] = {"finish", step_finish},    /* waits for the client to take the answer */
+    [STEP_LINGER] = {"linger", step_linger},    /* waits for the client to close */
+    [STEP_CLOSE] = {"close", step_close},       /* never waits */
+};
+
+const char *conn_step_name(enum step s)
+{
+    return (unsigned)s < STEP_COUNT ? steps[s].name : "?";
+}
+
+enum verdict conn_go(struct conn *c, enum step step)
+{
+    c->step = step;
+    return NEXT;
+}
+
+enum verdict conn_refuse(struct conn *c, unsigned status, const char *why, bool bad)
+{
+    c->status = (uint16_t)status;
+    c->why = why;
+    c->bad = bad;
+    return conn_go(c, STEP_REFUSE);
+}
+
+enum verdict conn_fail(struct conn *c, enum failure failure)
+{
+    c->req->failure = failure;
+    return conn_go(c, STEP_FAILED);
+}
+
+/* ---- what a waiting connection waits for -------------------------------------------------------
+ */
+
+/* The first byte that must stay: a request's head may be needed for a second try. */
+static uint32_t kept_from(const struct conn *c)
+{
+    return c->req ? c->req->at : c->in->start;
+}
+
+static uint32_t kept_to(const struct conn *c)
+{
+    return c->req ? c->req->at + c->req->head.size : 0;
+}
+
+static bool has_room(const struct conn *c)
+{
+    if (!c->in || c->in->end < c->lane->bufs.size)
+        return true;
+    return kept_from(c) > 0 || c->in->start > kept_to(c);
+}
+
+static void want_client(struct conn *c)
+{
+    bool reads = !c->eof && (c->step == STEP_LINGER || has_room(c));
+
+    loop_want(&c->watch, (reads ? LOOP_READ : 0u) | (c->out ? LOOP_WRITE : 0u));
+}
+
+static void want_upstream(struct conn *c, struct upstream *u)
+{
+    bool reads = !u->eof && !c->out;
+
+    if (!u->watch.loop)
+        return;
+    /* A dead socket reports so in every turn: stop listening to it until its turn comes. */
+    if (u->ready & LOOP_HANGUP && u->connected) {
+        loop_unwatch(&u->watch);
+        return;
+    }
+    if (!u->connected)
+        loop_want(&u->watch, LOOP_WRITE);
+    else
+        loop_want(&u->watch, (reads ? LOOP_READ : 0u) | (u->out ? LOOP_WRITE : 0u));
+}
+
+static void on_deadline(struct timer *t)
+{
+    struct conn *c = container_of(t, struct conn, deadline.timer);
+
+    if (deadline_is_due(c->lane->loop, &c->deadline, on_deadline))
+        conn_on_timeout(c, CONN_CLIENT_LATE);
+}
+
+static void give_client(struct conn *c, dur_t within)
+{
+    deadline_set(c->lane->loop, &c->deadline, within, on_deadline);
+}
+
+/* Time runs against whoever has the next byte to deliver or to take; each byte starts it anew. */
+static void set_busy_deadlines(struct conn *c)
+{
+    struct request *req = c->req;
+    struct upstream *u = req ? req->up : NULL;
+    bool uploads = u && u->connected && !u->broken && !req->upload.sent && !u->out;
+    bool on_client = c->out || uploads;
+
+    if (!on_client)
+        deadline_off(&c->deadline);
+    else if (c->moved & MOVED_CLIENT || !deadline_is_on(&c->deadline))
+        give_client(c, c->lane->config->body_timeout);
+
+    if (!u || !u->connected)
+        return;
+    if (on_client)
+        deadline_off(&u->deadline);
+    else if (c->moved & MOVED_UPSTREAM || !deadline_is_on(&u->deadline))
+        upstream_expect(u,
+                        dur_ms(req->route->entry->route.upstream[req->system].response_timeout_ms));
+}
+
+static void set_deadlines(struct conn *c)
+{
+    const struct proxy_config *config = c->lane->config;
+
+    if (c->step == STEP_HEAD && !c->req) {
+        if (c->moved || !deadline_is_on(&c->deadline))
+            give_client(c, c->lane->draining ? HURRY : config->idle_timeout);
+    } else if (c->step == STEP_HEAD) {
+        /* From the head's first byte on; more bytes buy no more time. */
+        if (c->req->head_waits)
+            return;
+        c->req->head_waits = true;
+        give_client(c, config->header_timeout);
+    } else if (c->step == STEP_LINGER) {
+        if (!deadline_is_on(&c->deadline))
+            give_client(c, dur_s(2));
+    } else {
+        set_busy_deadlines(c);
+    }
+}
+
+/* ---- bytes -------------------------------------------------------------------------------------
+ */
+
+static void make_room(struct conn *c)
+{
+    struct iobuf *in = c->in;
+
+    /* Everything behind the head is consumed: start over there, for nothing has to be moved. */
+    if (in->start == in->end)
+        in->start = in->end = kept_to(c);
+    if (c->lane->bufs.size - in->end >= c->lane->bufs.size / 4)
+        return;
+    if (!c->req) {
+        iobuf_compact(in, in->start);
+    } else if (c->req->at > 0) {
+        iobuf_compact(in, c->req->at);
+        c->req->at = 0;
+        c->req->head.base = in->data;
+    } else if (in->start > kept_to(c)) {
+        uint32_t to = kept_to(c);
+
+        memmove(in->data + to, in->data + in->start, in->end - in->start);
+        in->end -= in->start - to;
+        in->start = to;
+    }
+}
+
+/* Read once if there is something to read; false: the client is gone. */
+static bool fill(struct conn *c)
+{
+    ssize_t n;
+
+    if (!(c->ready & LOOP_READ) || c->eof)
+        return true;
+    c->ready &= ~LOOP_READ;
+    if (!c->in)
+        c->in = iobuf_take(&c->lane->bufs);
+    make_room(c);
+    if (iobuf_room(&c->lane->bufs, c->in) == 0)
+        return true;
+    n = recv(c->watch.fd, c->in->data + c->in->end, iobuf_room(&c->lane->bufs, c->in), 0);
+    if (n < 0)
+        return errno == EAGAIN || errno == EINTR;
+    if (n == 0)
+        c->eof = true;
+    c->in->end += (uint32_t)n;
+    c->moved |= MOVED_CLIENT;
+    return true;
+}
+
+bool conn_send(struct conn *c, struct gather *g)
+{
+    if (g->total > 0)
+        c->moved |= MOVED_CLIENT;
+    return gather_send(g, c->watch.fd, &c->lane->bufs, &c->out) != GATHER_BROKEN;
+}
+
+bool conn_flush(struct conn *c)
+{
+    if (!c->out || !(c->ready & LOOP_WRITE))
+        return true;
+    c->ready &= ~LOOP_WRITE;
+    c->moved |= MOVED_CLIENT;
+    return gather_flush(c->watch.fd, &c->lane->bufs, &c->out) != GATHER_BROKEN;
+}
+
+/* ---- running -----------------------------------------------------------------------------------
+ */
+
+void conn_run(struct conn *c)
+{
+    enum verdict v = NEXT;
+
+    if (c->ready & LOOP_HANGUP || (c->step != STEP_LINGER && !fill(c)))
+        c->step = STEP_CLOSE;
+    while (v == NEXT)
+        v = steps[c->step].run(c);
+    if (v == DONE) {
+        conn_destroy(c);
+        return;
+    }
+    want_client(c);
+    if (c->req && c->req->up)
+        want_upstream(c, c->req->up);
+    set_deadlines(c);
+    c->ready = 0;
+    c->late = 0;
+    c->moved = 0;
+}
+
+static void on_event(struct loop_watch *w, unsigned events)
+{
+    struct conn *c = container_of(w, struct conn, watch);
+
+    c->ready |= events;
+    conn_run(c);
+}
+
+void conn_on_timeout(struct conn *c, unsigned late)
+{
+    c->late |= late;
+    conn_run(c);
+}
+
+void conn_hurry(struct conn *c)
+{
+    if (c->step == STEP_HEAD && !c->req)
+        give_client(c, HURRY);
+}
+
+/* ---- requests ----------------------------------------------------------------------------------
+ */
+
+struct request *conn_begin_request(struct conn *c)
+{
+    struct lane *lane = c->lane;
+    struct request *req = lane->spare_requests;
+
+    if (req) {
+        lane->spare_requests = req->next;
+        lane->spare_request_count--;
+        memset(req, 0, offsetof(struct request, headers));
+    } else {
+        req = xnew(struct request);
+    }
+    req->at = c->in->start;
+    http1_parser_init(&req->parser, HTTP1_REQUEST, lane->limits, &req->head, req->headers,
+                      HTTP1_HEADERS_MAX);
+    c->req = req;
+    return req;
+}
+
+void conn_expect_answer(struct conn *c)
+{
+    struct request *req = c->req;
+
+    http1_parser_init(&req->answer_parser, HTTP1_RESPONSE, c->lane->limits, &req->answer,
+                      req->answer_headers, HTTP1_HEADERS_MAX);
+}
+
+void conn_end_request(struct conn *c)
+{
+    struct request *req = c->req;
+    struct lane *lane = c->lane;
+
+    if (!req)
+        return;
+    c->req = NULL;
+    if (req->on_new)
+        breaker_report(req->route->breaker, BREAKER_ABANDONED, req->probe, loop_now(lane->loop),
+                       loop_wall(lane->loop));
+    upstream_close(&req->up);
+    view_unref(req->view);
+    upload_deinit(&req->upload);
+    if (lane->spare_request_count == SPARE_REQUESTS_MAX) {
+        xfreep(&req);
+        return;
+    }
+    req->next = lane->spare_requests;
+    lane->spare_requests = req;
+    lane->spare_request_count++;
+}
+
+/* ---- life --------------------------------------------------------------------------------------
+ */
+
+void conn_accept(struct lane *lane, int fd, const struct address *peer, bool refuse)
+{
+    struct conn *c = xnew(struct conn);
+    const int one = 1;
+
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (loop_watch(lane->loop, &c->watch, fd, LOOP_READ, on_event, NULL) < 0) {
+        close(fd);
+        xfreep(&c);
+        return;
+    }
+    c->lane = lane;
+    c->peer_len = (uint8_t)address_text(peer, c->peer);
+    DL_APPEND(lane->conns, c);
+    lane->conn_count++;
+    atomic_fetch_add_explicit(&lane->shared->clients, 1, memory_order_relaxed);
+    if (refuse) {
+        conn_refuse(c, 503, "this proxy has as many connections as it allows", true);
+        conn_run(c);
+    } else {
+        set_deadlines(c);
+    }
+}
+
+void conn_destroy(struct conn *c)
+{
+    struct lane *lane = c->lane;
+
+    conn_end_request(c);
+    iobuf_give(&lane->bufs, &c->in);
+    iobuf_give(&lane->bufs, &c->out);
+    deadline_cancel(&c->deadline);
+    loop_unwatch(&c->watch);
+    close(c->watch.fd);
+    DL_DELETE(lane->conns, c);
+    lane->conn_count--;
+    atomic_fetch_sub_explicit(&lane->shared->clients, 1, memory_order_relaxed);
+    xfreep(&c);
+    lane_note_closed(lane);
+}

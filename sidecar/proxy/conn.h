@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A client connection and the request it is about.
+ *
+ * A request runs through named steps. Each step does what it can and says NEXT (go on with
+ * c->step), WAIT (an event or a deadline will call again) or DONE (the connection is over):
+ *
+ *   HEAD ─► ROUTE ─► DECIDE ─► TAKE ─┬─────────────► SEND ─► ANSWER ─► RELAY ─► FINISH ─► HEAD
+ *                                ▲   └─► CONNECT ─────┘         │
+ *                                └── FAILED: the other system ◄─┘       REFUSE ─► FINISH ─► LINGER
+ *
+ * Events only leave bits behind and run the steps, so what happens does not depend on the order in
+ * which they come. An idle connection is this struct and nothing else: buffers and the request come
+ * from the lane's free lists when bytes arrive. owner: lane. */
+#pragma once
+
+#include "common/base/buf.h"
+#include "common/http1/http1_body.h"
+#include "common/http1/http1_parse.h"
+#include "sidecar/proxy/address.h"
+#include "sidecar/proxy/gather.h"
+#include "sidecar/proxy/upstream.h"
+#include "sidecar/proxy/view.h"
+
+enum step {
+    STEP_HEAD,
+    STEP_ROUTE,
+    STEP_DECIDE,
+    STEP_TAKE,
+    STEP_CONNECT,
+    STEP_SEND,
+    STEP_ANSWER,
+    STEP_RELAY,
+    STEP_FAILED,
+    STEP_REFUSE,
+    STEP_FINISH,
+    STEP_LINGER,
+    STEP_CLOSE,
+    STEP_COUNT
+};
+
+enum verdict { NEXT, WAIT, DONE };
+
+/* Why a system did not answer. */
+enum failure { FAILURE_NONE, FAILURE_CONNECT, FAILURE_TIMEOUT, FAILURE_BROKEN, FAILURE_5XX };
+
+/* The body on its way from the client to a system. Payload that may be needed for a second try is
+ * kept. */
+struct upload {
+    struct http1_body body;       /* as received; goes on across tries */
+    struct http1_framing framing; /* as sent */
+    bool received;                /* all of it */
+    bool sent;                    /* all of it, to this upstream */
+    bool keeping;                 /* `keep` has all payload received so far */
+    struct buf keep;
+    size_t resent;  /* of `keep`, to this upstream */
+    unsigned fault; /* 0, or the status to refuse with */
+    const char *why;
+};
+
+/* The body on its way back. */
+struct download {
+    struct http1_body body;
+    struct http1_framing framing; /* as sent to the client */
+    bool done;
+};
+
+struct request {
+    struct request *next; /* in the free list */
+    struct view *view;    /* held */
+    struct view_route *route;
+    struct upstream *up;
+    enum system system; /* it is being sent to */
+    enum failure failure;
+    bool probe;      /* holds a slot of the breaker */
+    bool rescued;    /* new failed, this is legacy's try */
+    bool fresh;      /* a pooled connection was dead: take a new one */
+    bool answered;   /* the client has got a part of the answer */
+    bool continued;  /* the client was told 100 Continue */
+    bool head_waits; /* part of the head is here, its deadline is set */
+    bool idempotent;
+    bool may_fall_back; /* as far as route and method say */
+    bool counted;       /* among the system's requests */
+    bool on_new;        /* counted with the breaker, and not yet reported to it */
+    unsigned turn;      /* of the endpoints: where it started */
+    unsigned tries;
+    mono_t sent_at;
+    uint32_t at; /* where its head starts in c->in */
+    struct upload upload;
+    struct download download;
+    struct http1_parser parser;
+    struct http1_parser answer_parser;
+    struct http1_head head;
+    struct http1_head answer;
+    /* Not cleared between requests. */
+    struct http1_header headers[HTTP1_HEADERS_MAX];
+    struct http1_header answer_headers[HTTP1_HEADERS_MAX];
+};
+
+/* Deadlines that have passed, and bytes that have moved, since the last run. */
+enum { CONN_CLIENT_LATE = 1u << 0, CONN_UPSTREAM_LATE = 1u << 1 };
+enum { MOVED_CLIENT = 1u << 0, MOVED_UPSTREAM = 1u << 1 };
+
+struct conn {
+    struct loop_watch watch;
+    struct deadline deadline;
+    struct conn *prev, *next; /* of the lane */
+    struct lane *lane;
+    struct request *req; /* NULL while idle */
+    struct iobuf *in;    /* received, from the request's head on */
+    struct iobuf *out;   /* composed, not yet sent */
+    enum step step;
+    unsigned ready; /* LOOP_ bits */
+    unsigned late;
+    unsigned moved;
+    uint16_t status; /* of a refusal */
+    bool eof;        /* the client has finished sending */
+    bool closing;    /* after this answer */
+    bool bad;        /* the client may be out of step with us: say nothing more after the refusal */
+    const char *why; /* of a refusal; static */
+    uint32_t linger_bytes;
+    uint8_t peer_len;
+    char peer[ADDRESS_TEXT_SIZE];
+};
+
+/* Takes over `fd`. With `refuse`, all it gets is a 503. */
+void conn_accept(struct lane *lane, int fd, const struct address *peer, bool refuse);
+/* Run the steps until one waits. The connection may be gone afterwards. */
+void conn_run(struct conn *c);
+void conn_on_timeout(struct conn *c, unsigned late);
+/* Draining: end soon unless a request is in progress. */
+void conn_hurry(struct conn *c);
+/* At once, whatever it is doing. */
+void conn_destroy(struct conn *c);
+
+/* ---- for the steps, which are in request.c, answer.c and outcome.c ------------------------------
+ */
+
+const char *conn_step_name(enum step s);
+
+/* Send what `g` has to the client. False: it is gone. */
+bool conn_send(struct conn *c, struct gather *g);
+bool conn_flush(struct conn *c);
+struct request *conn_begin_request(struct conn *c);
+/* Ready for the next head from the upstream. */
+void conn_expect_answer(struct conn *c);
+/* Forget the request; what it holds goes back. */
+void conn_end_request(struct conn *c);
+
+/* Answer with `status` and a sentence of ours; `bad` when what follows from the client cannot be
+ * trusted. Returns NEXT. */
+enum verdict conn_refuse(struct conn *c, unsigned status, const char *why, bool bad);
+enum verdict conn_fail(struct conn *c, enum failure failure);
+enum verdict conn_go(struct conn *c, enum step step);
+
+enum verdict step_head(struct conn *c);
+enum verdict step_route(struct conn *c);
+enum verdict step_decide(struct conn *c);
+enum verdict step_take(struct conn *c);
+enum verdict step_connect(struct conn *c);
+enum verdict step_send(struct conn *c);
+enum verdict step_answer(struct conn *c);
+enum verdict step_relay(struct conn *c);
+enum verdict step_failed(struct conn *c);
+enum verdict step_refuse(struct conn *c);
+enum verdict step_finish(struct conn *c);
+enum verdict step_linger(struct conn *c);

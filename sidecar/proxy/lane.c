@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sidecar/proxy/lane.h"
+
+#include <unistd.h>
+#include <utlist.h>
+
+#include "common/base/check.h"
+#include "common/base/mem.h"
+#include "sidecar/proxy/conn.h"
+#include "sidecar/proxy/listener.h"
+
+#define INBOX_MAX 1024
+/* Added to a head: X-Forwarded-For, X-Switchyard-System, framing. */
+#define HEAD_SLACK 4096
+#define BUFFER_MIN 16384
+
+/* ---- letters -----------------------------------------------------------------------------------
+ */
+
+void letter_free(struct letter *l)
+{
+    live_unref(l->live);
+    xfreep(&l->stats);
+    xfreep(&l);
+}
+
+static void drop_letter(void *ctx UNUSED, struct mail *m)
+{
+    letter_free(container_of(m, struct letter, mail));
+}
+
+static void send_back(struct lane *lane, struct letter *l)
+{
+    if (!mailbox_post(lane->shared->control, &l->mail))
+        letter_free(l);
+}
+
+static void serve(struct lane *lane, struct letter *l)
+{
+    struct view *before = lane->view;
+
+    lane->view = view_new(lane, live_ref(l->live));
+    view_unref(before);
+    send_back(lane, l);
+}
+
+static bool is_empty(const struct route_stats *s)
+{
+    return system_stats_is_empty(&s->system[SYSTEM_LEGACY]) &&
+           system_stats_is_empty(&s->system[SYSTEM_NEW]);
+}
+
+/* Only what happened: the control thread knows which migrations there are. */
+static void collect(struct lane *lane, struct letter *l)
+{
+    struct tally *t;
+
+    DL_FOREACH (lane->tallies, t) {
+        if (is_empty(&t->stats))
+            continue;
+        l->stats = xrealloc(l->stats, (l->count + 1) * sizeof *l->stats);
+        l->stats[l->count++] = t->stats;
+        memset(t->stats.system, 0, sizeof t->stats.system);
+    }
+    view_drop_tallies(lane);
+    iobuf_trim(&lane->bufs);
+    send_back(lane, l);
+}
+
+/* ---- draining ----------------------------------------------------------------------------------
+ */
+
+static void finish_drain(struct lane *lane)
+{
+    struct letter *l = steal(lane->drain);
+
+    timer_cancel(&lane->drain_deadline);
+    send_back(lane, l);
+}
+
+static void on_drain_deadline(struct timer *t)
+{
+    struct lane *lane = container_of(t, struct lane, drain_deadline);
+
+    lane->drain->cut = lane->conn_count;
+    while (lane->conns)
+        conn_destroy(lane->conns);
+}
+
+void lane_note_closed(struct lane *lane)
+{
+    if (lane->drain && lane->conn_count == 0)
+        finish_drain(lane);
+}
+
+static void drain(struct lane *lane, struct letter *l)
+{
+    struct conn *c;
+
+    listener_close(lane);
+    lane->draining = true;
+    lane->drain = l;
+    timer_set(lane->loop, &lane->drain_deadline, l->deadline, on_drain_deadline, "drain");
+    DL_FOREACH (lane->conns, c)
+        conn_hurry(c);
+    lane_note_closed(lane);
+}
+
+static void on_letter(void *ctx, struct mail *m)
+{
+    struct lane *lane = ctx;
+    struct letter *l = container_of(m, struct letter, mail);
+
+    switch (l->kind) {
+    case LETTER_SERVE:
+        serve(lane, l);
+        break;
+    case LETTER_COLLECT:
+        collect(lane, l);
+        break;
+    case LETTER_DRAIN:
+        drain(lane, l);
+        break;
+    }
+}
+
+/* ---- life --------------------------------------------------------------------------------------
+ */
+
+static void init_memory(struct lane *l)
+{
+    size_t size = l->config->max_head_bytes + HEAD_SLACK;
+
+    if (size < BUFFER_MIN)
+        size = BUFFER_MIN;
+    iobuf_pool_init(&l->bufs, size);
+    l->scratch = xrealloc(NULL, size);
+    l->limits = (struct http1_limits){.line_max = (uint32_t)l->config->max_line_bytes,
+                                      .head_max = (uint32_t)l->config->max_head_bytes};
+}
+
+int lane_new(struct lane_shared *shared, int fd, struct lane **ret, struct err *err)
+{
+    struct lane *l = xnew(struct lane);
+    int r;
+
+    l->shared = shared;
+    l->config = shared->config;
+    l->listener.fd = fd;
+    rng_seed_system(&l->rng);
+    init_memory(l);
+    r = loop_new(clock_system, &l->loop, err);
+    if (r == 0)
+        r = mailbox_new(l->loop, INBOX_MAX, on_letter, l, &l->inbox, err);
+    if (r == 0)
+        r = listener_open(l, err);
+    if (r < 0) {
+        lane_free(l);
+        return err_ctx(err, "start a proxy lane");
+    }
+    *ret = l;
+    return 0;
+}
+
+int lane_start(struct lane *l, unsigned index, struct err *err)
+{
+    char name[16];
+
+    str_fmt(name, sizeof name, "proxy-%u", index);
+    return loop_thread_start(l->loop, name, &l->thread, err);
+}
+
+static void free_requests(struct lane *l)
+{
+    while (l->spare_requests) {
+        struct request *req = l->spare_requests;
+
+        l->spare_requests = req->next;
+        xfreep(&req);
+    }
+}
+
+void lane_free(struct lane *l)
+{
+    if (!l)
+        return;
+    loop_thread_join(l->thread);
+    if (l->inbox)
+        mailbox_close(l->inbox, drop_letter);
+    mailbox_unref(l->inbox);
+    listener_close(l);
+    while (l->conns)
+        conn_destroy(l->conns);
+    timer_cancel(&l->drain_deadline);
+    if (l->drain)
+        letter_free(l->drain);
+    view_unref(l->view);
+    view_drop_tallies(l);
+    CHECK(!l->pools);
+    free_requests(l);
+    iobuf_pool_deinit(&l->bufs);
+    xfreep(&l->scratch);
+    loop_free(l->loop);
+    xfreep(&l);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One thread of the proxy: a loop with its listener, its client connections and everything they
+ * need, so that no request looks outside. The control thread talks to it by letters, which it posts
+ * back when they are carried out. */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "common/base/rng.h"
+#include "common/http1/http1_parse.h"
+#include "common/loop/mailbox.h"
+#include "common/loop/thread.h"
+#include "common/loop/timer.h"
+#include "sidecar/proxy/iobuf.h"
+#include "sidecar/proxy/proxy.h"
+#include "sidecar/proxy/view.h"
+
+enum letter_kind {
+    LETTER_SERVE,   /* swap to `live` */
+    LETTER_COLLECT, /* fill `stats` */
+    LETTER_DRAIN    /* finish within `deadline`; `cut` says what was still busy then */
+};
+
+/* Moves to a lane and, carried out, to the control mailbox, where it is freed. */
+struct letter {
+    struct mail mail;
+    enum letter_kind kind;
+    struct live *live; /* one reference */
+    struct route_stats *stats;
+    unsigned count;
+    dur_t deadline;
+    unsigned cut;
+};
+
+void letter_free(struct letter *l);
+
+/* What the lanes share besides the live set. Outlives them. */
+struct lane_shared {
+    const struct proxy_config *config;
+    struct mailbox *control; /* where letters go back to */
+    atomic_uint clients;     /* open client connections of all lanes */
+};
+
+struct lane {
+    struct loop *loop;
+    struct loop_thread *thread;
+    struct lane_shared *shared;        /* borrowed */
+    const struct proxy_config *config; /* borrowed */
+    struct mailbox *inbox;
+    struct rng rng;
+
+    struct loop_watch listener; /* fd owned; closed when draining */
+    struct timer accept_pause;
+    struct conn *conns; /* utlist */
+    unsigned conn_count;
+
+    struct view *view; /* NULL before the first rule set */
+    struct tally *tallies;
+    struct upstream_pool *pools;
+
+    struct http1_limits limits;
+    struct iobuf_pool bufs;
+    char *scratch; /* as large as a buffer; for one step */
+    struct request *spare_requests;
+    unsigned spare_request_count;
+
+    bool draining;
+    struct letter *drain; /* being carried out */
+    struct timer drain_deadline;
+};
+
+/* Takes over the listening socket `fd` in every case. The thread is not started yet. */
+int lane_new(struct lane_shared *shared, int fd, struct lane **ret, struct err *err) MUST_CHECK;
+int lane_start(struct lane *l, unsigned index, struct err *err) MUST_CHECK;
+/* Join the thread and close everything. Control thread; tolerates NULL. */
+void lane_free(struct lane *l);
+
+/* A connection is gone. */
+void lane_note_closed(struct lane *l);

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sidecar/proxy/live.h"
+
+#include "common/base/mem.h"
+
+static void take_addresses(struct live_system *s, const struct route_upstream *u,
+                           const struct names *names)
+{
+    for (unsigned i = 0; i < u->endpoint_count; i++) {
+        struct address found[NAMES_ADDRESSES_MAX];
+        unsigned n = names_get(names, &u->endpoint[i], found);
+
+        for (unsigned k = 0; k < n && s->count < LIVE_ADDRESSES_MAX; k++)
+            s->address[s->count++] = found[k];
+    }
+}
+
+static struct breaker *breaker_before(const struct live *before, const struct route *route)
+{
+    const struct ruleset_entry *e;
+
+    if (!before)
+        return NULL;
+    e = ruleset_find(before->set, route->migration.s);
+    return e ? before->route[e - before->set->entry].breaker : NULL;
+}
+
+static struct breaker *carry_breaker(const struct live *before, const struct route *route,
+                                     mono_t now)
+{
+    struct breaker *b;
+
+    if (route->breaker.errors == 0)
+        return NULL;
+    b = breaker_before(before, route);
+    if (!b)
+        return breaker_new(&route->breaker, now);
+    breaker_configure(b, &route->breaker);
+    return breaker_ref(b);
+}
+
+struct live *live_new(struct ruleset *set, const struct names *names, const struct live *before,
+                      mono_t now)
+{
+    struct live *l = xalloc(sizeof *l + set->count * sizeof l->route[0]);
+
+    atomic_init(&l->refs, 1);
+    l->set = ruleset_ref(set);
+    for (unsigned i = 0; i < set->count; i++) {
+        const struct route *route = &set->entry[i].route;
+
+        for (int s = SYSTEM_LEGACY; s < SYSTEM_COUNT; s++)
+            take_addresses(&l->route[i].system[s], &route->upstream[s], names);
+        l->route[i].breaker = carry_breaker(before, route, now);
+    }
+    return l;
+}
+
+struct live *live_ref(struct live *l)
+{
+    atomic_fetch_add_explicit(&l->refs, 1, memory_order_relaxed);
+    return l;
+}
+
+void live_unref(struct live *l)
+{
+    if (!l || atomic_fetch_sub_explicit(&l->refs, 1, memory_order_acq_rel) > 1)
+        return;
+    for (unsigned i = 0; i < l->set->count; i++)
+        breaker_unref(l->route[i].breaker);
+    ruleset_unref(l->set);
+    xfreep(&l);
+}
+
+bool live_is_urgent(const struct ruleset *set, const struct live *serving)
+{
+    for (unsigned i = 0; i < set->count; i++) {
+        const struct ruleset_entry *e = &set->entry[i];
+        const struct ruleset_entry *now =
+            serving ? ruleset_find(serving->set, e->route.migration.s) : NULL;
+
+        if (e->emergency.active && (!now || e->emergency.epoch > now->emergency.epoch))
+            return true;
+    }
+    return false;
+}

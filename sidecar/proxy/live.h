@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What all lanes serve with: a rule set, the addresses of its endpoints and the breakers of its
+ * migrations. Built by the control thread, never changed, shared by counted reference. */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "common/model/ruleset.h"
+#include "sidecar/proxy/breaker.h"
+#include "sidecar/proxy/names.h"
+
+#define LIVE_ADDRESSES_MAX 16 /* of one system */
+
+struct live_system {
+    struct address address[LIVE_ADDRESSES_MAX];
+    unsigned count; /* 0: no name of it is known yet */
+};
+
+struct live_route {
+    struct live_system system[SYSTEM_COUNT];
+    struct breaker *breaker; /* one reference; NULL when the route has none */
+};
+
+struct live {
+    atomic_uint refs;
+    struct ruleset *set;
+    struct live_route route[]; /* as set->entry */
+};
+
+/* `set` gets one more reference. Breakers that `before` (may be NULL) has for the same migrations
+ * go on with their counts and the new limits. */
+struct live *live_new(struct ruleset *set, const struct names *names, const struct live *before,
+                      mono_t now) MUST_CHECK;
+struct live *live_ref(struct live *l);
+void live_unref(struct live *l); /* tolerates NULL; any thread */
+
+/* Whether `set` holds an emergency order that `serving` (may be NULL) does not. */
+bool live_is_urgent(const struct ruleset *set, const struct live *serving);

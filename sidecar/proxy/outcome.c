@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The steps at the end of a request: counting it, the second try, our own answers, the next request
+ * or the end of the connection. */
+#include <sys/socket.h>
+
+#include "common/http1/http1_write.h"
+#include "sidecar/proxy/conn.h"
+#include "sidecar/proxy/lane.h"
+#include "sidecar/proxy/relay.h"
+
+/* After a refusal the client may still be sending: closing at once would reset the connection and
+ * could take our answer with it. So much, and two seconds, are read and thrown away first. */
+#define LINGER_BYTES (256 * 1024)
+
+/* ---- counting ----------------------------------------------------------------------------------
+ */
+
+static struct system_stats *stats_of(const struct request *req)
+{
+    return &req->route->tally->stats.system[req->system];
+}
+
+static void tell_breaker(struct conn *c, enum breaker_outcome outcome)
+{
+    struct request *req = c->req;
+    struct loop *loop = c->lane->loop;
+
+    if (!req->on_new)
+        return;
+    req->on_new = false;
+    breaker_report(req->route->breaker, outcome, req->probe, loop_now(loop), loop_wall(loop));
+    req->probe = false;
+}
+
+static void count_failure(struct conn *c)
+{
+    struct system_stats *stats = stats_of(c->req);
+
+    stats->errors++;
+    stats->timeouts += c->req->failure == FAILURE_TIMEOUT;
+    stats->connect_errors += c->req->failure == FAILURE_CONNECT;
+    tell_breaker(c, BREAKER_ERROR);
+}
+
+static void count_answer(struct conn *c)
+{
+    struct request *req = c->req;
+    struct system_stats *stats = stats_of(req);
+    bool good = req->answer.status < 500;
+    dur_t took = mono_sub(loop_now(c->lane->loop), req->sent_at);
+
+    stats->errors += !good;
+    hist_add(&stats->latency, (uint64_t)dur_to_us(took));
+    tell_breaker(c, good ? BREAKER_SUCCESS : BREAKER_ERROR);
+}
+
+/* ---- failed: the other system, or a word about it ----------------------------------------------
+ */
+
+static const struct {
+    unsigned status;
+    unsigned fallback; /* the bit that lets legacy try */
+    const char *why[SYSTEM_COUNT];
+} failures[] = {
+    [FAILURE_CONNECT] = {502,
+                         FALLBACK_CONNECT_ERROR,
+                         {NULL, "no connection to the legacy system",
+                          "no connection to the new system"}},
+    [FAILURE_TIMEOUT] = {504,
+                         FALLBACK_TIMEOUT,
+                         {NULL, "the legacy system did not answer in time",
+                          "the new system did not answer in time"}},
+    [FAILURE_BROKEN] = {502,
+                        FALLBACK_CONNECT_ERROR,
+                        {NULL, "the legacy system broke off its answer",
+                         "the new system broke off its answer"}},
+    [FAILURE_5XX] = {502, FALLBACK_5XX, {NULL, NULL, "the new system answered with an error"}},
+};
+
+static bool can_fall_back(const struct request *req)
+{
+    return req->system == SYSTEM_NEW && req->may_fall_back && !req->answered &&
+           req->route->entry->route.fallback.on & failures[req->failure].fallback &&
+           upload_can_restart(&req->upload);
+}
+
+static enum verdict fall_back(struct conn *c)
+{
+    struct request *req = c->req;
+
+    req->system = SYSTEM_LEGACY;
+    req->rescued = true;
+    req->counted = false;
+    req->fresh = false;
+    req->tries = 0;
+    req->turn = 0;
+    req->failure = FAILURE_NONE;
+    upload_restart(&req->upload);
+    c->late = 0;
+    return conn_go(c, STEP_TAKE);
+}
+
+enum verdict step_failed(struct conn *c)
+{
+    struct request *req = c->req;
+
+    upstream_close(&req->up);
+    if (req->failure == FAILURE_NONE)
+        return conn_go(c, STEP_CLOSE); /* the client's own doing */
+    count_failure(c);
+    /* Part of the answer is out: only a broken connection can tell the client that it is cut. */
+    if (req->answered)
+        return conn_go(c, STEP_CLOSE);
+    if (can_fall_back(req))
+        return fall_back(c);
+    return conn_refuse(c, failures[req->failure].status, failures[req->failure].why[req->system],
+                       false);
+}
+
+/* ---- refuse: an answer of our own --------------------------------------------------------------
+ */
+
+static bool exposes_system(const struct request *req)
+{
+    return req && req->route && req->failure != FAILURE_NONE &&
+           req->route->entry->route.expose_system;
+}
+
+enum verdict step_refuse(struct conn *c)
+{
+    struct request *req = c->req;
+    const struct http1_extra system = {
+        .name = STR("X-Switchyard-System"),
+        .value = req ? str_of(system_name(req->system)) : STR("none"),
+    };
+    struct http1_answer answer = {
+        .status = c->status,
+        .why = c->why,
+        .head_only = req && req->head.method == HTTP1_HEAD,
+        .extra = &system,
+        .extra_count = exposes_system(req),
+    };
+    struct gather g;
+
+    if (req)
+        upstream_close(&req->up);
+    if (!conn_flush(c))
+        return conn_go(c, STEP_CLOSE);
+    if (c->out)
+        return WAIT;
+    if (c->bad || !req || !req->upload.received || c->lane->draining)
+        c->closing = true;
+    if (c->closing)
+        answer.connection = HTTP1_CONNECTION_CLOSE;
+    else if (req->head.minor == 0)
+        answer.connection = HTTP1_CONNECTION_KEEP_ALIVE;
+    gather_init(&g, c->lane->scratch, c->lane->bufs.size);
+    gather_wrote(&g, http1_write_answer(&answer, gather_at(&g), gather_room(&g)));
+    return conn_go(c, conn_send(c, &g) ? STEP_FINISH : STEP_CLOSE);
+}
+
+/* ---- finish ------------------------------------------------------------------------------------
+ */
+
+static bool is_reusable(const struct request *req)
+{
+    const struct upstream *u = req->up;
+
+    return req->answer.keep_alive && req->upload.sent && !u->out && iobuf_is_empty(u->in);
+}
+
+static void release_upstream(struct conn *c)
+{
+    struct request *req = c->req;
+
+    count_answer(c);
+    if (is_reusable(req)) {
+        iobuf_give(&c->lane->bufs, &req->up->in);
+        upstream_give(&req->up);
+    } else {
+        upstream_close(&req->up);
+    }
+}
+
+static enum verdict end_connection(struct conn *c)
+{
+    bool unread = c->bad || !iobuf_is_empty(c->in) || (c->req && !c->req->upload.received);
+
+    conn_end_request(c);
+    iobuf_give(&c->lane->bufs, &c->in);
+    if (!unread || c->eof)
+        return conn_go(c, STEP_CLOSE);
+    shutdown(c->watch.fd, SHUT_WR);
+    deadline_off(&c->deadline);
+    c->late = 0;
+    return conn_go(c, STEP_LINGER);
+}
+
+enum verdict step_finish(struct conn *c)
+{
+    if (c->req && c->req->up)
+        release_upstream(c);
+    if (!conn_flush(c) || (c->out && c->late))
+        return conn_go(c, STEP_CLOSE);
+    if (c->out)
+        return WAIT;
+    if (c->closing)
+        return end_connection(c);
+    conn_end_request(c);
+    c->moved |= MOVED_CLIENT;
+    return conn_go(c, STEP_HEAD);
+}
+
+enum verdict step_linger(struct conn *c)
+{
+    ssize_t n;
+
+    if (c->late)
+        return conn_go(c, STEP_CLOSE);
+    if (!(c->ready & LOOP_READ))
+        return WAIT;
+    c->ready &= ~LOOP_READ;
+    n = recv(c->watch.fd, c->lane->scratch, c->lane->bufs.size, MSG_DONTWAIT);
+    if (n > 0)
+        c->linger_bytes += (uint32_t)n;
+    return n <= 0 || c->linger_bytes > LINGER_BYTES ? conn_go(c, STEP_CLOSE) : WAIT;
+}

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The control side: publishes to the lanes, waits until all of them serve, adds up what they
+ * counted. */
+#include "sidecar/proxy/proxy.h"
+
+#include <unistd.h>
+
+#include "common/base/check.h"
+#include "common/base/mem.h"
+#include "sidecar/proxy/lane.h"
+#include "sidecar/proxy/listener.h"
+#include "sidecar/proxy/live.h"
+
+#define CONTROL_MAX   65536 /* letters on their way back */
+#define COLLECT_EVERY dur_s(1)
+
+struct proxy {
+    struct loop *loop;          /* borrowed; control */
+    struct proxy_config config; /* `listen` is not kept */
+    struct proxy_events events;
+    void *ctx;
+    struct mailbox *mailbox;
+    struct lane_shared shared;
+    struct lane *lane[PROXY_THREADS_MAX];
+    unsigned lane_count;
+    uint16_t port;
+
+    struct names *names;
+    struct ruleset *asked; /* the latest published set, served or waiting for names */
+    struct live *live;     /* the latest sent to the lanes */
+    unsigned serving;      /* lanes that serve with it */
+
+    struct timer collect;
+    unsigned collecting; /* lanes that have yet to answer */
+    struct route_stats *stats;
+    size_t stats_count;
+
+    unsigned draining; /* lanes that have yet to finish */
+    unsigned cut;
+};
+
+/* ---- letters -----------------------------------------------------------------------------------
+ */
+
+static struct letter *letter_new(enum letter_kind kind)
+{
+    struct letter *l = xnew(struct letter);
+
+    l->kind = kind;
+    return l;
+}
+
+static void post(struct lane *lane, struct letter *l)
+{
+    /* At most a few letters are out at a time, far below the inbox's limit. */
+    CHECK(mailbox_post(lane->inbox, &l->mail));
+}
+
+/* ---- publishing --------------------------------------------------------------------------------
+ */
+
+static void distribute(struct proxy *p)
+{
+    struct live *live = live_new(p->asked, p->names, p->live, loop_now(p->loop));
+
+    live_unref(p->live);
+    p->live = live;
+    p->serving = 0;
+    for (unsigned i = 0; i < p->lane_count; i++) {
+        struct letter *l = letter_new(LETTER_SERVE);
+
+        l->live = live_ref(live);
+        post(p->lane[i], l);
+    }
+}
+
+static void on_names(void *ctx, const struct ruleset *set, const char *unresolved, const char *why)
+{
+    struct proxy *p = ctx;
+    bool serving = p->live && p->live->set == p->asked;
+    struct err err = {0};
+
+    if (set != p->asked)
+        return; /* overtaken by a set without names */
+    if (!unresolved) {
+        distribute(p);
+    } else if (!serving && p->events.on_refused) {
+        err_set(&err, ERR_UNAVAILABLE, "cannot resolve \"%s\": %s", unresolved, why);
+        err_hint(&err, "check the name in the plan's endpoints, or use an address");
+        p->events.on_refused(p->ctx, set, &err);
+    }
+}
+
+void proxy_publish(struct proxy *p, struct ruleset *set)
+{
+    struct names_need need = names_check(p->names, set);
+
+    loop_assert_owner(p->loop);
+    ruleset_unref(p->asked);
+    p->asked = set;
+    if (!need.unknown || live_is_urgent(set, p->live))
+        distribute(p);
+    if (need.any)
+        names_look_up(p->names, set);
+}
+
+static void on_served(struct proxy *p, const struct letter *l)
+{
+    if (l->live != p->live || ++p->serving < p->lane_count)
+        return;
+    if (p->events.on_serving)
+        p->events.on_serving(p->ctx, l->live->set);
+}
+
+/* ---- counting ----------------------------------------------------------------------------------
+ */
+
+static struct route_stats *stats_of(struct proxy *p, const struct name *migration)
+{
+    for (size_t i = 0; i < p->stats_count; i++) {
+        if (name_eq(&p->stats[i].migration, migration))
+            return &p->stats[i];
+    }
+    p->stats = xrealloc(p->stats, (p->stats_count + 1) * sizeof *p->stats);
+    p->stats[p->stats_count] = (struct route_stats){.migration = *migration};
+    return &p->stats[p->stats_count++];
+}
+
+static void begin_stats(struct proxy *p)
+{
+    p->stats_count = 0;
+    for (unsigned i = 0; p->live && i < p->live->set->count; i++) {
+        const struct ruleset_entry *e = &p->live->set->entry[i];
+        struct route_stats *s = stats_of(p, &e->route.migration);
+
+        s->breaker = breaker_look(p->live->route[i].breaker, loop_now(p->loop), loop_wall(p->loop));
+    }
+}
+
+static void on_collected(struct proxy *p, const struct letter *l)
+{
+    if (p->collecting == p->lane_count)
+        begin_stats(p);
+    for (unsigned i = 0; i < l->count; i++) {
+        struct route_stats *into = stats_of(p, &l->stats[i].migration);
+
+        for (int s = SYSTEM_LEGACY; s < SYSTEM_COUNT; s++)
+            system_stats_merge(&into->system[s], &l->stats[i].system[s]);
+    }
+    if (--p->collecting > 0 || !p->events.on_stats)
+        return;
+    p->events.on_stats(p->ctx, p->stats, p->stats_count,
+                       atomic_load_explicit(&p->shared.clients, memory_order_relaxed));
+}
+
+static void on_collect(struct timer *t)
+{
+    struct proxy *p = container_of(t, struct proxy, collect);
+
+    timer_set(p->loop, t, COLLECT_EVERY, on_collect, "proxy stats");
+    if (p->collecting > 0)
+        return; /* a lane is late: its counts come with the next ones */
+    p->collecting = p->lane_count;
+    for (unsigned i = 0; i < p->lane_count; i++)
+        post(p->lane[i], letter_new(LETTER_COLLECT));
+}
+
+/* ---- draining ----------------------------------------------------------------------------------
+ */
+
+void proxy_drain(struct proxy *p, dur_t deadline)
+{
+    CHECK(p->draining == 0);
+    p->draining = p->lane_count;
+    for (unsigned i = 0; i < p->lane_count; i++) {
+        struct letter *l = letter_new(LETTER_DRAIN);
+
+        l->deadline = deadline;
+        post(p->lane[i], l);
+    }
+}
+
+static void on_lane_drained(struct proxy *p, const struct letter *l)
+{
+    p->cut += l->cut;
+    if (--p->draining == 0 && p->events.on_drained)
+        p->events.on_drained(p->ctx, p->cut);
+}
+
+/* ---- life --------------------------------------------------------------------------------------
+ */
+
+static void on_letter(void *ctx, struct mail *m)
+{
+    struct proxy *p = ctx;
+    struct letter *l = container_of(m, struct letter, mail);
+
+    switch (l->kind) {
+    case LETTER_SERVE:
+        on_served(p, l);
+        break;
+    case LETTER_COLLECT:
+        on_collected(p, l);
+        break;
+    case LETTER_DRAIN:
+        on_lane_drained(p, l);
+        break;
+    }
+    letter_free(l);
+}
+
+static void drop_letter(void *ctx UNUSED, struct mail *m)
+{
+    letter_free(container_of(m, struct letter, mail));
+}
+
+static void default_dur(dur_t *d, dur_t by_default)
+{
+    if (d->ns <= 0)
+        *d = by_default;
+}
+
+static void set_defaults(struct proxy_config *c)
+{
+    if (c->threads == 0)
+        c->threads = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+    if (c->threads > PROXY_THREADS_MAX)
+        c->threads = PROXY_THREADS_MAX;
+    if (c->max_connections == 0)
+        c->max_connections = 20000;
+    if (c->max_head_bytes == 0)
+        c->max_head_bytes = 32768;
+    if (c->max_line_bytes == 0)
+        c->max_line_bytes = 8192;
+    default_dur(&c->header_timeout, dur_s(10));
+    default_dur(&c->body_timeout, dur_s(60));
+    default_dur(&c->idle_timeout, dur_s(75));
+    default_dur(&c->upstream_idle, dur_s(50));
+}
+
+static int start_lanes(struct proxy *p, struct address *address, struct err *err)
+{
+    int fds[PROXY_THREADS_MAX];
+    const unsigned count = p->config.threads;
+    int r = listener_bind(address, fds, count, err);
+
+    if (r < 0)
+        return r;
+    for (unsigned i = 0; i < count; i++) {
+        if (r == 0)
+            r = lane_new(&p->shared, fds[i], &p->lane[i], err);
+        else
+            close(fds[i]);
+        p->lane_count += r == 0;
+    }
+    for (unsigned i = 0; i < count && r == 0; i++)
+        r = lane_start(p->lane[i], i, err);
+    return r;
+}
+
+static int start(struct proxy *p, struct err *err)
+{
+    struct address address;
+    int r = address_parse_listen(p->config.listen, &address, err);
+
+    if (r == 0)
+        r = mailbox_new(p->loop, CONTROL_MAX, on_letter, p, &p->mailbox, err);
+    if (r == 0)
+        r = names_new(p->loop, on_names, p, &p->names, err);
+    p->shared.config = &p->config;
+    p->shared.control = p->mailbox;
+    if (r == 0)
+        r = start_lanes(p, &address, err);
+    if (r < 0)
+        return r;
+    p->port = address_port(&address);
+    timer_set(p->loop, &p->collect, COLLECT_EVERY, on_collect, "proxy stats");
+    return 0;
+}
+
+int proxy_new(const struct proxy_config *config, struct loop *control,
+              const struct proxy_events *events, void *ctx, struct proxy **ret, struct err *err)
+{
+    CLEANUP(proxy_freep) struct proxy *p = xnew(struct proxy);
+    int r;
+
+    p->loop = control;
+    p->config = *config;
+    p->events = *events;
+    p->ctx = ctx;
+    if (!p->config.listen)
+        p->config.listen = "127.0.0.1:8080";
+    set_defaults(&p->config);
+    r = start(p, err);
+    p->config.listen = NULL;
+    if (r < 0)
+        return err_ctx(err, "start the proxy");
+    *ret = steal(p);
+    return 0;
+}
+
+struct proxy *proxy_free(struct proxy *p)
+{
+    if (!p)
+        return NULL;
+    timer_cancel(&p->collect);
+    names_free(p->names);
+    for (unsigned i = 0; i < p->lane_count; i++)
+        lane_free(p->lane[i]);
+    if (p->mailbox)
+        mailbox_close(p->mailbox, drop_letter);
+    mailbox_unref(p->mailbox);
+    ruleset_unref(p->asked);
+    live_unref(p->live);
+    xfreep(&p->stats);
+    xfreep(&p);
+    return NULL;
+}
+
+uint16_t proxy_port(const struct proxy *p)
+{
+    return p->port;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The HTTP/1.1 reverse proxy of a node: sends each request to legacy or new as the rule set says.
+ *
+ * N threads, called lanes, run one loop each with their own SO_REUSEPORT listener, connections,
+ * upstream pools and counters; a request never leaves its lane and takes no lock. A published rule
+ * set reaches every lane by mailbox and is *serving* only when all of them have swapped to it: from
+ * then on every new request, on old connections too, follows it. Requests in flight finish where
+ * they are.
+ *
+ * Every function here and every event belongs to the control loop's thread. The program should
+ * raise RLIMIT_NOFILE to a little over twice max_connections; SIGPIPE is never raised. */
+#pragma once
+
+#include "common/base/clock.h"
+#include "common/loop/loop.h"
+#include "common/model/ruleset.h"
+#include "common/model/stats.h"
+
+#define PROXY_THREADS_MAX 64
+
+/* Zero in any field but max_body_bytes means its default. Strings are copied. */
+struct proxy_config {
+    const char *listen;       /* "ADDRESS:PORT", "[V6]:PORT"; port 0 picks one; 127.0.0.1:8080 */
+    unsigned threads;         /* lanes; the number of cores, at most PROXY_THREADS_MAX */
+    unsigned max_connections; /* client connections of all lanes; 20000. Past it: 503 and close */
+    size_t max_head_bytes;    /* request and response heads; 32 KiB. Past it: 431 or 502 */
+    size_t max_line_bytes;    /* the request line; 8 KiB. Past it: 414 */
+    uint64_t max_body_bytes;  /* of a request; 0: unlimited. Past it: 413 */
+    dur_t header_timeout;     /* first byte of a head to its last; 10 s. Past it: 408 */
+    dur_t body_timeout;       /* between two bytes to or from the client; 60 s */
+    dur_t idle_timeout;       /* of kept-alive client connections; 75 s */
+    dur_t upstream_idle;      /* of pooled upstream connections; 50 s */
+};
+
+/* The limit that suits most: 1 GiB. */
+#define PROXY_MAX_BODY_BYTES (UINT64_C(1) << 30)
+
+struct proxy;
+
+/* Never called from inside a function of this header. Any member may be NULL. */
+struct proxy_events {
+    /* Every lane serves with `set` (borrowed for the call). Sets that were overtaken by a later
+     * proxy_publish() before they served are passed over in silence. The same revision can come
+     * twice, with other emergency orders. */
+    void (*on_serving)(void *ctx, const struct ruleset *set);
+    /* `set` could not be served, the one before stays: a name does not resolve. */
+    void (*on_refused)(void *ctx, const struct ruleset *set, const struct err *why);
+    /* Once a second: what happened in it on all lanes, one element per migration that is served or
+     * was in this second (borrowed for the call), and the client connections open now. */
+    void (*on_stats)(void *ctx, const struct route_stats *stats, size_t count, unsigned clients);
+    /* proxy_drain() is over: `cut` connections were still busy at its deadline and were closed. */
+    void (*on_drained)(void *ctx, unsigned cut);
+};
+
+/* Bind the listeners and start the lanes. Until the first rule set serves, every request is
+ * answered with 503. `control` must outlive the proxy. INVALID for a bad `listen`; EXHAUSTED,
+ * DENIED or IO from the system. */
+int proxy_new(const struct proxy_config *config, struct loop *control,
+              const struct proxy_events *events, void *ctx, struct proxy **ret,
+              struct err *err) MUST_CHECK;
+
+/* Close everything at once and join the threads; no event comes any more. Tolerates NULL; returns
+ * NULL. */
+struct proxy *proxy_free(struct proxy *p);
+static inline void proxy_freep(struct proxy **p)
+{
+    *p = proxy_free(*p);
+}
+
+/* Where it listens, the real port in place of 0. */
+uint16_t proxy_port(const struct proxy *p);
+
+/* Serve with `set` (the reference moves here). IP literals, "localhost" and names that the serving
+ * set has already resolved are used at once; other names are looked up on a worker first. A set
+ * with an emergency order that is not served yet never waits for a name: it serves at once, and
+ * endpoints whose names are not known refuse until they are. */
+void proxy_publish(struct proxy *p, struct ruleset *set);
+
+/* Stop accepting, answer what is in flight with `Connection: close`, close kept-alive connections
+ * that stay silent for a second, and call on_drained when none is left or `deadline` is over. Once.
+ */
+void proxy_drain(struct proxy *p, dur_t deadline);

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The steps of a request on its way in: from the first byte of its head to the upstream. */
+#include <string.h>
+
+#include "common/decide/decide.h"
+#include "common/decide/request_key.h"
+#include "common/http1/http1_write.h"
+#include "sidecar/proxy/conn.h"
+#include "sidecar/proxy/lane.h"
+#include "sidecar/proxy/relay.h"
+
+/* A body that goes with an idempotent request is kept up to here, for a second try when a pooled
+ * connection turns out to be dead. */
+#define IDEMPOTENT_KEEP 16384
+/* Value of X-Forwarded-For that we are ready to extend; past it our part goes on its own line. */
+#define FORWARDED_MAX 1024
+
+/* ---- head --------------------------------------------------------------------------------------
+ */
+
+static enum verdict rest_idle(struct conn *c)
+{
+    iobuf_give(&c->lane->bufs, &c->in);
+    if (c->eof || c->late & CONN_CLIENT_LATE)
+        return conn_go(c, STEP_CLOSE);
+    return WAIT;
+}
+
+static enum verdict finish_head(struct conn *c)
+{
+    struct request *req = c->req;
+
+    req->head.base = c->in->data + req->at;
+    c->in->start = req->at + req->head.size;
+    return conn_go(c, STEP_ROUTE);
+}
+
+enum verdict step_head(struct conn *c)
+{
+    struct request *req;
+
+    if (iobuf_is_empty(c->in))
+        return rest_idle(c);
+    req = c->req ? c->req : conn_begin_request(c);
+    switch (http1_parse(&req->parser, c->in->data + req->at, c->in->end - req->at)) {
+    case HTTP1_DONE:
+        return finish_head(c);
+    case HTTP1_REFUSED:
+        return conn_refuse(c, req->parser.status, req->parser.why, true);
+    case HTTP1_MORE:
+        break;
+    }
+    if (c->eof)
+        return conn_go(c, STEP_CLOSE);
+    if (c->late & CONN_CLIENT_LATE)
+        return conn_refuse(c, 408, "the request's head did not arrive in time", true);
+    return WAIT;
+}
+
+/* ---- route -------------------------------------------------------------------------------------
+ */
+
+/* "host:port" or "[v6]:port" without the port. */
+static struct str host_of(const struct http1_head *head)
+{
+    struct str host = http1_host(head);
+    const char *colon = host.n ? memrchr(host.p, ':', host.n) : NULL;
+    const char *bracket = host.n ? memrchr(host.p, ']', host.n) : NULL;
+
+    if (colon && (!bracket || colon > bracket))
+        host.n = (size_t)(colon - host.p);
+    return host;
+}
+
+static bool is_listed(const struct route_fallback *f, struct str method)
+{
+    for (unsigned i = 0; i < f->method_count; i++) {
+        if (str_eq(str_of(f->method[i]), method))
+            return true;
+    }
+    return false;
+}
+
+/* RFC 9110 9.2.2. */
+static bool is_idempotent(enum http1_method m)
+{
+    return m == HTTP1_GET || m == HTTP1_HEAD || m == HTTP1_PUT || m == HTTP1_DELETE ||
+           m == HTTP1_OPTIONS || m == HTTP1_TRACE;
+}
+
+static void prepare_upload(struct request *req, struct http1_framing framing)
+{
+    const struct route_fallback *f = &req->route->entry->route.fallback;
+    struct str method = http1_str(&req->head, req->head.method_name);
+    size_t keep = 0;
+
+    req->idempotent = is_idempotent(req->head.method);
+    req->may_fall_back = f->on != 0 && is_listed(f, method);
+    if (req->idempotent)
+        keep = IDEMPOTENT_KEEP;
+    if (req->may_fall_back)
+        keep = f->max_body;
+    if (framing.kind == HTTP1_BODY_LENGTH && framing.length > keep)
+        keep = 0;
+    upload_init(&req->upload, framing, keep);
+}
+
+enum verdict step_route(struct conn *c)
+{
+    struct request *req = c->req;
+    struct lane *lane = c->lane;
+    struct http1_framing framing = http1_request_framing(&req->head);
+    const uint64_t max_body = lane->config->max_body_bytes;
+
+    /* A refusal needs to know whether a body follows. */
+    upload_init(&req->upload, framing, 0);
+    c->closing = !req->head.keep_alive;
+    if (max_body > 0 && framing.kind == HTTP1_BODY_LENGTH && framing.length > max_body)
+        return conn_refuse(c, 413, "the body is larger than this proxy allows", true);
+    if (req->head.method == HTTP1_CONNECT)
+        return conn_refuse(c, 501, "this proxy opens no tunnels", true);
+    if (!lane->view)
+        return conn_refuse(c, 503, "this node has no rule set yet", false);
+    req->route = view_match(lane->view, host_of(&req->head), http1_path(&req->head));
+    if (!req->route)
+        return conn_refuse(c, 404, "no migration routes this host and path", false);
+    req->view = lane->view;
+    req->view->refs++;
+    prepare_upload(req, framing);
+    return conn_go(c, STEP_DECIDE);
+}
+
+/* ---- decide ------------------------------------------------------------------------------------
+ */
+
+static struct str nth_header(const void *head, struct str name, unsigned nth)
+{
+    const struct http1_head *h = head;
+
+    for (uint32_t i = 0; i < h->header_count; i++) {
+        if (str_ieq(http1_name(h, i), name) && nth-- == 0)
+            return http1_value(h, i);
+    }
+    return (struct str){NULL, 0};
+}
+
+static uint32_t find_bucket(struct conn *c, const struct route *route)
+{
+    const struct request_view view = {
+        .header = nth_header,
+        .head = &c->req->head,
+        .path = http1_path(&c->req->head),
+        .client_address = {c->peer, c->peer_len},
+    };
+    struct str key;
+
+    if (request_key_find(route, &view, &key))
+        return bucket_of(str_of(route->salt), key);
+    return (uint32_t)rng_below(&c->lane->rng, BUCKETS);
+}
+
+/* A half-open breaker lets a request that would go to new pass as long as it has slots. */
+static void choose_system(struct conn *c, uint32_t bucket)
+{
+    struct request *req = c->req;
+    struct loop *loop = c->lane->loop;
+    const struct ruleset_entry *entry = req->route->entry;
+    enum breaker_state breaker = BREAKER_DISABLED;
+
+    if (req->route->breaker)
+        breaker = breaker_look(req->route->breaker, loop_now(loop), loop_wall(loop));
+    if (breaker == BREAKER_HALF_OPEN && decide(entry, bucket, BREAKER_CLOSED).system == SYSTEM_NEW)
+        req->probe = breaker_take_probe(req->route->breaker);
+    req->system = decide(entry, bucket, req->probe ? BREAKER_CLOSED : breaker).system;
+}
+
+enum verdict step_decide(struct conn *c)
+{
+    struct request *req = c->req;
+
+    choose_system(c, find_bucket(c, &req->route->entry->route));
+    req->on_new = req->system == SYSTEM_NEW && req->route->breaker;
+    return conn_go(c, STEP_TAKE);
+}
+
+/* ---- take an upstream --------------------------------------------------------------------------
+ */
+
+static void count_request(struct request *req)
+{
+    struct view_system *s = &req->route->system[req->system];
+
+    req->counted = true;
+    req->route->tally->stats.system[req->system].requests++;
+    if (s->count > 1)
+        req->turn = s->turn++;
+}
+
+static void begin_connect(struct request *req)
+{
+    const struct route *route = &req->route->entry->route;
+
+    upstream_expect(req->up, dur_ms(route->upstream[req->system].connect_timeout_ms));
+}
+
+enum verdict step_take(struct conn *c)
+{
+    struct request *req = c->req;
+    struct view_system *s = &req->route->system[req->system];
+    bool may_repeat = req->idempotent && upload_can_restart(&req->upload);
+
+    if (!req->counted)
+        count_request(req);
+    for (; req->tries < s->count; req->tries++) {
+        struct upstream_pool *pool = s->pool[(req->turn + req->tries) % s->count];
+
+        if (!req->fresh)
+            req->up = upstream_take(pool, c, !may_repeat);
+        if (req->up)
+            return conn_go(c, STEP_SEND);
+        req->up = upstream_connect(pool, c);
+        if (req->up) {
+            begin_connect(req);
+            return conn_go(c, STEP_CONNECT);
+        }
+    }
+    return conn_fail(c, FAILURE_CONNECT);
+}
+
+enum verdict step_connect(struct conn *c)
+{
+    struct request *req = c->req;
+    bool late = c->late & CONN_UPSTREAM_LATE;
+
+    if (!late && !(req->up->ready & (LOOP_WRITE | LOOP_HANGUP)))
+        return WAIT;
+    if (!late && upstream_is_connected(req->up)) {
+        req->up->ready = 0;
+        return conn_go(c, STEP_SEND);
+    }
+    c->late = 0;
+    upstream_close(&req->up);
+    req->tries++;
+    return conn_go(c, STEP_TAKE);
+}
+
+/* ---- send the head -----------------------------------------------------------------------------
+ */
+
+static bool is_forwarded_for(const struct http1_head *h, uint32_t i)
+{
+    return h->headers[i].name.n == 15 && str_ieq(http1_name(h, i), STR("X-Forwarded-For"));
+}
+
+/* What earlier hops said, and our peer behind it. */
+static struct http1_extra forwarded_for(const struct conn *c, char *text, size_t size)
+{
+    const struct http1_head *h = &c->req->head;
+    struct str peer = {c->peer, c->peer_len};
+    struct http1_extra own = {.name = STR("X-Forwarded-For"), .value = peer};
+    size_t n = 0;
+
+    for (uint32_t i = 0; i < h->header_count; i++) {
+        struct str value;
+
+        if (!is_forwarded_for(h, i))
+            continue;
+        value = http1_value(h, i);
+        if (n + value.n + 2 + peer.n > size)
+            return own;
+        memcpy(text + n, value.p, value.n);
+        memcpy(text + n + value.n, ", ", 2);
+        n += value.n + 2;
+    }
+    if (n > 0) {
+        memcpy(text + n, peer.p, peer.n);
+        own.value = (struct str){text, n + peer.n};
+        own.replace = true;
+    }
+    return own;
+}
+
+/* The answer to Expect: 100-continue, unless the client did not wait for it. */
+static bool invite_body(struct conn *c)
+{
+    struct request *req = c->req;
+    struct gather g;
+
+    if (req->continued || !req->head.expect_continue || req->upload.received ||
+        !iobuf_is_empty(c->in) || req->head.minor == 0)
+        return true;
+    req->continued = true;
+    gather_init(&g, c->lane->scratch, c->lane->bufs.size);
+    gather_add(&g, HTTP1_CONTINUE);
+    return conn_send(c, &g);
+}
+
+enum verdict step_send(struct conn *c)
+{
+    struct request *req = c->req;
+    struct lane *lane = c->lane;
+    char forwarded[FORWARDED_MAX];
+    const struct http1_extra extra = forwarded_for(c, forwarded, sizeof forwarded);
+    const struct http1_out out = {.body = req->upload.framing, .extra = &extra, .extra_count = 1};
+    struct gather g;
+    size_t n;
+
+    if (!invite_body(c))
+        return conn_go(c, STEP_CLOSE);
+    gather_init(&g, lane->scratch, lane->bufs.size);
+    n = http1_write_request(&req->head, &out, gather_at(&g), gather_room(&g));
+    if (n == 0)
+        return conn_refuse(c, 431, "the head does not fit with what has to be added to it", true);
+    gather_wrote(&g, n);
+    upload_piece(&req->upload, c->in, lane->config->max_body_bytes, &g);
+    if (gather_send(&g, req->up->watch.fd, &lane->bufs, &req->up->out) == GATHER_BROKEN)
+        req->up->broken = true;
+    c->moved |= MOVED_UPSTREAM;
+    req->sent_at = loop_now(lane->loop);
+    req->up->heard = false;
+    conn_expect_answer(c);
+    return conn_go(c, STEP_ANSWER);
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sidecar/proxy/upstream.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <utlist.h>
+
+#include "common/base/check.h"
+#include "common/base/mem.h"
+#include "sidecar/proxy/conn.h"
+#include "sidecar/proxy/lane.h"
+
+/* ---- pools -------------------------------------------------------------------------------------
+ */
+
+struct upstream_pool *upstream_pool_get(struct lane *lane, const struct address *address)
+{
+    struct upstream_pool *p;
+
+    DL_FOREACH (lane->pools, p) {
+        if (address_eq(&p->address, address))
+            break;
+    }
+    if (!p) {
+        p = xnew(struct upstream_pool);
+        p->lane = lane;
+        p->address = *address;
+        DL_APPEND(lane->pools, p);
+    }
+    p->refs++;
+    p->views++;
+    return p;
+}
+
+static void unref_pool(struct upstream_pool *p)
+{
+    CHECK(p->refs > 0);
+    if (--p->refs > 0)
+        return;
+    CHECK(!p->idle);
+    DL_DELETE(p->lane->pools, p);
+    xfreep(&p);
+}
+
+static void close_oldest(struct upstream_pool *p)
+{
+    struct upstream *oldest = p->idle->prev; /* utlist: the head's prev is the tail */
+
+    DL_DELETE(p->idle, oldest);
+    p->idle_count--;
+    upstream_close(&oldest);
+}
+
+void upstream_pool_put(struct upstream_pool *p)
+{
+    CHECK(p->views > 0);
+    if (--p->views == 0) {
+        while (p->idle)
+            close_oldest(p);
+    }
+    unref_pool(p);
+}
+
+/* ---- events ------------------------------------------------------------------------------------
+ */
+
+static void leave_pool(struct upstream *u)
+{
+    DL_DELETE(u->pool->idle, u);
+    u->pool->idle_count--;
+}
+
+static void on_deadline(struct timer *t)
+{
+    struct upstream *u = container_of(t, struct upstream, deadline.timer);
+
+    if (!deadline_is_due(u->pool->lane->loop, &u->deadline, on_deadline))
+        return;
+    if (u->conn) {
+        conn_on_timeout(u->conn, CONN_UPSTREAM_LATE);
+        return;
+    }
+    leave_pool(u);
+    upstream_close(&u);
+}
+
+/* Idle, anything that comes is the end: the peer closed, or it talks out of turn. */
+static void on_event(struct loop_watch *w, unsigned events)
+{
+    struct upstream *u = container_of(w, struct upstream, watch);
+
+    if (u->conn) {
+        u->ready |= events;
+        conn_run(u->conn);
+        return;
+    }
+    leave_pool(u);
+    upstream_close(&u);
+}
+
+/* ---- life --------------------------------------------------------------------------------------
+ */
+
+static struct upstream *new_upstream(struct upstream_pool *p, int fd)
+{
+    struct upstream *u = xnew(struct upstream);
+
+    if (loop_watch(p->lane->loop, &u->watch, fd, LOOP_WRITE, on_event, NULL) < 0) {
+        close(fd);
+        xfreep(&u);
+        return NULL;
+    }
+    u->pool = p;
+    p->refs++;
+    return u;
+}
+
+struct upstream *upstream_connect(struct upstream_pool *p, struct conn *c)
+{
+    const int family = p->address.u.any.sa_family;
+    const int one = 1;
+    struct upstream *u;
+    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        return NULL;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (connect(fd, &p->address.u.any, p->address.len) < 0 && errno != EINPROGRESS) {
+        close(fd);
+        return NULL;
+    }
+    u = new_upstream(p, fd);
+    if (u)
+        u->conn = c;
+    return u;
+}
+
+bool upstream_is_connected(struct upstream *u)
+{
+    int why = 0;
+    socklen_t n = sizeof why;
+
+    if (getsockopt(u->watch.fd, SOL_SOCKET, SO_ERROR, &why, &n) < 0 || why != 0)
+        return false;
+    u->connected = true;
+    return true;
+}
+
+static bool is_open(const struct upstream *u)
+{
+    char byte;
+
+    return recv(u->watch.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
+struct upstream *upstream_take(struct upstream_pool *p, struct conn *c, bool sure)
+{
+    while (p->idle) {
+        struct upstream *u = p->idle;
+
+        leave_pool(u);
+        if (sure && !is_open(u)) {
+            upstream_close(&u);
+            continue;
+        }
+        u->conn = c;
+        u->reused = true;
+        u->ready = 0;
+        return u;
+    }
+    return NULL;
+}
+
+void upstream_give(struct upstream **up)
+{
+    struct upstream *u = *up;
+    struct upstream_pool *p = u->pool;
+
+    CHECK(!u->in && !u->out);
+    if (p->views == 0 || u->eof || u->broken || u->ready & LOOP_HANGUP) {
+        upstream_close(up);
+        return;
+    }
+    *up = NULL;
+    u->conn = NULL;
+    loop_want(&u->watch, LOOP_READ);
+    deadline_set(p->lane->loop, &u->deadline, p->lane->config->upstream_idle, on_deadline);
+    DL_PREPEND(p->idle, u);
+    if (++p->idle_count > UPSTREAM_IDLE_MAX)
+        close_oldest(p);
+}
+
+void upstream_close(struct upstream **up)
+{
+    struct upstream *u = *up;
+    struct upstream_pool *p;
+
+    if (!u)
+        return;
+    *up = NULL;
+    p = u->pool;
+    iobuf_give(&p->lane->bufs, &u->in);
+    iobuf_give(&p->lane->bufs, &u->out);
+    deadline_cancel(&u->deadline);
+    loop_unwatch(&u->watch);
+    close(u->watch.fd);
+    xfreep(&u);
+    unref_pool(p);
+}
+
+void upstream_expect(struct upstream *u, dur_t within)
+{
+    deadline_set(u->pool->lane->loop, &u->deadline, within, on_deadline);
+}

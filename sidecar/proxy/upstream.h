@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Connections to the two systems, and the pools that keep the idle ones. One pool per address and
+ * lane, shared by all routes that name the address. owner: lane. */
+#pragma once
+
+#include "sidecar/proxy/address.h"
+#include "sidecar/proxy/deadline.h"
+#include "sidecar/proxy/iobuf.h"
+
+struct lane;
+struct conn;
+struct upstream;
+
+/* Past this many idle connections of a pool, the oldest is closed. */
+#define UPSTREAM_IDLE_MAX 1024
+
+struct upstream_pool {
+    struct upstream_pool *prev, *next; /* of the lane */
+    struct lane *lane;                 /* borrowed */
+    struct address address;
+    struct upstream *idle; /* utlist, the latest first: the rest may grow old and close */
+    unsigned idle_count;
+    unsigned refs; /* views and connections; at none it goes, once the views are gone it empties */
+    unsigned views;
+};
+
+/* The lane's pool for an address, with one more view that uses it. */
+struct upstream_pool *upstream_pool_get(struct lane *lane, const struct address *address);
+/* The last view gone, idle connections are closed; busy ones close when they are done. */
+void upstream_pool_put(struct upstream_pool *p);
+
+struct upstream {
+    struct loop_watch watch;
+    struct deadline deadline;
+    struct upstream *prev, *next; /* in pool->idle */
+    struct upstream_pool *pool;
+    struct conn *conn; /* works for this one; NULL while idle */
+    struct iobuf *in;  /* received, not yet consumed */
+    struct iobuf *out; /* composed, not yet sent */
+    unsigned ready;    /* LOOP_ bits of the event being handled */
+    bool connected;
+    bool heard;  /* said something to this request */
+    bool reused; /* has served a request before this one */
+    bool eof;    /* the peer has finished sending */
+    bool broken; /* sending failed: what it said before may still be read */
+};
+
+/* An idle connection of the pool for `c`, or NULL. With `sure`, one whose peer has not closed it as
+ * far as the kernel knows (a system call). */
+struct upstream *upstream_take(struct upstream_pool *p, struct conn *c, bool sure);
+/* Begin to connect; `c` hears LOOP_WRITE when it stands or failed. NULL when it fails at once. */
+struct upstream *upstream_connect(struct upstream_pool *p, struct conn *c);
+/* After LOOP_WRITE: whether it stands. */
+bool upstream_is_connected(struct upstream *u);
+
+/* Its request is over. It goes back into the pool, or is closed. Leaves NULL in *u. */
+void upstream_give(struct upstream **u);
+void upstream_close(struct upstream **u);
+
+/* Answers of `c`'s system are waited for this long from now on. */
+void upstream_expect(struct upstream *u, dur_t within);

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sidecar/proxy/view.h"
+
+#include <utlist.h>
+
+#include "common/base/mem.h"
+#include "sidecar/proxy/lane.h"
+
+static struct tally *get_tally(struct lane *lane, const struct name *migration)
+{
+    struct tally *t;
+
+    DL_FOREACH (lane->tallies, t) {
+        if (name_eq(&t->stats.migration, migration))
+            break;
+    }
+    if (!t) {
+        t = xnew(struct tally);
+        t->stats.migration = *migration;
+        DL_APPEND(lane->tallies, t);
+    }
+    t->refs++;
+    return t;
+}
+
+static void fill_route(struct lane *lane, struct view_route *r, const struct ruleset_entry *entry,
+                       const struct live_route *live)
+{
+    r->entry = entry;
+    r->breaker = live->breaker;
+    r->tally = get_tally(lane, &entry->route.migration);
+    for (int s = SYSTEM_LEGACY; s < SYSTEM_COUNT; s++) {
+        struct view_system *system = &r->system[s];
+
+        system->count = live->system[s].count;
+        for (unsigned i = 0; i < system->count; i++)
+            system->pool[i] = upstream_pool_get(lane, &live->system[s].address[i]);
+    }
+}
+
+struct view *view_new(struct lane *lane, struct live *live)
+{
+    const struct ruleset *set = live->set;
+    struct view *v = xalloc(sizeof *v + set->count * sizeof v->route[0]);
+
+    v->lane = lane;
+    v->live = live;
+    v->refs = 1;
+    for (unsigned i = 0; i < set->count; i++)
+        fill_route(lane, &v->route[i], &set->entry[i], &live->route[i]);
+    return v;
+}
+
+static void empty_route(struct view_route *r)
+{
+    for (int s = SYSTEM_LEGACY; s < SYSTEM_COUNT; s++) {
+        for (unsigned i = 0; i < r->system[s].count; i++)
+            upstream_pool_put(r->system[s].pool[i]);
+    }
+    r->tally->refs--;
+}
+
+void view_unref(struct view *v)
+{
+    if (!v || --v->refs > 0)
+        return;
+    for (unsigned i = 0; i < v->live->set->count; i++)
+        empty_route(&v->route[i]);
+    live_unref(v->live);
+    xfreep(&v);
+}
+
+struct view_route *view_match(struct view *v, struct str host, struct str path)
+{
+    const struct ruleset_entry *e = ruleset_match(v->live->set, host, path);
+
+    return e ? &v->route[e - v->live->set->entry] : NULL;
+}
+
+void view_drop_tallies(struct lane *lane)
+{
+    struct tally *t, *next;
+
+    DL_FOREACH_SAFE (lane->tallies, t, next) {
+        if (t->refs > 0)
+            continue;
+        DL_DELETE(lane->tallies, t);
+        xfreep(&t);
+    }
+}

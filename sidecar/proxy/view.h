@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A lane's own view of what is live: for each route the lane's pools, counters and turns. A request
+ * holds on to the view it was matched in until it is over; counting those holds on the lane, and
+ * not in the shared set, keeps the threads out of each other's cache. owner: lane. */
+#pragma once
+
+#include "sidecar/proxy/live.h"
+#include "sidecar/proxy/upstream.h"
+
+/* What a lane remembers of a migration from view to view. */
+struct tally {
+    struct tally *prev, *next; /* of the lane */
+    unsigned refs;             /* routes of views */
+    struct route_stats stats;  /* since the last collection */
+};
+
+struct view_system {
+    struct upstream_pool *pool[LIVE_ADDRESSES_MAX];
+    unsigned count;
+    unsigned turn; /* round robin */
+};
+
+struct view_route {
+    const struct ruleset_entry *entry;
+    struct breaker *breaker; /* borrowed from the live set */
+    struct tally *tally;
+    struct view_system system[SYSTEM_COUNT];
+};
+
+struct view {
+    struct lane *lane;
+    struct live *live; /* one reference */
+    unsigned refs;
+    struct view_route route[];
+};
+
+/* Takes over one reference to `live`. */
+struct view *view_new(struct lane *lane, struct live *live) MUST_CHECK;
+void view_unref(struct view *v); /* tolerates NULL */
+
+/* The route for a request, or NULL. */
+struct view_route *view_match(struct view *v, struct str host, struct str path);
+
+/* Tallies without a route in any view, their counts having been collected, go. */
+void view_drop_tallies(struct lane *lane);

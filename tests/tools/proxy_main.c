@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The proxy alone, without agent or coordinator: for HTTP tests and benchmarks.
+ *
+ *   proxy_main listen=127.0.0.1:0 legacy=http://127.0.0.1:9101 new=http://127.0.0.1:9102 weight=25
+ *
+ * The same NAME=VALUE words on standard input, a line at a time, change the rule set and publish it
+ * as the next revision. "drain=5s" drains, "stats" shows the sums so far. Standard output has one
+ * line per event: "port N", "serving REVISION", "refused REVISION WHY", "stats JSON", "drained
+ * CUT".
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "common/base/buf.h"
+#include "common/base/mem.h"
+#include "common/base/units.h"
+#include "common/loop/signals.h"
+#include "sidecar/proxy/proxy.h"
+
+struct tool {
+    struct loop *loop;
+    struct proxy *proxy;
+    struct proxy_config config;
+    struct route route;
+    struct emergency emergency;
+    uint64_t revision;
+    bool unpublished; /* the route has changed */
+    struct route_stats sums;
+    bool asked; /* for the sums */
+    unsigned clients;
+    struct loop_watch input;
+    struct buf line;
+};
+
+/* ---- words -------------------------------------------------------------------------------------
+ */
+
+static bool read_endpoints(struct str value, struct route_upstream *u, struct err *err)
+{
+    struct str one;
+
+    u->endpoint_count = 0;
+    while (value.n > 0 && u->endpoint_count < ROUTE_ENDPOINTS_MAX) {
+        str_cut(value, ',', &one, &value);
+        if (endpoint_parse(one, &u->endpoint[u->endpoint_count++], err) < 0)
+            return false;
+    }
+    return true;
+}
+
+static bool read_fallback(struct str value, struct route_fallback *f)
+{
+    struct str one;
+
+    f->on = 0;
+    while (value.n > 0) {
+        str_cut(value, ',', &one, &value);
+        f->on |= str_eq(one, STR("connect_error")) ? FALLBACK_CONNECT_ERROR : 0u;
+        f->on |= str_eq(one, STR("timeout")) ? FALLBACK_TIMEOUT : 0u;
+        f->on |= str_eq(one, STR("5xx")) ? FALLBACK_5XX : 0u;
+    }
+    return true;
+}
+
+static bool read_methods(struct str value, struct route_fallback *f)
+{
+    struct str one;
+
+    f->method_count = 0;
+    while (value.n > 0 && f->method_count < ROUTE_METHODS_MAX) {
+        str_cut(value, ',', &one, &value);
+        if (!str_copy(one, f->method[f->method_count++], sizeof f->method[0]))
+            return false;
+    }
+    return true;
+}
+
+static bool read_u32(struct str value, uint32_t *ret)
+{
+    uint64_t n;
+
+    if (!str_to_u64(value, UINT32_MAX, &n))
+        return false;
+    *ret = (uint32_t)n;
+    return true;
+}
+
+/* "errors/window ms/open ms/probes" */
+static bool read_breaker(struct str value, struct route_breaker *b)
+{
+    uint32_t *part[] = {&b->errors, &b->window_ms, &b->open_for_ms, &b->half_open_requests};
+
+    for (unsigned i = 0; i < ARRAY_LEN(part); i++) {
+        struct str one;
+
+        str_cut(value, '/', &one, &value);
+        if (!read_u32(one, part[i]))
+            return false;
+    }
+    return true;
+}
+
+static bool read_emergency(struct tool *t, struct str value)
+{
+    uint64_t epoch;
+
+    if (!str_to_u64(value, UINT32_MAX, &epoch))
+        return false;
+    t->emergency = (struct emergency){.migration = t->route.migration, .active = epoch % 2};
+    t->emergency.epoch = epoch;
+    return true;
+}
+
+static bool set_timeouts(struct route *r, struct str value, bool connect)
+{
+    uint32_t ms;
+
+    if (!read_u32(value, &ms))
+        return false;
+    for (int s = SYSTEM_LEGACY; s < SYSTEM_COUNT; s++)
+        *(connect ? &r->upstream[s].connect_timeout_ms : &r->upstream[s].response_timeout_ms) = ms;
+    return true;
+}
+
+static int set_route(struct tool *t, struct str name, struct str value, struct err *err)
+{
+    struct route *r = &t->route;
+
+    t->unpublished = true;
+    if (str_eq(name, STR("legacy")))
+        return read_endpoints(value, &r->upstream[SYSTEM_LEGACY], err);
+    if (str_eq(name, STR("new")))
+        return read_endpoints(value, &r->upstream[SYSTEM_NEW], err);
+    if (str_eq(name, STR("weight")))
+        return unit_parse_weight(value, &r->weight_bp, err) == 0;
+    if (str_eq(name, STR("key")))
+        return route_key_parse(value, &r->key, err) == 0;
+    if (str_eq(name, STR("fallback_key")))
+        return route_key_parse(value, &r->fallback_key, err) == 0;
+    if (str_eq(name, STR("fallback")))
+        return read_fallback(value, &r->fallback);
+    if (str_eq(name, STR("methods")))
+        return read_methods(value, &r->fallback);
+    if (str_eq(name, STR("fallback_body")))
+        return read_u32(value, &r->fallback.max_body);
+    if (str_eq(name, STR("breaker")))
+        return read_breaker(value, &r->breaker);
+    if (str_eq(name, STR("override")))
+        return system_parse(value, &r->override);
+    if (str_eq(name, STR("emergency")))
+        return read_emergency(t, value);
+    if (str_eq(name, STR("connect_timeout")))
+        return set_timeouts(r, value, true);
+    if (str_eq(name, STR("response_timeout")))
+        return set_timeouts(r, value, false);
+    if (str_eq(name, STR("host")))
+        return str_copy(value, r->host[0], sizeof r->host[0]) && (r->host_count = 1);
+    if (str_eq(name, STR("path")))
+        return str_copy(value, r->path_prefix, sizeof r->path_prefix);
+    t->unpublished = false;
+    return -1;
+}
+
+static int set_config(struct tool *t, struct str name, struct str value, struct err *err)
+{
+    struct proxy_config *c = &t->config;
+    const struct {
+        struct str name;
+        dur_t *ret;
+    } times[] = {{STR("header_timeout"), &c->header_timeout},
+                 {STR("body_timeout"), &c->body_timeout},
+                 {STR("idle_timeout"), &c->idle_timeout},
+                 {STR("upstream_idle"), &c->upstream_idle}};
+
+    for (unsigned i = 0; i < ARRAY_LEN(times); i++) {
+        if (str_eq(name, times[i].name))
+            return unit_parse_duration(value, times[i].ret, err) == 0;
+    }
+    if (str_eq(name, STR("threads")))
+        return read_u32(value, &c->threads);
+    if (str_eq(name, STR("max_connections")))
+        return read_u32(value, &c->max_connections);
+    if (str_eq(name, STR("max_head")))
+        return str_to_u64(value, UINT32_MAX, &c->max_head_bytes);
+    if (str_eq(name, STR("max_body")))
+        return str_to_u64(value, UINT64_MAX, &c->max_body_bytes);
+    if (str_eq(name, STR("listen"))) {
+        c->listen = xmemdup(value.p, value.n + 1); /* words end in NUL */
+        return true;
+    }
+    return -1;
+}
+
+static void publish(struct tool *t)
+{
+    struct ruleset *set = ruleset_new("0", 1, ++t->revision);
+    struct err err = {0};
+
+    if (ruleset_add(set, &t->route, STR(""), &err) < 0 || ruleset_finish(set, &err) < 0) {
+        fprintf(stderr, "proxy_main: %s\n", err.msg);
+        exit(2);
+    }
+    ruleset_order(set, &t->emergency);
+    t->unpublished = false;
+    proxy_publish(t->proxy, set);
+}
+
+static void take_word(struct tool *t, char *word)
+{
+    struct str name, value;
+    struct err err = {0};
+    dur_t deadline;
+    int r;
+
+    if (strcmp(word, "stats") == 0) {
+        t->asked = true;
+        return;
+    }
+    str_cut(str_of(word), '=', &name, &value);
+    if (str_eq(name, STR("drain")) && unit_parse_duration(value, &deadline, &err) == 0) {
+        proxy_drain(t->proxy, deadline);
+        return;
+    }
+    if (str_eq(name, STR("expose"))) {
+        t->unpublished = true;
+        t->route.expose_system = str_eq(value, STR("1"));
+        return;
+    }
+    r = set_route(t, name, value, &err);
+    if (r < 0)
+        r = set_config(t, name, value, &err);
+    if (r <= 0) {
+        fprintf(stderr, "proxy_main: cannot read \"%s\": %s\n", word, err.msg);
+        exit(2);
+    }
+}
+
+static void on_input(struct loop_watch *w, unsigned events UNUSED)
+{
+    struct tool *t = container_of(w, struct tool, input);
+    char *room = buf_reserve(&t->line, 4096);
+    ssize_t n = room ? read(0, room, 4095) : 0;
+    char *rest, *word;
+
+    if (n <= 0) {
+        loop_unwatch(w);
+        return;
+    }
+    t->line.len += (size_t)n;
+    t->line.data[t->line.len] = '\0';
+    if (t->line.data[t->line.len - 1] != '\n')
+        return;
+    rest = t->line.data;
+    while ((word = strsep(&rest, " \n"))) {
+        if (*word)
+            take_word(t, word);
+    }
+    buf_clear(&t->line);
+    if (t->unpublished)
+        publish(t);
+}
+
+/* ---- events ------------------------------------------------------------------------------------
+ */
+
+static void on_serving(void *ctx UNUSED, const struct ruleset *set)
+{
+    printf("serving %llu\n", (unsigned long long)set->revision);
+}
+
+static void on_refused(void *ctx UNUSED, const struct ruleset *set, const struct err *why)
+{
+    printf("refused %llu %s\n", (unsigned long long)set->revision, why->msg);
+}
+
+static void print_system(const char *name, const struct system_stats *s)
+{
+    printf(
+        "\"%s\":{\"requests\":%llu,\"errors\":%llu,\"fallbacks\":%llu,\"timeouts\":%llu,"
+        "\"connect_errors\":%llu,\"answered\":%llu,\"p50\":%.3f,\"p99\":%.3f},",
+        name, (unsigned long long)s->requests, (unsigned long long)s->errors,
+        (unsigned long long)s->fallbacks, (unsigned long long)s->timeouts,
+        (unsigned long long)s->connect_errors, (unsigned long long)s->latency.count,
+        hist_quantile_ms(&s->latency, 0.5), hist_quantile_ms(&s->latency, 0.99));
+}
+
+static void on_stats(void *ctx, const struct route_stats *stats, size_t count, unsigned clients)
+{
+    struct tool *t = ctx;
+
+    for (size_t i = 0; i < count; i++) {
+        for (int s = SYSTEM_LEGACY; s < SYSTEM_COUNT; s++)
+            system_stats_merge(&t->sums.system[s], &stats[i].system[s]);
+        t->sums.breaker = stats[i].breaker;
+    }
+    if (!t->asked)
+        return;
+    t->asked = false;
+    printf("stats {");
+    print_system("legacy", &t->sums.system[SYSTEM_LEGACY]);
+    print_system("new", &t->sums.system[SYSTEM_NEW]);
+    printf("\"breaker\":\"%s\",\"clients\":%u}\n", breaker_state_name(t->sums.breaker), clients);
+}
+
+static void on_drained(void *ctx, unsigned cut)
+{
+    struct tool *t = ctx;
+
+    printf("drained %u\n", cut);
+    loop_stop(t->loop);
+}
+
+static void on_signal(void *ctx, int signo UNUSED)
+{
+    struct tool *t = ctx;
+
+    loop_stop(t->loop);
+}
+
+/* ---- main --------------------------------------------------------------------------------------
+ */
+
+static void set_defaults(struct tool *t)
+{
+    struct route *r = &t->route;
+
+    t->config.max_body_bytes = PROXY_MAX_BODY_BYTES;
+    buf_init(&t->line, 65536);
+    str_fmt(r->migration.s, sizeof r->migration.s, "app");
+    str_fmt(r->salt, sizeof r->salt, "app");
+    str_fmt(r->stage, sizeof r->stage, "stage");
+    r->key = (struct route_key){.source = KEY_HEADER, .name = "X-User-Id"};
+    read_methods(STR("GET,HEAD"), &r->fallback);
+    r->fallback.on = FALLBACK_CONNECT_ERROR | FALLBACK_TIMEOUT | FALLBACK_5XX;
+    r->fallback.max_body = 65536;
+    set_timeouts(r, STR("1000"), true);
+    set_timeouts(r, STR("15000"), false);
+}
+
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static int run(struct tool *t, struct err *err)
+{
+    static const int signos[] = {SIGINT, SIGTERM, 0};
+    const struct proxy_events events = {on_serving, on_refused, on_stats, on_drained};
+    CLEANUP(signals_freep) struct signals *signals = NULL;
+    int r = signals_new(t->loop, signos, on_signal, t, &signals, err);
+
+    if (r == 0)
+        r = proxy_new(&t->config, t->loop, &events, t, &t->proxy, err);
+    if (r < 0)
+        return r;
+    printf("port %u\n", proxy_port(t->proxy));
+    if (t->route.upstream[SYSTEM_LEGACY].endpoint_count > 0)
+        publish(t);
+    /* Standard input that cannot be watched (/dev/null) says nothing. */
+    if (loop_watch(t->loop, &t->input, 0, LOOP_READ, on_input, NULL) < 0)
+        t->input.loop = NULL;
+    loop_run(t->loop);
+    loop_unwatch(&t->input);
+    t->proxy = proxy_free(t->proxy);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    static const int signos[] = {SIGINT, SIGTERM, 0};
+    static struct tool tool;
+    struct err err = {0};
+    int r;
+
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    signals_block(signos);
+    raise_descriptors();
+    set_defaults(&tool);
+    for (int i = 1; i < argc; i++)
+        take_word(&tool, argv[i]);
+    r = loop_new(clock_system, &tool.loop, &err);
+    if (r == 0)
+        r = run(&tool, &err);
+    if (r < 0)
+        fprintf(stderr, "proxy_main: %s%s%s\n", err.msg, err.hint[0] ? "; " : "", err.hint);
+    buf_deinit(&tool.line);
+    loop_free(tool.loop);
+    return r < 0;
+}
