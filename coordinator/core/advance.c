@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/core/advance.h"
+
+#include "common/base/check.h"
+#include "coordinator/core/convergence.h"
+#include "coordinator/core/facts.h"
+#include "coordinator/core/gates.h"
+
+/* Safety first: a trigger beats every other thing that could happen. */
+static const enum stage_event by_itself[] = {
+    STAGE_TRIGGER,
+    STAGE_CONVERGED,
+    STAGE_DEADLINE,
+    STAGE_REVIEW,
+};
+
+static void join_violations(const struct view_gate *g, char *dst)
+{
+    size_t at = 0;
+
+    dst[0] = '\0';
+    for (unsigned i = 0; i < g->check_count; i++) {
+        if (g->check[i].verdict != VERDICT_FAIL)
+            continue;
+        str_fmt(dst + at, TEXT_SIZE - at, "%s%s", at ? "; " : "", g->check[i].text);
+        at = strlen(dst);
+    }
+}
+
+static double detect_ms(const struct core *c, const struct migration *m)
+{
+    mono_t first;
+
+    if (!gates_first_violation(&m->is.plan->triggers, m->judged, c->mono, &first))
+        return 0.0;
+    return (double)mono_sub(c->mono, first).ns / 1e6;
+}
+
+static void run(struct core *c, struct migration *m, const struct move *move, struct core_update *u)
+{
+    struct stage_facts facts;
+
+    CHECK(moves_run(c, staging_begin(c, m), move, u, &facts) == 0);
+}
+
+static void run_trigger(struct core *c, struct migration *m, struct core_update *u)
+{
+    const struct rollout *r = &m->is.rollout;
+    const struct plan *plan = m->is.plan;
+    struct view_gate violations;
+    char reason[TEXT_SIZE];
+
+    facts_trigger(m, &m->is, c->mono, &violations);
+    join_violations(&violations, reason);
+    run(c, m,
+        &(struct move){.event = STAGE_TRIGGER,
+                       .to_stage = plan->rollback_to < r->stage ? plan->rollback_to : 0,
+                       .operator_name = MOVES_MYSELF,
+                       .reason = reason,
+                       .recorded_as = "trigger",
+                       .violations = &violations,
+                       .detect_ms = detect_ms(c, m)},
+        u);
+}
+
+static void tell_converged(const struct core *c, const struct migration *m, struct core_update *u)
+{
+    update_tell(u, LOG_INFO, LOG_CONVERGED,
+                update_fmt(u, "migration=%s nodes=%u measured_ms=%.1f", m->name.s,
+                           nodes_counted(&c->nodes), convergence_measured_ms(&m->takeover)));
+}
+
+static void run_other(struct core *c, struct migration *m, const struct sm_row *row,
+                      struct core_update *u)
+{
+    bool completes = row->to == PHASE_COMPLETED;
+
+    if (row->event == STAGE_CONVERGED)
+        tell_converged(c, m, u);
+    run(c, m,
+        &(struct move){.event = (enum stage_event)row->event,
+                       .to_stage = m->is.rollout.stage + 1,
+                       .operator_name = MOVES_MYSELF,
+                       .reason = "",
+                       .recorded_as = completes ? "complete" : core_command_name(CMD_PROMOTE)},
+        u);
+}
+
+bool advance(struct core *c, struct migration *m, struct core_update *u)
+{
+    const struct move nothing = {.event = STAGE_REVIEW, .reason = ""};
+    struct stage_facts facts;
+
+    facts_collect(c, m, &m->is, &nothing, &facts);
+    for (unsigned i = 0; i < ARRAY_LEN(by_itself); i++) {
+        const struct sm_row *row =
+            sm_find_row(&stage_machine, m->is.rollout.phase, (int)by_itself[i], &facts, NULL);
+
+        if (!row)
+            continue;
+        if (row->event == STAGE_TRIGGER)
+            run_trigger(c, m, u);
+        else
+            run_other(c, m, row, u);
+        return true;
+    }
+    return false;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/core/compile.h"
+
+#include "common/base/check.h"
+
+void compile_route(const struct durable *d, struct route *ret)
+{
+    CHECK(d->plan);
+    /* memcpy keeps the padding too: compile_differs() compares bytes. */
+    memcpy(ret, &d->plan->route, sizeof *ret);
+    ret->weight_bp = d->rollout.weight_bp;
+    ret->override = d->rollout.override;
+    memset(ret->stage, 0, sizeof ret->stage);
+    str_fmt(ret->stage, sizeof ret->stage, "%s", plan_stage_name(d->plan, d->rollout.stage));
+}
+
+bool compile_differs(const struct durable *a, const struct durable *b)
+{
+    struct route before, after;
+
+    if (!a->plan || !b->plan)
+        return a->plan != b->plan;
+    if (a->order.epoch != b->order.epoch)
+        return true;
+    /* Bytes that do not matter may differ between two parses of a plan: then nodes get the same
+     * once more. */
+    compile_route(a, &before);
+    compile_route(b, &after);
+    return memcmp(&before, &after, sizeof before) != 0;
+}
+
+uint32_t compile_effective_bp(const struct durable *d)
+{
+    if (d->order.active || d->rollout.override == SYSTEM_LEGACY)
+        return 0;
+    return d->rollout.override == SYSTEM_NEW ? WEIGHT_BP_MAX : d->rollout.weight_bp;
+}
+
+bool core_compile(const struct core *c, const char *migration, struct route *ret)
+{
+    const struct migration *m = state_find(c, migration);
+
+    if (m)
+        compile_route(&m->is, ret);
+    return m;
+}
+
+bool core_emergency(const struct core *c, const char *migration, struct emergency *ret)
+{
+    const struct migration *m = state_find_any(c, migration);
+
+    if (!m || m->is.order.epoch == 0)
+        return false;
+    *ret = m->is.order;
+    return true;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who serves the latest decision of a migration, since when, and how long that took. Pure. */
+#pragma once
+
+#include "coordinator/core/state.h"
+
+/* The migration has a new decision of revision `rev`, made at c->mono. */
+void convergence_decided(struct core *c, struct migration *m, uint64_t rev);
+/* A node joined, left, or serves another revision: adjust every migration's counters. */
+void convergence_node_changed(struct core *c, const struct node_change *change);
+/* Notice that every node serves, or no longer does; after counters or the number of nodes changed.
+ */
+void convergence_look(struct core *c, struct migration *m);
+
+/* Is the latest decision in force on the whole fleet? A fall also counts as such once no node has
+ * been there for node_grace: there is nobody left who could serve new. */
+bool convergence_reached(const struct core *c, const struct migration *m, bool falling);
+/* Order to last acknowledgement in milliseconds; -1 while nodes lag or when there was none. */
+double convergence_measured_ms(const struct takeover *t);
+double convergence_fall_ms(const struct core *c, const struct migration *m);

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/core/core.h"
+
+#include <stdlib.h>
+
+#include "common/base/check.h"
+#include "common/base/mem.h"
+#include "coordinator/core/advance.h"
+#include "coordinator/core/commands.h"
+#include "coordinator/core/convergence.h"
+#include "coordinator/core/staging.h"
+
+#define NS_PER_DAY INT64_C(86400000000000)
+
+/* With a thousand nodes, triggers need not be looked at on each of a thousand reports a second. */
+#define JUDGE_EVERY dur_ms(100)
+
+struct core *core_new(const struct core_config *config, wall_t now, mono_t mono)
+{
+    struct core *c = xnew(struct core);
+
+    c->config = *config;
+    if (c->config.node_grace.ns == 0)
+        c->config.node_grace = dur_s(30);
+    if (c->config.startup_grace.ns == 0)
+        c->config.startup_grace = dur_s(5);
+    c->now = now;
+    c->mono = c->awake = c->nodes.changed = mono;
+    return c;
+}
+
+struct core *core_free(struct core *c)
+{
+    struct migration *m, *next;
+
+    if (!c)
+        return NULL;
+    staging_drop(c);
+    HASH_ITER (hh, c->by_name, m, next) {
+        HASH_DEL(c->by_name, m);
+        migration_free(m);
+    }
+    nodes_deinit(&c->nodes);
+    free(c);
+    return NULL;
+}
+
+/* ---- events ---------------------------------------------------------------------------------- */
+
+static void on_command(struct core *c, const struct core_command *cmd, struct core_update *u)
+{
+    struct err err = {.code = ERR_NONE};
+
+    u->has_answer = true;
+    u->token = cmd->token;
+    u->dry_run = cmd->dry_run;
+    if (commands_run(c, cmd, u, &err) < 0) {
+        u->refused = err;
+        u->change = NULL;
+    }
+    if (u->refused.code != ERR_NONE || cmd->dry_run) {
+        u->tell = NULL;
+        staging_drop(c);
+    }
+}
+
+static bool waits_for_nodes(enum rollout_phase phase)
+{
+    return phase == PHASE_CONVERGING || phase == PHASE_ROLLING_BACK ||
+           phase == PHASE_ROLLBACK_FAILED;
+}
+
+static void on_node(struct core *c, const struct core_node *seen, struct core_update *u)
+{
+    struct node_change change;
+
+    if (!nodes_update(&c->nodes, seen, c->mono, &change)) {
+        update_tell(u, LOG_WARN, LOG_NODE_JOINED,
+                    update_fmt(u, "node=%s why=\"not counted: the fleet has %d nodes already\"",
+                               seen->name.s, CORE_NODES_MAX));
+        return;
+    }
+    if (!change.node)
+        return;
+    convergence_node_changed(c, &change);
+    STATE_FOREACH(c, m)
+    {
+        if (m->takeover.all_serve && waits_for_nodes(m->is.rollout.phase))
+            advance(c, m, u);
+    }
+}
+
+/* Only what was measured under the latest decision is judged: the first report after a node took it
+ * over still covers a time before. */
+static void take_report(struct core *c, struct node *node, const struct route_stats *route)
+{
+    struct migration *m = state_find(c, route->migration.s);
+
+    if (!m)
+        return;
+    samples_add(m->stats, c->mono, route->system);
+    if (!node)
+        return;
+    node_set_breaker(node, m->slot, route->breaker);
+    if (node_reported_rev(node) >= m->takeover.rev)
+        samples_add(m->judged, c->mono, route->system);
+}
+
+static void on_report(struct core *c, const struct core_event *ev, struct core_update *u)
+{
+    struct node *node = nodes_find(&c->nodes, ev->report.node->s);
+
+    for (unsigned i = 0; i < ev->report.count; i++)
+        take_report(c, node, &ev->report.route[i]);
+    if (node)
+        node_reported(node);
+
+    for (unsigned i = 0; i < ev->report.count; i++) {
+        struct migration *m = state_find(c, ev->report.route[i].migration.s);
+
+        if (!m || mono_sub(c->mono, m->judged_at).ns < JUDGE_EVERY.ns)
+            continue;
+        m->judged_at = c->mono;
+        advance(c, m, u);
+    }
+}
+
+static void forget_yesterday(struct rollout *r, wall_t now)
+{
+    int64_t day = now.ns / NS_PER_DAY;
+
+    if (r->rollbacks_day == day)
+        return;
+    r->rollbacks_day = day;
+    r->rollbacks_today = 0;
+}
+
+static void on_tick(struct core *c, struct core_update *u)
+{
+    unsigned gone = nodes_expire(&c->nodes, c->config.node_grace, c->mono);
+
+    if (gone > 0)
+        update_tell(
+            u, LOG_WARN, LOG_NODE_GONE,
+            update_fmt(u, "nodes=%u why=\"away for too long, not counted any more\"", gone));
+    STATE_FOREACH(c, m)
+    {
+        forget_yesterday(&m->is.rollout, c->now);
+        if (gone > 0)
+            convergence_look(c, m);
+        advance(c, m, u);
+    }
+}
+
+void core_step(struct core *c, const struct core_event *ev, struct core_update *ret_update)
+{
+    struct core_update *u = ret_update;
+
+    CHECK(!c->staged && !mono_before(ev->mono, c->mono));
+    core_update_reset(u);
+    c->now = (wall_t){ev->now.ns - ev->now.ns % dur_ms(1).ns};
+    c->mono = ev->mono;
+    switch (ev->kind) {
+    case EV_COMMAND:
+        on_command(c, ev->command, u);
+        break;
+    case EV_NODE:
+        on_node(c, ev->node, u);
+        break;
+    case EV_REPORT:
+        on_report(c, ev, u);
+        break;
+    case EV_TICK:
+        on_tick(c, u);
+        break;
+    }
+    staging_finish(c, u);
+}
+
+void core_commit(struct core *c, uint64_t rev, struct core_update *u)
+{
+    CHECK(u->save && c->staged);
+    staging_commit(c, rev);
+}
+
+void core_abandon(struct core *c, const struct err *why, struct core_update *u)
+{
+    staging_drop(c);
+    u->publish = NULL;
+    u->change = NULL;
+    u->tell = NULL;
+    if (u->has_answer)
+        u->refused = *why;
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+uint64_t core_decision_rev(const struct core *c, const char *migration)
+{
+    const struct migration *m = state_find(c, migration);
+
+    return m ? m->takeover.rev : 0;
+}
+
+uint64_t core_revision(const struct core *c)
+{
+    return c->revision;
+}
+
+const char *core_next_migration(const struct core *c, const char *after)
+{
+    const char *next = NULL;
+
+    STATE_FOREACH(c, m)
+    {
+        if (strcmp(m->name.s, after) > 0 && (!next || strcmp(m->name.s, next) < 0))
+            next = m->name.s;
+    }
+    return next;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The coordinator's mind in one signature. Pure: no clock, socket, thread or chance.
+ *
+ * core_step() decides and stages; nothing it decided is true until the shell has stored
+ * update->save and called core_commit(). The shell takes one step at a time:
+ *
+ *     core_step(core, &event, &update);
+ *     if (update.save)  store it;  on success core_commit(core, rev, &update), else
+ * core_abandon(core, &err, &update) then publish, answer, tell, in this order
+ *
+ * core_abandon() drops the staged change and turns the answer into the failure. A step without
+ * saves is final at once. owner: the core's loop. */
+#pragma once
+
+#include "common/model/rollout.h"
+#include "coordinator/core/core_event.h"
+#include "coordinator/core/core_update.h"
+
+#define CORE_MIGRATIONS_MAX 256
+#define CORE_NODES_MAX      20000
+#define CORE_HISTORY_KEPT   50
+
+struct core;
+
+struct core_config {
+    dur_t node_grace; /* a node that left counts as lagging this long, then as gone; default 30 s */
+    dur_t startup_grace; /* nothing moves on by itself before the nodes had time to come back;
+                            default 5 s */
+};
+
+struct core *core_new(const struct core_config *config, wall_t now, mono_t mono);
+struct core *core_free(struct core *c); /* tolerates NULL; returns NULL */
+static inline void core_freep(struct core **c)
+{
+    *c = core_free(*c);
+}
+
+/* One stored value, before the first step; any order, then core_loaded(). CORRUPT or UNSUPPORTED
+ * names the key. Keys of other kinds are ignored. */
+int core_load(struct core *c, const char *key, struct str value, uint64_t rev,
+              struct err *err) MUST_CHECK;
+/* Checks what was loaded as a whole. `incarnation` and `rev` are the store's. */
+int core_loaded(struct core *c, const char *incarnation, uint64_t rev, struct err *err) MUST_CHECK;
+
+void core_step(struct core *c, const struct core_event *ev, struct core_update *ret_update);
+void core_commit(struct core *c, uint64_t rev, struct core_update *u);
+void core_abandon(struct core *c, const struct err *why, struct core_update *u);
+
+/* ---- the decisions, compiled (compile.c)
+ * --------------------------------------------------------------- */
+
+/* The route of one migration as nodes must serve it; a pure function of what is stored. False when
+ * there is no such migration. */
+bool core_compile(const struct core *c, const char *migration, struct route *ret) MUST_CHECK;
+/* Its newest emergency order; false when there never was one. */
+bool core_emergency(const struct core *c, const char *migration, struct emergency *ret) MUST_CHECK;
+/* Store revision of the migration's latest decision; 0: unknown migration. */
+uint64_t core_decision_rev(const struct core *c, const char *migration);
+/* The highest revision of any decision. */
+uint64_t core_revision(const struct core *c);
+/* The migrations' names, sorted: next after `after` ("" for the first), NULL at the end. */
+const char *core_next_migration(const struct core *c, const char *after);

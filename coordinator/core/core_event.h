@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What can happen to the core. The memory of an event belongs to the caller and is valid during the
+ * step. */
+#pragma once
+
+#include "common/model/plan.h"
+#include "common/model/stats.h"
+
+/*   X(NAME, name, what) */
+#define CORE_COMMANDS(X)                                                                    \
+    X(APPLY, "apply", "store a new plan, or a change to one")                               \
+    X(START, "start", "enter the first stage")                                              \
+    X(PROMOTE, "promote", "enter the next stage, or a given later one")                     \
+    X(PAUSE, "pause", "stop moving on; keep the weight")                                    \
+    X(RESUME, "resume", "go on where pause stopped")                                        \
+    X(ABORT, "abort", "end the rollout; everything to legacy")                              \
+    X(ROLLBACK, "rollback", "go back to an earlier stage")                                  \
+    X(EMERGENCY, "emergency_rollback", "legacy, now; beats everything until it is cleared") \
+    X(CLEAR, "emergency_cleared", "lift an emergency order; the weight stays 0")            \
+    X(SET_WEIGHT, "set_weight", "set the share of new by hand")                             \
+    X(SET_OVERRIDE, "set_override", "send everything to one system, or stop doing so")      \
+    X(DELETE, "delete", "forget a plan that has no traffic on new")
+
+enum core_command_kind {
+#define X(id, name, help) CMD_##id,
+    CORE_COMMANDS(X)
+#undef X
+        CMD_COUNT
+};
+
+const char *core_command_name(enum core_command_kind k);
+
+struct core_command {
+    enum core_command_kind kind;
+    const char *migration; /* ignored by APPLY; may be "" for EMERGENCY with `all` */
+    const char *operator_name;
+    const char *reason;
+    bool dry_run;
+    bool all;                  /* EMERGENCY */
+    const struct plan *plan;   /* APPLY: parsed and valid; borrowed, the core keeps its own copy */
+    unsigned to_stage;         /* ROLLBACK; PROMOTE: 0 means the next one */
+    const char *to_stage_name; /* PROMOTE: NULL, or the stage's name instead of its number */
+    uint32_t weight_bp;        /* SET_WEIGHT */
+    enum system system;        /* SET_OVERRIDE */
+    void *token;               /* given back in the answer; the shell's */
+};
+
+/* A node as the fleet knows it. */
+struct core_node {
+    struct name name;
+    bool connected;
+    uint64_t serving_rev;       /* of this store's incarnation; 0: none */
+    uint64_t newest_epoch_seen; /* highest epoch of an emergency order that the node reported */
+};
+
+enum core_event_kind {
+    EV_COMMAND, /* an operator's command */
+    EV_NODE,    /* a node joined, serves another revision, or left */
+    EV_REPORT,  /* a node's counters of one interval */
+    EV_TICK,    /* time has passed; at least each second */
+};
+
+struct core_event {
+    enum core_event_kind kind;
+    wall_t now;
+    mono_t mono;
+    union {
+        const struct core_command *command;
+        const struct core_node *node;
+        struct {
+            const struct name *node;
+            const struct route_stats *route;
+            unsigned count;
+        } report;
+    };
+};

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the shell must do after a step, in this order: save (one transaction), publish, answer,
+ * tell. Memory belongs to the update's arena and is valid until core_update_reset(). */
+#pragma once
+
+#include "common/base/arena.h"
+#include "common/base/err.h"
+#include "common/base/log.h"
+#include "common/model/ids.h"
+
+/* A step touches each migration at most once, with at most seven operations: compare and put of
+ * plan or emergency order, rollout and history entry, and the history entry that goes. The store's
+ * limit on a transaction must be at least this, since an emergency for all is one transaction. */
+#define CORE_SAVES_MAX 2048u
+/* What an update may hold: every rollout and order of an emergency for all, or one plan of 1 MiB.
+ */
+#define CORE_UPDATE_MAX (16u << 20)
+
+enum core_save_kind { SAVE_COMPARE, SAVE_PUT, SAVE_DELETE };
+
+/* One operation of the transaction; the fields are the store's (coordinator/store/store.h). */
+struct core_save {
+    enum core_save_kind kind;
+    const char *key;
+    struct str value;
+    uint64_t rev;
+    struct core_save *next;
+};
+
+/* A migration whose decision changed, or that is gone: compile and push. */
+struct core_publish {
+    struct name migration;
+    bool removed;
+    struct core_publish *next;
+};
+
+/* One change as told to the operator; CommandResult.changes in operator.proto. */
+struct core_change {
+    struct name migration;
+    const char *summary, *from, *to;
+    unsigned nodes;
+    double share_affected;
+    struct core_change *next;
+};
+
+/* A line for the log: event, then "migration=... from=... to=... why=..." */
+struct core_tell {
+    enum log_level level;
+    enum log_event event;
+    const char *text;
+    struct core_tell *next;
+};
+
+struct core_update {
+    struct arena arena;
+    struct core_save *save; /* empty: nothing to store, the step is final already */
+    unsigned save_count;
+    struct core_publish *publish;
+    struct core_tell *tell;
+    /* The answer to a command; valid when has_answer. `refused.code` ERR_NONE: done. */
+    bool has_answer;
+    void *token;
+    struct err refused;
+    struct core_change *change;
+    bool dry_run;
+};
+
+void core_update_init(struct core_update *u);
+void core_update_deinit(struct core_update *u);
+void core_update_reset(struct core_update *u);

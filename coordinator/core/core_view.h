@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What operators see of the core. Read only; strings are borrowed and valid until the next step. */
+#pragma once
+
+#include "coordinator/core/core.h"
+
+#define LAGGARDS_MAX 20
+
+struct view_convergence {
+    unsigned nodes, serving, lagging;
+    const char *laggard[LAGGARDS_MAX];
+    unsigned laggard_count; /* listed; at most lagging */
+};
+
+enum verdict { VERDICT_NONE, VERDICT_PASS, VERDICT_FAIL, VERDICT_HOLD };
+const char *verdict_name(enum verdict v);
+
+struct view_check {
+    const char *name; /* static: "errorRate", "p99", "latencyRatio", "minRequests" */
+    enum verdict verdict;
+    double value, limit;
+    const char *unit;
+    char text[TEXT_SIZE];
+};
+
+struct view_gate {
+    enum verdict verdict;
+    struct view_check check[4];
+    unsigned check_count;
+    char text[TEXT_SIZE]; /* why it fails or holds, a sentence; empty while it passes */
+};
+
+struct view_status {
+    const struct plan *plan;
+    const struct rollout *rollout;
+    const struct emergency *emergency; /* NULL: never ordered */
+    uint32_t effective_weight_bp;      /* after emergency and override */
+    enum breaker_state breaker;        /* the worst node's */
+    unsigned breaker_open_nodes;
+    struct view_convergence convergence;
+    struct view_gate gate;    /* of the current stage */
+    struct view_gate trigger; /* none: not armed; hold: too few requests on new; fail: it fires */
+    uint32_t suggested_next_weight_bp;
+    char suggested_command[TEXT_SIZE];
+};
+
+/* NOT_FOUND with the nearest name as hint. */
+int view_status(const struct core *c, const char *migration, wall_t now, mono_t mono,
+                struct view_status *ret, struct err *err) MUST_CHECK;
+
+struct view_stats {
+    struct system_stats system[SYSTEM_COUNT];
+    dur_t window;
+};
+/* Over the last `window` (0: since start). */
+int view_stats(const struct core *c, const char *migration, dur_t window, mono_t mono,
+               struct view_stats *ret, struct err *err) MUST_CHECK;
+
+/* Newest first, at most `max` of CORE_HISTORY_KEPT; returns how many. */
+unsigned view_history(const struct core *c, const char *migration, const struct history_entry **ret,
+                      unsigned max);
+
+/* Nodes of the fleet that serve `rev` of `migration` or later ("": of every migration's latest
+ * decision). */
+void view_convergence(const struct core *c, const char *migration, uint64_t rev, mono_t now,
+                      struct view_convergence *ret);
+/* Milliseconds from the command of this migration's latest decision to the last acknowledgement; -1
+ * while nodes lag. */
+double view_measured_ms(const struct core *c, const char *migration);

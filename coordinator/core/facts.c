@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/core/facts.h"
+
+#include "coordinator/core/compile.h"
+#include "coordinator/core/convergence.h"
+#include "coordinator/core/gates.h"
+
+void facts_trigger(const struct migration *m, const struct durable *d, mono_t now,
+                   struct view_gate *ret)
+{
+    if (d->plan->has_triggers && compile_effective_bp(d) > 0)
+        gates_trigger(&d->plan->triggers, m->judged, now, ret);
+    else
+        memset(ret, 0, sizeof *ret);
+}
+
+static const struct plan_stage *current_stage(const struct durable *d)
+{
+    unsigned n = d->rollout.stage;
+
+    return n >= 1 && n <= d->plan->stage_count ? &d->plan->stage[n - 1] : NULL;
+}
+
+/* A gate is watched from convergence on, or from a later decision that changed what is measured. */
+static dur_t watched(const struct migration *m, const struct durable *d, mono_t now)
+{
+    const struct takeover *t = &m->takeover;
+    mono_t since = mono_before(t->watched_since, t->ordered) ? t->ordered : t->watched_since;
+
+    return d->rollout.phase == PHASE_CONVERGING ? dur_ns(0) : mono_sub(now, since);
+}
+
+void facts_gate(const struct migration *m, const struct durable *d, mono_t now,
+                struct view_gate *ret)
+{
+    const struct plan_stage *stage = current_stage(d);
+
+    if (stage && stage->has_gate)
+        gates_gate(&stage->gate, m->judged, now, watched(m, d, now), ret);
+    else
+        memset(ret, 0, sizeof *ret);
+}
+
+static bool is_falling(enum rollout_phase phase)
+{
+    return phase == PHASE_ROLLING_BACK || phase == PHASE_ROLLBACK_FAILED;
+}
+
+static bool is_over(wall_t until, wall_t now)
+{
+    return !wall_is_set(until) || !wall_before(now, until);
+}
+
+/* Would the command send more keys to new than now? */
+static bool raises(const struct durable *d, const struct move *move)
+{
+    struct durable after = *d;
+
+    if (move->event == STAGE_WEIGHT)
+        after.rollout.weight_bp = move->weight_bp;
+    if (move->event == STAGE_OVERRIDE)
+        after.rollout.override = move->system;
+    return compile_effective_bp(&after) > compile_effective_bp(d) ||
+           after.rollout.weight_bp > d->rollout.weight_bp ||
+           (move->event == STAGE_OVERRIDE && move->system == SYSTEM_NEW);
+}
+
+void facts_collect(const struct core *c, const struct migration *m, const struct durable *d,
+                   const struct move *move, struct stage_facts *ret)
+{
+    const struct rollout *r = &d->rollout;
+    const struct plan *plan = d->plan;
+    struct view_gate trigger, gate;
+
+    facts_trigger(m, d, c->mono, &trigger);
+    facts_gate(m, d, c->mono, &gate);
+    *ret = (struct stage_facts){
+        .on_stage = r->stage > 0,
+        .weightless = r->weight_bp == 0,
+        .has_next = r->stage < plan->stage_count,
+        .next_asks = r->stage < plan->stage_count && plan->stage[r->stage].approval,
+        .by_hand = r->weight_by_hand,
+        .overridden = r->override != SYSTEM_NONE,
+        .emergency = d->order.active,
+        .violating = trigger.verdict == VERDICT_FAIL,
+        .converged = convergence_reached(c, m, is_falling(r->phase)),
+        .baked = is_over(r->bake_until, c->now),
+        .gate_open = gate.verdict == VERDICT_NONE || gate.verdict == VERDICT_PASS,
+        .late = wall_is_set(r->deadline) && is_over(r->deadline, c->now),
+        .waking = mono_before(c->mono, c->awake),
+        .raises = raises(d, move),
+        .goes_down = move->to_stage < r->stage,
+        .resume = r->resume_phase,
+    };
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the stage machine's guards look at, collected in one place from one consistent state. Pure.
+ */
+#pragma once
+
+#include "coordinator/core/moves.h"
+#include "coordinator/core/state.h"
+
+/* `d` is m->is, or what is about to replace it. */
+void facts_collect(const struct core *c, const struct migration *m, const struct durable *d,
+                   const struct move *move, struct stage_facts *ret);
+
+/* The triggers as they stand; VERDICT_NONE when there are none, or no request goes to new. */
+void facts_trigger(const struct migration *m, const struct durable *d, mono_t now,
+                   struct view_gate *ret);
+/* The current stage's gate; VERDICT_NONE when it has none. */
+void facts_gate(const struct migration *m, const struct durable *d, mono_t now,
+                struct view_gate *ret);

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/core/history.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+static void item_free(struct history_item *i)
+{
+    json_free(i->extra);
+    free(i);
+}
+
+void history_deinit(struct history *h)
+{
+    for (unsigned i = 0; i < h->count; i++)
+        item_free(h->item[i]);
+    h->count = 0;
+}
+
+int history_add(struct history *h, struct history_item *item, struct err *err)
+{
+    unsigned at;
+
+    if (history_find(h, item->entry.sequence)) {
+        int r = err_set(err, ERR_EXISTS, "history entry %" PRIu64 " is there already",
+                        item->entry.sequence);
+        item_free(item);
+        return r;
+    }
+    if (h->count == CORE_HISTORY_KEPT) {
+        item_free(h->item[0]);
+        memmove(&h->item[0], &h->item[1], (CORE_HISTORY_KEPT - 1) * sizeof h->item[0]);
+        h->count--;
+    }
+    for (at = h->count; at > 0 && h->item[at - 1]->entry.sequence > item->entry.sequence; at--)
+        h->item[at] = h->item[at - 1];
+    h->item[at] = item;
+    h->count++;
+    return 0;
+}
+
+struct history_item *history_find(const struct history *h, uint64_t sequence)
+{
+    for (unsigned i = 0; i < h->count; i++)
+        if (h->item[i]->entry.sequence == sequence)
+            return h->item[i];
+    return NULL;
+}
+
+static bool is_fall(const struct history_entry *e)
+{
+    return strcmp(e->event, core_command_name(CMD_ROLLBACK)) == 0 ||
+           strcmp(e->event, core_command_name(CMD_EMERGENCY)) == 0 ||
+           strcmp(e->event, "trigger") == 0;
+}
+
+struct history_item *history_newest_fall(const struct history *h)
+{
+    for (unsigned i = h->count; i-- > 0;)
+        if (is_fall(&h->item[i]->entry))
+            return h->item[i];
+    return NULL;
+}
+
+const struct history_item *history_oldest_if_full(const struct history *h)
+{
+    return h->count == CORE_HISTORY_KEPT ? h->item[0] : NULL;
+}

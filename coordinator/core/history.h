@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The newest entries of one migration's history, as stored. Pure. owner: its migration. */
+#pragma once
+
+#include "coordinator/core/core.h"
+
+struct history_item {
+    struct history_entry entry;
+    struct json *extra; /* owned, may be NULL: fields of a newer version */
+    uint64_t rev;       /* of its key */
+};
+
+struct history {
+    struct history_item *item[CORE_HISTORY_KEPT]; /* owned; rising sequence */
+    unsigned count;
+};
+
+void history_deinit(struct history *h);
+/* Takes over `item` and sorts it in; when full, the oldest goes. EXISTS for a sequence that is
+ * there. */
+int history_add(struct history *h, struct history_item *item, struct err *err) MUST_CHECK;
+struct history_item *history_find(const struct history *h, uint64_t sequence);
+/* The newest entry of a rollback, by whomever; NULL: none is kept. */
+struct history_item *history_newest_fall(const struct history *h);
+/* What must go when one is added; NULL while there is room. */
+const struct history_item *history_oldest_if_full(const struct history *h);

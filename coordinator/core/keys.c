@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/core/keys.h"
+
+#include <inttypes.h>
+
+#include "common/base/check.h"
+
+#define SEQUENCE_MAX UINT64_C(999999999999)
+
+static const struct {
+    enum key_kind kind;
+    const char *folder;
+} folders[] = {
+    {KEYS_PLAN, "plans"},
+    {KEYS_ROLLOUT, "rollouts"},
+    {KEYS_EMERGENCY, "emergency"},
+    {KEYS_HISTORY, "history"},
+};
+
+static const char *folder_of(enum key_kind kind)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(folders); i++)
+        if (folders[i].kind == kind)
+            return folders[i].folder;
+    check_die("no folder for keys of kind %d", (int)kind);
+}
+
+const char *keys_write(enum key_kind kind, const struct name *migration, uint64_t sequence,
+                       char *dst)
+{
+    if (kind == KEYS_HISTORY)
+        CHECK(str_fmt(dst, KEY_SIZE, KEYS_ROOT "%s/%s/%012" PRIu64, folder_of(kind), migration->s,
+                      sequence));
+    else
+        CHECK(str_fmt(dst, KEY_SIZE, KEYS_ROOT "%s/%s", folder_of(kind), migration->s));
+    return dst;
+}
+
+static enum key_kind kind_of(struct str folder)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(folders); i++)
+        if (str_eq(folder, str_of(folders[i].folder)))
+            return folders[i].kind;
+    return KEYS_OTHER;
+}
+
+int keys_read(const char *key, enum key_kind *ret_kind, struct name *ret_migration,
+              uint64_t *ret_sequence, struct err *err)
+{
+    struct str rest = str_of(key), folder, name, sequence;
+    struct err inner;
+
+    *ret_kind = KEYS_OTHER;
+    *ret_sequence = 0;
+    if (!str_starts(rest, STR(KEYS_ROOT)))
+        return 0;
+    rest.p += sizeof KEYS_ROOT - 1;
+    rest.n -= sizeof KEYS_ROOT - 1;
+    str_cut(rest, '/', &folder, &rest);
+    *ret_kind = kind_of(folder);
+    if (*ret_kind == KEYS_OTHER)
+        return 0;
+
+    bool has_sequence = str_cut(rest, '/', &name, &sequence);
+    if (name_parse(name, "migration's name", ret_migration, &inner) < 0)
+        return err_set(err, ERR_CORRUPT, "key %s: %s", key, inner.msg);
+    if (has_sequence != (*ret_kind == KEYS_HISTORY))
+        return err_set(err, ERR_CORRUPT, "key %s has not the shape of its folder", key);
+    if (has_sequence && !str_to_u64(sequence, SEQUENCE_MAX, ret_sequence))
+        return err_set(err, ERR_CORRUPT, "key %s does not end in a number", key);
+    return 0;
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/core/moves.h"
+
+#include <stdio.h>
+
+#include "common/base/check.h"
+#include "common/base/mem.h"
+#include "coordinator/core/convergence.h"
+#include "coordinator/core/facts.h"
+#include "coordinator/core/words.h"
+
+#define NS_PER_DAY INT64_C(86400000000000)
+
+/* One move while it is carried out. */
+struct moving {
+    struct core *c;
+    struct staged *s;
+    const struct move *move;
+    enum rollout_phase from;
+};
+
+static void take_stage(struct durable *d, unsigned stage)
+{
+    d->rollout.stage = stage;
+    d->rollout.weight_bp = plan_stage_weight_bp(d->plan, stage);
+    d->rollout.weight_by_hand = false;
+    d->rollout.bake_until = (wall_t){0};
+    d->rollout.bake_left = dur_ns(0);
+    d->rollout.deadline = (wall_t){0};
+}
+
+static void fx_enter(const struct moving *v)
+{
+    take_stage(&v->s->next, v->move->to_stage);
+}
+
+static void count_rollback(struct rollout *r, wall_t now)
+{
+    int64_t day = now.ns / NS_PER_DAY;
+
+    if (r->rollbacks_day != day)
+        r->rollbacks_today = 0;
+    r->rollbacks_day = day;
+    r->rollbacks_today++;
+}
+
+static void list_violations(struct rollback_record *r, const struct view_gate *g)
+{
+    for (unsigned i = 0; g && i < g->check_count && r->violation_count < VIOLATIONS_MAX; i++)
+        if (g->check[i].verdict == VERDICT_FAIL)
+            str_fmt(r->violation[r->violation_count++], TEXT_SIZE, "%s", g->check[i].text);
+}
+
+/* An override to new would keep the traffic where it must not be. */
+static void lift_override_to_new(struct rollout *r)
+{
+    if (r->override == SYSTEM_NEW)
+        r->override = SYSTEM_NONE;
+}
+
+static void fx_fall(const struct moving *v)
+{
+    struct durable *d = &v->s->next;
+    struct rollback_record *record = &d->rollout.last_rollback;
+
+    *record = (struct rollback_record){
+        .present = true,
+        .emergency = v->move->event == STAGE_EMERGENCY,
+        .ordered_at = v->c->now,
+        .measured_ms = -1.0,
+        .detect_ms = v->move->detect_ms,
+        .from_stage = d->rollout.stage,
+        .to_stage = v->move->to_stage,
+    };
+    str_fmt(record->reason, sizeof record->reason, "%s", v->move->reason);
+    str_fmt(record->operator_name, sizeof record->operator_name, "%s", v->move->operator_name);
+    list_violations(record, v->move->violations);
+    if (d->rollout.extra)
+        json_remove(d->rollout.extra, "lastRollback");
+
+    take_stage(d, v->move->to_stage);
+    lift_override_to_new(&d->rollout);
+    d->rollout.deadline = wall_add(v->c->now, d->plan->rollback_deadline);
+    count_rollback(&d->rollout, v->c->now);
+    v->s->fell = true;
+}
+
+static void fx_end(const struct moving *v)
+{
+    take_stage(&v->s->next, 0);
+    lift_override_to_new(&v->s->next.rollout);
+}
+
+static void fx_weigh(const struct moving *v)
+{
+    struct durable *d = &v->s->next;
+
+    d->rollout.weight_bp = v->move->weight_bp;
+    d->rollout.weight_by_hand =
+        v->move->weight_bp != plan_stage_weight_bp(d->plan, d->rollout.stage);
+}
+
+static void fx_override(const struct moving *v)
+{
+    v->s->next.rollout.override = v->move->system;
+}
+
+static void fx_bake(const struct moving *v)
+{
+    struct durable *d = &v->s->next;
+
+    d->rollout.bake_until = wall_add(v->c->now, d->plan->stage[d->rollout.stage - 1].bake);
+    v->s->baking = true;
+}
+
+/* What is measured from here on differs: the stage has to converge and bake once more. */
+static void fx_again(const struct moving *v)
+{
+    struct rollout *r = &v->s->next.rollout;
+
+    r->bake_until = (wall_t){0};
+    r->bake_left = dur_ns(0);
+    if (v->from == PHASE_PAUSED)
+        r->resume_phase = PHASE_CONVERGING;
+}
+
+static void fx_hold(const struct moving *v)
+{
+    struct rollout *r = &v->s->next.rollout;
+    dur_t left = wall_sub(r->bake_until, v->c->now);
+
+    r->resume_phase = v->from;
+    r->bake_left = v->from == PHASE_BAKING && left.ns > 0 ? left : dur_ns(0);
+    r->bake_until = (wall_t){0};
+}
+
+static void fx_release(const struct moving *v)
+{
+    struct rollout *r = &v->s->next.rollout;
+
+    if (r->resume_phase == PHASE_BAKING)
+        r->bake_until = wall_add(v->c->now, r->bake_left);
+    r->bake_left = dur_ns(0);
+}
+
+static void fx_measure(const struct moving *v)
+{
+    struct rollout *r = &v->s->next.rollout;
+    const struct history_item *entry = history_newest_fall(&v->s->m->history);
+
+    r->deadline = (wall_t){0};
+    r->last_rollback.measured_ms = convergence_fall_ms(v->c, v->s->m);
+    if (!entry)
+        return;
+    v->s->measured_seq = entry->entry.sequence;
+    v->s->measured_ms = r->last_rollback.measured_ms;
+}
+
+static void (*const effects[STAGE_FX_COUNT])(const struct moving *v) = {
+    [STAGE_FX_BIT_ENTER] = fx_enter,       [STAGE_FX_BIT_FALL] = fx_fall,
+    [STAGE_FX_BIT_END] = fx_end,           [STAGE_FX_BIT_WEIGH] = fx_weigh,
+    [STAGE_FX_BIT_OVERRIDE] = fx_override, [STAGE_FX_BIT_BAKE] = fx_bake,
+    [STAGE_FX_BIT_AGAIN] = fx_again,       [STAGE_FX_BIT_HOLD] = fx_hold,
+    [STAGE_FX_BIT_RELEASE] = fx_release,   [STAGE_FX_BIT_MEASURE] = fx_measure,
+};
+
+/* RECORD has no function here: it comes last, when `to` is known. */
+static void carry_out(const struct moving *v, uint32_t bits)
+{
+    for (unsigned i = 0; i < STAGE_FX_COUNT; i++)
+        if (effects[i] && (bits & (1u << i)))
+            effects[i](v);
+}
+
+/* What the sentence of the row cannot know. */
+static void detail(const struct moving *v, enum rollout_phase to, char *dst)
+{
+    struct view_convergence lagging;
+    char names[TEXT_SIZE];
+
+    dst[0] = '\0';
+    if (v->move->event == STAGE_DEADLINE) {
+        nodes_convergence(&v->c->nodes, v->s->m->takeover.rev, &lagging);
+        str_fmt(dst, TEXT_SIZE, "%s", nodes_laggards_text(&lagging, names));
+    } else if (v->move->event == STAGE_CONVERGED && nodes_counted(&v->c->nodes) == 0) {
+        str_fmt(dst, TEXT_SIZE, "no node is connected");
+    } else if (v->move->event == STAGE_CONVERGED) {
+        nodes_gone_text(&v->c->nodes, v->s->m->takeover.ordered, names);
+        if (names[0])
+            str_fmt(dst, TEXT_SIZE, "not counting %s, gone", names);
+    } else if (to != PHASE_COMPLETED && v->move->reason[0]) {
+        str_fmt(dst, TEXT_SIZE, "%s", v->move->reason);
+    }
+}
+
+static void tell_move(struct core_update *u, const struct moving *v, const char *from,
+                      const char *to, const char *why)
+{
+    bool trigger = v->move->event == STAGE_TRIGGER;
+    bool failed = v->move->event == STAGE_DEADLINE;
+
+    update_tell(u, trigger || failed ? LOG_WARN : LOG_INFO, trigger ? LOG_TRIGGER : LOG_STAGE_MOVED,
+                update_fmt(u, "migration=%s from=%s to=%s why=%s", v->s->m->name.s, LOGQ(from),
+                           LOGQ(to), LOGQ(why)));
+}
+
+void moves_record(struct core *c, struct staged *s, const struct move *move)
+{
+    struct history_item *item = xnew(struct history_item);
+    struct history_entry *e = &item->entry;
+
+    CHECK(!s->entry);
+    e->sequence = ++s->next.rollout.history_seq;
+    e->time = c->now;
+    str_fmt(e->event, sizeof e->event, "%s", move->recorded_as);
+    str_fmt(e->operator_name, sizeof e->operator_name, "%s", move->operator_name);
+    str_fmt(e->reason, sizeof e->reason, "%s", move->reason);
+    if (s->m->is.plan)
+        words_place(s->m->is.plan, &s->m->is.rollout, e->from);
+    if (s->next.plan)
+        words_place(s->next.plan, &s->next.rollout, e->to);
+    s->entry = item;
+}
+
+int moves_run(struct core *c, struct staged *s, const struct move *move, struct core_update *u,
+              struct stage_facts *ret_facts)
+{
+    struct rollout *r = &s->next.rollout;
+    struct moving v = {.c = c, .s = s, .move = move, .from = r->phase};
+    char from[WORDS_PLACE_MAX], to[WORDS_PLACE_MAX], more[TEXT_SIZE];
+    struct stage_facts after;
+    const struct sm_row *row;
+
+    facts_collect(c, s->m, &s->next, move, ret_facts);
+    row = sm_find_row(&stage_machine, r->phase, move->event, ret_facts, NULL);
+    if (!row)
+        return MOVES_NONE;
+
+    words_place(s->next.plan, r, from);
+    carry_out(&v, row->effects);
+    if (row->to != SM_STAY) {
+        r->phase = (enum rollout_phase)row->to;
+        r->since = c->now;
+    }
+    detail(&v, r->phase, more);
+    str_fmt(r->why, sizeof r->why, "%s%s%s", row->why, more[0] ? ": " : "", more);
+
+    facts_collect(c, s->m, &s->next, move, &after);
+    sm_move(&s->next.machine, row, &after, c->now);
+    if (row->effects & FX_RECORD)
+        moves_record(c, s, move);
+    tell_move(u, &v, from, words_place(s->next.plan, r, to), r->why);
+    return 0;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One move of one rollout: find the row, carry out its effects on the staged copy, record it. Pure.
+ */
+#pragma once
+
+#include "coordinator/core/core_update.h"
+#include "coordinator/core/staging.h"
+
+#define MOVES_MYSELF "switchyard" /* the operator of what happens by itself */
+
+struct move {
+    enum stage_event event;
+    unsigned to_stage;  /* START, PROMOTE, REVIEW, ROLLBACK, EMERGENCY, TRIGGER */
+    uint32_t weight_bp; /* WEIGHT */
+    enum system system; /* OVERRIDE */
+    const char *operator_name;
+    const char *reason;                 /* may be "" */
+    const char *recorded_as;            /* the history's event */
+    const struct view_gate *violations; /* TRIGGER */
+    double detect_ms;                   /* TRIGGER */
+};
+
+enum moves_outcome { MOVES_NONE = 1 }; /* nothing applies: no row, or no guard holds */
+
+/* 0 when the rollout moved (or stayed with effects); MOVES_NONE when the table has nothing to do,
+ * with the facts that were looked at. */
+int moves_run(struct core *c, struct staged *s, const struct move *move, struct core_update *u,
+              struct stage_facts *ret_facts) MUST_CHECK;
+/* Append to the staged history. For what the machine does not record by itself. */
+void moves_record(struct core *c, struct staged *s, const struct move *move);

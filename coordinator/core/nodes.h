@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The fleet as the core sees it: who is connected, who left a moment ago, who serves what.
+ *
+ * A node that left counts (as lagging) for a grace period, then it is gone: it does not count, its
+ * name is kept for messages until the room is needed. Every migration has a slot; what a node
+ * reports per migration is kept by slot, so that an acknowledgement costs a few integer comparisons
+ * and no names. Pure. owner: the core. */
+#pragma once
+
+#include "coordinator/core/core_view.h"
+
+struct node;
+
+struct nodes {
+    struct node *by_name; /* hash */
+    unsigned known;       /* in the hash */
+    unsigned connected;
+    unsigned left;         /* left a moment ago, still counting */
+    uint64_t newest_epoch; /* highest epoch of an emergency order that any node ever reported */
+    mono_t changed;        /* when a node last joined, left or stopped counting */
+};
+
+/* What one event changed, for the counters of each migration. */
+struct node_change {
+    const struct node *node;
+    bool was_connected, is_connected;
+    uint64_t old_rev, new_rev; /* serving */
+};
+
+void nodes_deinit(struct nodes *n);
+
+/* Take over what the fleet says. False when there is no room for another node. */
+bool nodes_update(struct nodes *n, const struct core_node *seen, mono_t now,
+                  struct node_change *ret) MUST_CHECK;
+/* Nodes that left longer ago than `grace` stop counting; returns how many did. */
+unsigned nodes_expire(struct nodes *n, dur_t grace, mono_t now);
+
+/* Connected, or left a moment ago. */
+static inline unsigned nodes_counted(const struct nodes *n)
+{
+    return n->connected + n->left;
+}
+
+struct node *nodes_find(const struct nodes *n, const char *name);
+/* How many connected nodes serve `rev` or later. */
+unsigned nodes_serving(const struct nodes *n, uint64_t rev);
+/* Nodes, serving and lagging for `rev`; laggards by name, the furthest behind first. */
+void nodes_convergence(const struct nodes *n, uint64_t rev, struct view_convergence *ret);
+/* "n2, n3 and 4 more" of the laggards; `dst` has TEXT_SIZE bytes. */
+const char *nodes_laggards_text(const struct view_convergence *c, char *dst);
+/* Nodes that are gone and were lost after `since`: "n3", "n3 and 2 more"; "" when none; TEXT_SIZE
+ * bytes. */
+const char *nodes_gone_text(const struct nodes *n, mono_t since, char *dst);
+
+/* ---- per node and migration ------------------------------------------------------------------ */
+
+/* Revision that the node served when it sent its previous report: what it reports next was all
+ * measured with that decision or a later one. */
+uint64_t node_reported_rev(const struct node *n);
+void node_reported(struct node *n);
+
+/* The breaker's state as last reported for `slot`. */
+void node_set_breaker(struct node *n, int slot, enum breaker_state s);
+/* The worst state over connected nodes, and how many are open. */
+enum breaker_state nodes_breaker(const struct nodes *n, int slot, unsigned *ret_open);
+/* The slot goes to another migration. */
+void nodes_forget_slot(struct nodes *n, int slot);

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/core/record.h"
+
+#include <math.h>
+
+#include "common/base/units.h"
+
+/* ---- fields ---------------------------------------------------------------------------------- */
+
+static void set_time(struct json *j, const char *key, wall_t t)
+{
+    char text[WALL_TEXT_MAX];
+
+    if (wall_is_set(t))
+        json_set_string(j, key, wall_text(t, text));
+}
+
+static void set_text(struct json *j, const char *key, const char *text)
+{
+    if (text[0])
+        json_set_string(j, key, text);
+}
+
+static int get_time(const struct json *j, const char *key, wall_t *ret, struct err *err)
+{
+    const char *text = json_get_string(j, key, NULL);
+
+    *ret = (wall_t){0};
+    if (!json_get(j, key))
+        return 0;
+    if (!text || !wall_parse(str_of(text), ret))
+        return err_set(err, ERR_CORRUPT, "%s is not a time", key);
+    return 0;
+}
+
+/* Longer texts than ours come from a newer version; they are cut, not refused. */
+static void get_text(const struct json *j, const char *key, char *ret, size_t size)
+{
+    str_fmt(ret, size, "%s", json_get_string(j, key, ""));
+}
+
+static int get_phase(const struct json *j, const char *key, enum rollout_phase *ret,
+                     struct err *err)
+{
+    const char *text = json_get_string(j, key, "");
+
+    if (!phase_parse(str_of(text), ret))
+        return err_set(err, ERR_CORRUPT, "%s \"%s\" is not a phase", key, text);
+    return 0;
+}
+
+static int get_system(const struct json *j, const char *key, enum system *ret, struct err *err)
+{
+    const char *text = json_get_string(j, key, system_name(SYSTEM_NONE));
+
+    if (!system_parse(str_of(text), ret))
+        return err_set(err, ERR_CORRUPT, "%s \"%s\" is not a system", key, text);
+    return 0;
+}
+
+static int get_weight(const struct json *j, uint32_t *ret, struct err *err)
+{
+    double percent = json_get_number(j, "weight", -1.0);
+
+    if (!(percent >= 0.0 && percent <= 100.0))
+        return err_set(err, ERR_CORRUPT, "weight is not a percentage");
+    *ret = (uint32_t)lround(percent * 100.0);
+    return 0;
+}
+
+/* A small whole number; what is absent is 0. */
+static int get_count(const struct json *j, const char *key, unsigned *ret, struct err *err)
+{
+    uint64_t n = json_get_u64(j, key, json_get(j, key) ? UINT64_MAX : 0);
+
+    if (n > UINT32_MAX)
+        return err_set(err, ERR_CORRUPT, "%s is not a small whole number", key);
+    *ret = (unsigned)n;
+    return 0;
+}
+
+/* Days since 1970 as a date and back. */
+static void set_day(struct json *j, const char *key, int64_t day)
+{
+    char text[WALL_TEXT_MAX];
+
+    if (day <= 0)
+        return;
+    wall_text((wall_t){day * INT64_C(86400000000000)}, text);
+    json_set(j, key, json_from_str((struct str){text, sizeof "2026-11-21" - 1}));
+}
+
+static int get_day(const struct json *j, const char *key, int64_t *ret, struct err *err)
+{
+    char text[WALL_TEXT_MAX];
+    wall_t t;
+
+    *ret = 0;
+    if (!json_get(j, key))
+        return 0;
+    if (!str_fmt(text, sizeof text, "%sT00:00:00Z", json_get_string(j, key, "")) ||
+        !wall_parse(str_of(text), &t))
+        return err_set(err, ERR_CORRUPT, "%s is not a date", key);
+    *ret = t.ns / INT64_C(86400000000000);
+    return 0;
+}
+
+/* ---- unknown fields -------------------------------------------------------------------------- */
+
+/* What of `doc` is not in `known` (NULL-terminated); NULL when nothing is left. */
+static struct json *unknown_fields(const struct json *doc, const char *const *known)
+{
+    struct json *rest = json_dup(doc);
+
+    for (; *known; known++)
+        json_remove(rest, *known);
+    if (json_count(rest) > 0)
+        return rest;
+    json_free(rest);
+    return NULL;
+}
+
+static void add_unknown_fields(struct json *to, const struct json *extra)
+{
+    JSON_FOREACH (field, extra) {
+        if (!json_get(to, json_key(field)))
+            json_add(to, json_key(field), json_dup(field));
+    }
+}
+
+static int parse_record(struct str value, struct json **ret, struct err *err)
+{
+    CLEANUP(json_freep) struct json *j = NULL;
+    struct err inner;
+    double version;
+
+    if (json_parse(value, &j, &inner) < 0)
+        return err_set(err, ERR_CORRUPT, "%s", inner.msg);
+    if (json_kind(j) != JSON_OBJECT)
+        return err_set(err, ERR_CORRUPT, "expected a mapping, found %s",
+                       json_kind_name(json_kind(j)));
+    version = json_get_number(j, "version", 0.0);
+    if (version > RECORD_VERSION)
+        return err_set(err, ERR_UNSUPPORTED, "version %g is newer than this coordinator's %d",
+                       version, RECORD_VERSION);
+    if (!(version >= 1.0))
+        return err_set(err, ERR_CORRUPT, "version is missing");
+    *ret = steal(j);
+    return 0;
+}
+
+/* ---- plans ----------------------------------------------------------------------------------- */
+
+bool record_write_plan(const struct plan *p, struct buf *b)
+{
+    return json_print(p->document, false, b);
+}
+
+int record_read_plan(struct str value, struct plan **ret, struct err *err)
+{
+    CLEANUP(json_freep) struct json *j = NULL;
+    struct err inner;
+
+    if (json_parse(value, &j, &inner) < 0 || plan_load(j, ret, &inner) < 0)
+        return err_set(err, ERR_CORRUPT, "%s", inner.msg);
+    return 0;
+}
+
+/* ---- rollouts -------------------------------------------------------------------------------- */
+
+static const char *const rollback_fields[] = {
+    "emergency", "reason",     "operator",  "time",    "measuredMs",
+    "detectMs",  "violations", "fromStage", "toStage", NULL,
+};
+
+static const char *const rollout_fields[] = {
+    "version",      "phase",      "resumePhase",    "stage",        "stageName",    "weight",
+    "weightByHand", "override",   "since",          "bakeUntil",    "bakeLeftMs",   "deadline",
+    "why",          "historySeq", "rollbacksToday", "rollbacksDay", "lastRollback", NULL,
+};
+
+static struct json *rollback_json(const struct rollback_record *r)
+{
+    struct json *j = json_object();
+    struct json *violations = json_array();
+
+    json_set_bool(j, "emergency", r->emergency);
+    json_set_string(j, "reason", r->reason);
+    json_set_string(j, "operator", r->operator_name);
+    set_time(j, "time", r->ordered_at);
+    json_set_number(j, "measuredMs", r->measured_ms);
+    json_set_number(j, "detectMs", r->detect_ms);
+    for (unsigned i = 0; i < r->violation_count; i++)
+        json_append(violations, json_from_string(r->violation[i]));
+    json_set(j, "violations", violations);
+    json_set_u64(j, "fromStage", r->from_stage);
+    json_set_u64(j, "toStage", r->to_stage);
+    return j;
+}
+
+static int read_rollback(const struct json *j, struct rollback_record *ret, struct err *err)
+{
+    int r;
+
+    if (!j)
+        return 0;
+    ret->present = true;
+    ret->emergency = json_get_bool(j, "emergency", false);
+    get_text(j, "reason", ret->reason, sizeof ret->reason);
+    get_text(j, "operator", ret->operator_name, sizeof ret->operator_name);
+    ret->measured_ms = json_get_number(j, "measuredMs", -1.0);
+    ret->detect_ms = json_get_number(j, "detectMs", 0.0);
+    JSON_FOREACH (v, json_get(j, "violations")) {
+        if (ret->violation_count < VIOLATIONS_MAX)
+            str_fmt(ret->violation[ret->violation_count++], TEXT_SIZE, "%s", json_string(v, ""));
+    }
+    if ((r = get_time(j, "time", &ret->ordered_at, err)) < 0 ||
+        (r = get_count(j, "fromStage", &ret->from_stage, err)) < 0 ||
+        (r = get_count(j, "toStage", &ret->to_stage, err)) < 0)
+        return err_ctx(err, "lastRollback");
+    return 0;
+}
+
+bool record_write_rollout(const struct rollout *r, const struct plan *plan, struct buf *b)
+{
+    CLEANUP(json_freep) struct json *j = json_object();
+
+    json_set_number(j, "version", RECORD_VERSION);
+    json_set_string(j, "phase", phase_name(r->phase));
+    if (r->phase == PHASE_PAUSED)
+        json_set_string(j, "resumePhase", phase_name(r->resume_phase));
+    json_set_u64(j, "stage", r->stage);
+    json_set_string(j, "stageName", plan_stage_name(plan, r->stage));
+    json_set_number(j, "weight", weight_percent(r->weight_bp));
+    json_set_bool(j, "weightByHand", r->weight_by_hand);
+    json_set_string(j, "override", system_name(r->override));
+    set_time(j, "since", r->since);
+    set_time(j, "bakeUntil", r->bake_until);
+    if (r->phase == PHASE_PAUSED)
+        json_set_i64(j, "bakeLeftMs", dur_to_ms(r->bake_left));
+    set_time(j, "deadline", r->deadline);
+    set_text(j, "why", r->why);
+    json_set_u64(j, "historySeq", r->history_seq);
+    json_set_u64(j, "rollbacksToday", r->rollbacks_today);
+    set_day(j, "rollbacksDay", r->rollbacks_day);
+    if (r->last_rollback.present) {
+        struct json *rollback = rollback_json(&r->last_rollback);
+
+        add_unknown_fields(rollback, json_get(r->extra, "lastRollback"));
+        json_set(j, "lastRollback", rollback);
+    }
+    add_unknown_fields(j, r->extra);
+    return json_print(j, false, b);
+}
+
+static int read_rollout_fields(const struct json *j, struct rollout *ret, struct err *err)
+{
+    int r;
+
+    if ((r = get_phase(j, "phase", &ret->phase, err)) < 0)
+        return r;
+    if (ret->phase == PHASE_PAUSED &&
+        (r = get_phase(j, "resumePhase", &ret->resume_phase, err)) < 0)
+        return r;
+    if ((r = get_count(j, "stage", &ret->stage, err)) < 0 ||
+        (r = get_weight(j, &ret->weight_bp, err)) < 0 ||
+        (r = get_system(j, "override", &ret->override, err)) < 0 ||
+        (r = get_time(j, "since", &ret->since, err)) < 0 ||
+        (r = get_time(j, "bakeUntil", &ret->bake_until, err)) < 0 ||
+        (r = get_time(j, "deadline", &ret->deadline, err)) < 0 ||
+        (r = get_count(j, "rollbacksToday", &ret->rollbacks_today, err)) < 0 ||
+        (r = get_day(j, "rollbacksDay", &ret->rollbacks_day, err)) < 0)
+        return r;
+    ret->weight_by_hand = json_get_bool(j, "weightByHand", false);
+    ret->bake_left = dur_ms(json_get_i64(j, "bakeLeftMs", 0));
+    get_text(j, "why", ret->why, sizeof ret->why);
+    ret->history_seq = json_get_u64(j, "historySeq", 0);
+    return read_rollback(json_get(j, "lastRollback"), &ret->last_rollback, err);
+}
+
+int record_read_rollout(struct str value, struct rollout *ret, struct err *err)
+{
+    CLEANUP(json_freep) struct json *j = NULL;
+    struct json *in_rollback;
+    int r;
+
+    memset(ret, 0, sizeof *ret);
+    r = parse_record(value, &j, err);
+    if (r < 0)
+        return r;
+    r = read_rollout_fields(j, ret, err);
+    if (r < 0)
+        return r;
+
+    ret->extra = unknown_fields(j, rollout_fields);
+    in_rollback = ret->last_rollback.present
+                      ? unknown_fields(json_get(j, "lastRollback"), rollback_fields)
+                      : NULL;
+    if (in_rollback) {
+        if (!ret->extra)
+            ret->extra = json_object();
+        json_set(ret->extra, "lastRollback", in_rollback);
+    }
+    return 0;
+}
+
+/* ---- emergency orders ------------------------------------------------------------------------ */
+
+static const char *const emergency_fields[] = {
+    "version", "epoch", "active", "reason", "operator", "time", NULL,
+};
+
+bool record_write_emergency(const struct emergency *e, const struct json *extra, struct buf *b)
+{
+    CLEANUP(json_freep) struct json *j = json_object();
+
+    json_set_number(j, "version", RECORD_VERSION);
+    json_set_u64(j, "epoch", e->epoch);
+    json_set_bool(j, "active", e->active);
+    json_set_string(j, "reason", e->reason);
+    json_set_string(j, "operator", e->operator_name);
+    set_time(j, "time", e->ordered_at);
+    add_unknown_fields(j, extra);
+    return json_print(j, false, b);
+}
+
+int record_read_emergency(struct str value, struct emergency *ret, struct json **ret_extra,
+                          struct err *err)
+{
+    CLEANUP(json_freep) struct json *j = NULL;
+    int r;
+
+    memset(ret, 0, sizeof *ret);
+    r = parse_record(value, &j, err);
+    if (r < 0)
+        return r;
+    ret->epoch = json_get_u64(j, "epoch", 0);
+    if (ret->epoch == 0 || json_kind(json_get(j, "active")) != JSON_BOOL)
+        return err_set(err, ERR_CORRUPT,
+                       "an emergency order needs an epoch and whether it is active");
+    ret->active = json_get_bool(j, "active", false);
+    get_text(j, "reason", ret->reason, sizeof ret->reason);
+    get_text(j, "operator", ret->operator_name, sizeof ret->operator_name);
+    r = get_time(j, "time", &ret->ordered_at, err);
+    if (r < 0)
+        return r;
+    *ret_extra = unknown_fields(j, emergency_fields);
+    return 0;
+}
+
+/* ---- history --------------------------------------------------------------------------------- */
+
+static const char *const history_fields[] = {
+    "version", "time", "event", "operator", "reason", "from", "to", "revision", "measuredMs", NULL,
+};
+
+bool record_write_history(const struct history_entry *e, const struct json *extra, struct buf *b)
+{
+    CLEANUP(json_freep) struct json *j = json_object();
+
+    json_set_number(j, "version", RECORD_VERSION);
+    set_time(j, "time", e->time);
+    json_set_string(j, "event", e->event);
+    json_set_string(j, "operator", e->operator_name);
+    json_set_string(j, "reason", e->reason);
+    json_set_string(j, "from", e->from);
+    json_set_string(j, "to", e->to);
+    if (e->revision)
+        json_set_u64(j, "revision", e->revision);
+    json_set_number(j, "measuredMs", e->measured_ms);
+    add_unknown_fields(j, extra);
+    return json_print(j, false, b);
+}
+
+int record_read_history(struct str value, struct history_entry *ret, struct json **ret_extra,
+                        struct err *err)
+{
+    CLEANUP(json_freep) struct json *j = NULL;
+    int r;
+
+    memset(ret, 0, sizeof *ret);
+    r = parse_record(value, &j, err);
+    if (r < 0)
+        return r;
+    r = get_time(j, "time", &ret->time, err);
+    if (r < 0)
+        return r;
+    get_text(j, "event", ret->event, sizeof ret->event);
+    get_text(j, "operator", ret->operator_name, sizeof ret->operator_name);
+    get_text(j, "reason", ret->reason, sizeof ret->reason);
+    get_text(j, "from", ret->from, sizeof ret->from);
+    get_text(j, "to", ret->to, sizeof ret->to);
+    ret->revision = json_get_u64(j, "revision", 0);
+    ret->measured_ms = json_get_number(j, "measuredMs", 0.0);
+    *ret_extra = unknown_fields(j, history_fields);
+    return 0;
+}

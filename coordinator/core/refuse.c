@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/core/refuse.h"
+
+#include "coordinator/core/facts.h"
+#include "coordinator/core/words.h"
+
+/* One refusal in the making. */
+struct refusal {
+    const struct core *c;
+    const struct migration *m;
+    const struct move *move;
+    const struct stage_facts *facts;
+    struct err *err;
+};
+
+static const char *name_of(const struct refusal *q)
+{
+    return q->m->name.s;
+}
+
+static int refuse_emergency(const struct refusal *q)
+{
+    err_set(q->err, ERR_REFUSED,
+            "an emergency order is active for %s (%s, by %s): nothing may go to new until it is "
+            "cleared",
+            name_of(q), q->m->is.order.reason, q->m->is.order.operator_name);
+    return err_hint(q->err, "switchyard rollback %s --clear --reason TEXT", name_of(q));
+}
+
+static int refuse_violating(const struct refusal *q)
+{
+    struct view_gate trigger;
+
+    facts_trigger(q->m, &q->m->is, q->c->mono, &trigger);
+    err_set(q->err, ERR_REFUSED, "a trigger of %s is violated right now: %s", name_of(q),
+            trigger.text);
+    return err_hint(q->err, "switchyard stats %s", name_of(q));
+}
+
+static int refuse_converging(const struct refusal *q)
+{
+    struct view_convergence v;
+    char names[TEXT_SIZE];
+    const struct rollout *r = &q->m->is.rollout;
+
+    nodes_convergence(&q->c->nodes, q->m->takeover.rev, &v);
+    if (v.nodes == 0)
+        err_set(q->err, ERR_REFUSED, "no node is connected, so nobody serves %s of %s yet",
+                plan_stage_name(q->m->is.plan, r->stage), name_of(q));
+    else
+        err_set(q->err, ERR_REFUSED, "%u of %u nodes do not serve %s of %s yet: %s", v.lagging,
+                v.nodes, plan_stage_name(q->m->is.plan, r->stage), name_of(q),
+                nodes_laggards_text(&v, names));
+    return err_hint(q->err, "switchyard status %s --watch", name_of(q));
+}
+
+static int refuse_baking(const struct refusal *q)
+{
+    const struct rollout *r = &q->m->is.rollout;
+    const char *stage = plan_stage_name(q->m->is.plan, r->stage);
+    char left[WORDS_DURATION_MAX];
+    struct view_gate gate;
+
+    facts_gate(q->m, &q->m->is, q->c->mono, &gate);
+    if (!q->facts->baked)
+        err_set(q->err, ERR_REFUSED, "%s of %s bakes %s more%s%s", stage, name_of(q),
+                words_duration(wall_sub(r->bake_until, q->c->now), left),
+                q->facts->gate_open ? "" : "; its gate ", q->facts->gate_open ? "" : gate.text);
+    else
+        err_set(q->err, ERR_REFUSED, "the gate of %s of %s %s: %s", stage, name_of(q),
+                gate.verdict == VERDICT_FAIL ? "fails" : "holds", gate.text);
+    return err_hint(q->err, "switchyard status %s --watch", name_of(q));
+}
+
+static int refuse_last_stage(const struct refusal *q)
+{
+    const struct rollout *r = &q->m->is.rollout;
+    char weight[WORDS_RATIO_MAX];
+
+    err_set(q->err, ERR_REFUSED, "%s is at its last stage, %s", name_of(q),
+            plan_stage_name(q->m->is.plan, r->stage));
+    if (!r->weight_by_hand)
+        return -ERR_REFUSED;
+    err_ctx(q->err, "the weight of %s was set by hand to %s", name_of(q),
+            words_weight(r->weight_bp, weight));
+    return err_hint(q->err, "switchyard set weight %s %g --reason TEXT", name_of(q),
+                    (double)plan_stage_weight_bp(q->m->is.plan, r->stage) / 100.0);
+}
+
+static int refuse_promote(const struct refusal *q)
+{
+    const struct stage_facts *f = q->facts;
+
+    if (!f->on_stage) {
+        err_set(q->err, ERR_REFUSED, "%s is at no stage; start it first", name_of(q));
+        return err_hint(q->err, "switchyard start %s", name_of(q));
+    }
+    if (!f->has_next)
+        return refuse_last_stage(q);
+    return refuse_baking(q);
+}
+
+static int refuse_start(const struct refusal *q)
+{
+    err_set(q->err, ERR_REFUSED, "%s is at %s already; promote it instead", name_of(q),
+            plan_stage_name(q->m->is.plan, q->m->is.rollout.stage));
+    return err_hint(q->err, "switchyard promote %s", name_of(q));
+}
+
+static int refuse_rollback(const struct refusal *q)
+{
+    const struct rollout *r = &q->m->is.rollout;
+    const struct plan *plan = q->m->is.plan;
+
+    err_set(q->err, ERR_REFUSED,
+            "%s is at stage %u, %s: a rollback goes to an earlier one, not to %u, %s", name_of(q),
+            r->stage, plan_stage_name(plan, r->stage), q->move->to_stage,
+            plan_stage_name(plan, q->move->to_stage));
+    if (q->move->to_stage > r->stage)
+        return err_hint(q->err, "switchyard promote %s --to %u", name_of(q), q->move->to_stage);
+    if (r->stage == 0)
+        return err_hint(q->err, "switchyard rollback %s --emergency --reason TEXT", name_of(q));
+    return err_hint(q->err, "switchyard rollback %s --to %u --reason TEXT", name_of(q),
+                    r->stage - 1);
+}
+
+static int refuse_weight(const struct refusal *q)
+{
+    err_set(q->err, ERR_REFUSED, "%s is at no stage; start it before its weight is set",
+            name_of(q));
+    return err_hint(q->err, "switchyard start %s", name_of(q));
+}
+
+/* What to type instead, by the phase that ignores the command. */
+static int hint_for_phase(const struct refusal *q)
+{
+    switch (q->m->is.rollout.phase) {
+    case PHASE_PENDING:
+    case PHASE_ABORTED:
+        if (q->move->event == STAGE_PROMOTE || q->move->event == STAGE_WEIGHT)
+            return err_hint(q->err, "switchyard start %s", name_of(q));
+        return -ERR_REFUSED;
+    case PHASE_PAUSED:
+        if (q->move->event != STAGE_PAUSE)
+            return err_hint(q->err, "switchyard resume %s", name_of(q));
+        return -ERR_REFUSED;
+    case PHASE_ROLLBACK_FAILED:
+        return err_hint(q->err, "switchyard get nodes");
+    case PHASE_ROLLING_BACK:
+        return err_hint(q->err, "switchyard status %s --watch", name_of(q));
+    case PHASE_CONVERGING:
+    case PHASE_BAKING:
+    case PHASE_READY:
+        if (q->move->event == STAGE_START)
+            return err_hint(q->err, "switchyard promote %s", name_of(q));
+        return -ERR_REFUSED;
+    case PHASE_COMPLETED:
+    case PHASE_ROLLED_BACK:
+    case PHASE_COUNT:
+        break;
+    }
+    return -ERR_REFUSED;
+}
+
+static int refuse_ignored(const struct refusal *q, const struct sm_ignore *ignored)
+{
+    if (q->move->event == STAGE_PROMOTE && q->m->is.rollout.phase == PHASE_CONVERGING)
+        return refuse_converging(q);
+    err_set(q->err, ERR_REFUSED, "%s %s", name_of(q), ignored->why);
+    return hint_for_phase(q);
+}
+
+int refuse_move(const struct core *c, const struct migration *m, const struct move *move,
+                const struct stage_facts *facts, struct err *err)
+{
+    struct refusal q = {.c = c, .m = m, .move = move, .facts = facts, .err = err};
+    const struct sm_ignore *ignored =
+        sm_find_ignore(&stage_machine, m->is.rollout.phase, (int)move->event);
+    bool upward = move->event == STAGE_START || move->event == STAGE_PROMOTE ||
+                  move->event == STAGE_WEIGHT || move->event == STAGE_OVERRIDE;
+
+    if (upward && facts->emergency)
+        return refuse_emergency(&q);
+    if (ignored)
+        return refuse_ignored(&q, ignored);
+    if (upward && facts->violating)
+        return refuse_violating(&q);
+    switch (move->event) {
+    case STAGE_START:
+        return refuse_start(&q);
+    case STAGE_PROMOTE:
+        return refuse_promote(&q);
+    case STAGE_ROLLBACK:
+        return refuse_rollback(&q);
+    case STAGE_WEIGHT:
+        return refuse_weight(&q);
+    case STAGE_PAUSE:
+    case STAGE_RESUME:
+    case STAGE_ABORT:
+    case STAGE_EMERGENCY:
+    case STAGE_OVERRIDE:
+    case STAGE_TRIGGER:
+    case STAGE_CONVERGED:
+    case STAGE_DEADLINE:
+    case STAGE_REVIEW:
+    case STAGE_EVENT_COUNT:
+        break;
+    }
+    return err_set(err, ERR_INTERNAL, "the stage machine refuses %s of %s in %s",
+                   sm_event_name(&stage_machine, (int)move->event), m->name.s,
+                   phase_name(m->is.rollout.phase));
+}

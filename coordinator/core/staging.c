@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/core/staging.h"
+
+#include <stdlib.h>
+#include <utlist.h>
+
+#include "common/base/check.h"
+#include "common/base/mem.h"
+#include "coordinator/core/compile.h"
+#include "coordinator/core/convergence.h"
+#include "coordinator/core/keys.h"
+#include "coordinator/core/record.h"
+
+struct staged *staging_begin(struct core *c, struct migration *m)
+{
+    struct staged *s = xnew(struct staged);
+
+    s->m = m;
+    s->next = m->is;
+    s->next.rollout.extra = m->is.rollout.extra ? json_dup(m->is.rollout.extra) : NULL;
+    s->next.order_extra = m->is.order_extra ? json_dup(m->is.order_extra) : NULL;
+    LL_APPEND2(c->staged, s, next_staged);
+    return s;
+}
+
+static void staged_free(struct staged *s)
+{
+    if (s->new_plan)
+        plan_free(s->next.plan);
+    json_free(s->next.rollout.extra);
+    json_free(s->next.order_extra);
+    if (s->entry)
+        json_free(s->entry->extra);
+    free(s->entry);
+    free(s);
+}
+
+/* A migration that is not in the core's table was made for this step only. */
+static void forget_unknown(struct core *c, struct migration *m)
+{
+    if (state_find_any(c, m->name.s) != m)
+        migration_free(m);
+}
+
+void staging_drop(struct core *c)
+{
+    while (c->staged) {
+        struct staged *s = c->staged;
+
+        c->staged = s->next_staged;
+        forget_unknown(c, s->m);
+        staged_free(s);
+    }
+}
+
+/* ---- the transaction ------------------------------------------------------------------------- */
+
+/* Builds the list in two passes: stores want every compare ahead of the first write. */
+struct saving {
+    struct core_update *u;
+    struct core_save **end;
+    bool comparing;
+    struct buf *text; /* where values are encoded */
+};
+
+static void add_save(struct saving *w, struct core_save save)
+{
+    struct core_save *copy = arena_new(&w->u->arena, struct core_save);
+
+    CHECK(copy && w->u->save_count < CORE_SAVES_MAX);
+    *copy = save;
+    *w->end = copy;
+    w->end = &copy->next;
+    w->u->save_count++;
+}
+
+static char *arena_key(struct saving *w, enum key_kind kind, const struct name *name, uint64_t seq)
+{
+    char key[KEY_SIZE];
+    char *copy = arena_strdup(&w->u->arena, str_of(keys_write(kind, name, seq, key)));
+
+    CHECK(copy);
+    return copy;
+}
+
+static void save_put(struct saving *w, enum key_kind kind, const struct name *name, uint64_t seq,
+                     bool encoded)
+{
+    char *value;
+
+    CHECK(encoded);
+    value = arena_strdup(&w->u->arena, buf_view(w->text));
+    CHECK(value);
+    add_save(w, (struct core_save){.kind = SAVE_PUT,
+                                   .key = arena_key(w, kind, name, seq),
+                                   .value = {value, w->text->len}});
+    buf_clear(w->text);
+}
+
+static void save_compare(struct saving *w, enum key_kind kind, const struct name *name,
+                         uint64_t seq, uint64_t rev)
+{
+    add_save(w, (struct core_save){
+                    .kind = SAVE_COMPARE, .key = arena_key(w, kind, name, seq), .rev = rev});
+}
+
+static void save_delete(struct saving *w, enum key_kind kind, const struct name *name, uint64_t seq)
+{
+    add_save(w, (struct core_save){.kind = SAVE_DELETE, .key = arena_key(w, kind, name, seq)});
+}
+
+static void save_plan(struct saving *w, const struct staged *s)
+{
+    if (w->comparing)
+        save_compare(w, KEYS_PLAN, &s->m->name, 0, s->m->plan_rev);
+    else
+        save_put(w, KEYS_PLAN, &s->m->name, 0, record_write_plan(s->next.plan, w->text));
+}
+
+static void save_rollout(struct saving *w, const struct staged *s)
+{
+    if (w->comparing)
+        save_compare(w, KEYS_ROLLOUT, &s->m->name, 0, s->m->rollout_rev);
+    else
+        save_put(w, KEYS_ROLLOUT, &s->m->name, 0,
+                 record_write_rollout(&s->next.rollout, s->next.plan, w->text));
+}
+
+static void save_order(struct saving *w, const struct staged *s)
+{
+    if (w->comparing)
+        save_compare(w, KEYS_EMERGENCY, &s->m->name, 0, s->m->order_rev);
+    else
+        save_put(w, KEYS_EMERGENCY, &s->m->name, 0,
+                 record_write_emergency(&s->next.order, s->next.order_extra, w->text));
+}
+
+static void save_entry(struct saving *w, const struct staged *s)
+{
+    const struct history_item *oldest = history_oldest_if_full(&s->m->history);
+    uint64_t seq = s->entry->entry.sequence;
+
+    if (w->comparing) {
+        save_compare(w, KEYS_HISTORY, &s->m->name, seq, 0);
+        return;
+    }
+    save_put(w, KEYS_HISTORY, &s->m->name, seq,
+             record_write_history(&s->entry->entry, NULL, w->text));
+    if (oldest)
+        save_delete(w, KEYS_HISTORY, &s->m->name, oldest->entry.sequence);
+}
+
+static void save_measured(struct saving *w, const struct staged *s)
+{
+    const struct history_item *item = history_find(&s->m->history, s->measured_seq);
+    struct history_entry entry = item->entry;
+
+    if (w->comparing) {
+        save_compare(w, KEYS_HISTORY, &s->m->name, s->measured_seq, item->rev);
+        return;
+    }
+    entry.measured_ms = s->measured_ms;
+    save_put(w, KEYS_HISTORY, &s->m->name, s->measured_seq,
+             record_write_history(&entry, item->extra, w->text));
+}
+
+static void save_removal(struct saving *w, const struct staged *s)
+{
+    const struct migration *m = s->m;
+
+    if (w->comparing) {
+        save_compare(w, KEYS_PLAN, &m->name, 0, m->plan_rev);
+        save_compare(w, KEYS_ROLLOUT, &m->name, 0, m->rollout_rev);
+        return;
+    }
+    save_delete(w, KEYS_PLAN, &m->name, 0);
+    save_delete(w, KEYS_ROLLOUT, &m->name, 0);
+    for (unsigned i = 0; i < m->history.count; i++)
+        save_delete(w, KEYS_HISTORY, &m->name, m->history.item[i]->entry.sequence);
+}
+
+static void save_staged(struct saving *w, const struct staged *s)
+{
+    if (s->removed) {
+        save_removal(w, s);
+        return;
+    }
+    if (s->new_plan)
+        save_plan(w, s);
+    save_rollout(w, s);
+    if (s->new_order)
+        save_order(w, s);
+    if (s->entry)
+        save_entry(w, s);
+    if (s->measured_seq)
+        save_measured(w, s);
+}
+
+static bool is_decision(const struct staged *s)
+{
+    return s->removed || compile_differs(&s->m->is, &s->next);
+}
+
+static void publish(struct core_update *u, const struct staged *s)
+{
+    struct core_publish *p = arena_new(&u->arena, struct core_publish);
+
+    CHECK(p);
+    *p = (struct core_publish){.migration = s->m->name, .removed = s->removed, .next = u->publish};
+    u->publish = p;
+}
+
+void staging_finish(struct core *c, struct core_update *u)
+{
+    CLEANUP(buf_deinitp) struct buf text = BUF_INIT(RECORD_MAX);
+    struct saving w = {.u = u, .end = &u->save, .text = &text};
+    struct staged *s;
+
+    for (int pass = 0; pass < 2; pass++) {
+        w.comparing = pass == 0;
+        LL_FOREACH2(c->staged, s, next_staged)
+        save_staged(&w, s);
+    }
+    LL_FOREACH2(c->staged, s, next_staged)
+    {
+        if (is_decision(s))
+            publish(u, s);
+    }
+}
+
+/* ---- taking over ----------------------------------------------------------------------------- */
+
+static void commit_removal(struct core *c, struct migration *m, uint64_t rev)
+{
+    if (rev > c->revision)
+        c->revision = rev;
+    state_leave_slot(c, m);
+    plan_free(m->is.plan);
+    m->is.plan = NULL;
+    json_free(m->is.rollout.extra);
+    m->is.rollout = (struct rollout){.migration = m->name};
+    sm_init(&m->is.machine, &stage_machine, PHASE_PENDING);
+    m->plan_rev = m->rollout_rev = 0;
+    history_deinit(&m->history);
+    m->stats = samples_free(m->stats);
+    m->stats = samples_new();
+    samples_clear(m->judged);
+    /* The epoch of its orders must keep rising if the plan comes back. */
+    if (m->order_rev)
+        return;
+    HASH_DEL(c->by_name, m);
+    migration_free(m);
+}
+
+static void commit_history(struct staged *s, uint64_t rev)
+{
+    struct history_item *measured = history_find(&s->m->history, s->measured_seq);
+
+    if (s->measured_seq && measured) {
+        measured->entry.measured_ms = s->measured_ms;
+        measured->rev = rev;
+    }
+    if (s->entry) {
+        s->entry->rev = rev;
+        s->entry->entry.revision = rev;
+        CHECK(history_add(&s->m->history, s->entry, NULL) == 0);
+        s->entry = NULL;
+    }
+}
+
+static void commit_change(struct core *c, struct staged *s, uint64_t rev)
+{
+    struct migration *m = s->m;
+    bool decision = is_decision(s);
+
+    if (s->new_plan) {
+        plan_free(m->is.plan);
+        m->plan_rev = rev;
+    }
+    json_free(m->is.rollout.extra);
+    json_free(m->is.order_extra);
+    m->is = s->next;
+    s->new_plan = false;
+    s->next.rollout.extra = NULL;
+    s->next.order_extra = NULL;
+
+    m->rollout_rev = rev;
+    if (s->new_order)
+        m->order_rev = rev;
+    commit_history(s, rev);
+    if (!state_find_any(c, m->name.s))
+        state_add(c, m);
+    if (s->added)
+        state_take_slot(c, m);
+    if (decision)
+        convergence_decided(c, m, rev);
+    if (s->fell) {
+        m->takeover.fall_ordered = c->mono;
+        m->takeover.fall_ordered_here = true;
+    }
+    if (s->baking)
+        m->takeover.watched_since = c->mono;
+}
+
+void staging_commit(struct core *c, uint64_t rev)
+{
+    while (c->staged) {
+        struct staged *s = c->staged;
+
+        c->staged = s->next_staged;
+        if (s->removed)
+            commit_removal(c, s->m, rev);
+        else
+            commit_change(c, s, rev);
+        staged_free(s);
+    }
+}

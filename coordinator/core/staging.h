@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a step decided, as copies beside the state, until the shell has stored it. Pure. */
+#pragma once
+
+#include "coordinator/core/core_update.h"
+#include "coordinator/core/state.h"
+
+/* One migration's change; at most one per migration and step. */
+struct staged {
+    struct migration *m;
+    struct durable next; /* plan is owned when new_plan, else m's; the rest is owned */
+    bool added;          /* `m` had no plan before */
+    bool removed;        /* and has none after */
+    bool new_plan;
+    bool new_order;
+    bool fell;                  /* a rollback begins */
+    bool baking;                /* the stage's gate begins to be watched */
+    struct history_item *entry; /* owned, may be NULL: to be appended */
+    uint64_t measured_seq;      /* entry whose measured_ms becomes known; 0: none */
+    double measured_ms;
+    struct staged *next_staged;
+};
+
+/* Begin with a copy of what is. */
+struct staged *staging_begin(struct core *c, struct migration *m);
+/* Write the transaction and the publications into `u`. */
+void staging_finish(struct core *c, struct core_update *u);
+/* The transaction was stored with `rev`: the copies become the state. */
+void staging_commit(struct core *c, uint64_t rev);
+void staging_drop(struct core *c);
+
+/* ---- appending to an update ------------------------------------------------------------------ */
+
+void update_tell(struct core_update *u, enum log_level level, enum log_event event,
+                 const char *text);
+/* Formats into the update's arena; never NULL. */
+const char *update_fmt(struct core_update *u, const char *fmt, ...) PRINTF(2, 3);

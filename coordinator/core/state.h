@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The core's memory. Private to coordinator/core. owner: the core's loop. */
+#pragma once
+
+#include <uthash.h>
+
+#include "coordinator/core/core_view.h"
+#include "coordinator/core/history.h"
+#include "coordinator/core/nodes.h"
+#include "coordinator/core/samples.h"
+#include "coordinator/core/stage_fsm.h"
+
+/* What is stored of one migration, with the machine that runs on it. Replaced as a whole by a
+ * commit. */
+struct durable {
+    struct plan *plan;        /* owned; NULL: only an old emergency order is remembered */
+    struct rollout rollout;   /* decision_rev is kept up by the core, not stored */
+    struct emergency order;   /* epoch 0: never ordered */
+    struct json *order_extra; /* owned, may be NULL */
+    struct sm machine;        /* in rollout.phase */
+};
+
+/* How the fleet takes over the latest decision. In memory only: after a start it is found out anew.
+ */
+struct takeover {
+    uint64_t rev;        /* store revision of the decision */
+    mono_t ordered;      /* when it was made, or when the core started */
+    bool ordered_here;   /* by this process, so `ordered` can be measured from */
+    unsigned serving;    /* connected nodes that serve `rev` or later */
+    bool all_serve;      /* now: every node that counts, and there is one */
+    bool all_served;     /* once since the decision, with the fleet complete */
+    mono_t served;       /* when that was first so */
+    mono_t fall_ordered; /* of the rollback under way */
+    bool fall_ordered_here;
+    mono_t watched_since; /* the current stage's gate */
+};
+
+struct migration {
+    struct name name;
+    int slot; /* place in core.slot; -1: only an emergency order is remembered */
+    struct durable is;
+    uint64_t plan_rev, rollout_rev, order_rev; /* of the keys; 0: not stored */
+    struct history history;
+    struct takeover takeover;
+    struct samples *stats; /* owned: every report */
+    struct samples
+        *judged;      /* owned: what was measured under the latest decision and nothing older */
+    mono_t judged_at; /* when reports last made triggers be looked at */
+    UT_hash_handle hh;
+};
+
+struct staged;
+
+struct core {
+    struct core_config config;
+    char incarnation[40];
+    wall_t now;                /* of the step; whole milliseconds, as stored */
+    mono_t mono;               /* of the step */
+    mono_t awake;              /* nothing moves on by itself before */
+    uint64_t revision;         /* highest of any decision */
+    struct migration *by_name; /* hash; owned */
+    struct migration *slot[CORE_MIGRATIONS_MAX];
+    unsigned migrations; /* with a plan */
+    struct nodes nodes;
+    struct staged *staged; /* owned; what the step decided and the shell has not stored yet */
+};
+
+struct migration *migration_new(const struct name *name);
+struct migration *migration_free(struct migration *m); /* tolerates NULL; returns NULL */
+
+/* NULL: unknown, or without a plan. */
+struct migration *state_find(const struct core *c, const char *name);
+/* With or without a plan. */
+struct migration *state_find_any(const struct core *c, const char *name);
+/* The same with NOT_FOUND and the nearest name. */
+int state_get(const struct core *c, const char *name, struct migration **ret,
+              struct err *err) MUST_CHECK;
+
+void state_add(struct core *c, struct migration *m);
+/* Give the migration a slot, or take it away; it has a plan exactly while it has one. */
+void state_take_slot(struct core *c, struct migration *m);
+void state_leave_slot(struct core *c, struct migration *m);
+
+/* Every migration with a plan, in no particular order. */
+#define STATE_FOREACH(c, m)                                         \
+    for (int state_i = 0; state_i < CORE_MIGRATIONS_MAX; state_i++) \
+        for (struct migration *m = (c)->slot[state_i]; m; m = NULL)

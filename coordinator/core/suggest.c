@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/core/suggest.h"
+
+#define STEP_BY_HAND_BP 500u
+
+uint32_t suggest_weight_bp(const struct plan *plan, const struct rollout *r)
+{
+    if (!r->weight_by_hand)
+        return plan_stage_weight_bp(plan, r->stage < plan->stage_count ? r->stage + 1 : r->stage);
+    return r->weight_bp + STEP_BY_HAND_BP > WEIGHT_BP_MAX ? WEIGHT_BP_MAX
+                                                          : r->weight_bp + STEP_BY_HAND_BP;
+}
+
+static const char *after_a_stop(const struct view_status *s, const char *name, char *dst)
+{
+    if (s->emergency && s->emergency->active)
+        str_fmt(dst, TEXT_SIZE, "switchyard rollback %s --clear --reason TEXT", name);
+    else if (s->rollout->stage == 0)
+        str_fmt(dst, TEXT_SIZE, "switchyard start %s", name);
+    else
+        str_fmt(dst, TEXT_SIZE, "switchyard promote %s", name);
+    return dst;
+}
+
+static const char *while_ready(const struct view_status *s, const char *name, char *dst)
+{
+    bool at_last = s->rollout->stage == s->plan->stage_count;
+
+    if (at_last)
+        str_fmt(dst, TEXT_SIZE, "switchyard set weight %s %g --reason TEXT", name,
+                (double)suggest_weight_bp(s->plan, s->rollout) / 100.0);
+    else
+        str_fmt(dst, TEXT_SIZE, "switchyard promote %s", name);
+    return dst;
+}
+
+const char *suggest_command(const struct view_status *s, char *dst)
+{
+    const char *name = s->rollout->migration.s;
+
+    dst[0] = '\0';
+    switch (s->rollout->phase) {
+    case PHASE_PENDING:
+    case PHASE_ABORTED:
+    case PHASE_ROLLED_BACK:
+        return after_a_stop(s, name, dst);
+    case PHASE_READY:
+        return while_ready(s, name, dst);
+    case PHASE_PAUSED:
+        str_fmt(dst, TEXT_SIZE, "switchyard resume %s", name);
+        return dst;
+    case PHASE_BAKING:
+        if (s->gate.verdict == VERDICT_FAIL)
+            str_fmt(dst, TEXT_SIZE, "switchyard rollback %s --to %u --reason TEXT", name,
+                    s->rollout->stage - 1);
+        return dst;
+    case PHASE_ROLLBACK_FAILED:
+        str_fmt(dst, TEXT_SIZE, "switchyard get nodes");
+        return dst;
+    case PHASE_CONVERGING:
+    case PHASE_COMPLETED:
+    case PHASE_ROLLING_BACK:
+    case PHASE_COUNT:
+        break;
+    }
+    return dst;
+}

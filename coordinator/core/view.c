@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/core/core_view.h"
+
+#include "coordinator/core/compile.h"
+#include "coordinator/core/convergence.h"
+#include "coordinator/core/facts.h"
+#include "coordinator/core/suggest.h"
+
+int view_status(const struct core *c, const char *migration, wall_t now UNUSED, mono_t mono,
+                struct view_status *ret, struct err *err)
+{
+    struct migration *m;
+    int r = state_get(c, migration, &m, err);
+
+    if (r < 0)
+        return r;
+    *ret = (struct view_status){
+        .plan = m->is.plan,
+        .rollout = &m->is.rollout,
+        .emergency = m->is.order.epoch ? &m->is.order : NULL,
+        .effective_weight_bp = compile_effective_bp(&m->is),
+        .suggested_next_weight_bp = suggest_weight_bp(m->is.plan, &m->is.rollout),
+    };
+    ret->breaker = nodes_breaker(&c->nodes, m->slot, &ret->breaker_open_nodes);
+    nodes_convergence(&c->nodes, m->takeover.rev, &ret->convergence);
+    facts_gate(m, &m->is, mono, &ret->gate);
+    facts_trigger(m, &m->is, mono, &ret->trigger);
+    suggest_command(ret, ret->suggested_command);
+    return 0;
+}
+
+int view_stats(const struct core *c, const char *migration, dur_t window, mono_t mono,
+               struct view_stats *ret, struct err *err)
+{
+    struct migration *m;
+    int r = state_get(c, migration, &m, err);
+
+    if (r < 0)
+        return r;
+    ret->window = window;
+    for (int i = 0; i < SYSTEM_COUNT; i++) {
+        if (window.ns == 0)
+            ret->system[i] = *samples_total(m->stats, (enum system)i);
+        else
+            samples_window(m->stats, (enum system)i, mono, window, &ret->system[i]);
+    }
+    return 0;
+}
+
+unsigned view_history(const struct core *c, const char *migration, const struct history_entry **ret,
+                      unsigned max)
+{
+    const struct migration *m = state_find(c, migration);
+    unsigned count = 0;
+
+    for (unsigned i = m ? m->history.count : 0; i-- > 0 && count < max;)
+        ret[count++] = &m->history.item[i]->entry;
+    return count;
+}
+
+/* Revisions that were no decision reach no node: what is asked for is at most the latest decision.
+ */
+static uint64_t awaited(uint64_t rev, uint64_t decision)
+{
+    return rev == 0 || rev > decision ? decision : rev;
+}
+
+void view_convergence(const struct core *c, const char *migration, uint64_t rev, mono_t now UNUSED,
+                      struct view_convergence *ret)
+{
+    uint64_t decision = migration[0] ? core_decision_rev(c, migration) : c->revision;
+
+    nodes_convergence(&c->nodes, awaited(rev, decision), ret);
+}
+
+double view_measured_ms(const struct core *c, const char *migration)
+{
+    const struct migration *m = state_find(c, migration);
+
+    if (!m)
+        return -1.0;
+    if (!m->takeover.ordered_here)
+        return m->is.rollout.phase == PHASE_ROLLED_BACK ? m->is.rollout.last_rollback.measured_ms
+                                                        : -1.0;
+    return convergence_measured_ms(&m->takeover);
+}
