@@ -401,7 +401,7 @@ static int check_overlaps(struct running *q, const struct plan *plan)
         if (name_eq(&other->name, &plan->name) || !plan_overlaps(other->is.plan, plan))
             continue;
         err_set(q->err, ERR_REFUSED, "plan %s claims the same requests as %s", plan->name.s, name);
-        return err_hint(q->err, "give one of them its own host or path prefix under spec.match");
+        return err_hint(q->err, "give one of them its own host or path prefix under spec.routing");
     }
     return 0;
 }

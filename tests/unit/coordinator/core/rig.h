@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A core with a store in memory, a fleet of names and a clock that moves when told: what the
+ * driver, the fleet and the store do for it in production, in a page. Included by the tests of
+ * coordinator/core. */
+#pragma once
+
+#include <setjmp.h> /* lint: cmocka.h needs it */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "common/base/mem.h"
+#include "coordinator/core/core_view.h"
+#include "coordinator/core/invariants.h"
+
+#define RIG_KEYS 4096
+
+struct rig_kv {
+    char *key;   /* owned; NULL: free */
+    char *value; /* owned */
+    size_t len;
+    uint64_t rev;
+};
+
+struct rig {
+    struct core *core;
+    struct core_update u;
+    wall_t now;
+    mono_t mono;
+    uint64_t rev;
+    struct rig_kv kv[RIG_KEYS];
+    unsigned published; /* migrations, ever */
+    unsigned saves;     /* transactions, ever */
+    bool disk_full;     /* the store refuses */
+};
+
+#define RIG_START INT64_C(1795255200) /* 2026-11-21T10:00:00Z */
+
+static UNUSED struct rig_kv *rig_find(struct rig *r, const char *key)
+{
+    for (int i = 0; i < RIG_KEYS; i++)
+        if (r->kv[i].key && strcmp(r->kv[i].key, key) == 0)
+            return &r->kv[i];
+    return NULL;
+}
+
+static UNUSED void rig_remove(struct rig *r, const char *key)
+{
+    struct rig_kv *kv = rig_find(r, key);
+
+    if (!kv)
+        return;
+    free(kv->key);
+    free(kv->value);
+    memset(kv, 0, sizeof *kv);
+}
+
+static UNUSED void rig_put(struct rig *r, const char *key, struct str value, uint64_t rev)
+{
+    struct rig_kv *kv = rig_find(r, key);
+
+    for (int i = 0; !kv && i < RIG_KEYS; i++)
+        if (!r->kv[i].key)
+            kv = &r->kv[i];
+    assert_non_null(kv);
+    free(kv->value);
+    if (!kv->key)
+        kv->key = xstrdup(key);
+    kv->value = xmemdup(value.p, value.n + 1);
+    kv->len = value.n;
+    kv->rev = rev;
+}
+
+/* Store the update's transaction as the real store would: all compares hold, or nothing happens. */
+static UNUSED bool rig_store(struct rig *r)
+{
+    uint64_t rev = r->rev + 1;
+    bool writing = false;
+
+    for (struct core_save *s = r->u.save; s; s = s->next) {
+        struct rig_kv *kv = rig_find(r, s->key);
+
+        if (s->kind != SAVE_COMPARE)
+            continue;
+        if ((kv ? kv->rev : 0) != s->rev)
+            return false;
+    }
+    for (struct core_save *s = r->u.save; s; s = s->next) {
+        if (s->kind == SAVE_COMPARE)
+            assert_false(writing); /* stores want compares first */
+        else
+            writing = true;
+        if (s->kind == SAVE_PUT)
+            rig_put(r, s->key, s->value, rev);
+        if (s->kind == SAVE_DELETE)
+            rig_remove(r, s->key);
+    }
+    r->rev = rev;
+    return true;
+}
+
+static UNUSED struct core *rig_load_core(struct rig *r)
+{
+    struct core_config config = {.node_grace = dur_s(30), .startup_grace = dur_s(5)};
+    struct core *core = core_new(&config, r->now, r->mono);
+    struct err err;
+
+    for (int i = 0; i < RIG_KEYS; i++)
+        if (r->kv[i].key &&
+            core_load(core, r->kv[i].key, (struct str){r->kv[i].value, r->kv[i].len}, r->kv[i].rev,
+                      &err) < 0)
+            fail_msg("%s", err.msg);
+    if (core_loaded(core, "abc", r->rev, &err) < 0)
+        fail_msg("%s", err.msg);
+    if (invariants_check(core, &err) < 0)
+        fail_msg("%s", err.msg);
+    return core;
+}
+
+static UNUSED void rig_same_rollout(const struct rollout *a, const struct rollout *b)
+{
+    assert_string_equal(a->migration.s, b->migration.s);
+    assert_int_equal(a->phase, b->phase);
+    if (a->phase == PHASE_PAUSED)
+        assert_int_equal(a->resume_phase, b->resume_phase);
+    assert_int_equal(a->stage, b->stage);
+    assert_int_equal(a->weight_bp, b->weight_bp);
+    assert_int_equal(a->weight_by_hand, b->weight_by_hand);
+    assert_int_equal(a->override, b->override);
+    assert_int_equal(a->since.ns, b->since.ns);
+    assert_int_equal(a->bake_until.ns, b->bake_until.ns);
+    assert_int_equal(a->bake_left.ns, b->bake_left.ns);
+    assert_int_equal(a->deadline.ns, b->deadline.ns);
+    assert_string_equal(a->why, b->why);
+    assert_int_equal(a->history_seq, b->history_seq);
+    assert_int_equal(a->rollbacks_today, b->rollbacks_today);
+}
+
+static UNUSED void rig_same_rollback(const struct rollback_record *a,
+                                     const struct rollback_record *b)
+{
+    assert_int_equal(a->present, b->present);
+    assert_int_equal(a->emergency, b->emergency);
+    assert_string_equal(a->reason, b->reason);
+    assert_string_equal(a->operator_name, b->operator_name);
+    assert_int_equal(a->ordered_at.ns, b->ordered_at.ns);
+    assert_float_equal(a->measured_ms, b->measured_ms, 1e-9);
+    assert_float_equal(a->detect_ms, b->detect_ms, 1e-9);
+    assert_int_equal(a->violation_count, b->violation_count);
+    for (unsigned i = 0; i < a->violation_count; i++)
+        assert_string_equal(a->violation[i], b->violation[i]);
+    assert_int_equal(a->from_stage, b->from_stage);
+    assert_int_equal(a->to_stage, b->to_stage);
+}
+
+static UNUSED void rig_same_history(const struct core *a, const struct core *b, const char *name)
+{
+    const struct history_entry *left[CORE_HISTORY_KEPT], *right[CORE_HISTORY_KEPT];
+    unsigned count = view_history(a, name, left, CORE_HISTORY_KEPT);
+
+    assert_int_equal(view_history(b, name, right, CORE_HISTORY_KEPT), count);
+    for (unsigned i = 0; i < count; i++) {
+        assert_int_equal(left[i]->sequence, right[i]->sequence);
+        assert_int_equal(left[i]->time.ns, right[i]->time.ns);
+        assert_string_equal(left[i]->event, right[i]->event);
+        assert_string_equal(left[i]->operator_name, right[i]->operator_name);
+        assert_string_equal(left[i]->reason, right[i]->reason);
+        assert_string_equal(left[i]->from, right[i]->from);
+        assert_string_equal(left[i]->to, right[i]->to);
+        assert_int_equal(left[i]->revision, right[i]->revision);
+        assert_float_equal(left[i]->measured_ms, right[i]->measured_ms, 1e-9);
+    }
+}
+
+/* Would a coordinator that starts now from what is stored show the same and decide the same? */
+static UNUSED void rig_same_after_restart(struct rig *r)
+{
+    struct core *again = rig_load_core(r);
+    const char *name = "";
+
+    while ((name = core_next_migration(r->core, name))) {
+        struct view_status a, b;
+        struct emergency order_a = {.epoch = 0}, order_b = {.epoch = 0};
+        struct route route_a, route_b;
+        struct err err;
+
+        assert_int_equal(view_status(r->core, name, r->now, r->mono, &a, &err), 0);
+        if (view_status(again, name, r->now, r->mono, &b, &err) < 0)
+            fail_msg("%s", err.msg);
+        rig_same_rollout(a.rollout, b.rollout);
+        rig_same_rollback(&a.rollout->last_rollback, &b.rollout->last_rollback);
+        rig_same_history(r->core, again, name);
+        assert_int_equal(a.effective_weight_bp, b.effective_weight_bp);
+        assert_string_equal(a.suggested_command, b.suggested_command);
+        assert_true(core_compile(r->core, name, &route_a) && core_compile(again, name, &route_b));
+        assert_int_equal(route_a.weight_bp, route_b.weight_bp);
+        assert_int_equal(route_a.override, route_b.override);
+        assert_string_equal(route_a.stage, route_b.stage);
+        assert_int_equal(core_emergency(r->core, name, &order_a),
+                         core_emergency(again, name, &order_b));
+        assert_int_equal(order_a.epoch, order_b.epoch);
+        assert_int_equal(order_a.active, order_b.active);
+        assert_string_equal(order_a.reason, order_b.reason);
+        assert_true(core_decision_rev(again, name) >= core_decision_rev(r->core, name));
+    }
+    assert_true(core_revision(again) >= core_revision(r->core));
+    core_free(again);
+}
+
+/* One step with all that the driver does. */
+static UNUSED void rig_step(struct rig *r, struct core_event *ev)
+{
+    struct err err = {.code = ERR_NONE};
+
+    ev->now = r->now;
+    ev->mono = r->mono;
+    core_step(r->core, ev, &r->u);
+    if (r->u.save && r->disk_full) {
+        err_set(&err, ERR_EXHAUSTED, "the disk is full");
+        core_abandon(r->core, &err, &r->u);
+    } else if (r->u.save && !rig_store(r)) {
+        err_set(&err, ERR_CONFLICT, "somebody else wrote");
+        core_abandon(r->core, &err, &r->u);
+    } else if (r->u.save) {
+        r->saves++;
+        core_commit(r->core, r->rev, &r->u);
+        rig_same_after_restart(r);
+    }
+    for (struct core_publish *p = r->u.publish; p; p = p->next)
+        r->published++;
+    if (invariants_check(r->core, &err) < 0)
+        fail_msg("%s", err.msg);
+}
+
+static UNUSED struct rig *rig_new(void)
+{
+    struct rig *r = xnew(struct rig);
+
+    r->now = (wall_t){RIG_START * 1000000000};
+    r->mono = (mono_t){1000000000000};
+    core_update_init(&r->u);
+    r->core = rig_load_core(r);
+    return r;
+}
+
+static UNUSED void rig_free(struct rig *r)
+{
+    core_free(r->core);
+    core_update_deinit(&r->u);
+    for (int i = 0; i < RIG_KEYS; i++) {
+        free(r->kv[i].key);
+        free(r->kv[i].value);
+    }
+    free(r);
+}
+
+static UNUSED void rig_freep(struct rig **r)
+{
+    if (*r)
+        rig_free(*r);
+}
+
+/* The coordinator dies and comes back with what was stored. */
+static UNUSED void rig_restart(struct rig *r)
+{
+    core_free(r->core);
+    r->core = rig_load_core(r);
+}
+
+static UNUSED void rig_tick(struct rig *r)
+{
+    rig_step(r, &(struct core_event){.kind = EV_TICK});
+}
+
+/* Time passes, a tick each second. */
+static UNUSED void rig_wait(struct rig *r, unsigned seconds)
+{
+    for (unsigned i = 0; i < seconds; i++) {
+        r->now = wall_add(r->now, dur_s(1));
+        r->mono = mono_add(r->mono, dur_s(1));
+        rig_tick(r);
+    }
+}
+
+static UNUSED void rig_sleep_ms(struct rig *r, int64_t ms)
+{
+    r->now = wall_add(r->now, dur_ms(ms));
+    r->mono = mono_add(r->mono, dur_ms(ms));
+}
+
+static UNUSED struct name rig_name(const char *s)
+{
+    struct name n = {.s = ""};
+
+    str_fmt(n.s, sizeof n.s, "%s", s);
+    return n;
+}
+
+/* A node joins, or serves `rev` now. */
+static UNUSED void rig_node(struct rig *r, const char *name, uint64_t rev)
+{
+    struct core_node n = {.name = rig_name(name), .connected = true, .serving_rev = rev};
+
+    rig_step(r, &(struct core_event){.kind = EV_NODE, .node = &n});
+}
+
+static UNUSED void rig_node_leaves(struct rig *r, const char *name)
+{
+    struct core_node n = {.name = rig_name(name), .connected = false};
+
+    rig_step(r, &(struct core_event){.kind = EV_NODE, .node = &n});
+}
+
+/* n1 to nCOUNT serve everything there is. */
+static UNUSED void rig_all_serve(struct rig *r, unsigned count)
+{
+    char name[NAME_SIZE];
+
+    for (unsigned i = 1; i <= count; i++) {
+        str_fmt(name, sizeof name, "n%u", i);
+        rig_node(r, name, core_revision(r->core));
+    }
+}
+
+static UNUSED struct system_stats rig_stats(uint64_t requests, uint64_t errors, uint64_t ms)
+{
+    struct system_stats s = {.requests = requests, .errors = errors};
+
+    for (uint64_t i = errors; i < requests; i++)
+        hist_add(&s.latency, ms * 1000);
+    return s;
+}
+
+static UNUSED void rig_report(struct rig *r, const char *node, const char *migration,
+                              struct system_stats legacy, struct system_stats new_system)
+{
+    struct name name = rig_name(node);
+    struct route_stats route = {.migration = rig_name(migration), .breaker = BREAKER_CLOSED};
+
+    route.system[SYSTEM_LEGACY] = legacy;
+    route.system[SYSTEM_NEW] = new_system;
+    rig_step(r, &(struct core_event){.kind = EV_REPORT,
+                                     .report = {.node = &name, .route = &route, .count = 1}});
+}
+
+/* Carry a command out; what it was refused with, or ERR_NONE. */
+static UNUSED enum err_code rig_run(struct rig *r, struct core_command cmd)
+{
+    static int token;
+
+    if (!cmd.operator_name)
+        cmd.operator_name = "ann";
+    if (!cmd.reason)
+        cmd.reason = "test";
+    if (!cmd.migration)
+        cmd.migration = "orders";
+    cmd.token = &token;
+    rig_step(r, &(struct core_event){.kind = EV_COMMAND, .command = &cmd});
+    assert_true(r->u.has_answer);
+    assert_ptr_equal(r->u.token, &token);
+    return r->u.refused.code;
+}
+
+static UNUSED void rig_does(struct rig *r, struct core_command cmd)
+{
+    if (rig_run(r, cmd) != ERR_NONE)
+        fail_msg("refused: %s", r->u.refused.msg);
+}
+
+/* The command is refused, and the message and hint hold the words. */
+static UNUSED void rig_refuses(struct rig *r, struct core_command cmd, const char *words)
+{
+    char text[1024];
+
+    if (rig_run(r, cmd) == ERR_NONE)
+        fail_msg("not refused, expected: %s", words);
+    str_fmt(text, sizeof text, "%s / %s", r->u.refused.msg, r->u.refused.hint);
+    if (!strstr(text, words))
+        fail_msg("refused with: %s\n     expected: %s", text, words);
+    assert_null(r->u.save);
+    assert_null(r->u.publish);
+    assert_null(r->u.change);
+}
+
+static UNUSED void rig_apply_text(struct rig *r, const char *yaml)
+{
+    struct plan *plan = NULL;
+    struct err err;
+
+    if (plan_parse(str_of(yaml), "plan.yaml", &plan, &err) < 0)
+        fail_msg("%s", err.msg);
+    rig_does(r, (struct core_command){.kind = CMD_APPLY, .plan = plan});
+    plan_free(plan);
+}
+
+static UNUSED struct view_status rig_status(struct rig *r, const char *migration)
+{
+    struct view_status s;
+    struct err err;
+
+    if (view_status(r->core, migration, r->now, r->mono, &s, &err) < 0)
+        fail_msg("%s", err.msg);
+    return s;
+}
+
+static UNUSED void rig_expect(struct rig *r, unsigned stage, enum rollout_phase phase)
+{
+    const struct view_status s = rig_status(r, "orders");
+
+    if (s.rollout->phase != phase || s.rollout->stage != stage)
+        fail_msg("at stage %u %s, expected stage %u %s; why: %s", s.rollout->stage,
+                 phase_name(s.rollout->phase), stage, phase_name(phase), s.rollout->why);
+}
