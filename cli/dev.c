@@ -174,6 +174,8 @@ static int take_options(struct dev *d, const struct args *a, struct err *err)
     int r;
 
     d->api = a->option[OPT_API] ? a->option[OPT_API] : "127.0.0.1:7400";
+    if (!str_fmt(d->cli->endpoints, sizeof d->cli->endpoints, "%s", d->api))
+        return err_set(err, ERR_INVALID, "--api: the address is too long");
     d->log_level = a->option[OPT_LOG_LEVEL] ? a->option[OPT_LOG_LEVEL] : "warn";
     r = take_listen(d, listen ? listen : "127.0.0.1:8080", err);
     if (r == 0)
