@@ -111,7 +111,7 @@ static const char *stage_words(struct running *q, const struct durable *d)
 static int run_start(struct running *q)
 {
     struct move move = move_of(q, STAGE_START);
-    struct staged *s;
+    struct staged *s = NULL;
     int r;
 
     move.to_stage = 1;
@@ -184,7 +184,7 @@ static const char *skipped(struct running *q, unsigned from, unsigned to)
 static int run_promote(struct running *q)
 {
     struct move move = move_of(q, STAGE_PROMOTE);
-    struct staged *s;
+    struct staged *s = NULL;
     int r;
 
     r = promote_target(q, &move.to_stage);
@@ -202,7 +202,7 @@ static int run_promote(struct running *q)
 static int run_pause(struct running *q)
 {
     struct move move = move_of(q, STAGE_PAUSE);
-    struct staged *s;
+    struct staged *s = NULL;
     int r = run_move(q, &move, &s);
 
     if (r < 0)
@@ -216,7 +216,7 @@ static int run_resume(struct running *q)
 {
     struct move move = move_of(q, STAGE_RESUME);
     char left[WORDS_DURATION_MAX];
-    struct staged *s;
+    struct staged *s = NULL;
     int r = run_move(q, &move, &s);
 
     if (r < 0)
@@ -235,7 +235,7 @@ static int run_resume(struct running *q)
 static int run_abort(struct running *q)
 {
     struct move move = move_of(q, STAGE_ABORT);
-    struct staged *s;
+    struct staged *s = NULL;
     int r;
 
     move.to_stage = 0;
@@ -258,7 +258,7 @@ static const char *lifted(const struct staged *s)
 static int run_rollback(struct running *q)
 {
     struct move move = move_of(q, STAGE_ROLLBACK);
-    struct staged *s;
+    struct staged *s = NULL;
     int r;
 
     move.to_stage = q->cmd->to_stage;
@@ -321,7 +321,7 @@ static int run_emergency(struct running *q)
 static int run_clear(struct running *q)
 {
     struct move move = move_of(q, STAGE_EMERGENCY);
-    struct staged *s;
+    struct staged *s = NULL;
 
     if (!q->m->is.order.active)
         return err_set(q->err, ERR_REFUSED, "no emergency order is active for %s", q->m->name.s);
@@ -342,7 +342,7 @@ static int run_set_weight(struct running *q)
     struct move move = move_of(q, STAGE_WEIGHT);
     const struct rollout *is = &q->m->is.rollout;
     char weight[WORDS_RATIO_MAX];
-    struct staged *s;
+    struct staged *s = NULL;
     int r;
 
     if (q->cmd->weight_bp > WEIGHT_BP_MAX)
@@ -365,7 +365,7 @@ static int run_set_override(struct running *q)
 {
     struct move move = move_of(q, STAGE_OVERRIDE);
     const char *to = system_name(q->cmd->system);
-    struct staged *s;
+    struct staged *s = NULL;
     int r;
 
     if ((unsigned)q->cmd->system >= SYSTEM_COUNT)
@@ -422,7 +422,7 @@ static int apply_new(struct running *q)
     const struct plan *plan = q->cmd->plan;
     struct migration *m = state_find_any(q->c, plan->name.s);
     struct move move = move_of(q, STAGE_START);
-    struct staged *s;
+    struct staged *s = NULL;
     int r;
 
     if (q->c->migrations == CORE_MIGRATIONS_MAX)
@@ -459,7 +459,7 @@ static int apply_change(struct running *q, struct migration *m)
     const struct plan *plan = q->cmd->plan;
     struct move move = move_of(q, STAGE_START);
     bool in_use = m->is.rollout.stage > 0 || compile_effective_bp(&m->is) > 0;
-    struct staged *s;
+    struct staged *s = NULL;
     int r;
 
     if (same_document(m->is.plan, plan))
@@ -501,7 +501,7 @@ static int run_delete(struct running *q)
     bool idle =
         r->phase == PHASE_PENDING || r->phase == PHASE_ABORTED || r->phase == PHASE_ROLLED_BACK;
     char weight[WORDS_RATIO_MAX];
-    struct staged *s;
+    struct staged *s = NULL;
 
     if (q->m->is.order.active) {
         err_set(q->err, ERR_REFUSED, "an emergency order is active for %s", q->m->name.s);
