@@ -42,6 +42,11 @@ static enum http1_body_result take_payload(struct http1_body *b, struct iobuf *i
     return r;
 }
 
+static bool is_nothing(struct http1_framing f)
+{
+    return f.kind == HTTP1_BODY_NONE || (f.kind == HTTP1_BODY_LENGTH && f.length == 0);
+}
+
 /* ---- requests ----------------------------------------------------------------------------------
  */
 
@@ -49,7 +54,7 @@ void upload_init(struct upload *u, struct http1_framing received, size_t keep_ma
 {
     http1_body_init(&u->body, received);
     u->framing = http1_framing_for(received, 1);
-    u->received = u->sent = received.kind == HTTP1_BODY_NONE;
+    u->received = u->sent = is_nothing(received);
     u->keeping = keep_max > 0 && !u->received;
     buf_init(&u->keep, keep_max);
     u->resent = 0;
@@ -69,7 +74,7 @@ bool upload_can_restart(const struct upload *u)
 void upload_restart(struct upload *u)
 {
     u->resent = 0;
-    u->sent = u->framing.kind == HTTP1_BODY_NONE;
+    u->sent = is_nothing(u->framing);
 }
 
 static void keep_payload(struct upload *u, struct str payload)
@@ -140,7 +145,7 @@ void download_init(struct download *d, struct http1_framing received, unsigned m
 {
     http1_body_init(&d->body, received);
     d->framing = http1_framing_for(received, minor);
-    d->done = received.kind == HTTP1_BODY_NONE;
+    d->done = is_nothing(received);
 }
 
 bool download_piece(struct download *d, struct iobuf *in, struct gather *g)

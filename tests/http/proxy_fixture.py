@@ -1,0 +1,307 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The proxy under test, raw clients and origin servers that do as they are told.
+
+SWITCHYARD_BIN is the folder of the programs. Everything listens on port 0.
+"""
+
+import json
+import os
+import queue
+import socket
+import subprocess
+import threading
+import time
+
+BIN = os.environ.get("SWITCHYARD_BIN", "build/dev/bin")
+PATIENCE = 10.0
+
+
+class Proxy:
+    """proxy_main, steered by words on its standard input."""
+
+    def __init__(self, **words):
+        words = {"listen": "127.0.0.1:0", "threads": 1, "expose": 1, **words}
+        argv = [os.path.join(BIN, "proxy_main")] + [f"{k}={v}" for k, v in words.items()]
+        self.process = subprocess.Popen(
+            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        )
+        self.lines = queue.Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+        self.port = int(self.expect("port"))
+        self.revision = 0
+        if "legacy" in words:
+            self.revision = 1
+            self.expect("serving")
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.lines.put(line.rstrip("\n"))
+
+    def expect(self, word):
+        line = self.lines.get(timeout=PATIENCE)
+        assert line.split(" ", 1)[0] == word, line
+        return line.split(" ", 1)[1]
+
+    def say(self, words):
+        self.process.stdin.write(words + "\n")
+        self.process.stdin.flush()
+
+    def set(self, **words):
+        """Change the rule set and wait until it serves."""
+        self.say(" ".join(f"{k}={v}" for k, v in words.items()))
+        self.revision += 1
+        assert self.expect("serving") == str(self.revision)
+
+    def stats(self):
+        self.say("stats")
+        return json.loads(self.expect("stats"))
+
+    def rss_kib(self):
+        with open(f"/proc/{self.process.pid}/status", encoding="ascii") as status:
+            for line in status:
+                if line.startswith("VmRSS"):
+                    return int(line.split()[1])
+        raise AssertionError("no VmRSS")
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.terminate()
+        assert self.process.wait(timeout=30) == 0, "the proxy ended badly"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        if kind:
+            self.process.kill()
+        else:
+            self.stop()
+
+
+class Head:
+    """A parsed head: `first` line, fields in lower case, values as a list."""
+
+    def __init__(self, raw):
+        lines = raw.decode("latin-1").split("\r\n")
+        self.first = lines[0]
+        self.fields = {}
+        for line in lines[1:]:
+            name, _, value = line.partition(":")
+            self.fields.setdefault(name.lower(), []).append(value.strip())
+
+    def get(self, name):
+        return ", ".join(self.fields.get(name, [])) or None
+
+
+class Answer(Head):
+    def __init__(self, raw):
+        super().__init__(raw)
+        self.status = int(self.first.split(" ")[1])
+        self.body = b""
+
+    @property
+    def system(self):
+        return self.get("x-switchyard-system")
+
+
+class Stream:
+    """A socket with a buffer, and HTTP read off it by the book."""
+
+    def __init__(self, sock):
+        self.sock = sock
+        self.sock.settimeout(PATIENCE)
+        self.rest = b""
+
+    def send(self, data):
+        self.sock.sendall(data if isinstance(data, bytes) else data.encode())
+
+    def fill(self):
+        data = self.sock.recv(65536)
+        if not data:
+            raise EOFError(f"end of stream after {self.rest[:200]!r}")
+        self.rest += data
+
+    def until(self, mark):
+        while mark not in self.rest:
+            self.fill()
+        out, self.rest = self.rest.split(mark, 1)
+        return out
+
+    def exactly(self, size):
+        parts = []
+        while size > len(self.rest):
+            parts.append(self.rest)
+            size -= len(self.rest)
+            self.rest = b""
+            self.fill()
+        parts.append(self.rest[:size])
+        self.rest = self.rest[size:]
+        return b"".join(parts)
+
+    def chunks(self):
+        body = []
+        while True:
+            size = int(self.until(b"\r\n"), 16)
+            if size == 0:
+                assert self.until(b"\r\n") == b""
+                return b"".join(body)
+            body.append(self.exactly(size))
+            assert self.exactly(2) == b"\r\n"
+
+    def to_end(self):
+        try:
+            while True:
+                self.fill()
+        except EOFError:
+            out, self.rest = self.rest, b""
+            return out
+
+    def is_closed(self):
+        """The peer has closed, with nothing more to say."""
+        return self.rest == b"" and self.sock.recv(1) == b""
+
+    def close(self):
+        self.sock.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+class Client(Stream):
+    def __init__(self, proxy, rcvbuf=0):
+        sock = socket.socket()
+        if rcvbuf:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
+        sock.connect(("127.0.0.1", proxy.port))
+        super().__init__(sock)
+
+    def answer(self, method="GET"):
+        answer = Answer(self.until(b"\r\n\r\n"))
+        if method == "HEAD" or answer.status < 200 or answer.status in (204, 304):
+            return answer
+        if answer.get("transfer-encoding") == "chunked":
+            answer.body = self.chunks()
+        elif answer.get("content-length") is not None:
+            answer.body = self.exactly(int(answer.get("content-length")))
+        else:
+            answer.body = self.to_end()
+        return answer
+
+    def ask(self, method="GET", path="/", body=None, **fields):
+        head = f"{method} {path} HTTP/1.1\r\nHost: app\r\n"
+        for name, value in fields.items():
+            head += f"{name.replace('_', '-')}: {value}\r\n"
+        if body is not None:
+            head += f"Content-Length: {len(body)}\r\n"
+        self.send(head.encode() + b"\r\n" + (body or b""))
+        return self.answer(method)
+
+
+def ask(proxy, **kwargs):
+    with Client(proxy) as client:
+        return client.ask(**kwargs)
+
+
+class Request(Head):
+    def __init__(self, raw, stream):
+        super().__init__(raw)
+        self.method, self.path, _ = self.first.split(" ")
+        self.stream = stream
+        self.body = b""
+
+    def read_body(self):
+        if self.get("transfer-encoding") == "chunked":
+            self.body = self.stream.chunks()
+        else:
+            self.body = self.stream.exactly(int(self.get("content-length") or 0))
+
+
+def reply(body=b"", status="200 OK", **fields):
+    head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n"
+    for name, value in fields.items():
+        head += f"{name.replace('_', '-')}: {value}\r\n"
+    return head.encode() + b"\r\n" + body
+
+
+class Origin:
+    """`handler(request)` returns bytes to send, None to close, or sends by itself and returns b"".
+    It is called with the body unread when `early`."""
+
+    def __init__(self, handler, early=False, port=0):
+        self.handler = handler
+        self.early = early
+        self.requests = []
+        self.streams = []
+        self.accepted = 0
+        self.closed = threading.Event()
+        self.listener = socket.socket()
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.listener.bind(("127.0.0.1", port))
+        self.listener.listen(512)
+        self.port = self.listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                sock, _ = self.listener.accept()
+            except OSError:
+                return
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.accepted += 1
+            stream = Stream(sock)
+            stream.sock.settimeout(60)
+            self.streams.append(stream)
+            threading.Thread(target=self._serve, args=(stream,), daemon=True).start()
+
+    def _serve(self, stream):
+        try:
+            while True:
+                request = Request(stream.until(b"\r\n\r\n"), stream)
+                if not self.early:
+                    request.read_body()
+                self.requests.append(request)
+                answer = self.handler(request)
+                if answer is None:
+                    break
+                stream.send(answer)
+        except (EOFError, OSError, ValueError):
+            pass
+        stream.close()
+        self.closed.set()
+
+    def stop(self):
+        for sock in [self.listener] + [stream.sock for stream in self.streams]:
+            try:
+                sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+        self.listener.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+def says(text):
+    return Origin(lambda _: reply(text.encode()))
+
+
+def refused_url():
+    """An address where nobody listens."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{sock.getsockname()[1]}"
+
+
+def wait_for(fact, what):
+    end = time.monotonic() + PATIENCE
+    while not fact():
+        assert time.monotonic() < end, f"{what} did not come about"
+        threading.Event().wait(0.01)

@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Systems that fail: fallback in the same request, retries, the breaker, timeouts, dying peers."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import threading
+
+import pytest
+from proxy_fixture import Client, Origin, Proxy, ask, refused_url, reply, says, wait_for
+
+
+def hangs(request):
+    request.stream.fill()
+
+
+def fails(_):
+    return reply(b"broken", "500 Internal Server Error")
+
+
+def closes(_):
+    return None
+
+
+FAULTS = {"hang": hangs, "500": fails, "close": closes}
+
+
+@pytest.mark.parametrize("fault", ["refused", *FAULTS])
+def test_get_falls_back_to_legacy_in_the_same_request(fault):
+    with says("legacy") as legacy, Origin(FAULTS.get(fault, closes)) as new:
+        url = refused_url() if fault == "refused" else new.url
+        with Proxy(legacy=legacy.url, new=url, weight=100, response_timeout=200) as proxy:
+            with Client(proxy) as client:
+                for _ in range(3):
+                    answer = client.ask()
+                    assert (answer.status, answer.body) == (200, b"legacy")
+                    assert answer.system == "legacy"
+            stats = proxy.stats()
+            assert stats["new"]["requests"] == stats["new"]["errors"] == 3
+            assert stats["new"]["fallbacks"] == stats["legacy"]["requests"] == 3
+            assert stats["new"]["timeouts"] == (3 if fault == "hang" else 0)
+            assert stats["new"]["connect_errors"] == (3 if fault == "refused" else 0)
+            assert stats["legacy"]["errors"] == 0
+
+
+@pytest.mark.parametrize("fault, status", [("refused", 502), ("hang", 504), ("500", 500), ("close", 502)])
+def test_post_is_never_tried_twice(fault, status):
+    with says("legacy") as legacy, Origin(FAULTS.get(fault, closes)) as new:
+        url = refused_url() if fault == "refused" else new.url
+        with Proxy(legacy=legacy.url, new=url, weight=100, response_timeout=200) as proxy:
+            answer = ask(proxy, method="POST", body=b"pay")
+            assert answer.status == status and answer.system == "new"
+            assert len(new.requests) <= 1 and not legacy.requests
+            assert proxy.stats()["new"]["errors"] == 1
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_that_fits_is_sent_again(chunked):
+    body = bytes(range(256)) * 100
+
+    with Origin(lambda r: reply(r.body)) as legacy, Origin(fails) as new:
+        with Proxy(legacy=legacy.url, new=new.url, weight=100, methods="PUT") as proxy:
+            with Client(proxy) as client:
+                if chunked:
+                    client.send("PUT / HTTP/1.1\r\nHost: app\r\nTransfer-Encoding: chunked\r\n\r\n")
+                    for at in range(0, len(body), 1000):
+                        client.send(b"%x\r\n%s\r\n" % (1000, body[at : at + 1000].ljust(1000)))
+                    client.send("0\r\n\r\n")
+                    answer = client.answer()
+                else:
+                    answer = client.ask("PUT", body=body)
+                assert answer.status == 200 and answer.body[: len(body)] == body
+                assert answer.system == "legacy"
+
+
+def test_a_body_that_is_too_big_for_a_second_try_gets_the_error():
+    with says("legacy") as legacy, Origin(fails) as new:
+        words = {"methods": "PUT", "fallback_body": 1000}
+        with Proxy(legacy=legacy.url, new=new.url, weight=100, **words) as proxy:
+            assert ask(proxy, method="PUT", body=b"x" * 1000).system == "legacy"
+            assert ask(proxy, method="PUT", body=b"x" * 1001).status == 500
+
+
+def test_fallback_only_on_what_the_route_lists():
+    with says("legacy") as legacy, Origin(fails) as new:
+        with Proxy(legacy=legacy.url, new=new.url, weight=100, fallback="timeout") as proxy:
+            assert ask(proxy).status == 500
+
+
+def test_a_dead_legacy_is_said_in_words():
+    with Origin(hangs) as slow:
+        url = refused_url()
+        with Proxy(legacy=url, new=url, response_timeout=200) as proxy:
+            answer = ask(proxy)
+            assert answer.status == 502 and b"no connection to the legacy system" in answer.body
+            proxy.set(legacy=slow.url)
+            answer = ask(proxy)
+            assert answer.status == 504 and b"in time" in answer.body
+            stats = proxy.stats()["legacy"]
+            assert (stats["errors"], stats["timeouts"], stats["connect_errors"]) == (2, 1, 1)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"NONSENSE\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx",
+        b"HTTP/1.1 101 Switching Protocols\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200",
+    ],
+    ids=["nonsense", "two lengths", "unasked upgrade", "endless head", "cut"],
+)
+def test_an_answer_that_cannot_be_trusted_is_a_502(answer):
+    def handler(request):
+        request.stream.send(answer)
+
+    with Origin(handler) as origin, Proxy(legacy=origin.url, new=origin.url) as proxy:
+        assert ask(proxy).status == 502
+
+
+def test_a_cut_answer_cuts_the_client():
+    def handler(request):
+        request.stream.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this")
+
+    with Origin(handler) as origin, Proxy(legacy=origin.url, new=origin.url) as proxy:
+        with Client(proxy) as client:
+            with pytest.raises(EOFError):
+                client.ask()
+        assert proxy.stats()["legacy"]["errors"] == 1
+
+
+def test_a_pooled_connection_that_died_is_nobodys_error():
+    """The origin closes after each answer without a word, as restarts and idle timeouts do."""
+
+    def handler(request):
+        request.stream.send(reply(b"bye"))
+
+    with Origin(handler) as origin, Proxy(legacy=origin.url, new=origin.url) as proxy:
+        with Client(proxy) as client:
+            for i in range(50):
+                assert client.ask(path=f"/{i}").body == b"bye"
+                assert client.ask("POST", body=b"x").body == b"bye"
+        assert proxy.stats()["legacy"]["errors"] == 0
+        assert len(origin.requests) == 100
+
+
+def test_a_pooled_connection_that_dies_under_a_request_is_retried_once():
+    def once(request):
+        seen = getattr(request.stream, "seen", 0)
+        request.stream.seen = seen + 1
+        return None if seen else reply(b"ok")
+
+    with Origin(once) as origin, Proxy(legacy=origin.url, new=origin.url) as proxy:
+        with Client(proxy) as client:
+            for _ in range(10):
+                assert client.ask().body == b"ok"
+        stats = proxy.stats()["legacy"]
+        assert (stats["requests"], stats["errors"]) == (10, 0)
+
+
+def test_the_breaker_opens_probes_and_closes():
+    sick = threading.Event()
+    sick.set()
+
+    def handler(_):
+        return reply(b"", "503 Service Unavailable") if sick.is_set() else reply(b"new")
+
+    with says("legacy") as legacy, Origin(handler) as new:
+        words = {"weight": 100, "breaker": "3/60000/400/1", "threads": 2}
+        with Proxy(legacy=legacy.url, new=new.url, **words) as proxy:
+            for _ in range(3):
+                assert ask(proxy).system == "legacy"
+            before = len(new.requests)
+            for _ in range(20):
+                assert ask(proxy).body == b"legacy"
+            assert len(new.requests) == before == 3, "open: nothing goes to new"
+            assert proxy.stats()["breaker"] in ("open", "half_open")
+            wait_for(lambda: ask(proxy) and len(new.requests) > before, "a probe")
+            before = len(new.requests)
+            ask(proxy)
+            assert len(new.requests) == before, "the probe failed: open again"
+            sick.clear()
+            wait_for(lambda: ask(proxy).body == b"new", "recovery")
+            assert proxy.stats()["breaker"] == "closed"
+            assert ask(proxy).body == b"new"
+
+
+def test_probes_are_capped_and_their_slots_come_back():
+    answering = threading.Event()
+    waiting = []
+
+    def handler(request):
+        if not waiting:
+            waiting.append(0)
+            return reply(b"", "500 Internal Server Error")
+        waiting.append(request)
+        answering.wait(10)
+        return reply(b"new")
+
+    with says("legacy") as legacy, Origin(handler) as new:
+        words = {"weight": 100, "breaker": "1/60000/1/2"}
+        with Proxy(legacy=legacy.url, new=new.url, **words) as proxy:
+            assert ask(proxy).body == b"legacy"
+            for left in (False, True):
+                probes = [Client(proxy), Client(proxy)]
+                for client in probes:
+                    client.send("GET / HTTP/1.1\r\nHost: app\r\n\r\n")
+                wait_for(lambda: len(waiting) == (5 if left else 3), "two probes")
+                assert ask(proxy).body == b"legacy", "no slot is left"
+                if not left:
+                    for client in probes:
+                        # A reset: the client is gone for good, not half-closed.
+                        client.sock.setsockopt(1, 13, b"\1\0\0\0\0\0\0\0")
+                        client.close()
+                    wait_for(lambda: proxy.stats()["clients"] == 0, "the clients' end")
+            answering.set()
+            assert probes[0].answer().body == b"new"
+            assert ask(proxy).body == b"new"
+            assert proxy.stats()["breaker"] == "closed"
+
+
+NGINX = """
+worker_processes 1; daemon off; pid {dir}/{name}.pid; error_log stderr crit;
+events {{ worker_connections 1024; }}
+http {{ access_log off; keepalive_requests 1000000;
+  client_body_temp_path {dir}/a; proxy_temp_path {dir}/b; fastcgi_temp_path {dir}/c;
+  uwsgi_temp_path {dir}/d; scgi_temp_path {dir}/e;
+  server {{ listen 127.0.0.1:{port}; location / {{ return 200 "{name}\\n"; }} }} }}
+"""
+
+
+def start_nginx(folder, name):
+    port = refused_url().rsplit(":", 1)[1]
+    (folder / f"{name}.conf").write_text(NGINX.format(dir=folder, name=name, port=port))
+    argv = ["nginx", "-c", str(folder / f"{name}.conf"), "-e", "stderr"]
+    return subprocess.Popen(argv), f"http://127.0.0.1:{port}"
+
+
+def kill_tree(parent):
+    if parent.poll() is None:
+        with open(f"/proc/{parent.pid}/task/{parent.pid}/children", encoding="ascii") as children:
+            pids = [int(pid) for pid in children.read().split()]
+        for pid in [parent.pid] + pids:
+            os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.skipif(not (shutil.which("wrk") and shutil.which("nginx")), reason="wrk or nginx")
+def test_new_killed_under_load_costs_no_client_an_error(tmp_path):
+    legacy, legacy_url = start_nginx(tmp_path, "legacy")
+    new, new_url = start_nginx(tmp_path, "new")
+    try:
+        with Proxy(legacy=legacy_url, new=new_url, weight=100, threads=2) as proxy:
+            wait_for(lambda: ask(proxy).system == "new", "nginx")
+            url = f"http://127.0.0.1:{proxy.port}/"
+            wrk = subprocess.Popen(
+                ["wrk", "-t1", "-c32", "-d4s", url], stdout=subprocess.PIPE, text=True
+            )
+            threading.Event().wait(1.5)
+            # Parent and worker at once, as a crash would: connections are reset under requests.
+            kill_tree(new)
+            out = wrk.communicate()[0]
+            assert "Non-2xx" not in out and "Socket errors" not in out, out
+            assert int(re.search(r"(\d+) requests in", out).group(1)) > 1000
+            stats = proxy.stats()
+            assert stats["new"]["errors"] > 0 and stats["legacy"]["errors"] == 0
+            assert ask(proxy).body == b"legacy\n"
+    finally:
+        kill_tree(new)
+        legacy.terminate()
+        legacy.wait()
+        new.wait()
