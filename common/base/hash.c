@@ -2,6 +2,7 @@
 #include "common/base/hash.h"
 
 #include <openssl/evp.h>
+#include <pthread.h>
 
 #include "common/base/check.h"
 
@@ -56,11 +57,24 @@ struct sha256 sha256_of(const void *p, size_t n)
     return sha256_final(c);
 }
 
+/* Without OpenSSL's configuration file, error texts and legacy algorithms a process is 0.6 MiB
+ * smaller. A later user of more of it in the same process (TLS) initializes the rest itself. */
+static void init_openssl(void)
+{
+    uint64_t without = OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS |
+                       OPENSSL_INIT_NO_ADD_ALL_CIPHERS | OPENSSL_INIT_NO_ADD_ALL_DIGESTS;
+
+    CHECK(OPENSSL_init_crypto(without, NULL) == 1);
+}
+
 /* `struct sha256_ctx` is OpenSSL's context under our name. */
 struct sha256_ctx *sha256_new(void)
 {
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    EVP_MD_CTX *ctx;
 
+    pthread_once(&once, init_openssl);
+    ctx = EVP_MD_CTX_new();
     CHECK(ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1);
     return (struct sha256_ctx *)ctx;
 }
