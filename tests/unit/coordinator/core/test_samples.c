@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Samples by time: windows in seconds and minutes, rings that turn over, sums since the start. */
+#include "coordinator/core/samples.h"
+#include "tests/lib/unit.h"
+
+static mono_t at(int64_t ms)
+{
+    return (mono_t){1000000000000 + ms * 1000000};
+}
+
+static void add(struct samples *s, int64_t ms, uint64_t requests)
+{
+    struct system_stats stats[SYSTEM_COUNT] = {[SYSTEM_NEW] = {.requests = requests}};
+
+    samples_add(s, at(ms), stats);
+}
+
+static uint64_t window(const struct samples *s, int64_t ms, dur_t w)
+{
+    struct system_stats sum;
+
+    samples_window(s, SYSTEM_NEW, at(ms), w, &sum);
+    return sum.requests;
+}
+
+static void test_a_window_is_the_last_seconds(void **state UNUSED)
+{
+    struct samples *s = samples_new();
+
+    for (int64_t i = 0; i < 20; i++)
+        add(s, i * 1000 + 500, 1);
+    assert_int_equal(window(s, 19600, dur_s(1)), 1);
+    assert_int_equal(window(s, 19600, dur_s(10)), 10);
+    assert_int_equal(window(s, 19600, dur_s(60)), 20);
+    assert_int_equal(window(s, 25000, dur_s(10)), 4);
+    assert_int_equal(window(s, 60000, dur_s(10)), 0);
+    samples_free(s);
+}
+
+static void test_systems_are_kept_apart_and_merged(void **state UNUSED)
+{
+    struct samples *s = samples_new();
+    struct system_stats both[SYSTEM_COUNT] = {
+        [SYSTEM_LEGACY] = {.requests = 3, .errors = 1},
+        [SYSTEM_NEW] = {.requests = 5, .timeouts = 2},
+    };
+    struct system_stats sum;
+
+    hist_add(&both[SYSTEM_NEW].latency, 1000);
+    samples_add(s, at(0), both);
+    samples_add(s, at(10), both);
+    samples_window(s, SYSTEM_LEGACY, at(20), dur_s(10), &sum);
+    assert_int_equal(sum.requests, 6);
+    assert_int_equal(sum.errors, 2);
+    samples_window(s, SYSTEM_NEW, at(20), dur_s(10), &sum);
+    assert_int_equal(sum.requests, 10);
+    assert_int_equal(sum.timeouts, 4);
+    assert_int_equal(sum.latency.count, 2);
+    samples_free(s);
+}
+
+static void test_long_windows_come_from_minutes(void **state UNUSED)
+{
+    struct samples *s = samples_new();
+
+    /* One request a second for an hour. */
+    for (int64_t i = 0; i < 3600; i++)
+        add(s, i * 1000, 1);
+    assert_int_equal(window(s, 3599000, dur_s(120)), 120);
+    assert_in_range(window(s, 3599000, dur_s(1800)), 1741, 1800);
+    assert_int_equal(window(s, 3599000, dur_s(7200)), 3600);
+    assert_int_equal(samples_total(s, SYSTEM_NEW)->requests, 3600);
+    samples_free(s);
+}
+
+static void test_what_is_older_than_a_day_is_only_in_the_total(void **state UNUSED)
+{
+    struct samples *s = samples_new();
+    const int64_t day = 86400000;
+
+    add(s, 0, 7);
+    add(s, 2 * day, 1);
+    assert_int_equal(window(s, 2 * day, dur_s(86400)), 1);
+    assert_int_equal(window(s, 2 * day, dur_s(30 * 86400)), 1);
+    assert_int_equal(samples_total(s, SYSTEM_NEW)->requests, 8);
+    samples_free(s);
+}
+
+static void test_clearing_keeps_the_total(void **state UNUSED)
+{
+    struct samples *s = samples_new();
+
+    add(s, 0, 7);
+    samples_clear(s);
+    assert_int_equal(window(s, 100, dur_s(10)), 0);
+    assert_int_equal(window(s, 100, dur_s(600)), 0);
+    assert_null(samples_second(s, SYSTEM_NEW, at(100), 0));
+    add(s, 200, 1);
+    assert_int_equal(window(s, 300, dur_s(10)), 1);
+    assert_int_equal(samples_total(s, SYSTEM_NEW)->requests, 8);
+    samples_free(s);
+}
+
+static void test_a_second_knows_its_first_report(void **state UNUSED)
+{
+    struct samples *s = samples_new();
+    const struct sample_bucket *b;
+
+    add(s, 2300, 1);
+    add(s, 2900, 1);
+    b = samples_second(s, SYSTEM_NEW, at(4000), 2);
+    assert_non_null(b);
+    assert_int_equal(b->first.ns, at(2300).ns);
+    assert_int_equal(b->stats.requests, 2);
+    assert_null(samples_second(s, SYSTEM_NEW, at(4000), 1));
+    assert_null(samples_second(s, SYSTEM_LEGACY, at(4000), 2));
+    assert_null(samples_second(s, SYSTEM_NEW, at(4000), SAMPLES_SECONDS));
+    samples_free(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_window_is_the_last_seconds),
+        cmocka_unit_test(test_systems_are_kept_apart_and_merged),
+        cmocka_unit_test(test_long_windows_come_from_minutes),
+        cmocka_unit_test(test_what_is_older_than_a_day_is_only_in_the_total),
+        cmocka_unit_test(test_clearing_keeps_the_total),
+        cmocka_unit_test(test_a_second_knows_its_first_report),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
