@@ -364,7 +364,7 @@ static void sizes_past_the_limits_are_refused(void **state)
         snprintf(key[i], sizeof key[i], STORE_ROOT "%u", i);
         op[i] = PUT(str_of(key[i]), STR("1"));
     }
-    assert_refused(s, (struct store_txn){op, STORE_OPS_MAX + 1}, "129 operations");
+    assert_refused(s, (struct store_txn){op, STORE_OPS_MAX + 1}, "2049 operations");
     commit(s, (struct store_txn){op, STORE_OPS_MAX});
     free(big);
 }
