@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The streams to the sidecars: fan-out of decisions, acknowledgements and counters back.
+ *
+ * The fleet has a loop thread of its own, because a push to thousands of streams must not hold up
+ * the core. It keeps the current set of encoded routes, encodes an update once for all nodes at the
+ * same revision, and sends full sets to nodes it knows nothing of. What nodes say comes back in
+ * batches on the core's loop. Directions: rpc, proto, loop, model; never store or core. */
+#pragma once
+
+#include "common/loop/mailbox.h"
+#include "common/model/ruleset.h"
+#include "common/model/stats.h"
+#include "common/rpc/rpc.h"
+
+#define FLEET_NODES_MAX 20000
+
+/* ---- what nodes say, on the core's loop --------------------------------------------------------
+ */
+
+/* Everything that is known of a node when something about it changed. Borrowed during the callback.
+ */
+struct fleet_node {
+    struct name name;
+    struct labels labels;
+    bool connected;
+    bool same_incarnation; /* `serving_rev` counts in this store's revisions */
+    uint64_t serving_rev;  /* acknowledged by every proxy loop; 0: none */
+    mono_t since;          /* of the connection, or of its end */
+    mono_t seen;           /* when this was learned on the fleet's thread: measured times use it */
+    wall_t connected_at;
+    char address[ENDPOINT_SIZE];  /* where it takes requests */
+    char version[NAME_SIZE];      /* of the sidecar program */
+    char last_refusal[TEXT_SIZE]; /* why it refused an update, or was not understood; "" never */
+    char why_gone[TEXT_SIZE];     /* why the connection ended; "" while it stands */
+    const struct emergency *emergency; /* orders the node reported with its Hello; else NULL */
+    unsigned emergency_count;
+};
+
+/* A node's counters of one interval. Borrowed during the callback. */
+struct fleet_report {
+    struct name node;
+    unsigned client_connections; /* open now */
+    const struct route_stats *route;
+    unsigned count;
+};
+
+struct fleet_events {
+    void (*on_node)(void *ctx, const struct fleet_node *n);
+    void (*on_report)(void *ctx, const struct fleet_report *r);
+};
+
+/* ---- the fleet ---------------------------------------------------------------------------------
+ */
+
+struct fleet;
+
+struct fleet_config {
+    char incarnation[40];
+    uint64_t term;
+    dur_t report_silence; /* a node that is silent longer is cut off; default 10 s */
+};
+
+/* Events come on `core_loop`, whose thread owns the fleet's side that is declared here. */
+int fleet_new(const struct fleet_config *config, struct loop *core_loop,
+              const struct fleet_events *events, void *ctx, struct fleet **ret,
+              struct err *err) MUST_CHECK;
+/* Add the Fleet service to a server that has not started, then start the fleet's thread. Once. */
+int fleet_serve(struct fleet *f, struct rpc_server *server, struct err *err) MUST_CHECK;
+/* End the thread. After the server has stopped, or never started; before it is freed. Tolerates
+ * NULL. */
+void fleet_stop(struct fleet *f);
+/* After the server was freed. Tolerates NULL. */
+void fleet_free(struct fleet *f);
+DEFINE_CLEANUP(struct fleet, fleet_free)
+
+/* One change to what nodes must serve; the set moves to `revision` as a whole. */
+struct fleet_route {
+    struct route route;
+    bool removed; /* only route.migration counts */
+    bool has_emergency;
+    struct emergency emergency;
+};
+
+/* `routes` are copied. Routes not named stay. Before the first publication nodes wait without an
+ * update. Revisions must not fall. */
+void fleet_publish(struct fleet *f, uint64_t revision, const struct fleet_route *routes,
+                   unsigned count);
+
+/* Reports that were dropped because the core's loop did not keep up. Any thread. */
+uint64_t fleet_reports_dropped(const struct fleet *f);

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One stream per node: Hello, then updates down and acknowledgements and reports up.
+ *
+ * A second stream with the name of a connected node is the same process on a new connection when it
+ * has the same boot id, and takes over; else two nodes were given one name, and the newcomer is
+ * refused. A stream that has been silent for a while does not stand in a newcomer's way: its
+ * process may have died with its machine. */
+#include <stdlib.h>
+#include <utlist.h>
+
+#include "common/base/mem.h"
+#include "common/base/units.h"
+#include "coordinator/fleet/fleet_state.h"
+#include "coordinator/fleet/fleet_wire.h"
+
+/* Nodes report each second. */
+#define ALIVE_WITHIN_S 3
+#define LOOK_EACH_S    1
+
+/* Counters that may wait for the core's loop, fleet-wide: some 20 MB. */
+#define STATS_WAITING_MAX 8192u
+
+/* ---- updates down ------------------------------------------------------------------------------
+ */
+
+static void send_update(struct fleet_stream *s, struct rpc_msg *update, bool full)
+{
+    /* A stream that has ended says so by on_closed; only a full queue is news here. */
+    s->behind = rpc_stream_send(s->rpc, update, NULL) == -ERR_EXHAUSTED;
+    if (s->behind)
+        return;
+    s->sent_rev = fleet_set_revision(s->fleet->set);
+    s->sent_full = full;
+}
+
+static void send_full(struct fleet_stream *s)
+{
+    if (fleet_set_revision(s->fleet->set) > 0)
+        send_update(s, fleet_set_full(s->fleet->set), true);
+}
+
+static void on_push(struct loop_deferred *d)
+{
+    struct fleet *f = container_of(d, struct fleet, push);
+    uint64_t base = fleet_set_base(f->set);
+    CLEANUP(rpc_msg_unrefp) struct rpc_msg *delta = base ? fleet_set_delta(f->set) : NULL;
+    struct fleet_member *m, *next;
+
+    HASH_ITER (hh, f->members, m, next) {
+        struct fleet_stream *s = m->stream;
+
+        if (!s || s->behind)
+            continue;
+        if (delta && s->sent_rev == base)
+            send_update(s, delta, false);
+        else
+            send_full(s);
+    }
+    fleet_set_pushed(f->set);
+}
+
+void fleet_stream_push_soon(struct fleet *f)
+{
+    loop_defer(f->loop, &f->push, on_push);
+}
+
+static void on_writable(struct rpc_stream *rpc UNUSED, void *ctx)
+{
+    struct fleet_stream *s = ctx;
+
+    if (s->behind && s->member)
+        send_full(s);
+}
+
+/* ---- who it is ---------------------------------------------------------------------------------
+ */
+
+static void finish(struct fleet_stream *s, const struct err *why)
+{
+    s->ending = true;
+    rpc_stream_finish(s->rpc, why);
+}
+
+static void leave(struct fleet_stream *s, const char *why)
+{
+    struct fleet_member *m = s->member;
+
+    if (!m)
+        return;
+    s->member = NULL;
+    m->stream = NULL;
+    m->node.connected = false;
+    m->node.since = loop_now(s->fleet->loop);
+    fleet_wire_text(why, m->node.why_gone, sizeof(m->node.why_gone));
+    fleet_member_changed(s->fleet, m);
+}
+
+static bool is_alive(const struct fleet_stream *s)
+{
+    return mono_sub(loop_now(s->fleet->loop), s->heard).ns < dur_s(ALIVE_WITHIN_S).ns;
+}
+
+/* Make room for a newcomer with this name, or refuse it. */
+static int displace(struct fleet_member *m, const char *boot, struct err *err)
+{
+    struct fleet_stream *old = m->stream;
+
+    if (!old)
+        return 0;
+    if (strcmp(m->boot, boot) != 0 && is_alive(old)) {
+        err_set(err, ERR_EXISTS, "a node named %s is connected already, from %s", m->node.name.s,
+                rpc_stream_peer(old->rpc));
+        return err_hint(err, "give each sidecar a name of its own with --node");
+    }
+    old->member = NULL;
+    old->ending = true;
+    m->stream = NULL;
+    rpc_stream_cancel(old->rpc);
+    return 0;
+}
+
+static void fill_node(struct fleet_stream *s, const Switchyard__V1__Hello *h, struct fleet_node *n)
+{
+    n->connected = true;
+    n->since = loop_now(s->fleet->loop);
+    n->connected_at = loop_wall(s->fleet->loop);
+    n->same_incarnation = strcmp(h->incarnation, s->fleet->config.incarnation) == 0;
+    n->serving_rev = h->revision;
+}
+
+static int join(struct fleet_stream *s, const Switchyard__V1__Hello *h, struct err *err)
+{
+    CLEANUP(xfreep) struct emergency *orders = NULL;
+    struct fleet_node node = {.connected = true};
+    struct fleet_member *m;
+    char boot[NAME_SIZE] = "";
+    int r = fleet_wire_hello(h, &node, boot, err);
+
+    if (r == 0)
+        r = fleet_wire_orders(h, &orders, err);
+    if (r < 0)
+        return r;
+    m = fleet_member_find(s->fleet, node.name.s);
+    r = m ? displace(m, boot, err) : fleet_member_new(s->fleet, &node, &m, err);
+    if (r < 0)
+        return r;
+
+    fill_node(s, h, &node);
+    free(m->orders);
+    m->orders = steal(orders);
+    node.emergency_count = (unsigned)h->n_emergencies;
+    m->node = node;
+    memcpy(m->boot, boot, sizeof(boot));
+    m->stream = s;
+    s->member = m;
+    fleet_member_changed(s->fleet, m);
+    return 0;
+}
+
+static void on_hello(struct fleet_stream *s, const Switchyard__V1__Hello *h)
+{
+    struct err err;
+
+    if (s->member)
+        err_set(&err, ERR_INVALID, "a second hello on one stream");
+    else if (join(s, h, &err) == 0)
+        return send_full(s);
+    finish(s, &err);
+    leave(s, err.msg);
+}
+
+/* ---- what it says ------------------------------------------------------------------------------
+ */
+
+static void on_ack(struct fleet_stream *s, const Switchyard__V1__Ack *a)
+{
+    struct fleet_node *n = &s->member->node;
+    struct err err;
+
+    if (a->term != s->fleet->config.term)
+        return; /* for an update of another coordinator: it says nothing about ours */
+    if (a->revision > s->sent_rev) {
+        err_set(&err, ERR_INVALID, "acknowledged revision %llu, which it was never sent",
+                (unsigned long long)a->revision);
+        finish(s, &err);
+        return leave(s, err.msg);
+    }
+    n->serving_rev = a->revision;
+    n->same_incarnation = true;
+    fleet_member_changed(s->fleet, s->member);
+}
+
+static void refused(struct fleet_stream *s, const char *why)
+{
+    fleet_wire_text(why, s->member->node.last_refusal, sizeof(s->member->node.last_refusal));
+    fleet_member_changed(s->fleet, s->member);
+}
+
+/* A delta that does not fit what the node has is answered with the full set, once. */
+static void on_nack(struct fleet_stream *s, const Switchyard__V1__Nack *n)
+{
+    refused(s, n->reason[0] ? n->reason : "no reason given");
+    if (n->revision == s->sent_rev && !s->sent_full)
+        send_full(s);
+}
+
+struct report_mail {
+    struct mail mail;
+    struct fleet_report report;
+    struct route_stats route[];
+};
+
+static int read_report(struct fleet_stream *s, const Switchyard__V1__Report *r,
+                       struct report_mail **ret, struct err *err)
+{
+    CLEANUP(xfreep) struct report_mail *m = NULL;
+
+    if (r->n_routes > RULESET_ROUTES_MAX)
+        return err_set(err, ERR_INVALID, "report of %zu routes, at most %d are allowed",
+                       r->n_routes, RULESET_ROUTES_MAX);
+    m = xalloc(sizeof(*m) + r->n_routes * sizeof(m->route[0]));
+    m->report.node = s->member->node.name;
+    m->report.client_connections = r->client_connections;
+    m->report.route = m->route;
+    for (size_t i = 0; i < r->n_routes; i++) {
+        if (fleet_wire_stats(r->routes[i], &m->route[i], err) < 0)
+            return -(int)ERR_INVALID;
+        m->report.count++;
+    }
+    *ret = steal(m);
+    return 0;
+}
+
+static void pass_on(struct fleet *f, struct report_mail *m)
+{
+    unsigned waiting = atomic_fetch_add(&f->stats_waiting, m->report.count);
+
+    if (waiting < STATS_WAITING_MAX && mailbox_post(f->reports, &m->mail))
+        return;
+    atomic_fetch_sub(&f->stats_waiting, m->report.count);
+    atomic_fetch_add(&f->reports_dropped, 1);
+    free(m);
+}
+
+void fleet_stream_deliver_report(void *ctx, struct mail *mail)
+{
+    struct fleet *f = ctx;
+    struct report_mail *m = container_of(mail, struct report_mail, mail);
+
+    atomic_fetch_sub(&f->stats_waiting, m->report.count);
+    f->events->on_report(f->events_ctx, &m->report);
+    free(m);
+}
+
+void fleet_stream_drop_report(void *ctx UNUSED, struct mail *mail)
+{
+    free(container_of(mail, struct report_mail, mail));
+}
+
+/* Counters that are not understood are not worth a node's stream: its decisions still reach it. */
+static void on_report(struct fleet_stream *s, const Switchyard__V1__Report *r)
+{
+    struct report_mail *m;
+    struct err err;
+
+    if (r->sequence <= s->last_report)
+        return; /* had it before */
+    s->last_report = r->sequence;
+    if (read_report(s, r, &m, &err) == 0)
+        pass_on(s->fleet, m);
+    else if (strcmp(s->member->node.last_refusal, err.msg) != 0)
+        refused(s, err.msg);
+}
+
+/* ---- the stream --------------------------------------------------------------------------------
+ */
+
+static void on_message(struct rpc_stream *rpc UNUSED, const ProtobufCMessage *message, void *ctx)
+{
+    const Switchyard__V1__NodeMessage *m = (const Switchyard__V1__NodeMessage *)message;
+    struct fleet_stream *s = ctx;
+    struct err err;
+
+    if (s->ending)
+        return;
+    s->heard = loop_now(s->fleet->loop);
+    DL_DELETE(s->fleet->streams, s);
+    DL_APPEND(s->fleet->streams, s);
+    if (m->kind_case == SWITCHYARD__V1__NODE_MESSAGE__KIND_HELLO)
+        return on_hello(s, m->hello);
+    if (!s->member) {
+        err_set(&err, ERR_INVALID, "the first message of a stream must be a hello");
+        return finish(s, &err);
+    }
+    switch (m->kind_case) {
+    case SWITCHYARD__V1__NODE_MESSAGE__KIND_ACK:
+        return on_ack(s, m->ack);
+    case SWITCHYARD__V1__NODE_MESSAGE__KIND_NACK:
+        return on_nack(s, m->nack);
+    case SWITCHYARD__V1__NODE_MESSAGE__KIND_REPORT:
+        return on_report(s, m->report);
+    case SWITCHYARD__V1__NODE_MESSAGE__KIND_HELLO:
+    case SWITCHYARD__V1__NODE_MESSAGE__KIND__NOT_SET:
+    default:
+        return; /* a newer node's message: nothing depends on it */
+    }
+}
+
+static void on_half_close(struct rpc_stream *rpc UNUSED, void *ctx)
+{
+    struct fleet_stream *s = ctx;
+
+    if (s->ending)
+        return;
+    finish(s, NULL);
+    leave(s, "the node said goodbye");
+}
+
+static void on_closed(struct rpc_stream *rpc UNUSED, const struct err *status, void *ctx)
+{
+    struct fleet_stream *s = ctx;
+
+    leave(s, status->code == ERR_NONE ? "the stream ended" : status->msg);
+    DL_DELETE(s->fleet->streams, s);
+    free(s);
+}
+
+static const struct rpc_stream_events stream_events = {
+    .on_message = on_message,
+    .on_half_close = on_half_close,
+    .on_closed = on_closed,
+    .on_writable = on_writable,
+};
+
+static int on_open(void *service_ctx, struct rpc_stream *rpc, void **ret_ctx,
+                   struct err *err UNUSED)
+{
+    struct fleet *f = service_ctx;
+    struct fleet_stream *s = xnew(struct fleet_stream);
+
+    s->fleet = f;
+    s->rpc = rpc;
+    s->heard = loop_now(f->loop);
+    DL_APPEND(f->streams, s);
+    *ret_ctx = s;
+    return 0;
+}
+
+const struct rpc_method fleet_methods[] = {
+    {.name = "Connect", .open = on_open, .events = &stream_events},
+    {.name = NULL},
+};
+
+/* ---- silence -----------------------------------------------------------------------------------
+ */
+
+static void cut_off(struct fleet_stream *s)
+{
+    char why[TEXT_SIZE];
+    char limit[UNIT_TEXT_MAX];
+
+    str_fmt(why, sizeof(why), "silent for more than %s",
+            unit_duration_text(s->fleet->config.report_silence, limit));
+    s->ending = true;
+    leave(s, why);
+    rpc_stream_cancel(s->rpc);
+}
+
+static void on_silence(struct timer *t)
+{
+    struct fleet *f = container_of(t, struct fleet, silence);
+    mono_t now = loop_now(f->loop);
+    struct fleet_stream *s, *next;
+
+    DL_FOREACH_SAFE (f->streams, s, next) {
+        if (mono_sub(now, s->heard).ns <= f->config.report_silence.ns)
+            break;
+        cut_off(s);
+    }
+    fleet_stream_watch_silence(f);
+}
+
+void fleet_stream_watch_silence(struct fleet *f)
+{
+    timer_set(f->loop, &f->silence, dur_s(LOOK_EACH_S), on_silence, "fleet.silence");
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The fleet protocol's messages to and from the model: the only place of this folder that knows the
+ * fields of both. What comes from a node is checked here, before anything else sees it. */
+#pragma once
+
+#include "common/base/buf.h"
+#include "coordinator/fleet/fleet.h"
+#include "fleet.pb-c.h"
+
+#define FLEET_ROUTE_BYTES_MAX (64u << 10) /* more than a route at all its limits takes */
+
+/* A valid route as the bytes that nodes keep and check, appended to `b`. `r` stays unchanged. */
+void fleet_wire_route(struct route *r, struct buf *b);
+
+/* An order as a message whose strings are borrowed from `e`. */
+void fleet_wire_order(struct emergency *e, Switchyard__V1__EmergencyOrder *ret);
+
+/* A node's first words. Sets name, labels, address, version; `ret_boot` has NAME_SIZE bytes.
+ * INVALID names the field. */
+int fleet_wire_hello(const Switchyard__V1__Hello *h, struct fleet_node *ret, char *ret_boot,
+                     struct err *err) MUST_CHECK;
+/* The orders of a Hello: an owned array of h->n_emergencies, NULL when there are none. */
+int fleet_wire_orders(const Switchyard__V1__Hello *h, struct emergency **ret,
+                      struct err *err) MUST_CHECK;
+
+/* One route's counters. INVALID names what cannot be. */
+int fleet_wire_stats(const Switchyard__V1__RouteReport *r, struct route_stats *ret,
+                     struct err *err) MUST_CHECK;
+
+/* Text from a node for people: cut to `size`, control characters and broken UTF-8 become '?'. */
+void fleet_wire_text(const char *from, char *ret_dst, size_t size);
