@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The operators' messages to and from the model and the core: the only place that knows both.
+ * Requests are checked here (sizes, UTF-8, which action needs what); replies are built in an arena
+ * that must outlive them. Pure. */
+#pragma once
+
+#include <protobuf-c/protobuf-c.h>
+
+#include "common/base/arena.h"
+#include "coordinator/core/core_view.h"
+#include "coordinator/service/health.h"
+#include "coordinator/service/registry.h"
+
+/* More than the largest reply: 20,000 nodes with all their labels. */
+#define CONVERT_REPLY_MAX (256u << 20)
+
+/* ---- requests ----------------------------------------------------------------------------------
+ */
+
+/* Strings are borrowed from the request. */
+struct convert_command {
+    struct core_command core;
+    struct plan *plan; /* owned; of an apply */
+    const char *request_id;
+};
+
+/* INVALID says which field, or for a plan source and line. */
+int convert_command(const ProtobufCMessage *command, struct convert_command *ret,
+                    struct err *err) MUST_CHECK;
+void convert_command_deinit(struct convert_command *c);
+
+/* What the other requests ask for; each has some of it. */
+struct convert_query {
+    const char *migration; /* borrowed; "" when not given */
+    uint64_t revision;
+    dur_t timeout;
+    dur_t window;
+    unsigned limit;
+};
+
+int convert_query(const ProtobufCMessage *request, struct convert_query *ret,
+                  struct err *err) MUST_CHECK;
+
+/* ---- replies -----------------------------------------------------------------------------------
+ */
+
+const ProtobufCMessage *convert_result(struct arena *a, const struct core_update *u,
+                                       uint64_t revision);
+const ProtobufCMessage *convert_await(struct arena *a, const struct view_convergence *c,
+                                      double measured_ms);
+const ProtobufCMessage *convert_status(struct arena *a, const struct view_status *s, uint64_t term);
+const ProtobufCMessage *convert_stats(struct arena *a, const char *migration,
+                                      const struct view_stats *s);
+const ProtobufCMessage *convert_history(struct arena *a, const struct history_entry *const *entry,
+                                        unsigned count);
+const ProtobufCMessage *convert_health(struct arena *a, const struct health *h);
+const ProtobufCMessage *convert_plans(struct arena *a, const struct view_status *s, unsigned count);
+const ProtobufCMessage *convert_nodes(struct arena *a, struct registry *r, uint64_t target);

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+
+#include "common/base/mem.h"
+#include "common/model/plan.h"
+#include "coordinator/service/convert.h"
+#include "operator.pb-c.h"
+
+#define SOURCE_MAX     256u
+#define REQUEST_ID_MAX 64u
+#define PERCENT_MAX    100.0
+#define TIMEOUT_MAX_MS 60000u
+#define HISTORY_MAX    50u
+
+/* ---- text --------------------------------------------------------------------------------------
+ */
+
+/* One line of UTF-8 that fits where it will be kept: logs, history and terminals show it as it is.
+ */
+static int check_text(const char *what, const char *text, size_t max, struct err *err)
+{
+    struct str s = str_of(text);
+
+    if (s.n > max)
+        return err_set(err, ERR_INVALID, "the %s has %zu bytes, at most %zu are allowed", what, s.n,
+                       max);
+    if (!str_utf8_valid(s, NULL))
+        return err_set(err, ERR_INVALID, "the %s is not valid UTF-8", what);
+    for (size_t i = 0; i < s.n; i++) {
+        if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f)
+            return err_set(err, ERR_INVALID, "the %s holds a control character; use one line",
+                           what);
+    }
+    return 0;
+}
+
+/* ---- commands ----------------------------------------------------------------------------------
+ */
+
+typedef int (*take_fn)(const Switchyard__V1__Command *m, struct convert_command *ret,
+                       struct err *err);
+
+static int take_plan(const Switchyard__V1__Command *m, struct convert_command *ret, struct err *err)
+{
+    struct str text = {(const char *)m->apply->document.data, m->apply->document.len};
+    int r = check_text("plan's file name", m->apply->source, SOURCE_MAX, err);
+
+    if (r == 0)
+        r = plan_parse(text, m->apply->source[0] ? m->apply->source : "plan", &ret->plan, err);
+    if (r < 0)
+        return r;
+    ret->core.plan = ret->plan;
+    if (m->migration[0] && strcmp(m->migration, ret->plan->name.s) != 0)
+        return err_set(err, ERR_INVALID, "the command names %s, the plan is of %s", m->migration,
+                       ret->plan->name.s);
+    ret->core.migration = ret->plan->name.s;
+    return 0;
+}
+
+static int take_target(const Switchyard__V1__Command *m, struct convert_command *ret,
+                       struct err *err)
+{
+    switch (m->promote->target_case) {
+    case SWITCHYARD__V1__PROMOTE__TARGET_TO_STAGE:
+        ret->core.to_stage = m->promote->to_stage;
+        return 0;
+    case SWITCHYARD__V1__PROMOTE__TARGET_TO_STAGE_NAME:
+        ret->core.to_stage_name = m->promote->to_stage_name;
+        return check_text("stage's name", m->promote->to_stage_name, NAME_SIZE - 1, err);
+    case SWITCHYARD__V1__PROMOTE__TARGET__NOT_SET:
+    default:
+        return 0;
+    }
+}
+
+static int take_stage(const Switchyard__V1__Command *m, struct convert_command *ret,
+                      struct err *err UNUSED)
+{
+    ret->core.to_stage = m->rollback->to_stage;
+    return 0;
+}
+
+static int take_all(const Switchyard__V1__Command *m, struct convert_command *ret, struct err *err)
+{
+    ret->core.all = m->emergency->all;
+    if (ret->core.all && m->migration[0])
+        return err_set(err, ERR_INVALID, "either all migrations or %s, not both", m->migration);
+    return 0;
+}
+
+static int take_weight(const Switchyard__V1__Command *m, struct convert_command *ret,
+                       struct err *err)
+{
+    double percent = m->set_weight->weight;
+    double bp = round(percent * 100);
+
+    if (!(percent >= 0 && percent <= PERCENT_MAX))
+        return err_set(err, ERR_INVALID, "weight %g is not between 0 and 100 percent", percent);
+    if (fabs(percent * 100 - bp) > 1e-6)
+        return err_set(err, ERR_INVALID, "weight %g is finer than a hundredth of a percent",
+                       percent);
+    ret->core.weight_bp = (uint32_t)bp;
+    return 0;
+}
+
+static int take_override(const Switchyard__V1__Command *m, struct convert_command *ret,
+                         struct err *err)
+{
+    switch (m->set_override->system) {
+    case SWITCHYARD__V1__SYSTEM__SYSTEM_UNSPECIFIED:
+        ret->core.system = SYSTEM_NONE;
+        return 0;
+    case SWITCHYARD__V1__SYSTEM__SYSTEM_LEGACY:
+        ret->core.system = SYSTEM_LEGACY;
+        return 0;
+    case SWITCHYARD__V1__SYSTEM__SYSTEM_NEW:
+        ret->core.system = SYSTEM_NEW;
+        return 0;
+    case _SWITCHYARD__V1__SYSTEM_IS_INT_SIZE:
+    default:
+        return err_set(err, ERR_INVALID, "unknown system %d", (int)m->set_override->system);
+    }
+}
+
+/* One line per action of Command. */
+static const struct action {
+    Switchyard__V1__Command__ActionCase action;
+    enum core_command_kind kind;
+    bool needs_reason;
+    take_fn take;
+} actions[] = {
+    {SWITCHYARD__V1__COMMAND__ACTION_APPLY, CMD_APPLY, false, take_plan},
+    {SWITCHYARD__V1__COMMAND__ACTION_START, CMD_START, false, NULL},
+    {SWITCHYARD__V1__COMMAND__ACTION_PROMOTE, CMD_PROMOTE, false, take_target},
+    {SWITCHYARD__V1__COMMAND__ACTION_PAUSE, CMD_PAUSE, false, NULL},
+    {SWITCHYARD__V1__COMMAND__ACTION_RESUME, CMD_RESUME, false, NULL},
+    {SWITCHYARD__V1__COMMAND__ACTION_ABORT, CMD_ABORT, true, NULL},
+    {SWITCHYARD__V1__COMMAND__ACTION_ROLLBACK, CMD_ROLLBACK, true, take_stage},
+    {SWITCHYARD__V1__COMMAND__ACTION_EMERGENCY, CMD_EMERGENCY, true, take_all},
+    {SWITCHYARD__V1__COMMAND__ACTION_CLEAR_EMERGENCY, CMD_CLEAR, true, NULL},
+    {SWITCHYARD__V1__COMMAND__ACTION_SET_WEIGHT, CMD_SET_WEIGHT, true, take_weight},
+    {SWITCHYARD__V1__COMMAND__ACTION_SET_OVERRIDE, CMD_SET_OVERRIDE, true, take_override},
+    {SWITCHYARD__V1__COMMAND__ACTION_DELETE, CMD_DELETE, false, NULL},
+};
+
+static const struct action *action_of(const Switchyard__V1__Command *m)
+{
+    for (size_t i = 0; i < ARRAY_LEN(actions); i++) {
+        if (actions[i].action == m->action_case)
+            return &actions[i];
+    }
+    return NULL;
+}
+
+static int check_words(const Switchyard__V1__Command *m, const struct action *a, struct err *err)
+{
+    int r = check_text("migration's name", m->migration, NAME_SIZE - 1, err);
+
+    if (r == 0)
+        r = check_text("operator", m->operator_, 2 * NAME_SIZE - 1, err);
+    if (r == 0)
+        r = check_text("reason", m->reason, TEXT_SIZE - 1, err);
+    if (r == 0)
+        r = check_text("request id", m->request_id, REQUEST_ID_MAX, err);
+    if (r < 0)
+        return r;
+    if (str_trim(str_of(m->operator_)).n == 0) {
+        err_set(err, ERR_INVALID, "the command does not say who gives it");
+        return err_hint(err, "add --operator NAME");
+    }
+    if (a->needs_reason && str_trim(str_of(m->reason)).n == 0) {
+        err_set(err, ERR_INVALID, "%s needs a reason", core_command_name(a->kind));
+        return err_hint(err, "add --reason TEXT; it is recorded in the history");
+    }
+    return 0;
+}
+
+int convert_command(const ProtobufCMessage *command, struct convert_command *ret, struct err *err)
+{
+    const Switchyard__V1__Command *m = (const Switchyard__V1__Command *)command;
+    const struct action *a = action_of(m);
+    int r;
+
+    *ret = (struct convert_command){.request_id = m->request_id};
+    if (!a)
+        return err_set(err, ERR_INVALID, "the command has no action that this version knows");
+    r = check_words(m, a, err);
+    if (r < 0)
+        return r;
+    ret->core = (struct core_command){
+        .kind = a->kind,
+        .migration = m->migration,
+        .operator_name = m->operator_,
+        .reason = m->reason,
+        .dry_run = m->dry_run,
+    };
+    r = a->take ? a->take(m, ret, err) : 0;
+    if (r == 0 && ret->core.migration[0] == '\0' && !ret->core.all)
+        r = err_set(err, ERR_INVALID, "%s of which migration?", core_command_name(a->kind));
+    if (r < 0)
+        convert_command_deinit(ret);
+    return r;
+}
+
+void convert_command_deinit(struct convert_command *c)
+{
+    c->plan = plan_free(c->plan);
+}
+
+/* ---- the other requests ------------------------------------------------------------------------
+ */
+
+static void take_await(const ProtobufCMessage *request, struct convert_query *ret)
+{
+    const Switchyard__V1__AwaitRequest *m = (const Switchyard__V1__AwaitRequest *)request;
+
+    ret->migration = m->migration;
+    ret->revision = m->revision;
+    ret->timeout = dur_ms(m->timeout_ms < TIMEOUT_MAX_MS ? m->timeout_ms : TIMEOUT_MAX_MS);
+}
+
+static void take_status(const ProtobufCMessage *request, struct convert_query *ret)
+{
+    ret->migration = ((const Switchyard__V1__StatusRequest *)request)->migration;
+}
+
+static void take_stats(const ProtobufCMessage *request, struct convert_query *ret)
+{
+    const Switchyard__V1__StatsRequest *m = (const Switchyard__V1__StatsRequest *)request;
+
+    ret->migration = m->migration;
+    ret->window = dur_s(m->window_s);
+}
+
+static void take_history(const ProtobufCMessage *request, struct convert_query *ret)
+{
+    const Switchyard__V1__HistoryRequest *m = (const Switchyard__V1__HistoryRequest *)request;
+
+    ret->migration = m->migration;
+    ret->limit = m->limit == 0 || m->limit > HISTORY_MAX ? HISTORY_MAX : m->limit;
+}
+
+static const struct {
+    const ProtobufCMessageDescriptor *request;
+    void (*take)(const ProtobufCMessage *request, struct convert_query *ret);
+} queries[] = {
+    {&switchyard__v1__await_request__descriptor, take_await},
+    {&switchyard__v1__status_request__descriptor, take_status},
+    {&switchyard__v1__stats_request__descriptor, take_stats},
+    {&switchyard__v1__history_request__descriptor, take_history},
+};
+
+int convert_query(const ProtobufCMessage *request, struct convert_query *ret, struct err *err)
+{
+    *ret = (struct convert_query){.migration = ""};
+    for (size_t i = 0; i < ARRAY_LEN(queries); i++) {
+        if (queries[i].request == request->descriptor)
+            queries[i].take(request, ret);
+    }
+    return check_text("migration's name", ret->migration, NAME_SIZE - 1, err);
+}
