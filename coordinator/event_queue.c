@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/event_queue.h"
+
+#include <stdlib.h>
+#include <uthash.h>
+#include <utlist.h>
+
+#include "common/base/mem.h"
+
+struct queued_command {
+    const struct core_command *command; /* borrowed */
+    struct queued_command *prev, *next;
+};
+
+struct queued_node {
+    struct core_node node;
+    mono_t seen;
+    bool is_news;
+    struct queued_node *prev, *next; /* in `news` */
+    UT_hash_handle hh;
+};
+
+struct queued_report {
+    struct name node;
+    struct queued_report *prev, *next;
+    unsigned count;
+    struct route_stats route[];
+};
+
+static void free_commands(struct queued_command **list)
+{
+    struct queued_command *c, *next;
+
+    DL_FOREACH_SAFE (*list, c, next)
+        free(c);
+    *list = NULL;
+}
+
+static void forget_node(struct event_queue *q, struct queued_node *n)
+{
+    HASH_DEL(q->nodes, n);
+    free(n);
+}
+
+void event_queue_deinit(struct event_queue *q)
+{
+    struct queued_node *n, *next_node;
+    struct queued_report *r, *next_report;
+
+    free_commands(&q->urgent);
+    free_commands(&q->commands);
+    HASH_ITER (hh, q->nodes, n, next_node)
+        forget_node(q, n);
+    DL_FOREACH_SAFE (q->reports, r, next_report)
+        free(r);
+    free(q->shown);
+    *q = (struct event_queue){.tick = false};
+}
+
+/* ---- in ----------------------------------------------------------------------------------------
+ */
+
+int event_queue_command(struct event_queue *q, const struct core_command *cmd, struct err *err)
+{
+    bool urgent = cmd->kind == CMD_EMERGENCY;
+    unsigned *count = urgent ? &q->urgent_count : &q->command_count;
+    struct queued_command *c;
+
+    if (*count >= EVENT_QUEUE_COMMANDS) {
+        err_set(err, ERR_EXHAUSTED, "%u commands wait already", *count);
+        return err_hint(err, "try again in a moment");
+    }
+    c = xnew(struct queued_command);
+    c->command = cmd;
+    if (urgent)
+        DL_APPEND(q->urgent, c);
+    else
+        DL_APPEND(q->commands, c);
+    ++*count;
+    return 0;
+}
+
+static void make_news(struct event_queue *q, struct queued_node *n)
+{
+    if (n->is_news)
+        return;
+    n->is_news = true;
+    DL_APPEND(q->news, n);
+}
+
+void event_queue_node(struct event_queue *q, const struct core_node *node, mono_t seen)
+{
+    struct queued_node *n;
+    uint64_t epoch;
+
+    HASH_FIND_STR(q->nodes, node->name.s, n);
+    if (!n) {
+        n = xnew(struct queued_node);
+        n->node.name = node->name;
+        HASH_ADD_STR(q->nodes, node.name.s, n);
+    }
+    epoch = n->node.newest_epoch_seen;
+    n->node = *node;
+    if (epoch > node->newest_epoch_seen) /* told once, with the Hello */
+        n->node.newest_epoch_seen = epoch;
+    n->seen = seen;
+    make_news(q, n);
+}
+
+void event_queue_repeat_nodes(struct event_queue *q)
+{
+    struct queued_node *n, *next;
+
+    HASH_ITER (hh, q->nodes, n, next)
+        make_news(q, n);
+}
+
+static struct queued_report *pop_report(struct event_queue *q)
+{
+    struct queued_report *r = q->reports;
+
+    DL_DELETE(q->reports, r);
+    q->stats_count -= r->count;
+    return r;
+}
+
+void event_queue_report(struct event_queue *q, const struct name *node,
+                        const struct route_stats *route, unsigned count)
+{
+    struct queued_report *r = xalloc(sizeof(*r) + count * sizeof(route[0]));
+
+    r->node = *node;
+    r->count = count;
+    if (count > 0)
+        memcpy(r->route, route, count * sizeof(route[0]));
+    DL_APPEND(q->reports, r);
+    q->stats_count += count;
+    while (q->stats_count > EVENT_QUEUE_STATS) {
+        free(pop_report(q));
+        q->reports_dropped++;
+    }
+}
+
+void event_queue_tick(struct event_queue *q)
+{
+    q->tick = true;
+}
+
+/* ---- out ---------------------------------------------------------------------------------------
+ */
+
+static void take_command(struct queued_command **list, unsigned *count, struct core_event *ret)
+{
+    struct queued_command *c = *list;
+
+    ret->kind = EV_COMMAND;
+    ret->command = c->command;
+    DL_DELETE(*list, c);
+    --*count;
+    free(c);
+}
+
+/* A node that is gone is forgotten when the next event is taken: until then the core reads it. */
+static void drop_gone(struct event_queue *q)
+{
+    if (q->gone && !q->gone->is_news)
+        forget_node(q, q->gone);
+    q->gone = NULL;
+}
+
+static void take_node(struct event_queue *q, struct core_event *ret)
+{
+    struct queued_node *n = q->news;
+
+    DL_DELETE(q->news, n);
+    n->is_news = false;
+    ret->kind = EV_NODE;
+    ret->node = &n->node;
+    ret->mono = n->seen;
+    if (!n->node.connected)
+        q->gone = n;
+}
+
+static void take_report(struct event_queue *q, struct core_event *ret)
+{
+    struct queued_report *r = pop_report(q);
+
+    ret->kind = EV_REPORT;
+    ret->report.node = &r->node;
+    ret->report.route = r->route;
+    ret->report.count = r->count;
+    q->shown = r;
+}
+
+bool event_queue_take(struct event_queue *q, struct core_event *ret)
+{
+    *ret = (struct core_event){.kind = EV_TICK};
+    drop_gone(q);
+    free(steal(q->shown));
+    if (q->urgent)
+        take_command(&q->urgent, &q->urgent_count, ret);
+    else if (q->news)
+        take_node(q, ret);
+    else if (q->commands)
+        take_command(&q->commands, &q->command_count, ret);
+    else if (q->tick)
+        q->tick = false;
+    else if (q->reports)
+        take_report(q, ret);
+    else
+        return false;
+    return true;
+}
+
+bool event_queue_is_empty(const struct event_queue *q)
+{
+    return !q->urgent && !q->news && !q->commands && !q->tick && !q->reports;
+}

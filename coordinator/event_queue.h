@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What has happened and was not yet shown to the core. Bounded whoever fills it: commands are
+ * refused past a limit, what a node says replaces what it said before, of reports the oldest go.
+ *
+ * Order: emergency commands, nodes, other commands, the tick, reports. Nodes stand before commands
+ * because a measured time ends with the last acknowledgement. Pure. */
+#pragma once
+
+#include "coordinator/core/core_event.h"
+
+#define EVENT_QUEUE_COMMANDS 256u  /* and as many emergency commands */
+#define EVENT_QUEUE_STATS    8192u /* route_stats in waiting reports: some 20 MB */
+
+struct queued_command;
+struct queued_node;
+struct queued_report;
+
+/* Zeroed memory is an empty queue. */
+struct event_queue {
+    /* private */
+    struct queued_command *urgent;
+    struct queued_command *commands;
+    unsigned urgent_count;
+    unsigned command_count;
+    struct queued_node *nodes; /* all that are known, by name */
+    struct queued_node *news;  /* of them, those the core has yet to hear of, oldest first */
+    struct queued_report *reports;
+    unsigned stats_count;
+    uint64_t reports_dropped;
+    bool tick;
+    struct queued_report *shown; /* what the event that was taken last points to */
+    struct queued_node *gone;    /* the same, and nothing more is known of it */
+};
+
+void event_queue_deinit(struct event_queue *q);
+
+/* `cmd` is borrowed until it was taken. EXHAUSTED. */
+int event_queue_command(struct event_queue *q, const struct core_command *cmd,
+                        struct err *err) MUST_CHECK;
+/* `seen`: when the node said so. Copied. */
+void event_queue_node(struct event_queue *q, const struct core_node *n, mono_t seen);
+/* Copied. */
+void event_queue_report(struct event_queue *q, const struct name *node,
+                        const struct route_stats *route, unsigned count);
+void event_queue_tick(struct event_queue *q);
+
+/* Every node that is known becomes news again: for a core that was just made. */
+void event_queue_repeat_nodes(struct event_queue *q);
+
+/* The next event; false when there is none. What it points to is valid until the next call. `mono`
+ * is set for nodes, `now` never. */
+bool event_queue_take(struct event_queue *q, struct core_event *ret) MUST_CHECK;
+bool event_queue_is_empty(const struct event_queue *q);

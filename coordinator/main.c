@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* switchyard-coordinator: options, the parts, the run, the exit status. */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+
+#include "common/base/log.h"
+#include "common/base/units.h"
+#include "common/loop/signals.h"
+#include "common/rpc/rpc.h"
+#include "coordinator/coordinator.h"
+
+#define EXIT_COULD_NOT_RUN 2
+#define STOP_GRACE_S       2
+
+struct program {
+    struct coordinator_config config;
+    const char *store;
+    struct loop *loop;
+    struct coordinator *coordinator;
+    bool ready;
+    bool stopping;
+    int status;
+};
+
+/* ---- options -----------------------------------------------------------------------------------
+ */
+
+static int set_listen(struct program *p, const char *value, struct err *err UNUSED)
+{
+    p->config.listen = value;
+    return 0;
+}
+
+static int set_data(struct program *p, const char *value, struct err *err UNUSED)
+{
+    p->config.data_dir = value;
+    return 0;
+}
+
+static int set_store(struct program *p, const char *value, struct err *err)
+{
+    p->store = value;
+    if (strcmp(value, "sqlite") != 0 && strcmp(value, "memory") != 0)
+        return err_set(err, ERR_INVALID, "unknown store \"%s\": sqlite or memory", value);
+    return 0;
+}
+
+static int set_log_level(struct program *p UNUSED, const char *value, struct err *err)
+{
+    enum log_level level;
+
+    if (!log_level_parse(value, &level))
+        return err_set(err, ERR_INVALID,
+                       "unknown log level \"%s\": error, warn, info, debug, trace", value);
+    log_set_level(level);
+    return 0;
+}
+
+static int set_node_grace(struct program *p, const char *value, struct err *err)
+{
+    return unit_parse_duration(str_of(value), &p->config.core.node_grace, err);
+}
+
+static int set_startup_grace(struct program *p, const char *value, struct err *err)
+{
+    return unit_parse_duration(str_of(value), &p->config.core.startup_grace, err);
+}
+
+static int set_report_silence(struct program *p, const char *value, struct err *err)
+{
+    return unit_parse_duration(str_of(value), &p->config.report_silence, err);
+}
+
+static int set_die_with_parent(struct program *p UNUSED, const char *value UNUSED, struct err *err)
+{
+    if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0)
+        return err_errno(err, errno, "prctl");
+    return 0;
+}
+
+/* One line per option; parsing and --help are made from it. */
+static const struct {
+    const char *name, *value, *help;
+    int (*set)(struct program *p, const char *value, struct err *err);
+} options[] = {
+    {"listen", "ADDR", "address for the CLI and the sidecars (default 127.0.0.1:7400)", set_listen},
+    {"data", "DIR", "where the state is kept (default ./switchyard-data)", set_data},
+    {"store", "KIND", "sqlite (default), or memory: lost with the process", set_store},
+    {"node-grace", "TIME", "a node that left counts as lagging this long (default 30s)",
+     set_node_grace},
+    {"startup-grace", "TIME", "nothing moves on by itself this long after a start (default 5s)",
+     set_startup_grace},
+    {"report-silence", "TIME", "a node that is silent longer is cut off (default 10s)",
+     set_report_silence},
+    {"log-level", "LEVEL", "error, warn, info (default), debug or trace", set_log_level},
+    {"die-with-parent", NULL, "stop when the process that started this one ends",
+     set_die_with_parent},
+    {"help", NULL, "print this and exit", NULL},
+    {"version", NULL, "print the version and exit", NULL},
+};
+
+static void print_help(void)
+{
+    puts(
+        "usage: switchyard-coordinator [--listen ADDR] [--data DIR] [OPTION...]\n\n"
+        "Keeps the state of every migration and pushes decisions to the sidecars.\n");
+    for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+        char form[40];
+
+        str_fmt(form, sizeof(form), "--%s %s", options[i].name,
+                options[i].value ? options[i].value : "");
+        printf("  %-24s %s\n", form, options[i].help);
+    }
+}
+
+/* Returns 1 when the program has nothing more to do. */
+static int take_option(struct program *p, size_t i, const char *value, struct err *err)
+{
+    if (options[i].set) {
+        int r = options[i].set(p, value, err);
+
+        return r < 0 ? err_ctx(err, "--%s", options[i].name) : 0;
+    }
+    if (strcmp(options[i].name, "help") == 0)
+        print_help();
+    else
+        puts("switchyard-coordinator " SWITCHYARD_VERSION);
+    return 1;
+}
+
+static int parse_options(struct program *p, int argc, char **argv, struct err *err)
+{
+    struct option table[ARRAY_LEN(options) + 1] = {{.name = NULL}};
+    int r = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(options); i++)
+        table[i] = (struct option){options[i].name, options[i].value != NULL, NULL, (int)i + 1};
+    opterr = 0;
+    while (r == 0) {
+        int found = getopt_long(argc, argv, ":", table, NULL);
+
+        if (found == -1)
+            break;
+        if (found == ':')
+            return err_set(err, ERR_INVALID, "%s needs a value", argv[optind - 1]);
+        if (found == '?')
+            return err_set(err, ERR_INVALID, "unknown option %s", argv[optind - 1]);
+        r = take_option(p, (size_t)found - 1, optarg, err);
+    }
+    if (r == 0 && optind < argc)
+        r = err_set(err, ERR_INVALID, "unexpected word \"%s\"", argv[optind]);
+    return r;
+}
+
+/* ---- the run -----------------------------------------------------------------------------------
+ */
+
+static void on_ready(void *ctx, int r, const struct err *err)
+{
+    struct program *p = ctx;
+
+    if (r == 0) {
+        p->ready = true;
+        log_line(LOG_INFO, LOG_STARTED, "version=%s listen=%s port=%d store=%s", SWITCHYARD_VERSION,
+                 LOGQ(p->config.listen), coordinator_port(p->coordinator), p->store);
+        return;
+    }
+    log_err(LOG_ERROR, LOG_STOPPED, err, "program=coordinator");
+    p->status = EXIT_COULD_NOT_RUN;
+    loop_stop(p->loop);
+}
+
+static void on_stopped(void *ctx)
+{
+    struct program *p = ctx;
+
+    loop_stop(p->loop);
+}
+
+static const struct coordinator_events events = {.on_ready = on_ready, .on_stopped = on_stopped};
+
+/* The second signal does not wait for open calls. */
+static void on_signal(void *ctx, int signo)
+{
+    struct program *p = ctx;
+
+    log_line(LOG_INFO, LOG_STOPPED, "signal=%d grace=%s", signo, p->stopping ? "none" : "2s");
+    if (p->stopping)
+        _Exit(EXIT_COULD_NOT_RUN);
+    p->stopping = true;
+    if (p->ready)
+        coordinator_stop(p->coordinator, dur_s(STOP_GRACE_S));
+    else
+        loop_stop(p->loop);
+}
+
+static const int handled_signals[] = {SIGINT, SIGTERM, 0};
+
+static int run(struct program *p, struct err *err)
+{
+    CLEANUP(loop_freep) struct loop *loop = NULL;
+    CLEANUP(signals_freep) struct signals *signals = NULL;
+    CLEANUP(coordinator_freep) struct coordinator *coordinator = NULL;
+    int r = loop_new(clock_system, &loop, err);
+
+    if (r == 0)
+        r = signals_new(loop, handled_signals, on_signal, p, &signals, err);
+    if (r == 0)
+        r = coordinator_new(&p->config, loop, &events, p, &coordinator, err);
+    if (r < 0)
+        return r;
+    p->loop = loop;
+    p->coordinator = coordinator;
+    loop_run(loop);
+    return 0;
+}
+
+static void complain(const struct err *err)
+{
+    fprintf(stderr, "switchyard-coordinator: %s\n", err->msg);
+    if (err->hint[0])
+        fprintf(stderr, "hint: %s\n", err->hint);
+}
+
+int main(int argc, char **argv)
+{
+    struct program p = {
+        .config = {.listen = "127.0.0.1:7400", .data_dir = "switchyard-data"},
+        .store = "sqlite",
+    };
+    struct err err;
+    int r = parse_options(&p, argc, argv, &err);
+
+    if (r > 0)
+        return EXIT_SUCCESS;
+    if (r == 0) {
+        if (strcmp(p.store, "memory") == 0)
+            p.config.data_dir = NULL;
+        signals_block(handled_signals);
+        signal(SIGPIPE, SIG_IGN);
+        log_set_context("program=coordinator");
+        rpc_start();
+        r = run(&p, &err);
+        rpc_shutdown();
+    }
+    if (r < 0) {
+        complain(&err);
+        return EXIT_COULD_NOT_RUN;
+    }
+    return p.status;
+}
