@@ -158,7 +158,7 @@ int core_loaded(struct core *c, const char *incarnation, uint64_t rev, struct er
             return r;
     }
     /* A deletion leaves no key behind, so the latest decision may be as new as the store. */
-    c->revision = c->by_name ? rev : 0;
+    c->revision = rev;
     if (c->migrations > 0)
         c->awake = mono_add(c->mono, c->config.startup_grace);
     return 0;
