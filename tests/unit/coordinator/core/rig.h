@@ -31,6 +31,7 @@ struct rig {
     unsigned published;     /* migrations, ever */
     unsigned saves;         /* transactions, ever */
     bool disk_full;         /* the store refuses */
+    bool unchecked;         /* invariants recount everything; not for thousands of nodes */
     unsigned compare_every; /* this many writes the restart is compared; 0: each */
 };
 
@@ -229,7 +230,7 @@ static UNUSED void rig_step(struct rig *r, struct core_event *ev)
     }
     for (struct core_publish *p = r->u.publish; p; p = p->next)
         r->published++;
-    if (invariants_check(r->core, &err) < 0)
+    if (!r->unchecked && invariants_check(r->core, &err) < 0)
         fail_msg("%s", err.msg);
 }
 

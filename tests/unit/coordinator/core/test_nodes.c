@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The fleet: who counts, who lags, who is gone; and that thousands of nodes are cheap. */
+#include "coordinator/core/nodes.h"
+#include "tests/unit/coordinator/core/plans.h"
+#include "tests/unit/coordinator/core/rig.h"
+
+#define GRACE dur_s(30)
+
+static mono_t at(int64_t s)
+{
+    return (mono_t){(1000 + s) * 1000000000};
+}
+
+static struct node_change see(struct nodes *n, const char *name, bool connected, uint64_t rev,
+                              int64_t s)
+{
+    struct core_node seen = {.connected = connected, .serving_rev = rev};
+    struct node_change change;
+
+    seen.name = rig_name(name);
+    assert_true(nodes_update(n, &seen, at(s), &change));
+    return change;
+}
+
+static void test_nodes_join_serve_and_leave(void **state UNUSED)
+{
+    struct nodes n = {.by_name = NULL};
+    struct node_change change = see(&n, "n1", true, 0, 0);
+
+    assert_false(change.was_connected);
+    assert_true(change.is_connected);
+    change = see(&n, "n1", true, 5, 1);
+    assert_int_equal(change.old_rev, 0);
+    assert_int_equal(change.new_rev, 5);
+    assert_int_equal(nodes_counted(&n), 1);
+    assert_int_equal(nodes_serving(&n, 5), 1);
+    assert_int_equal(nodes_serving(&n, 6), 0);
+    see(&n, "n1", false, 0, 2);
+    assert_int_equal(nodes_counted(&n), 1);
+    assert_int_equal(nodes_serving(&n, 5), 0);
+    assert_int_equal(nodes_expire(&n, GRACE, at(31)), 0);
+    assert_int_equal(nodes_expire(&n, GRACE, at(32)), 1);
+    assert_int_equal(nodes_counted(&n), 0);
+    see(&n, "n1", true, 5, 40);
+    assert_int_equal(nodes_counted(&n), 1);
+    nodes_deinit(&n);
+}
+
+static void test_a_stranger_that_leaves_is_nobody(void **state UNUSED)
+{
+    struct nodes n = {.by_name = NULL};
+
+    assert_null(see(&n, "n1", false, 0, 0).node);
+    assert_int_equal(nodes_counted(&n), 0);
+    nodes_deinit(&n);
+}
+
+static void test_laggards_are_listed_worst_first(void **state UNUSED)
+{
+    struct nodes n = {.by_name = NULL};
+    struct view_convergence c;
+    char text[TEXT_SIZE];
+
+    see(&n, "good", true, 9, 0);
+    see(&n, "b", true, 5, 0);
+    see(&n, "a", true, 5, 0);
+    see(&n, "older", true, 2, 0);
+    see(&n, "left", true, 9, 0);
+    see(&n, "left", false, 9, 1);
+    nodes_convergence(&n, 9, &c);
+    assert_int_equal(c.nodes, 5);
+    assert_int_equal(c.serving, 1);
+    assert_int_equal(c.lagging, 4);
+    assert_int_equal(c.laggard_count, 4);
+    assert_string_equal(c.laggard[0], "left");
+    assert_string_equal(c.laggard[1], "older");
+    assert_string_equal(c.laggard[2], "a");
+    assert_string_equal(c.laggard[3], "b");
+    assert_string_equal(nodes_laggards_text(&c, text), "left, older, a and 1 more");
+    nodes_deinit(&n);
+}
+
+static void test_only_twenty_laggards_are_listed(void **state UNUSED)
+{
+    struct nodes n = {.by_name = NULL};
+    struct view_convergence c;
+    char name[NAME_SIZE];
+
+    for (unsigned i = 0; i < 100; i++) {
+        str_fmt(name, sizeof name, "n%u", i);
+        see(&n, name, true, 100 - i, 0);
+    }
+    nodes_convergence(&n, 1000, &c);
+    assert_int_equal(c.lagging, 100);
+    assert_int_equal(c.laggard_count, LAGGARDS_MAX);
+    assert_string_equal(c.laggard[0], "n99");
+    assert_string_equal(c.laggard[LAGGARDS_MAX - 1], "n80");
+    nodes_deinit(&n);
+}
+
+static void test_gone_nodes_are_named(void **state UNUSED)
+{
+    struct nodes n = {.by_name = NULL};
+    char text[TEXT_SIZE];
+
+    see(&n, "n1", true, 1, 0);
+    see(&n, "n2", true, 1, 0);
+    see(&n, "n1", false, 1, 10);
+    see(&n, "n2", false, 1, 20);
+    assert_string_equal(nodes_gone_text(&n, at(0), text), "");
+    nodes_expire(&n, GRACE, at(100));
+    assert_string_equal(nodes_gone_text(&n, at(15), text), "n2");
+    nodes_deinit(&n);
+}
+
+static void test_the_worst_breaker_of_connected_nodes_shows(void **state UNUSED)
+{
+    struct nodes n = {.by_name = NULL};
+    unsigned open;
+
+    see(&n, "n1", true, 1, 0);
+    see(&n, "n2", true, 1, 0);
+    assert_int_equal(nodes_breaker(&n, 3, &open), BREAKER_DISABLED);
+    node_set_breaker(nodes_find(&n, "n1"), 3, BREAKER_CLOSED);
+    node_set_breaker(nodes_find(&n, "n2"), 3, BREAKER_OPEN);
+    assert_int_equal(nodes_breaker(&n, 3, &open), BREAKER_OPEN);
+    assert_int_equal(open, 1);
+    assert_int_equal(nodes_breaker(&n, 4, &open), BREAKER_DISABLED);
+    see(&n, "n2", false, 1, 1);
+    assert_int_equal(nodes_breaker(&n, 3, &open), BREAKER_CLOSED);
+    assert_int_equal(open, 0);
+    nodes_forget_slot(&n, 3);
+    assert_int_equal(nodes_breaker(&n, 3, &open), BREAKER_DISABLED);
+    nodes_deinit(&n);
+}
+
+/* The fleet has a size; nodes that are gone make room, others do not. */
+static void test_a_full_fleet_takes_no_more(void **state UNUSED)
+{
+    struct nodes n = {.by_name = NULL};
+    struct core_node extra = {.name = {.s = "extra"}, .connected = true};
+    struct node_change change;
+    char name[NAME_SIZE];
+
+    for (unsigned i = 0; i < CORE_NODES_MAX; i++) {
+        str_fmt(name, sizeof name, "n%u", i);
+        see(&n, name, true, 1, 0);
+    }
+    assert_false(nodes_update(&n, &extra, at(1), &change));
+    see(&n, "n7", false, 1, 2);
+    assert_false(nodes_update(&n, &extra, at(3), &change));
+    nodes_expire(&n, GRACE, at(60));
+    assert_true(nodes_update(&n, &extra, at(61), &change));
+    assert_null(nodes_find(&n, "n7"));
+    nodes_deinit(&n);
+}
+
+/* Every node acknowledges every decision of several migrations; the counters agree with a recount.
+ */
+static void test_thousands_of_nodes_converge(void **state UNUSED)
+{
+    CLEANUP(rig_freep) struct rig *r = rig_new();
+    struct view_convergence c;
+
+    rig_apply_text(r, PLAN_ORDERS);
+    rig_apply_text(r, PLAN_BASKETS);
+    r->unchecked = true;
+    rig_all_serve(r, 3000);
+    rig_does(r, (struct core_command){.kind = CMD_START});
+    rig_all_serve(r, 2999);
+    rig_expect(r, 1, PHASE_CONVERGING);
+    view_convergence(r->core, "orders", 0, r->mono, &c);
+    assert_int_equal(c.lagging, 1);
+    assert_string_equal(c.laggard[0], "n3000");
+    r->unchecked = false;
+    rig_node(r, "n3000", core_revision(r->core));
+    rig_expect(r, 1, PHASE_BAKING);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nodes_join_serve_and_leave),
+        cmocka_unit_test(test_a_stranger_that_leaves_is_nobody),
+        cmocka_unit_test(test_laggards_are_listed_worst_first),
+        cmocka_unit_test(test_only_twenty_laggards_are_listed),
+        cmocka_unit_test(test_gone_nodes_are_named),
+        cmocka_unit_test(test_the_worst_breaker_of_connected_nodes_shows),
+        cmocka_unit_test(test_a_full_fleet_takes_no_more),
+        cmocka_unit_test(test_thousands_of_nodes_converge),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
