@@ -9,7 +9,7 @@
 #include "sidecar/proxy/conn.h"
 #include "sidecar/proxy/listener.h"
 
-#define INBOX_MAX 1024
+#define INBOX_MAX 8 /* letters; there is at most one of a kind */
 /* Added to a head: X-Forwarded-For, X-Switchyard-System, framing. */
 #define HEAD_SLACK 4096
 #define BUFFER_MIN 16384

@@ -11,7 +11,8 @@
 #include "sidecar/proxy/listener.h"
 #include "sidecar/proxy/live.h"
 
-#define CONTROL_MAX   65536 /* letters on their way back */
+#define CONTROL_MAX \
+    (3 * PROXY_THREADS_MAX) /* letters on their way back: a lane has one of a kind */
 #define COLLECT_EVERY dur_s(1)
 
 struct proxy {
@@ -28,7 +29,8 @@ struct proxy {
     struct names *names;
     struct ruleset *asked; /* the latest published set, served or waiting for names */
     struct live *live;     /* the latest sent to the lanes */
-    unsigned serving;      /* lanes that serve with it */
+    unsigned waiting;      /* lanes that do not serve with it yet */
+    struct ruleset *next;  /* to be sent when they do, or NULL */
 
     struct timer collect;
     unsigned collecting; /* lanes that have yet to answer */
@@ -52,20 +54,20 @@ static struct letter *letter_new(enum letter_kind kind)
 
 static void post(struct lane *lane, struct letter *l)
 {
-    /* At most a few letters are out at a time, far below the inbox's limit. */
+    /* One letter of a kind is out at a time, so an inbox has room. */
     CHECK(mailbox_post(lane->inbox, &l->mail));
 }
 
 /* ---- publishing --------------------------------------------------------------------------------
  */
 
-static void distribute(struct proxy *p)
+static void send_out(struct proxy *p, struct ruleset *set)
 {
-    struct live *live = live_new(p->asked, p->names, p->live, loop_now(p->loop));
+    struct live *live = live_new(set, p->names, p->live, loop_now(p->loop));
 
     live_unref(p->live);
     p->live = live;
-    p->serving = 0;
+    p->waiting = p->lane_count;
     for (unsigned i = 0; i < p->lane_count; i++) {
         struct letter *l = letter_new(LETTER_SERVE);
 
@@ -74,17 +76,28 @@ static void distribute(struct proxy *p)
     }
 }
 
+/* One set at a time is on its way, so that no mailbox fills up however fast they are published. */
+static void distribute(struct proxy *p, struct ruleset *set)
+{
+    if (p->waiting == 0) {
+        send_out(p, set);
+        return;
+    }
+    ruleset_unref(p->next);
+    p->next = ruleset_ref(set);
+}
+
 static void on_names(void *ctx, const struct ruleset *set, const char *unresolved, const char *why)
 {
     struct proxy *p = ctx;
-    bool serving = p->live && p->live->set == p->asked;
+    bool served = (p->live && p->live->set == p->asked) || p->next == p->asked;
     struct err err = {0};
 
     if (set != p->asked)
         return; /* overtaken by a set without names */
     if (!unresolved) {
-        distribute(p);
-    } else if (!serving && p->events.on_refused) {
+        distribute(p, p->asked);
+    } else if (!served && p->events.on_refused) {
         err_set(&err, ERR_UNAVAILABLE, "cannot resolve \"%s\": %s", unresolved, why);
         err_hint(&err, "check the name in the plan's endpoints, or use an address");
         p->events.on_refused(p->ctx, set, &err);
@@ -99,15 +112,20 @@ void proxy_publish(struct proxy *p, struct ruleset *set)
     ruleset_unref(p->asked);
     p->asked = set;
     if (!need.unknown || live_is_urgent(set, p->live))
-        distribute(p);
+        distribute(p, set);
     if (need.any)
         names_look_up(p->names, set);
 }
 
 static void on_served(struct proxy *p, const struct letter *l)
 {
-    if (l->live != p->live || ++p->serving < p->lane_count)
+    CLEANUP(ruleset_unrefp) struct ruleset *next = NULL;
+
+    if (--p->waiting > 0)
         return;
+    next = steal(p->next);
+    if (next)
+        send_out(p, next);
     if (p->events.on_serving)
         p->events.on_serving(p->ctx, l->live->set);
 }
@@ -311,6 +329,7 @@ struct proxy *proxy_free(struct proxy *p)
         mailbox_close(p->mailbox, drop_letter);
     mailbox_unref(p->mailbox);
     ruleset_unref(p->asked);
+    ruleset_unref(p->next);
     live_unref(p->live);
     xfreep(&p->stats);
     xfreep(&p);

@@ -236,6 +236,7 @@ class Origin:
         self.requests = []
         self.streams = []
         self.accepted = 0
+        self.ended = 0
         self.closed = threading.Event()
         self.listener = socket.socket()
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -272,6 +273,7 @@ class Origin:
         except (EOFError, OSError, ValueError):
             pass
         stream.close()
+        self.ended += 1
         self.closed.set()
 
     def stop(self):

@@ -142,6 +142,8 @@ def test_a_pooled_connection_that_died_is_nobodys_error():
         with Client(proxy) as client:
             for i in range(50):
                 assert client.ask(path=f"/{i}").body == b"bye"
+                # Nothing may be sent twice here, so the end must have come before.
+                wait_for(lambda: origin.ended == origin.accepted, "the origin's close")
                 assert client.ask("POST", body=b"x").body == b"bye"
         assert proxy.stats()["legacy"]["errors"] == 0
         assert len(origin.requests) == 100

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clients that ask for too much, too slowly or ambiguously, and the end of the proxy's own life."""
 
+import os
 import socket
+import subprocess
 import threading
 
 import pytest
-from proxy_fixture import Client, Origin, Proxy, ask, reply, says, wait_for
+from proxy_fixture import BIN, Client, Origin, Proxy, ask, reply, says, wait_for
 
 GET = "GET / HTTP/1.1\r\nHost: app\r\n"
 
@@ -197,9 +199,11 @@ def test_drain_cuts_what_takes_too_long():
         assert client.is_closed() and proxy.process.wait(10) == 0
 
 
-def test_a_port_in_use_is_refused(origin):
+def test_a_port_in_use_is_refused():
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         sock.listen(1)
-        with pytest.raises(Exception):
-            Proxy(listen=f"127.0.0.1:{sock.getsockname()[1]}", legacy=origin.url, new=origin.url)
+        listen = f"listen=127.0.0.1:{sock.getsockname()[1]}"
+        argv = [os.path.join(BIN, "proxy_main"), listen]
+        done = subprocess.run(argv, stderr=subprocess.PIPE, text=True, check=False)
+        assert done.returncode == 1 and "another program listens there" in done.stderr
