@@ -30,6 +30,7 @@ static const char usage[] =
     "  --node NAME             unique in the fleet\n"
     "  --data DIR              keeps the last good rule set; one sidecar at a time\n"
     "  --listen ADDR:PORT      where requests come in (127.0.0.1:8080)\n"
+    "  --admin ADDR:PORT       answer /healthz, /readyz and /status there (off)\n"
     "  --coordinator LIST      host:port[,host:port...] (127.0.0.1:7400)\n"
     "  --labels LIST           cluster=eu-1,zone=a\n"
     "  --threads N             proxy threads (one per core)\n"
@@ -43,6 +44,7 @@ static const struct option long_options[] = {
     {"node", required_argument, NULL, 'n'},
     {"data", required_argument, NULL, 'd'},
     {"listen", required_argument, NULL, 'l'},
+    {"admin", required_argument, NULL, 'a'},
     {"coordinator", required_argument, NULL, 'c'},
     {"labels", required_argument, NULL, 'L'},
     {"threads", required_argument, NULL, 't'},
@@ -67,6 +69,20 @@ static int take_number(const char *what, const char *text, uint64_t max, unsigne
     return 0;
 }
 
+static int take_duration(const char *what, const char *text, dur_t *ret, struct err *err)
+{
+    int r = unit_parse_duration(str_of(text), ret, err);
+
+    return r < 0 ? err_ctx(err, "--%s %s", what, text) : 0;
+}
+
+static int take_node(const char *text, struct name *ret, struct err *err)
+{
+    int r = name_parse_node(str_of(text), ret, err);
+
+    return r < 0 ? err_ctx(err, "--node") : 0;
+}
+
 static int take_level(const char *text, struct err *err)
 {
     enum log_level level;
@@ -78,16 +94,21 @@ static int take_level(const char *text, struct err *err)
     return 0;
 }
 
-static int take_option(int c, const char *value, struct options *o, struct err *err)
+/* `given` is the option as typed. */
+static int take_option(int c, const char *value, const char *given, struct options *o,
+                       struct err *err)
 {
     switch (c) {
     case 'n':
-        return name_parse_node(str_of(value), &o->node, err);
+        return take_node(value, &o->node, err);
     case 'd':
         o->sidecar.data = value;
         return 0;
     case 'l':
         o->sidecar.proxy.listen = value;
+        return 0;
+    case 'a':
+        o->sidecar.admin = value;
         return 0;
     case 'c':
         o->sidecar.coordinators = value;
@@ -100,7 +121,7 @@ static int take_option(int c, const char *value, struct options *o, struct err *
         return take_number("max-connections", value, 1000000, &o->sidecar.proxy.max_connections,
                            err);
     case 'D':
-        return unit_parse_duration(str_of(value), &o->sidecar.drain, err);
+        return take_duration("drain", value, &o->sidecar.drain, err);
     case 'v':
         return take_level(value, err);
     case 'p':
@@ -112,8 +133,10 @@ static int take_option(int c, const char *value, struct options *o, struct err *
     case 'V':
         puts("switchyard-sidecar " SWITCHYARD_VERSION); /* allowed: the program's own version */
         exit(EXIT_DONE);
+    case ':':
+        return err_set(err, ERR_INVALID, "%s needs a value", given);
     default:
-        return err_set(err, ERR_INVALID, "unknown option or missing value");
+        return err_set(err, ERR_INVALID, "unknown option %s", given);
     }
 }
 
@@ -121,8 +144,9 @@ static int take_options(int argc, char **argv, struct options *o, struct err *er
 {
     int c, r;
 
-    while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
-        r = take_option(c, optarg, o, err);
+    opterr = 0; /* we say it ourselves */
+    while ((c = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
+        r = take_option(c, optarg, argv[optind - 1], o, err);
         if (r < 0)
             return r;
     }
@@ -144,8 +168,7 @@ static void raise_file_limit(void)
     (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* ---- running ----------------------------------------------------------------------------------
- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 struct run {
     struct loop *loop;
@@ -207,8 +230,9 @@ int main(int argc, char **argv)
 
     r = take_options(argc, argv, &o, &err);
     if (r < 0) {
-        fprintf(stderr, "switchyard-sidecar: %s\n%s", err.msg,
-                usage); /* allowed: before the log has a context */
+        /* allowed: before the log has a context */
+        fprintf(stderr, "error: %s\nhint: %s\n", err.msg,
+                err.hint[0] ? err.hint : "`switchyard-sidecar --help` lists the options");
         return EXIT_NOT_RUN;
     }
     o.sidecar.node = o.node.s;

@@ -4,17 +4,20 @@
 #include <assert.h>
 #include <inttypes.h>
 
+#include "common/base/json.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/loop/timer.h"
+#include "sidecar/admin.h"
 #include "sidecar/agent/agent.h"
 #include "sidecar/control/convert.h"
 #include "sidecar/control/coord_client.h"
 #include "sidecar/state_file.h"
+#include "sidecar/status_page.h"
 
-/* After a refusal the coordinator is asked for a full set again, in case the cause has gone (a full
- * disk, a name that did not resolve). */
-#define REFUSAL_RETRY dur_s(5)
+/* What failed is tried again after this, in case the cause has gone (a full disk, a name that did
+ * not resolve); after a refusal the coordinator is asked for a full set. */
+#define RETRY_WAIT dur_s(5)
 
 struct sidecar {
     struct sidecar_config config;
@@ -24,21 +27,25 @@ struct sidecar {
     struct state_file *state;   /* owned */
     struct proxy *proxy;        /* owned */
     struct coord_client *coord; /* owned */
-    struct timer refusal_retry;
+    struct admin *admin;        /* owned; NULL without --admin */
+    struct timer retry;         /* set after a failure */
+    bool refused;               /* since the last retry */
     mono_t last_stats;
+    bool draining;
+    bool stopping;
     bool outage_told; /* one line per outage, not per attempt */
     char proxy_address[ENDPOINT_SIZE];
     void (*on_stopped)(void *ctx);
     void *stopped_ctx;
 };
 
-/* ---- the agent's jobs --------------------------------------------------------------------------
- */
+static void on_retry(struct timer *t);
+
+/* ---- the agent's jobs ------------------------------------------------------------------------ */
 
 static void do_write(struct sidecar *s)
 {
-    agent_write_started(s->agent);
-    state_file_write(s->state, agent_accepted(s->agent), agent_epochs(s->agent));
+    state_file_write(s->state, agent_write_started(s->agent), agent_epochs(s->agent));
 }
 
 static bool do_ack(struct sidecar *s)
@@ -51,11 +58,10 @@ static bool do_ack(struct sidecar *s)
     return true;
 }
 
-static void on_refusal_retry(struct timer *t)
+static void retry_later(struct sidecar *s)
 {
-    struct sidecar *s = container_of(t, struct sidecar, refusal_retry);
-
-    coord_client_redial(s->coord, dur_ms(0));
+    if (!timer_is_set(&s->retry))
+        timer_set(s->loop, &s->retry, RETRY_WAIT, on_retry, "retry after failure");
 }
 
 static bool do_nack(struct sidecar *s)
@@ -66,7 +72,8 @@ static bool do_nack(struct sidecar *s)
     if (!coord_client_nack(s->coord, &p, reason))
         return false;
     agent_nacked(s->agent);
-    timer_set(s->loop, &s->refusal_retry, REFUSAL_RETRY, on_refusal_retry, "retry after refusal");
+    s->refused = true;
+    retry_later(s);
     return true;
 }
 
@@ -93,12 +100,22 @@ static bool do_next(struct sidecar *s)
 
 static void work(struct sidecar *s)
 {
-    while (do_next(s))
-        ;
+    while (!s->stopping && do_next(s))
+        continue;
 }
 
-/* ---- events of the parts ------------------------------------------------------------------------
- */
+static void on_retry(struct timer *t)
+{
+    struct sidecar *s = container_of(t, struct sidecar, retry);
+
+    agent_retry(s->agent);
+    if (s->refused)
+        coord_client_redial(s->coord, dur_ms(0));
+    s->refused = false;
+    work(s);
+}
+
+/* ---- events of the parts --------------------------------------------------------------------- */
 
 static void on_written(void *ctx, const struct err *err)
 {
@@ -108,6 +125,7 @@ static void on_written(void *ctx, const struct err *err)
         log_err(LOG_ERROR, LOG_STATE_FILE, err, "action=write path=%s",
                 LOGQ(state_file_path(s->state)));
         agent_write_failed(s->agent, err->msg);
+        retry_later(s);
     } else {
         agent_written(s->agent);
     }
@@ -120,7 +138,7 @@ static void on_serving(void *ctx, const struct ruleset *set)
 
     log_line(LOG_INFO, LOG_RULESET_SERVING, "revision=%" PRIu64 " term=%" PRIu64 " routes=%u",
              set->revision, set->term, set->count);
-    agent_serving(s->agent, loop_wall(s->loop));
+    agent_serving(s->agent, set, loop_wall(s->loop));
     work(s);
 }
 
@@ -129,7 +147,8 @@ static void on_refused(void *ctx, const struct ruleset *set, const struct err *w
     struct sidecar *s = ctx;
 
     log_err(LOG_ERROR, LOG_RULESET_REFUSED, why, "revision=%" PRIu64, set->revision);
-    agent_publish_failed(s->agent, why->msg);
+    agent_publish_failed(s->agent, set, why->msg);
+    retry_later(s);
     work(s);
 }
 
@@ -141,6 +160,7 @@ static void on_stats(void *ctx, const struct route_stats *stats, size_t count, u
     coord_client_report(s->coord, agent_position_serving(s->agent).revision,
                         mono_sub(now, s->last_stats), stats, count, clients);
     s->last_stats = now;
+    work(s); /* an acknowledgement that the stream could not take */
 }
 
 static void on_drained(void *ctx, unsigned cut)
@@ -162,7 +182,7 @@ static void on_hello(void *ctx, struct position *ret_serving, struct sha256 *ret
                      const struct epochs **ret_epochs)
 {
     struct sidecar *s = ctx;
-    struct ruleset *set = agent_accepted(s->agent);
+    const struct ruleset *set = agent_served(s->agent);
 
     *ret_serving = agent_position_serving(s->agent);
     *ret_checksum = set ? set->checksum : (struct sha256){{0}};
@@ -192,15 +212,6 @@ static int on_update(void *ctx, const struct agent_update *u)
     return r;
 }
 
-static void on_garbage(void *ctx, const struct position *to, const struct err *why)
-{
-    struct sidecar *s = ctx;
-
-    log_err(LOG_ERROR, LOG_RULESET_REFUSED, why, "revision=%" PRIu64 " term=%" PRIu64, to->revision,
-            to->term);
-    (void)coord_client_nack(s->coord, to, why->msg);
-}
-
 static void on_down(void *ctx, const char *endpoint, const struct err *why, dur_t retry)
 {
     struct sidecar *s = ctx;
@@ -216,12 +227,30 @@ static const struct coord_client_events coord_events = {
     .on_hello = on_hello,
     .on_up = on_up,
     .on_update = on_update,
-    .on_garbage = on_garbage,
     .on_down = on_down,
 };
 
-/* ---- life
- * ----------------------------------------------------------------------------------------- */
+/* ---- admin pages ----------------------------------------------------------------------------- */
+
+static bool is_ready(void *ctx)
+{
+    struct sidecar *s = ctx;
+
+    return agent_served(s->agent) != NULL && !s->draining;
+}
+
+static bool tell_status(void *ctx, struct buf *ret)
+{
+    struct sidecar *s = ctx;
+    CLEANUP(json_freep)
+    struct json *j = status_page(s->config.node, coord_client_endpoint(s->coord), s->agent);
+
+    return json_print(j, true, ret);
+}
+
+static const struct admin_pages admin_pages = {.is_ready = is_ready, .status = tell_status};
+
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static void tell_restored(const struct sidecar *s, const struct ruleset *set)
 {
@@ -284,9 +313,11 @@ static int start_parts(struct sidecar *s, struct err *err)
     restore(s);
     r = proxy_new(&s->config.proxy, s->loop, &proxy_events, s, &s->proxy, err);
     if (r < 0)
-        return err_ctx(err, "proxy");
+        return r;
     note_address(s);
-    return start_coord(s, err);
+    if (s->config.admin)
+        r = admin_new(s->config.admin, s->loop, &admin_pages, s, &s->admin, err);
+    return r < 0 ? r : start_coord(s, err);
 }
 
 int sidecar_start(const struct sidecar_config *config, struct loop *control, struct sidecar **ret,
@@ -303,8 +334,9 @@ int sidecar_start(const struct sidecar_config *config, struct loop *control, str
     r = start_parts(s, err);
     if (r < 0)
         return r;
-    log_line(LOG_INFO, LOG_STARTED, "proxy=%s coordinators=%s state=%s", s->proxy_address,
-             config->coordinators, agent_link_name(agent_link(s->agent)));
+    log_line(LOG_INFO, LOG_STARTED, "proxy=%s admin_port=%u coordinators=%s state=%s",
+             s->proxy_address, sidecar_admin_port(s), config->coordinators,
+             agent_link_name(agent_link(s->agent)));
     work(s);
     *ret = steal(s);
     return 0;
@@ -315,10 +347,16 @@ uint16_t sidecar_port(const struct sidecar *s)
     return proxy_port(s->proxy);
 }
 
+uint16_t sidecar_admin_port(const struct sidecar *s)
+{
+    return s->admin ? admin_port(s->admin) : 0;
+}
+
 void sidecar_stop(struct sidecar *s, void (*on_stopped)(void *ctx), void *ctx)
 {
     s->on_stopped = on_stopped;
     s->stopped_ctx = ctx;
+    s->draining = true;
     log_line(LOG_INFO, LOG_PROXY, "state=draining");
     proxy_drain(s->proxy, s->config.drain);
 }
@@ -327,7 +365,9 @@ struct sidecar *sidecar_free(struct sidecar *s)
 {
     if (!s)
         return NULL;
-    timer_cancel(&s->refusal_retry);
+    timer_cancel(&s->retry);
+    s->stopping = true; /* the last write ends inside state_file_close() */
+    admin_free(s->admin);
     coord_client_free(s->coord);
     proxy_free(s->proxy);
     state_file_close(s->state);

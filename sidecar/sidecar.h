@@ -14,6 +14,7 @@ struct sidecar_config {
     struct labels labels;
     const char *coordinators; /* "host:port[,host:port...]" */
     const char *data;         /* folder; made when missing; one sidecar at a time */
+    const char *admin;        /* "ADDRESS:PORT" of admin.h's pages; NULL: none */
     struct proxy_config proxy;
     dur_t drain; /* longest wait for requests in flight on stop */
 };
@@ -25,8 +26,9 @@ struct sidecar;
  * logged and not used. */
 int sidecar_start(const struct sidecar_config *config, struct loop *control, struct sidecar **ret,
                   struct err *err) MUST_CHECK;
-/* Where the proxy listens. */
+/* Where the proxy and the admin pages listen; 0 without them. */
 uint16_t sidecar_port(const struct sidecar *s);
+uint16_t sidecar_admin_port(const struct sidecar *s);
 /* Drain: stop accepting, finish requests in flight, then on_stopped(ctx). Once. */
 void sidecar_stop(struct sidecar *s, void (*on_stopped)(void *ctx), void *ctx);
 struct sidecar *sidecar_free(struct sidecar *s); /* at once; tolerates NULL; returns NULL */

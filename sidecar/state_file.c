@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sidecar/state_file.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -9,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/base/atomic_file.h"
+#include "common/base/check.h"
 #include "common/base/mem.h"
 
 #define KIND "ruleset"
@@ -123,19 +123,12 @@ static void on_write_done(struct worker_job *j)
 
 void state_file_write(struct state_file *f, const struct ruleset *set, const struct epochs *epochs)
 {
-    bool fits, queued;
-
-    assert(!f->writing);
+    CHECK(!f->writing);
     f->writing = true;
     f->write = (struct write_job){.job = {.run = run_write, .done = on_write_done},
                                   .file = f,
                                   .text = BUF_INIT(AGENT_STATE_MAX)};
-    fits = agent_state_encode(set, epochs, &f->write.text);
-    /* A set has at most RULESET_ROUTES_MAX routes of bounded size, and one write is out at a time.
-     */
-    assert(fits);
-    queued = worker_do(f->worker, &f->write.job);
-    assert(queued);
-    (void)fits;
-    (void)queued;
+    /* The largest set fits, see AGENT_RULE_MAX, and the worker has room for the one write. */
+    CHECK(agent_state_encode(set, epochs, &f->write.text));
+    CHECK(worker_do(f->worker, &f->write.job));
 }

@@ -4,27 +4,27 @@
 #include <assert.h>
 #include <inttypes.h>
 
+#include "common/base/check.h"
 #include "common/base/mem.h"
+#include "sidecar/agent/agent_state.h"
 
 /* The same set may stand in several places; each holds its own reference. */
 struct agent {
-    struct ruleset *accepted; /* newest verified */
-    struct ruleset *writing;  /* being written */
-    struct ruleset *on_disk;  /* written last */
-    struct ruleset
-        *unwritable; /* could not be written; not tried again until another is accepted */
+    struct ruleset *accepted;   /* newest verified */
+    struct ruleset *writing;    /* being written */
+    struct ruleset *on_disk;    /* written last */
+    struct ruleset *unwritable; /* could not be written; waits for agent_retry() */
     struct ruleset *publishing; /* handed to the proxy */
     struct ruleset *serving;    /* every loop serves with it */
     struct epochs *epochs;      /* owned */
     wall_t serving_since;
-    bool urgent; /* accepted adds an active emergency order: do not wait for the disk */
     bool connected;
     bool ack_due, nack_due;
     uint64_t nack_term, nack_revision;
     char nack_reason[TEXT_SIZE];
 };
 
-static void replace(struct ruleset **slot, struct ruleset *set)
+static void put(struct ruleset **slot, struct ruleset *set)
 {
     struct ruleset *old = *slot;
 
@@ -44,12 +44,12 @@ struct agent *agent_free(struct agent *a)
 {
     if (!a)
         return NULL;
-    replace(&a->accepted, NULL);
-    replace(&a->writing, NULL);
-    replace(&a->on_disk, NULL);
-    replace(&a->unwritable, NULL);
-    replace(&a->publishing, NULL);
-    replace(&a->serving, NULL);
+    put(&a->accepted, NULL);
+    put(&a->writing, NULL);
+    put(&a->on_disk, NULL);
+    put(&a->unwritable, NULL);
+    put(&a->publishing, NULL);
+    put(&a->serving, NULL);
     xfreep(&a->epochs);
     xfreep(&a);
     return NULL;
@@ -57,14 +57,13 @@ struct agent *agent_free(struct agent *a)
 
 void agent_restore(struct agent *a, struct ruleset *set, const struct epochs *epochs)
 {
-    assert(!a->accepted);
+    CHECK(!a->accepted);
     *a->epochs = *epochs;
-    replace(&a->accepted, set);
-    replace(&a->on_disk, set);
+    put(&a->accepted, set);
+    put(&a->on_disk, set);
 }
 
-/* ---- judging an update
- * ---------------------------------------------------------------------------------- */
+/* ---- judging an update ----------------------------------------------------------------------- */
 
 static struct position position_of(const struct ruleset *set)
 {
@@ -85,6 +84,17 @@ static bool is_named(const struct agent_update *u, const char *migration)
     return false;
 }
 
+static int add_upsert(struct ruleset *set, const struct agent_route *new, struct err *err)
+{
+    int r;
+
+    if (new->rule.n > AGENT_RULE_MAX)
+        return err_set(err, ERR_INVALID, "the rule of %s has %zu bytes, at most %u are taken",
+                       new->route.migration.s, new->rule.n, AGENT_RULE_MAX);
+    r = route_check(&new->route, err);
+    return r < 0 ? r : ruleset_add(set, &new->route, new->rule, err);
+}
+
 /* The routes of `base` that the update does not name, then the update's own. */
 static int add_routes(struct ruleset *set, const struct ruleset *base, const struct agent_update *u,
                       struct err *err)
@@ -101,10 +111,7 @@ static int add_routes(struct ruleset *set, const struct ruleset *base, const str
             return r;
     }
     for (unsigned i = 0; i < u->upsert_count; i++) {
-        r = route_check(&u->upsert[i].route, err);
-        if (r < 0)
-            return r;
-        r = ruleset_add(set, &u->upsert[i].route, u->upsert[i].rule, err);
+        r = add_upsert(set, &u->upsert[i], err);
         if (r < 0)
             return r;
     }
@@ -142,19 +149,40 @@ static int build(const struct agent *a, const struct agent_update *u, struct rul
     return 0;
 }
 
-/* Returns whether an active order is new; *ret_changed whether any order is. */
-static bool take_orders(struct agent *a, const struct agent_update *u, bool *ret_changed)
+/* Returns whether any order is new. */
+static bool take_orders(struct agent *a, const struct agent_update *u)
 {
-    bool urgent = false;
+    bool changed = false;
 
-    *ret_changed = false;
-    for (unsigned i = 0; i < u->emergency_count; i++) {
-        if (epochs_take(a->epochs, &u->emergency[i]) != EPOCH_NEWER)
-            continue;
-        *ret_changed = true;
-        urgent = urgent || u->emergency[i].active;
-    }
-    return urgent;
+    for (unsigned i = 0; i < u->emergency_count; i++)
+        if (u->emergency[i].epoch > 0)
+            changed = epochs_take(a->epochs, &u->emergency[i]) == EPOCH_NEWER || changed;
+    return changed;
+}
+
+/* The same set under the newest orders. Its routes were a valid set before, so this cannot fail. */
+static struct ruleset *restamped(const struct ruleset *set, const struct epochs *epochs)
+{
+    struct ruleset *copy = ruleset_new(set->incarnation, set->term, set->revision);
+    int r = 0;
+
+    for (unsigned i = 0; i < set->count && r == 0; i++)
+        r = ruleset_add(copy, &set->entry[i].route, set->entry[i].rule, NULL);
+    if (r == 0)
+        r = ruleset_finish(copy, NULL);
+    CHECK(r == 0);
+    epochs_stamp(epochs, copy);
+    return copy;
+}
+
+/* Accept `set` (may be NULL) under the newest orders, which may have come after it was built. */
+static void adopt(struct agent *a, struct ruleset *set)
+{
+    CLEANUP(ruleset_unrefp) struct ruleset *copy = NULL;
+
+    if (set && !epochs_obeyed(a->epochs, set))
+        copy = restamped(set, a->epochs);
+    put(&a->accepted, copy ? copy : set);
 }
 
 static int refuse(struct agent *a, const struct agent_update *u, const struct err *err)
@@ -170,8 +198,9 @@ static bool is_accepted(const struct agent *a, const struct agent_update *u)
 {
     struct position have = position_of(a->accepted);
 
-    return strcmp(have.incarnation, u->to.incarnation) == 0 && have.term == u->to.term &&
-           have.revision == u->to.revision && sha256_eq(&a->accepted->checksum, &u->checksum);
+    return a->accepted && strcmp(have.incarnation, u->to.incarnation) == 0 &&
+           have.term == u->to.term && have.revision == u->to.revision &&
+           sha256_eq(&a->accepted->checksum, &u->checksum);
 }
 
 static bool misses_base(const struct agent *a, const struct agent_update *u)
@@ -179,13 +208,17 @@ static bool misses_base(const struct agent *a, const struct agent_update *u)
     return !u->full && (!a->accepted || a->accepted->revision != u->base_revision);
 }
 
-/* Every emergency order in an update must have its epoch. */
-static int check_orders(const struct agent_update *u, struct err *err)
+static int check_orders(const struct agent *a, const struct agent_update *u, struct err *err)
 {
-    for (unsigned i = 0; i < u->emergency_count; i++)
+    for (unsigned i = 0; i < u->emergency_count; i++) {
+        const char *migration = u->emergency[i].migration.s;
+
         if (u->emergency[i].epoch == 0)
-            return err_set(err, ERR_INVALID, "emergency order for %s has no epoch",
-                           u->emergency[i].migration.s);
+            return err_set(err, ERR_INVALID, "the emergency order for %s has no epoch", migration);
+        if (!epochs_find(a->epochs, migration))
+            return err_set(err, ERR_EXHAUSTED, "no room for the emergency order for %s: %d stand",
+                           migration, EPOCHS_MAX);
+    }
     return 0;
 }
 
@@ -198,42 +231,78 @@ static int judge(const struct agent *a, const struct agent_update *u, struct rul
     r = position_check(&have, &u->to, u->full, err);
     if (r < 0)
         return r;
-    r = check_orders(u, err);
+    r = check_orders(a, u, err);
     if (r < 0)
         return r;
+    if (u->flaw)
+        return err_set(err, ERR_INVALID, "%s", u->flaw);
     return build(a, u, ret, err);
 }
 
 int agent_take(struct agent *a, const struct agent_update *u, struct err *err)
 {
     CLEANUP(ruleset_unrefp) struct ruleset *set = NULL;
+    bool changed = take_orders(a, u);
     struct err why = {0};
-    bool changed;
 
-    if (misses_base(a, u))
+    if (misses_base(a, u)) {
+        adopt(a, a->accepted);
         return AGENT_GAP;
+    }
     if (judge(a, u, &set, &why) < 0) {
+        adopt(a, a->accepted);
         err_copy(err, &why);
         return refuse(a, u, &why);
     }
-    bool known = a->accepted && is_accepted(a, u);
-    if (take_orders(a, u, &changed))
-        a->urgent = true;
-    if (known && !changed) {
-        a->ack_due = a->serving == a->accepted;
+    if (is_accepted(a, u) && !changed) {
+        a->ack_due = a->ack_due || a->serving == a->accepted;
         return AGENT_KNOWN;
     }
     epochs_stamp(a->epochs, set);
-    replace(&a->accepted, set);
-    replace(&a->unwritable, NULL);
+    put(&a->accepted, set);
+    put(&a->unwritable, NULL);
     return 0;
 }
 
-/* ---- jobs
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- jobs ------------------------------------------------------------------------------------ */
 
-enum agent_job agent_next(struct agent *a)
+/* Does the accepted set bring an active order that is not served yet? */
+static bool adds_active_order(const struct agent *a)
+{
+    for (unsigned i = 0; i < a->accepted->count; i++) {
+        const struct ruleset_entry *e = &a->accepted->entry[i];
+        const struct ruleset_entry *served =
+            a->serving ? ruleset_find(a->serving, e->route.migration.s) : NULL;
+
+        if (e->emergency.active && !(served && served->emergency.active))
+            return true;
+    }
+    return false;
+}
+
+/* Is it what is served, under other orders? */
+static bool changes_orders_only(const struct agent *a)
+{
+    const struct ruleset *have = a->serving, *want = a->accepted;
+
+    return have && strcmp(have->incarnation, want->incarnation) == 0 && have->term == want->term &&
+           have->revision == want->revision && sha256_eq(&have->checksum, &want->checksum);
+}
+
+/* Orders never wait for the disk nor for another set's names. */
+static bool is_urgent(const struct agent *a)
+{
+    return adds_active_order(a) || changes_orders_only(a);
+}
+
+static bool should_publish(const struct agent *a)
+{
+    if (a->accepted == a->serving || a->accepted == a->publishing)
+        return false;
+    return is_urgent(a) || (!a->publishing && a->accepted == a->on_disk);
+}
+
+enum agent_job agent_next(const struct agent *a)
 {
     if (a->connected && a->nack_due)
         return AGENT_NACK;
@@ -241,24 +310,21 @@ enum agent_job agent_next(struct agent *a)
         return AGENT_ACK;
     if (!a->accepted)
         return AGENT_IDLE;
-    if (!a->publishing && a->serving != a->accepted && (a->on_disk == a->accepted || a->urgent))
+    if (should_publish(a))
         return AGENT_PUBLISH;
     if (!a->writing && a->on_disk != a->accepted && a->unwritable != a->accepted)
         return AGENT_WRITE;
     return AGENT_IDLE;
 }
 
-struct ruleset *agent_accepted(struct agent *a)
+const struct ruleset *agent_accepted(const struct agent *a)
 {
     return a->accepted;
 }
 
-struct ruleset *agent_publishable(struct agent *a)
+const struct ruleset *agent_served(const struct agent *a)
 {
-    assert(!a->publishing && a->accepted);
-    replace(&a->publishing, a->accepted);
-    a->urgent = false;
-    return ruleset_ref(a->publishing);
+    return a->serving;
 }
 
 const struct epochs *agent_epochs(const struct agent *a)
@@ -286,37 +352,23 @@ struct position agent_position_nack(const struct agent *a, const char **ret_reas
     return p;
 }
 
-void agent_write_started(struct agent *a)
+const struct ruleset *agent_write_started(struct agent *a)
 {
-    assert(!a->writing && a->accepted);
-    replace(&a->writing, a->accepted);
+    CHECK(!a->writing && a->accepted);
+    put(&a->writing, a->accepted);
+    return a->writing;
 }
 
 void agent_written(struct agent *a)
 {
-    assert(a->writing);
-    replace(&a->on_disk, a->writing);
-    replace(&a->writing, NULL);
+    CHECK(a->writing);
+    put(&a->on_disk, a->writing);
+    put(&a->writing, NULL);
 }
 
-/* The same set under the newest orders. Its routes were a valid set before, so this cannot fail. */
-static struct ruleset *restamped(const struct ruleset *set, const struct epochs *epochs)
-{
-    struct ruleset *copy = ruleset_new(set->incarnation, set->term, set->revision);
-    int r = 0;
-
-    for (unsigned i = 0; i < set->count && r == 0; i++)
-        r = ruleset_add(copy, &set->entry[i].route, set->entry[i].rule, NULL);
-    if (r == 0)
-        r = ruleset_finish(copy, NULL);
-    assert(r == 0);
-    epochs_stamp(epochs, copy);
-    return copy;
-}
-
-/* Give up the set `failed`: go back to what is served and tell the coordinator why. Orders that
- * came with it hold all the same: an endpoint that cannot be resolved must not keep a node from
- * going to legacy. */
+/* Give up the set `failed`: go back to what is served, or is about to be, and tell the coordinator
+ * why. Orders that came with it hold all the same: an endpoint that cannot be resolved must not
+ * keep a node from going to legacy. */
 static void fall_back(struct agent *a, const struct ruleset *failed, const char *doing,
                       const char *why)
 {
@@ -324,42 +376,52 @@ static void fall_back(struct agent *a, const struct ruleset *failed, const char 
     a->nack_term = failed->term;
     a->nack_revision = failed->revision;
     str_fmt(a->nack_reason, sizeof a->nack_reason, "%s: %s", doing, why);
-    if (failed != a->accepted)
-        return;
-    replace(&a->accepted, a->serving);
-    if (a->serving && !epochs_obeyed(a->epochs, a->serving)) {
-        CLEANUP(ruleset_unrefp) struct ruleset *set = restamped(a->serving, a->epochs);
-
-        replace(&a->accepted, set);
-        a->urgent = true;
-    }
+    if (failed == a->accepted)
+        adopt(a, a->publishing ? a->publishing : a->serving);
 }
 
 void agent_write_failed(struct agent *a, const char *why)
 {
-    assert(a->writing);
+    CHECK(a->writing);
     CLEANUP(ruleset_unrefp) struct ruleset *failed = steal(a->writing);
+    bool in_use = failed == a->publishing || failed == a->serving;
 
-    replace(&a->unwritable, failed);
-    if (failed != a->publishing && failed != a->serving && !a->urgent)
+    put(&a->unwritable, failed);
+    if (!in_use && !(failed == a->accepted && is_urgent(a)))
         fall_back(a, failed, "cannot keep the rule set on disk", why);
 }
 
-void agent_serving(struct agent *a, wall_t now)
+struct ruleset *agent_publishable(struct agent *a)
 {
-    assert(a->publishing);
-    replace(&a->serving, a->publishing);
-    replace(&a->publishing, NULL);
+    CHECK(a->accepted && a->publishing != a->accepted);
+    put(&a->publishing, a->accepted);
+    return ruleset_ref(a->publishing);
+}
+
+void agent_serving(struct agent *a, const struct ruleset *set, wall_t now)
+{
+    if (set != a->publishing)
+        return;
+    put(&a->serving, a->publishing);
+    put(&a->publishing, NULL);
     a->serving_since = now;
     a->ack_due = true;
 }
 
-void agent_publish_failed(struct agent *a, const char *why)
+void agent_publish_failed(struct agent *a, const struct ruleset *set, const char *why)
 {
-    assert(a->publishing);
+    if (set != a->publishing)
+        return;
     CLEANUP(ruleset_unrefp) struct ruleset *failed = steal(a->publishing);
 
     fall_back(a, failed, "the proxy cannot serve the rule set", why);
+}
+
+void agent_retry(struct agent *a)
+{
+    put(&a->unwritable, NULL);
+    if (!a->accepted)
+        adopt(a, a->on_disk);
 }
 
 wall_t agent_serving_since(const struct agent *a)
@@ -377,8 +439,7 @@ void agent_nacked(struct agent *a)
     a->nack_due = false;
 }
 
-/* ---- freshness
- * ------------------------------------------------------------------------------------------ */
+/* ---- freshness ------------------------------------------------------------------------------- */
 
 const char *agent_link_name(enum agent_link l)
 {

@@ -3,11 +3,14 @@
  *
  *   update ─► accepted ─► written (fsynced) ─► published to the loops ─► serving ─► acknowledged
  *
- * Every arrow but the first is a job of the shell, at most one of a kind under way; a newer set
- * overtakes an older one that waits. agent_next() names the job that is due now. An emergency order
- * does not wait for the disk: a set that adds an active order is published and written at the same
- * time, because legacy now is worth more than a file. A set that cannot be written is refused,
- * unless it carries such an order.
+ * Every arrow but the first is a job of the shell; a newer set overtakes an older one that waits.
+ * agent_next() names the job that is due now.
+ *
+ * Emergency orders go before everything else. They are taken from every update, also from one whose
+ * routes are refused: the node then stays on the routes it has, under the new orders. A set that
+ * adds an active order does not wait for the disk nor for a set that is being published, because
+ * legacy now is worth more than a file. A set that cannot be written is refused, unless it carries
+ * such an order.
  *
  * Rule sets are counted references; the agent holds one for each place it needs. owner: control
  * loop. */
@@ -34,6 +37,7 @@ struct agent_update {
     const struct emergency *emergency;
     unsigned emergency_count;
     struct sha256 checksum;
+    const char *flaw; /* why the routes cannot be used; NULL: they can */
 };
 
 /* Positive outcomes of agent_take(). */
@@ -42,11 +46,13 @@ enum agent_outcome {
     AGENT_GAP,       /* applies on a revision this node does not have: ask for a full set */
 };
 
-/* What the shell should do now; at most one job of each kind is out. */
+/* What the shell should do now. One write is out at a time; a set may be published while another
+ * is, and overtakes it. */
 enum agent_job {
     AGENT_IDLE,
-    AGENT_WRITE,   /* keep agent_accepted() on disk, then agent_written() or agent_write_failed() */
-    AGENT_PUBLISH, /* hand agent_publishable() to the proxy, then agent_serving() or
+    AGENT_WRITE,   /* agent_write_started() gives the set to keep on disk; then agent_written() or
+                      agent_write_failed() */
+    AGENT_PUBLISH, /* hand agent_publishable() to the proxy; then agent_serving() or
                       agent_publish_failed() */
     AGENT_ACK,     /* tell the coordinator agent_position_serving(), then agent_acked() */
     AGENT_NACK,    /* tell it the refusal, then agent_nacked() */
@@ -63,33 +69,43 @@ static inline void agent_freep(struct agent **a)
  * takes its own reference. */
 void agent_restore(struct agent *a, struct ruleset *set, const struct epochs *epochs);
 
-/* Judge an update. 0: accepted; AGENT_KNOWN; AGENT_GAP; <0: refused with the reason, which is also
- * queued as a Nack; what is served stays. CORRUPT when the checksum of the result differs. */
+/* Judge an update. Its orders hold whatever comes of the rest. 0: accepted; AGENT_KNOWN; AGENT_GAP;
+ * <0: refused with the reason, which is also queued as a Nack; the routes served stay. CORRUPT when
+ * the checksum of the result differs, INVALID for a flaw. */
 int agent_take(struct agent *a, const struct agent_update *u, struct err *err) MUST_CHECK;
 
-enum agent_job agent_next(struct agent *a);
+enum agent_job agent_next(const struct agent *a);
 
-struct ruleset *agent_accepted(struct agent *a); /* newest verified set, or NULL; borrowed */
-struct ruleset *agent_publishable(
-    struct agent *a); /* a new reference for the proxy; marks it as handed out */
+const struct ruleset *agent_accepted(
+    const struct agent *a);                                /* newest verified, or NULL; borrowed */
+const struct ruleset *agent_served(const struct agent *a); /* by every loop, or NULL; borrowed */
 const struct epochs *agent_epochs(const struct agent *a);
 struct position agent_position(const struct agent *a);         /* accepted */
 struct position agent_position_serving(const struct agent *a); /* "" and 0: none */
 struct position agent_position_nack(const struct agent *a, const char **ret_reason);
+wall_t agent_serving_since(const struct agent *a);
 
-void agent_write_started(struct agent *a);
+/* The set to write; borrowed until the outcome is told. */
+const struct ruleset *agent_write_started(struct agent *a);
 void agent_written(struct agent *a);
 /* The node goes back to what it served, unless an emergency order is in the set. */
 void agent_write_failed(struct agent *a, const char *why);
-/* Every loop serves with the set handed out by agent_publishable(). */
-void agent_serving(struct agent *a, wall_t now);
-void agent_publish_failed(struct agent *a, const char *why);
-wall_t agent_serving_since(const struct agent *a);
+
+/* A new reference for the proxy; marks the set as handed out. */
+struct ruleset *agent_publishable(struct agent *a);
+/* Every loop serves with `set`, or it could not be served. Outcomes of sets that were overtaken are
+ * ignored. */
+void agent_serving(struct agent *a, const struct ruleset *set, wall_t now);
+void agent_publish_failed(struct agent *a, const struct ruleset *set, const char *why);
+
+/* Try again what failed: the write that was given up, and, on a node that serves nothing, the set
+ * from disk. For a timer after a failure. */
+void agent_retry(struct agent *a);
+
 void agent_acked(struct agent *a);
 void agent_nacked(struct agent *a);
 
-/* ---- freshness
- * ------------------------------------------------------------------------------------------ */
+/* ---- freshness ------------------------------------------------------------------------------- */
 
 enum agent_link {
     LINK_EMPTY,   /* serves no rule set: every request is answered 503 */

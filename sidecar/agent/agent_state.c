@@ -6,8 +6,7 @@
 
 #define FORMAT 1
 
-/* ---- writing
- * -------------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static char *to_hex(struct str bytes)
 {
@@ -69,8 +68,7 @@ bool agent_state_encode(const struct ruleset *set, const struct epochs *epochs, 
     return json_print(root, true, b);
 }
 
-/* ---- reading
- * -------------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static int nibble(char c)
 {
@@ -87,9 +85,12 @@ static bool from_hex(struct str hex, struct buf *b)
         return false;
     for (size_t i = 0; i < hex.n; i += 2) {
         int high = nibble(hex.p[i]), low = nibble(hex.p[i + 1]);
-        char byte = (char)(high << 4 | low);
+        char byte;
 
-        if (high < 0 || low < 0 || !buf_add(b, &byte, 1))
+        if (high < 0 || low < 0)
+            return false;
+        byte = (char)(high << 4 | low);
+        if (!buf_add(b, &byte, 1))
             return false;
     }
     return true;
@@ -98,13 +99,14 @@ static bool from_hex(struct str hex, struct buf *b)
 static int decode_route(const struct json *j, agent_route_fn decode, struct ruleset *set,
                         struct err *err)
 {
-    CLEANUP(buf_deinitp) struct buf rule = BUF_INIT(AGENT_STATE_MAX);
+    CLEANUP(buf_deinitp) struct buf rule = BUF_INIT(AGENT_RULE_MAX);
     const char *migration = json_get_string(j, "migration", "");
     struct route route;
     int r;
 
     if (!from_hex(str_of(json_get_string(j, "rule", "")), &rule))
-        return err_set(err, ERR_CORRUPT, "the rule of \"%s\" is not hex", migration);
+        return err_set(err, ERR_CORRUPT, "the rule of \"%s\" is not hex, or longer than %u bytes",
+                       migration, AGENT_RULE_MAX);
     r = decode(buf_view(&rule), &route, err);
     if (r < 0)
         return err_ctx(err, "rule of \"%s\"", migration);
@@ -159,6 +161,8 @@ static int check_header(const struct json *root, struct sha256 *ret_sum, struct 
         return err_set(err, ERR_CORRUPT, "format is not %d", FORMAT);
     if (incarnation[0] == '\0' || strlen(incarnation) >= sizeof((struct ruleset *)0)->incarnation)
         return err_set(err, ERR_CORRUPT, "no store incarnation");
+    if (json_get_u64(root, "revision", 0) == 0)
+        return err_set(err, ERR_CORRUPT, "no revision");
     if (!sha256_parse(str_of(json_get_string(root, "checksum", "")), ret_sum))
         return err_set(err, ERR_CORRUPT, "no checksum");
     return 0;

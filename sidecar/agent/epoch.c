@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sidecar/agent/epoch.h"
 
-#include <assert.h>
 #include <inttypes.h>
+
+#include "common/base/check.h"
 
 /* First item whose name is not below `migration`. */
 static unsigned lower_bound(const struct epochs *e, const char *migration)
@@ -25,19 +26,45 @@ static bool stands_at(const struct epochs *e, unsigned i, const char *migration)
     return i < e->count && strcmp(e->item[i].migration.s, migration) == 0;
 }
 
+static void drop(struct epochs *e, unsigned i)
+{
+    e->count--;
+    memmove(&e->item[i], &e->item[i + 1], (e->count - i) * sizeof e->item[0]);
+}
+
+/* Forget the lifted order that was given first; false when all are active. */
+static bool make_room(struct epochs *e)
+{
+    unsigned oldest = EPOCHS_MAX;
+
+    for (unsigned i = 0; i < e->count; i++) {
+        if (e->item[i].active)
+            continue;
+        if (oldest == EPOCHS_MAX || wall_before(e->item[i].ordered_at, e->item[oldest].ordered_at))
+            oldest = i;
+    }
+    if (oldest == EPOCHS_MAX)
+        return false;
+    drop(e, oldest);
+    return true;
+}
+
 enum epoch_outcome epochs_take(struct epochs *e, const struct emergency *order)
 {
     unsigned i = lower_bound(e, order->migration.s);
 
-    assert(order->epoch > 0);
+    CHECK(order->epoch > 0);
     if (stands_at(e, i, order->migration.s)) {
         if (order->epoch <= e->item[i].epoch)
             return EPOCH_KNOWN;
         e->item[i] = *order;
         return EPOCH_NEWER;
     }
-    if (e->count == EPOCHS_MAX)
-        return EPOCH_FULL;
+    if (e->count == EPOCHS_MAX) {
+        if (!make_room(e))
+            return EPOCH_FULL;
+        i = lower_bound(e, order->migration.s);
+    }
     memmove(&e->item[i + 1], &e->item[i], (e->count - i) * sizeof e->item[0]);
     e->item[i] = *order;
     e->count++;

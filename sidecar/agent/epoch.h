@@ -19,12 +19,14 @@ struct epochs {
 enum epoch_outcome {
     EPOCH_NEWER, /* taken */
     EPOCH_KNOWN, /* the same or an older one; nothing changed */
-    EPOCH_FULL,  /* no room; nothing changed */
+    EPOCH_FULL,  /* EPOCHS_MAX active orders stand; nothing changed */
 };
 
+/* In a full table the lifted order that was given first is forgotten: should an older active one
+ * come again, traffic goes to legacy, which is the safe side. */
 enum epoch_outcome epochs_take(struct epochs *e, const struct emergency *order);
-const struct emergency *epochs_find(const struct epochs *e,
-                                    const char *migration); /* NULL: never ordered */
+/* NULL: never ordered. */
+const struct emergency *epochs_find(const struct epochs *e, const char *migration);
 
 /* Write the newest orders into the entries of a set that is not published yet. */
 void epochs_stamp(const struct epochs *e, struct ruleset *set);

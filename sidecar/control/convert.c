@@ -193,27 +193,50 @@ int convert_route(struct str rule, struct route *ret, struct err *err)
 
 /* ---- update ---------------------------------------------------------------------------------- */
 
+/* A text too long is cut: it explains the order, and the order counts. */
 static int take_order(const Switchyard__V1__EmergencyOrder *m, struct emergency *ret,
                       struct err *err)
 {
-    int r;
+    int r = name_parse(str_of(m->migration), "emergency order", &ret->migration, err);
 
-    r = name_parse(str_of(m->migration), "emergency order", &ret->migration, err);
     if (r < 0)
         return r;
+    if (m->epoch == 0)
+        return err_set(err, ERR_INVALID, "the emergency order for %s has no epoch", m->migration);
     ret->epoch = m->epoch;
     ret->active = m->active;
     ret->ordered_at.ns = m->ordered_at;
-    r = take_text("reason", m->reason, ret->reason, sizeof ret->reason, err);
-    if (r < 0)
-        return r;
-    return take_text("operator", m->operator_, ret->operator_name, sizeof ret->operator_name, err);
+    str_fmt(ret->reason, sizeof ret->reason, "%s", m->reason);
+    str_fmt(ret->operator_name, sizeof ret->operator_name, "%s", m->operator_);
+    return 0;
+}
+
+/* What cannot be read is left out and told; the rest counts. */
+static int take_orders(const Switchyard__V1__Update *m, struct update_box *b, struct err *err)
+{
+    struct agent_update *u = &b->update;
+    int worst = 0;
+
+    b->order = xcalloc(EPOCHS_MAX, sizeof *b->order);
+    u->emergency = b->order;
+    for (size_t i = 0; i < m->n_emergencies; i++) {
+        int r = u->emergency_count == EPOCHS_MAX
+                    ? err_set(err, ERR_INVALID, "more than %d emergency orders", EPOCHS_MAX)
+                    : take_order(m->emergencies[i], &b->order[u->emergency_count], err);
+
+        if (r < 0)
+            worst = r;
+        else
+            u->emergency_count++;
+    }
+    return worst;
 }
 
 static int take_upserts(const Switchyard__V1__Update *m, struct update_box *b, struct err *err)
 {
     int r;
 
+    b->upsert = xcalloc(m->n_upserts + 1, sizeof *b->upsert);
     for (size_t i = 0; i < m->n_upserts; i++) {
         const Switchyard__V1__RouteUpdate *u = m->upserts[i];
         struct str rule = {(const char *)u->rule.data, u->rule.len};
@@ -229,70 +252,49 @@ static int take_upserts(const Switchyard__V1__Update *m, struct update_box *b, s
     return 0;
 }
 
-static int take_lists(const Switchyard__V1__Update *m, struct update_box *b, struct err *err)
+static int take_removes(const Switchyard__V1__Update *m, struct update_box *b, struct err *err)
 {
     int r;
 
-    r = take_upserts(m, b, err);
-    if (r < 0)
-        return r;
+    b->remove = xcalloc(m->n_removes + 1, sizeof *b->remove);
     for (size_t i = 0; i < m->n_removes; i++) {
         r = name_parse(str_of(m->removes[i]), "removed migration", &b->remove[i], err);
         if (r < 0)
             return r;
     }
-    for (size_t i = 0; i < m->n_emergencies; i++) {
-        r = take_order(m->emergencies[i], &b->order[i], err);
-        if (r < 0)
-            return r;
-    }
     return 0;
 }
 
-static int check_counts(const Switchyard__V1__Update *m, struct err *err)
+static int take_routes(const Switchyard__V1__Update *m, struct update_box *b, struct err *err)
 {
-    if (m->n_upserts > RULESET_ROUTES_MAX || m->n_removes > RULESET_ROUTES_MAX ||
-        m->n_emergencies > EPOCHS_MAX)
-        return err_set(err, ERR_INVALID, "more than %d routes or orders", RULESET_ROUTES_MAX);
+    int r;
+
+    if (m->n_upserts > RULESET_ROUTES_MAX || m->n_removes > RULESET_ROUTES_MAX)
+        return err_set(err, ERR_INVALID, "more than %d routes", RULESET_ROUTES_MAX);
     if (strlen(m->incarnation) >= sizeof((struct ruleset *)0)->incarnation)
         return err_set(err, ERR_INVALID, "the store incarnation is too long");
-    return 0;
-}
-
-static void describe(const Switchyard__V1__Update *m, struct update_box *b)
-{
-    b->update.to = (struct position){m->incarnation, m->term, m->revision};
-    b->update.full = m->full;
-    b->update.base_revision = m->base_revision;
+    r = take_binary_sum(&m->checksum, &b->update.checksum, err);
+    if (r == 0)
+        r = take_upserts(m, b, err);
+    if (r == 0)
+        r = take_removes(m, b, err);
+    if (r < 0)
+        return r;
     b->update.upsert = b->upsert;
     b->update.upsert_count = (unsigned)m->n_upserts;
     b->update.remove = b->remove;
     b->update.remove_count = (unsigned)m->n_removes;
-    b->update.emergency = b->order;
-    b->update.emergency_count = (unsigned)m->n_emergencies;
+    return 0;
 }
 
-int update_box_init(const Switchyard__V1__Update *m, struct update_box *ret, struct err *err)
+void update_box_init(const Switchyard__V1__Update *m, struct update_box *ret)
 {
-    int r;
-
     *ret = (struct update_box){0};
-    r = check_counts(m, err);
-    if (r < 0)
-        return r;
-    r = take_binary_sum(&m->checksum, &ret->update.checksum, err);
-    if (r < 0)
-        return r;
-    ret->upsert = xcalloc(m->n_upserts + 1, sizeof *ret->upsert);
-    ret->remove = xcalloc(m->n_removes + 1, sizeof *ret->remove);
-    ret->order = xcalloc(m->n_emergencies + 1, sizeof *ret->order);
-    r = take_lists(m, ret, err);
-    if (r < 0) {
-        update_box_deinit(ret);
-        return r;
-    }
-    describe(m, ret);
-    return 0;
+    ret->update.to = (struct position){m->incarnation, m->term, m->revision};
+    ret->update.full = m->full;
+    ret->update.base_revision = m->base_revision;
+    if (take_orders(m, ret, &ret->flaw) < 0 || take_routes(m, ret, &ret->flaw) < 0)
+        ret->update.flaw = ret->flaw.msg;
 }
 
 void update_box_deinit(struct update_box *b)
@@ -304,17 +306,6 @@ void update_box_deinit(struct update_box *b)
 
 /* ---- upwards --------------------------------------------------------------------------------- */
 
-/* The generated structs take char * for texts they only read. */
-static char *lend(const char *s)
-{
-    union {
-        const char *in;
-        char *out;
-    } u = {.in = s};
-
-    return u.out;
-}
-
 Switchyard__V1__EmergencyOrder **convert_orders(const struct epochs *epochs)
 {
     Switchyard__V1__EmergencyOrder **list = xcalloc(epochs->count + 1, sizeof *list);
@@ -324,11 +315,11 @@ Switchyard__V1__EmergencyOrder **convert_orders(const struct epochs *epochs)
 
         list[i] = xnew(Switchyard__V1__EmergencyOrder);
         switchyard__v1__emergency_order__init(list[i]);
-        list[i]->migration = lend(o->migration.s);
+        list[i]->migration = convert_lend(o->migration.s);
         list[i]->epoch = o->epoch;
         list[i]->active = o->active;
-        list[i]->reason = lend(o->reason);
-        list[i]->operator_ = lend(o->operator_name);
+        list[i]->reason = convert_lend(o->reason);
+        list[i]->operator_ = convert_lend(o->operator_name);
         list[i]->ordered_at = o->ordered_at.ns;
     }
     return list;
@@ -397,10 +388,10 @@ void convert_report_init(Switchyard__V1__Report *r, const struct route_stats *st
         Switchyard__V1__RouteReport *m = xnew(Switchyard__V1__RouteReport);
 
         switchyard__v1__route_report__init(m);
-        m->migration = lend(stats[i].migration.s);
+        m->migration = convert_lend(stats[i].migration.s);
         m->legacy = give_system(&stats[i].system[SYSTEM_LEGACY]);
         m->new_ = give_system(&stats[i].system[SYSTEM_NEW]);
-        m->breaker = lend(breaker_state_name(stats[i].breaker));
+        m->breaker = convert_lend(breaker_state_name(stats[i].breaker));
         r->routes[i] = m;
     }
 }

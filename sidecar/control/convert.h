@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Fleet protocol to model and back: the only place in the sidecar that knows both. Pure but for
  * memory. Everything received is checked: texts against their sizes, counts, enums; a value outside
- * is INVALID with the field's name. */
+ * is told with the field's name. */
 #pragma once
 
 #include "common/model/stats.h"
@@ -14,15 +14,23 @@ struct update_box {
     struct agent_route *upsert; /* owned */
     struct name *remove;        /* owned */
     struct emergency *order;    /* owned */
+    struct err flaw;            /* update.flaw is its message */
 };
 
-/* `m` is borrowed and must outlive *ret. On failure nothing needs to be freed. */
-int update_box_init(const Switchyard__V1__Update *m, struct update_box *ret,
-                    struct err *err) MUST_CHECK;
+/* `m` and `ret` are borrowed and must outlive the update. Cannot fail: where the routes are not
+ * readable the update has a flaw and no routes, and holds the orders that are readable all the
+ * same, because "legacy, now" must not wait for a newer sidecar. */
+void update_box_init(const Switchyard__V1__Update *m, struct update_box *ret);
 void update_box_deinit(struct update_box *b);
 
 /* An agent_route_fn: an encoded Route. */
 int convert_route(struct str rule, struct route *ret, struct err *err) MUST_CHECK;
+
+/* The generated structs take char * for texts they only read. */
+static inline char *convert_lend(const char *s)
+{
+    return (char *)(uintptr_t)s;
+}
 
 /* Orders for Hello. Free with convert_orders_free(). */
 Switchyard__V1__EmergencyOrder **convert_orders(const struct epochs *epochs);

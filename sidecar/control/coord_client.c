@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sidecar/control/coord_client.h"
 
-#include <assert.h>
 #include <inttypes.h>
 
 #include "common/base/backoff.h"
 #include "common/base/mem.h"
 #include "common/loop/timer.h"
 #include "sidecar/control/convert.h"
+
+/* A coordinator that takes the call and says nothing is left for the next one. */
+#define FIRST_UPDATE_WAIT dur_s(10)
+/* Before asking again after an update that did not fit, so that a coordinator which always sends
+ * such cannot keep the node busy. */
+#define GAP_WAIT dur_ms(50)
 
 struct coord_client {
     struct coord_client_config config;
@@ -17,6 +22,7 @@ struct coord_client {
     struct rng *rng;
     struct backoff backoff;
     struct timer retry;
+    struct timer first_update; /* set from a dial to its first update */
     char endpoint[COORD_ENDPOINTS_MAX][ENDPOINT_SIZE];
     unsigned endpoint_count, current;
     struct rpc_client *rpc;    /* owned; one per dial */
@@ -41,16 +47,6 @@ static bool send(struct coord_client *c, const Switchyard__V1__NodeMessage *m)
     return rpc_stream_send(c->stream, msg, NULL) == 0;
 }
 
-static char *lend(const char *s)
-{
-    union {
-        const char *in;
-        char *out;
-    } u = {.in = s};
-
-    return u.out;
-}
-
 static Switchyard__V1__Label **give_labels(const struct labels *labels)
 {
     Switchyard__V1__Label **list = xcalloc(labels->count + 1, sizeof *list);
@@ -58,8 +54,8 @@ static Switchyard__V1__Label **give_labels(const struct labels *labels)
     for (unsigned i = 0; i < labels->count; i++) {
         list[i] = xnew(Switchyard__V1__Label);
         switchyard__v1__label__init(list[i]);
-        list[i]->key = lend(labels->item[i].key);
-        list[i]->value = lend(labels->item[i].value);
+        list[i]->key = convert_lend(labels->item[i].key);
+        list[i]->value = convert_lend(labels->item[i].value);
     }
     return list;
 }
@@ -81,18 +77,18 @@ static bool say_hello(struct coord_client *c)
     bool sent;
 
     c->events->on_hello(c->ctx, &serving, &sum, &epochs);
-    h.node = lend(c->config.node);
+    h.node = convert_lend(c->config.node);
     h.labels = give_labels(c->config.labels);
     h.n_labels = c->config.labels->count;
     h.boot = c->boot;
-    h.version = lend(c->config.version);
-    h.incarnation = lend(serving.incarnation);
+    h.version = convert_lend(c->config.version);
+    h.incarnation = convert_lend(serving.incarnation);
     h.term = serving.term;
     h.revision = serving.revision;
     h.checksum = (ProtobufCBinaryData){serving.revision ? SHA256_SIZE : 0, sum.b};
     h.emergencies = convert_orders(epochs);
     h.n_emergencies = epochs->count;
-    h.proxy_address = lend(c->config.proxy_address);
+    h.proxy_address = convert_lend(c->config.proxy_address);
     m.kind_case = SWITCHYARD__V1__NODE_MESSAGE__KIND_HELLO;
     m.hello = &h;
     sent = send(c, &m);
@@ -121,7 +117,7 @@ bool coord_client_nack(struct coord_client *c, const struct position *p, const c
 
     n.term = p->term;
     n.revision = p->revision;
-    n.reason = lend(reason);
+    n.reason = convert_lend(reason);
     m.kind_case = SWITCHYARD__V1__NODE_MESSAGE__KIND_NACK;
     m.nack = &n;
     return send(c, &m);
@@ -148,27 +144,26 @@ void coord_client_report(struct coord_client *c, uint64_t revision, dur_t interv
 
 /* ---- receiving ------------------------------------------------------------------------------- */
 
+static void come_up(struct coord_client *c)
+{
+    c->up = true;
+    timer_cancel(&c->first_update);
+    backoff_reset(&c->backoff);
+    c->events->on_up(c->ctx, c->endpoint[c->current]);
+}
+
 static void take_update(struct coord_client *c, const Switchyard__V1__Update *m)
 {
-    struct position to = {m->incarnation, m->term, m->revision};
-    struct err why = {0};
     struct update_box box;
     int r;
 
-    if (!c->up) {
-        c->up = true;
-        backoff_reset(&c->backoff);
-        c->events->on_up(c->ctx, c->endpoint[c->current]);
-    }
-    r = update_box_init(m, &box, &why);
-    if (r < 0) {
-        c->events->on_garbage(c->ctx, &to, &why);
-        return;
-    }
+    if (!c->up)
+        come_up(c);
+    update_box_init(m, &box);
     r = c->events->on_update(c->ctx, &box.update);
     update_box_deinit(&box);
     if (r == AGENT_GAP)
-        coord_client_redial(c, dur_ms(0));
+        coord_client_redial(c, GAP_WAIT);
 }
 
 static void on_message(struct rpc_stream *s, const ProtobufCMessage *message, void *ctx)
@@ -189,25 +184,44 @@ static void on_retry(struct timer *t)
     dial(container_of(t, struct coord_client, retry));
 }
 
+/* The dial or its stream is over: the next endpoint's turn, after a while. */
+static void try_next(struct coord_client *c, const struct err *why)
+{
+    const char *endpoint = c->endpoint[c->current];
+    dur_t wait = backoff_next(&c->backoff, c->rng);
+
+    c->up = false;
+    c->current = (c->current + 1) % c->endpoint_count;
+    timer_cancel(&c->first_update);
+    timer_set(c->loop, &c->retry, wait, on_retry, "dial coordinator");
+    c->events->on_down(c->ctx, endpoint, why, wait);
+}
+
 static void on_closed(struct rpc_stream *s, const struct err *status, void *ctx)
 {
     struct coord_client *c = ctx;
-    const char *endpoint = c->endpoint[c->current];
     struct err why = *status;
-    dur_t wait;
 
     if (s != c->stream)
         return;
     c->stream = NULL;
-    c->up = false;
     if (c->stopping)
         return;
     if (why.code == ERR_NONE)
         err_set(&why, ERR_UNAVAILABLE, "the coordinator ended the stream");
-    c->current = (c->current + 1) % c->endpoint_count;
-    wait = backoff_next(&c->backoff, c->rng);
-    timer_set(c->loop, &c->retry, wait, on_retry, "dial coordinator");
-    c->events->on_down(c->ctx, endpoint, &why, wait);
+    try_next(c, &why);
+}
+
+static void on_no_update(struct timer *t)
+{
+    struct coord_client *c = container_of(t, struct coord_client, first_update);
+    struct err why = {0};
+
+    err_set(&why, ERR_TIMEOUT, "no update came within %.0f s of the dial",
+            (double)FIRST_UPDATE_WAIT.ns / 1e9);
+    if (c->stream)
+        rpc_stream_cancel(steal(c->stream));
+    try_next(c, &why);
 }
 
 static const struct rpc_stream_events stream_events = {
@@ -225,16 +239,13 @@ static int connect_to(struct coord_client *c, const char *endpoint, struct err *
 
 static void dial(struct coord_client *c)
 {
-    const char *endpoint = c->endpoint[c->current];
     struct err why = {0};
 
-    if (connect_to(c, endpoint, &why) < 0) {
-        c->current = (c->current + 1) % c->endpoint_count;
-        dur_t wait = backoff_next(&c->backoff, c->rng);
-        timer_set(c->loop, &c->retry, wait, on_retry, "dial coordinator");
-        c->events->on_down(c->ctx, endpoint, &why, wait);
+    if (connect_to(c, c->endpoint[c->current], &why) < 0) {
+        try_next(c, &why);
         return;
     }
+    timer_set(c->loop, &c->first_update, FIRST_UPDATE_WAIT, on_no_update, "first update");
     c->stream =
         rpc_client_open(c->rpc, &switchyard__v1__fleet__descriptor, "Connect", &stream_events, c);
     if (!say_hello(c))
@@ -246,12 +257,18 @@ void coord_client_redial(struct coord_client *c, dur_t wait)
     if (c->stream)
         rpc_stream_cancel(steal(c->stream));
     c->up = false;
+    timer_cancel(&c->first_update);
     timer_set(c->loop, &c->retry, wait, on_retry, "dial coordinator");
 }
 
 bool coord_client_is_up(const struct coord_client *c)
 {
     return c->up;
+}
+
+const char *coord_client_endpoint(const struct coord_client *c)
+{
+    return c->endpoint[c->current];
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -309,6 +326,7 @@ struct coord_client *coord_client_free(struct coord_client *c)
         return NULL;
     c->stopping = true;
     timer_cancel(&c->retry);
+    timer_cancel(&c->first_update);
     rpc_client_free(c->rpc);
     xfreep(&c);
     return NULL;

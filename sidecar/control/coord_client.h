@@ -33,8 +33,6 @@ struct coord_client_events {
     /* An update, borrowed. The client dials again, asking for a full set, when this returns
      * AGENT_GAP. */
     int (*on_update)(void *ctx, const struct agent_update *u);
-    /* An update that could not be decoded: revision and reason are for a refusal. */
-    void (*on_garbage)(void *ctx, const struct position *to, const struct err *why);
     /* The stream ended or could not be dialled; the next attempt is under way after `retry`. */
     void (*on_down)(void *ctx, const char *endpoint, const struct err *why, dur_t retry);
 };
@@ -53,10 +51,12 @@ static inline void coord_client_freep(struct coord_client **c)
 }
 
 bool coord_client_is_up(const struct coord_client *c);
+/* The one it talks to, or dials next. */
+const char *coord_client_endpoint(const struct coord_client *c);
 /* Drop the stream and dial again after `wait`. */
 void coord_client_redial(struct coord_client *c, dur_t wait);
 
-/* False when the stream cannot take it now: say it again after the next on_up. */
+/* False when the stream cannot take it now: say it again later. */
 bool coord_client_ack(struct coord_client *c, const struct position *p, wall_t since);
 bool coord_client_nack(struct coord_client *c, const struct position *p, const char *reason);
 /* One interval's counters; lost when the stream is down or slow (the sums of a node that could not

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sidecar/status_page.h"
+
+#include "common/base/json.h"
+
+/* null, or the order that stands. */
+static struct json *emergency_page(const struct emergency *o)
+{
+    char text[WALL_TEXT_MAX];
+    struct json *j;
+
+    if (!o->active)
+        return json_null();
+    j = json_object();
+    json_set_u64(j, "epoch", o->epoch);
+    json_set_string(j, "reason", o->reason);
+    json_set_string(j, "operator", o->operator_name);
+    json_set_string(j, "time", wall_text(o->ordered_at, text));
+    return j;
+}
+
+static struct json *route_page(const struct ruleset_entry *e)
+{
+    struct json *j = json_object();
+
+    json_set_string(j, "migration", e->route.migration.s);
+    json_set_string(j, "stage", e->route.stage);
+    json_set_number(j, "weight", (double)e->route.weight_bp / 100.0);
+    json_set_string(j, "override", system_name(e->route.override));
+    json_set(j, "emergency", emergency_page(&e->emergency));
+    return j;
+}
+
+struct json *status_page(const char *node, const char *coordinator, const struct agent *a)
+{
+    const struct ruleset *set = agent_served(a);
+    struct position p = agent_position_serving(a);
+    struct json *j = json_object(), *routes = json_array();
+    char since[WALL_TEXT_MAX];
+
+    json_set_string(j, "node", node);
+    json_set_string(j, "state", agent_link_name(agent_link(a)));
+    json_set_u64(j, "revision", p.revision);
+    json_set_u64(j, "term", p.term);
+    json_set_string(j, "servingSince", wall_text(agent_serving_since(a), since));
+    json_set_string(j, "coordinator", coordinator);
+    for (unsigned i = 0; set && i < set->count; i++)
+        json_append(routes, route_page(&set->entry[i]));
+    json_set(j, "routes", routes);
+    return j;
+}

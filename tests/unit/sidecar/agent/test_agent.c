@@ -1,0 +1,765 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/base/mem.h"
+#include "common/base/rng.h"
+#include "sidecar/agent/agent_state.h"
+#include "tests/unit/sidecar/agent/agent_fixture.h"
+
+static int setup(void **state)
+{
+    struct agent *a = agent_new();
+
+    agent_connected(a, true);
+    *state = a;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    agent_free(*state);
+    return 0;
+}
+
+static int take(struct agent *a, struct fixture_update *f, struct err *err)
+{
+    *err = (struct err){0};
+    return agent_take(a, &f->u, err);
+}
+
+/* Do the publishing that is due, and say it succeeded. */
+static void publish(struct agent *a)
+{
+    struct ruleset *set;
+
+    assert_int_equal(agent_next(a), AGENT_PUBLISH);
+    set = agent_publishable(a);
+    agent_serving(a, set, (wall_t){77});
+    ruleset_unref(set);
+}
+
+static void write_out(struct agent *a)
+{
+    assert_int_equal(agent_next(a), AGENT_WRITE);
+    assert_non_null(agent_write_started(a));
+    agent_written(a);
+}
+
+static void ack(struct agent *a)
+{
+    assert_int_equal(agent_next(a), AGENT_ACK);
+    agent_acked(a);
+}
+
+/* From update to acknowledgement with nothing going wrong. */
+static void serve(struct agent *a, struct fixture_update *f)
+{
+    struct err err;
+
+    assert_ok(take(a, f, &err), &err);
+    write_out(a);
+    publish(a);
+    ack(a);
+    assert_int_equal(agent_next(a), AGENT_IDLE);
+}
+
+static const char *nack_of(struct agent *a)
+{
+    const char *reason;
+
+    assert_int_equal(agent_next(a), AGENT_NACK);
+    (void)agent_position_nack(a, &reason);
+    return reason;
+}
+
+static bool served_active(const struct agent *a, const char *migration)
+{
+    const struct ruleset_entry *e = ruleset_find(agent_served(a), migration);
+
+    return e && e->emergency.active;
+}
+
+/* ---- the way of an update -------------------------------------------------------------------- */
+
+static void an_update_is_written_then_served_then_acknowledged(void **state)
+{
+    struct agent *a = *state;
+    struct fixture_update f;
+
+    assert_int_equal(agent_link(a), LINK_EMPTY);
+    fixture_full(&f, 5, 1000);
+    serve(a, &f);
+    assert_int_equal(agent_position_serving(a).revision, 5);
+    assert_int_equal(agent_serving_since(a).ns, 77);
+    assert_int_equal(agent_link(a), LINK_CURRENT);
+    assert_int_equal(ruleset_find(agent_served(a), "app")->route.weight_bp, 1000);
+}
+
+static void a_newer_update_overtakes_one_that_is_being_written(void **state)
+{
+    struct agent *a = *state;
+    struct fixture_update f;
+    struct err err;
+
+    fixture_full(&f, 5, 1000);
+    assert_ok(take(a, &f, &err), &err);
+    assert_int_equal(agent_write_started(a)->revision, 5);
+    fixture_full(&f, 6, 2000);
+    assert_ok(take(a, &f, &err), &err);
+    assert_int_equal(agent_next(a), AGENT_IDLE); /* one write at a time */
+    agent_written(a);
+    write_out(a);
+    publish(a);
+    assert_int_equal(agent_position_serving(a).revision, 6);
+}
+
+static void a_partial_update_changes_what_it_names(void **state)
+{
+    struct agent *a = *state;
+    struct fixture_update f, whole;
+
+    fixture_begin(&f, 5);
+    fixture_add(&f, "app", 1000);
+    fixture_add(&f, "gone", 0);
+    fixture_add(&f, "same", 300);
+    f.u.checksum = fixture_sum(&f);
+    serve(a, &f);
+
+    fixture_begin(&whole, 6);
+    fixture_add(&whole, "app", 2000);
+    fixture_add(&whole, "more", 1);
+    fixture_add(&whole, "same", 300);
+    fixture_begin(&f, 6);
+    f.u.full = false;
+    f.u.base_revision = 5;
+    fixture_add(&f, "app", 2000);
+    fixture_add(&f, "more", 1);
+    fixture_remove(&f, "gone");
+    f.u.checksum = fixture_sum(&whole);
+    serve(a, &f);
+    assert_int_equal(agent_served(a)->count, 3);
+    assert_null(ruleset_find(agent_served(a), "gone"));
+    assert_int_equal(ruleset_find(agent_served(a), "same")->route.weight_bp, 300);
+}
+
+static void what_is_known_is_acknowledged_again(void **state)
+{
+    struct agent *a = *state;
+    struct fixture_update f;
+    struct err err;
+
+    fixture_full(&f, 5, 1000);
+    assert_ok(take(a, &f, &err), &err);
+    assert_int_equal(take(a, &f, &err), AGENT_KNOWN);
+    assert_int_equal(agent_next(a), AGENT_WRITE); /* not served yet: nothing to acknowledge */
+    write_out(a);
+    publish(a);
+    ack(a);
+    assert_int_equal(take(a, &f, &err), AGENT_KNOWN);
+    ack(a);
+}
+
+static void a_gap_is_told(void **state)
+{
+    struct agent *a = *state;
+    struct fixture_update f;
+    struct err err;
+
+    fixture_full(&f, 7, 1000);
+    f.u.full = false;
+    f.u.base_revision = 6;
+    assert_int_equal(take(a, &f, &err), AGENT_GAP); /* nothing to apply it on */
+    fixture_full(&f, 5, 1000);
+    serve(a, &f);
+    fixture_full(&f, 7, 2000);
+    f.u.full = false;
+    f.u.base_revision = 6;
+    assert_int_equal(take(a, &f, &err), AGENT_GAP);
+    assert_int_equal(agent_position(a).revision, 5);
+    assert_int_equal(agent_next(a), AGENT_IDLE);
+}
+
+static void a_new_store_is_taken_as_a_whole(void **state)
+{
+    struct agent *a = *state;
+    struct fixture_update f;
+
+    fixture_full(&f, 50, 1000);
+    f.u.to.term = 9;
+    serve(a, &f);
+    fixture_full(&f, 3, 2000);
+    f.u.to.incarnation = "bbbb";
+    serve(a, &f);
+    assert_int_equal(agent_position_serving(a).revision, 3);
+}
+
+/* ---- refusals -------------------------------------------------------------------------------- */
+
+static void refused(struct agent *a, struct fixture_update *f, enum err_code code, const char *why)
+{
+    struct err err;
+
+    assert_fails(take(a, f, &err), code);
+    assert_holds(err.msg, why);
+    assert_holds(nack_of(a), why);
+    agent_nacked(a);
+    assert_int_equal(agent_next(a), AGENT_IDLE);
+    assert_int_equal(agent_position_serving(a).revision, 5);
+}
+
+static void bad_updates_are_refused_and_nothing_changes(void **state)
+{
+    struct agent *a = *state;
+    struct fixture_update f;
+    char large[AGENT_RULE_MAX + 1] = {0};
+
+    fixture_full(&f, 5, 1000);
+    f.u.to.term = 2;
+    serve(a, &f);
+
+    fixture_full(&f, 6, 2000);
+    refused(a, &f, ERR_REFUSED, "term 1 is below");
+    f.u.to.term = 2;
+    f.u.to.revision = 4;
+    refused(a, &f, ERR_REFUSED, "revision 4 is below");
+    f.u.to.revision = 6;
+    f.u.checksum.b[0] ^= 1;
+    refused(a, &f, ERR_CORRUPT, "checksum");
+    f.u.checksum.b[0] ^= 1;
+    f.u.flaw = "key source 9 is not known to this version";
+    refused(a, &f, ERR_INVALID, "key source 9");
+    f.u.flaw = NULL;
+    f.route[0].route.weight_bp = WEIGHT_BP_MAX + 1;
+    refused(a, &f, ERR_INVALID, "weight");
+    f.route[0].route.weight_bp = 0;
+    f.route[0].rule = (struct str){large, sizeof large};
+    refused(a, &f, ERR_INVALID, "12289 bytes");
+    fixture_add(&f, "app", 1);
+    f.route[0].rule = f.route[1].rule;
+    refused(a, &f, ERR_INVALID, "app");
+    f.u.to.incarnation = "";
+    refused(a, &f, ERR_INVALID, "incarnation");
+}
+
+static void an_unheard_refusal_is_forgotten_with_the_stream(void **state)
+{
+    struct agent *a = *state;
+    struct fixture_update f;
+    struct err err;
+
+    fixture_full(&f, 5, 1000);
+    f.u.checksum.b[0] ^= 1;
+    assert_fails(take(a, &f, &err), ERR_CORRUPT);
+    agent_connected(a, false);
+    assert_int_equal(agent_next(a), AGENT_IDLE);
+    agent_connected(a, true);
+    assert_int_equal(agent_next(a), AGENT_IDLE);
+}
+
+/* ---- emergency orders ------------------------------------------------------------------------ */
+
+static void an_emergency_is_served_before_the_disk_has_it(void **state)
+{
+    struct agent *a = *state;
+    struct fixture_update f;
+    struct err err;
+
+    fixture_full(&f, 5, 1000);
+    serve(a, &f);
+    fixture_full(&f, 6, 1000);
+    fixture_order(&f, "app", 1, true);
+    assert_ok(take(a, &f, &err), &err);
+    publish(a);
+    assert_true(served_active(a, "app"));
+    ack(a);
+    write_out(a);
+    assert_int_equal(agent_next(a), AGENT_IDLE);
+}
+
+static void an_emergency_overtakes_a_set_that_is_being_published(void **state)
+{
+    struct agent *a = *state;
+    struct fixture_update f;
+    struct ruleset *slow, *urgent;
+    struct err err;
+
+    fixture_full(&f, 5, 1000);
+    serve(a, &f);
+    fixture_full(&f, 6, 2000);
+    assert_ok(take(a, &f, &err), &err);
+    write_out(a);
+    slow = agent_publishable(a); /* waits for a name */
+    fixture_full(&f, 7, 2000);
+    fixture_order(&f, "app", 1, true);
+    assert_ok(take(a, &f, &err), &err);
+    assert_int_equal(agent_next(a), AGENT_PUBLISH);
+    urgent = agent_publishable(a);
+    agent_serving(a, slow, (wall_t){1}); /* overtaken: says nothing */
+    agent_publish_failed(a, slow, "no such name");
+    assert_int_equal(agent_position_serving(a).revision, 5);
+    agent_serving(a, urgent, (wall_t){2});
+    assert_int_equal(agent_position_serving(a).revision, 7);
+    assert_true(served_active(a, "app"));
+    ruleset_unref(slow);
+    ruleset_unref(urgent);
+}
+
+static void nothing_but_a_higher_epoch_lifts_an_order(void **state)
+{
+    struct agent *a = *state;
+    struct fixture_update f;
+    struct err err;
+
+    fixture_full(&f, 5, 1000);
+    fixture_order(&f, "app", 4, true);
+    assert_ok(take(a, &f, &err), &err);
+    publish(a);
+    ack(a);
+    write_out(a);
+    fixture_full(&f, 6, 2000); /* without the order */
+    serve(a, &f);
+    assert_true(served_active(a, "app"));
+    fixture_full(&f, 7, 2000);
+    fixture_order(&f, "app", 4, false);
+    serve(a, &f);
+    assert_true(served_active(a, "app"));
+    fixture_full(&f, 1, 2000); /* another store, that never heard of it */
+    f.u.to.incarnation = "bbbb";
+    serve(a, &f);
+    assert_true(served_active(a, "app"));
+    fixture_full(&f, 2, 2000);
+    f.u.to.incarnation = "bbbb";
+    fixture_order(&f, "app", 5, false);
+    serve(a, &f);
+    assert_false(served_active(a, "app"));
+}
+
+static void the_order_in_a_refused_update_holds(void **state)
+{
+    struct agent *a = *state;
+    struct fixture_update f;
+    struct err err;
+
+    fixture_full(&f, 5, 1000);
+    serve(a, &f);
+    fixture_full(&f, 6, 2000);
+    fixture_order(&f, "app", 1, true);
+    f.u.flaw = "a field this version does not know";
+    assert_fails(take(a, &f, &err), ERR_INVALID);
+    assert_holds(nack_of(a), "does not know");
+    agent_nacked(a);
+    publish(a);
+    assert_true(served_active(a, "app"));
+    assert_int_equal(agent_position_serving(a).revision, 5);
+    assert_int_equal(ruleset_find(agent_served(a), "app")->route.weight_bp, 1000);
+}
+
+static void the_order_in_a_gap_holds(void **state)
+{
+    struct agent *a = *state;
+    struct fixture_update f;
+    struct err err;
+
+    fixture_full(&f, 5, 1000);
+    serve(a, &f);
+    fixture_begin(&f, 9);
+    f.u.full = false;
+    f.u.base_revision = 8;
+    fixture_order(&f, "app", 1, true);
+    assert_int_equal(take(a, &f, &err), AGENT_GAP);
+    publish(a);
+    assert_true(served_active(a, "app"));
+}
+
+static void an_order_without_epoch_is_refused(void **state)
+{
+    struct agent *a = *state;
+    struct fixture_update f;
+
+    fixture_full(&f, 5, 1000);
+    serve(a, &f);
+    fixture_full(&f, 6, 1000);
+    fixture_order(&f, "app", 0, true);
+    refused(a, &f, ERR_INVALID, "no epoch");
+}
+
+/* ---- failures of the shell ------------------------------------------------------------------- */
+
+static void a_set_that_cannot_be_written_is_not_served(void **state)
+{
+    struct agent *a = *state;
+    struct fixture_update f;
+    struct err err;
+
+    fixture_full(&f, 5, 1000);
+    serve(a, &f);
+    fixture_full(&f, 6, 2000);
+    assert_ok(take(a, &f, &err), &err);
+    (void)agent_write_started(a);
+    agent_write_failed(a, "no space left");
+    assert_holds(nack_of(a), "no space left");
+    agent_nacked(a);
+    assert_int_equal(agent_position(a).revision, 5);
+    assert_int_equal(agent_next(a), AGENT_IDLE);
+    serve(a, &f); /* asked again, with room */
+    assert_int_equal(agent_position_serving(a).revision, 6);
+}
+
+static void an_emergency_is_served_without_a_disk(void **state)
+{
+    struct agent *a = *state;
+    struct fixture_update f;
+    struct ruleset *set;
+    struct err err;
+
+    fixture_full(&f, 5, 1000);
+    serve(a, &f);
+    fixture_full(&f, 6, 1000);
+    fixture_order(&f, "app", 1, true);
+    assert_ok(take(a, &f, &err), &err);
+    (void)agent_write_started(a);
+    set = agent_publishable(a);
+    agent_write_failed(a, "no space left");
+    assert_int_equal(agent_next(a), AGENT_IDLE);
+    agent_serving(a, set, (wall_t){1});
+    ruleset_unref(set);
+    ack(a);
+    assert_int_equal(agent_next(a), AGENT_IDLE); /* not written again and again */
+    agent_retry(a);
+    write_out(a);
+    assert_true(served_active(a, "app"));
+}
+
+/* Lifting is an order too: it must not wait for a disk that is full, nor ask for it for ever. */
+static void an_order_is_lifted_without_a_disk(void **state)
+{
+    struct agent *a = *state;
+    struct fixture_update f;
+    struct err err;
+
+    fixture_full(&f, 5, 1000);
+    fixture_order(&f, "app", 1, true);
+    assert_ok(take(a, &f, &err), &err);
+    publish(a);
+    ack(a);
+    write_out(a);
+    fixture_full(&f, 6, 1000);
+    fixture_order(&f, "app", 2, false);
+    assert_ok(take(a, &f, &err), &err);
+    (void)agent_write_started(a);
+    agent_write_failed(a, "no space left");
+    assert_holds(nack_of(a), "no space left");
+    agent_nacked(a);
+    publish(a); /* revision 5, with the order lifted */
+    assert_int_equal(agent_position_serving(a).revision, 5);
+    assert_false(served_active(a, "app"));
+    ack(a);
+    assert_int_equal(agent_next(a), AGENT_WRITE);
+    (void)agent_write_started(a);
+    agent_write_failed(a, "no space left");
+    assert_int_equal(agent_next(a), AGENT_IDLE);
+}
+
+static void a_set_that_cannot_be_served_keeps_its_orders(void **state)
+{
+    struct agent *a = *state;
+    struct fixture_update f;
+    struct ruleset *set;
+    struct err err;
+
+    fixture_full(&f, 5, 1000);
+    serve(a, &f);
+    fixture_full(&f, 6, 2000);
+    fixture_order(&f, "app", 1, true);
+    assert_ok(take(a, &f, &err), &err);
+    set = agent_publishable(a);
+    agent_publish_failed(a, set, "cannot resolve \"new.example\"");
+    ruleset_unref(set);
+    assert_holds(nack_of(a), "new.example");
+    agent_nacked(a);
+    publish(a);
+    assert_int_equal(agent_position_serving(a).revision, 5);
+    assert_true(served_active(a, "app"));
+}
+
+static void a_failed_write_goes_back_to_what_is_being_published(void **state)
+{
+    struct agent *a = *state;
+    struct fixture_update f;
+    struct ruleset *set;
+    struct err err;
+
+    fixture_full(&f, 5, 1000);
+    serve(a, &f);
+    fixture_full(&f, 6, 2000);
+    assert_ok(take(a, &f, &err), &err);
+    write_out(a);
+    set = agent_publishable(a);
+    fixture_full(&f, 7, 3000);
+    assert_ok(take(a, &f, &err), &err);
+    (void)agent_write_started(a);
+    agent_write_failed(a, "no space left");
+    agent_nacked(a);
+    agent_serving(a, set, (wall_t){1});
+    ruleset_unref(set);
+    ack(a);
+    assert_int_equal(agent_next(a), AGENT_IDLE);
+    assert_int_equal(agent_position_serving(a).revision, 6);
+}
+
+/* ---- starting from disk ---------------------------------------------------------------------- */
+
+static struct ruleset *stored(uint64_t revision)
+{
+    struct ruleset *set = ruleset_new("aaaa", 1, revision);
+    struct route route = fixture_route("app", 1000);
+
+    assert_int_equal(ruleset_add(set, &route, STR("app:1000"), NULL), 0);
+    assert_int_equal(ruleset_finish(set, NULL), 0);
+    return set;
+}
+
+static void a_stored_set_serves_without_a_coordinator(void **state UNUSED)
+{
+    CLEANUP(agent_freep) struct agent *a = agent_new();
+    CLEANUP(xfreep) struct epochs *epochs = xnew(struct epochs);
+    struct ruleset *set = stored(5);
+    struct fixture_update f;
+    struct err err;
+
+    agent_restore(a, set, epochs);
+    ruleset_unref(set);
+    publish(a);
+    assert_int_equal(agent_link(a), LINK_STALE);
+    assert_int_equal(agent_next(a), AGENT_IDLE); /* nobody to acknowledge to */
+    agent_connected(a, true);
+    assert_int_equal(agent_link(a), LINK_CURRENT);
+    fixture_full(&f, 5, 1000);
+    assert_int_equal(take(a, &f, &err), AGENT_KNOWN);
+    ack(a);
+}
+
+static void a_stored_set_is_tried_again_when_it_could_not_be_served(void **state UNUSED)
+{
+    CLEANUP(agent_freep) struct agent *a = agent_new();
+    CLEANUP(xfreep) struct epochs *epochs = xnew(struct epochs);
+    struct ruleset *set = stored(5);
+
+    agent_restore(a, set, epochs);
+    ruleset_unref(set);
+    set = agent_publishable(a);
+    agent_publish_failed(a, set, "cannot resolve");
+    ruleset_unref(set);
+    assert_int_equal(agent_next(a), AGENT_IDLE);
+    assert_int_equal(agent_link(a), LINK_EMPTY);
+    agent_retry(a);
+    publish(a);
+    assert_int_equal(agent_position_serving(a).revision, 5);
+}
+
+static void freshness_is_told(void **state)
+{
+    struct agent *a = *state;
+    struct fixture_update f;
+    struct err err;
+
+    assert_string_equal(agent_link_name(agent_link(a)), "empty");
+    fixture_full(&f, 5, 1000);
+    serve(a, &f);
+    assert_string_equal(agent_link_name(agent_link(a)), "current");
+    fixture_full(&f, 6, 1000);
+    assert_ok(take(a, &f, &err), &err);
+    assert_string_equal(agent_link_name(agent_link(a)), "behind");
+    agent_connected(a, false);
+    assert_string_equal(agent_link_name(agent_link(a)), "stale");
+}
+
+/* ---- anything in any order ------------------------------------------------------------------- */
+
+struct walk {
+    struct agent *a;
+    struct rng rng;
+    struct ruleset *out[2]; /* handed to the proxy: the latest, and one overtaken */
+    bool writing;
+    uint64_t revision, served, epoch, seen_epoch[3];
+};
+
+static const char *const walk_names[] = {"app", "shop", "x"};
+
+static unsigned chance(struct walk *w, unsigned n)
+{
+    return (unsigned)(rng_u64(&w->rng) % n);
+}
+
+static void walk_update(struct walk *w)
+{
+    struct fixture_update f;
+    struct err err;
+
+    w->revision += chance(w, 3);
+    fixture_begin(&f, w->revision + 1 - (chance(w, 10) == 0));
+    for (unsigned i = 0; i < ARRAY_LEN(walk_names); i++) {
+        if (chance(w, 4) > 0)
+            fixture_add(&f, walk_names[i], chance(w, 10001));
+        if (chance(w, 6) == 0) {
+            w->epoch += chance(w, 2);
+            fixture_order(&f, walk_names[i], w->epoch - chance(w, 2) * (w->epoch > 0),
+                          chance(w, 2) == 0);
+        }
+    }
+    f.u.checksum = fixture_sum(&f);
+    if (chance(w, 5) == 0)
+        f.u.checksum.b[0] ^= 1;
+    if (chance(w, 8) == 0)
+        f.u.flaw = "unreadable";
+    if (chance(w, 4) == 0) {
+        f.u.full = false;
+        f.u.base_revision = agent_position(w->a).revision - chance(w, 2);
+    }
+    (void)!agent_take(w->a, &f.u, &err);
+}
+
+static void drop(struct ruleset **set)
+{
+    ruleset_unref(*set);
+    *set = NULL;
+}
+
+static void walk_job(struct walk *w)
+{
+    switch (agent_next(w->a)) {
+    case AGENT_IDLE:
+        break;
+    case AGENT_WRITE:
+        assert_false(w->writing);
+        w->writing = agent_write_started(w->a) != NULL;
+        break;
+    case AGENT_PUBLISH:
+        drop(&w->out[1]);
+        w->out[1] = w->out[0];
+        w->out[0] = agent_publishable(w->a);
+        break;
+    case AGENT_ACK:
+        assert_non_null(agent_served(w->a));
+        agent_acked(w->a);
+        break;
+    case AGENT_NACK:
+        agent_nacked(w->a);
+        break;
+    }
+}
+
+static void walk_outcome(struct walk *w)
+{
+    unsigned which = chance(w, 2);
+
+    if (w->writing && chance(w, 2) == 0) {
+        if (chance(w, 3) == 0)
+            agent_write_failed(w->a, "disk");
+        else
+            agent_written(w->a);
+        w->writing = false;
+    }
+    if (!w->out[which])
+        return;
+    if (chance(w, 4) == 0)
+        agent_publish_failed(w->a, w->out[which], "name");
+    else
+        agent_serving(w->a, w->out[which], (wall_t){1});
+    drop(&w->out[which]);
+}
+
+static void walk_check(struct walk *w)
+{
+    uint64_t serving = agent_position_serving(w->a).revision;
+
+    assert_true(serving >= w->served);
+    w->served = serving;
+    for (unsigned i = 0; i < ARRAY_LEN(walk_names); i++) {
+        const struct emergency *o = epochs_find(agent_epochs(w->a), walk_names[i]);
+
+        assert_true(!o || o->epoch >= w->seen_epoch[i]);
+        w->seen_epoch[i] = o ? o->epoch : 0;
+    }
+    if (agent_accepted(w->a))
+        assert_true(epochs_obeyed(agent_epochs(w->a), agent_accepted(w->a)));
+}
+
+/* Let everything succeed: the node must come to rest and serve what it accepted. */
+static void walk_settle(struct walk *w)
+{
+    struct fixture_update f;
+    struct err err;
+
+    drop(&w->out[1]);
+    fixture_full(&f, w->revision + 10, 10);
+    assert_true(take(w->a, &f, &err) >= 0);
+    for (unsigned i = 0; i < 32; i++) {
+        walk_job(w);
+        if (w->writing)
+            agent_written(w->a);
+        w->writing = false;
+        if (w->out[0])
+            agent_serving(w->a, w->out[0], (wall_t){1});
+        drop(&w->out[0]);
+        drop(&w->out[1]);
+    }
+    assert_int_equal(agent_next(w->a), AGENT_IDLE);
+    assert_ptr_equal(agent_served(w->a), agent_accepted(w->a));
+    assert_int_equal(agent_position_serving(w->a).revision, w->revision + 10);
+    assert_true(epochs_obeyed(agent_epochs(w->a), agent_served(w->a)));
+}
+
+static void random_walks_keep_the_promises(void **state UNUSED)
+{
+    for (uint64_t seed = 1; seed <= 300; seed++) {
+        struct walk w = {.a = agent_new(), .revision = 1};
+
+        rng_seed(&w.rng, seed);
+        for (unsigned i = 0; i < 400; i++) {
+            if (chance(&w, 20) == 0)
+                agent_connected(w.a, chance(&w, 3) > 0);
+            if (chance(&w, 3) == 0)
+                walk_update(&w);
+            if (chance(&w, 15) == 0)
+                agent_retry(w.a);
+            walk_job(&w);
+            walk_outcome(&w);
+            walk_check(&w);
+        }
+        agent_connected(w.a, true);
+        walk_settle(&w);
+        agent_free(w.a);
+    }
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(an_update_is_written_then_served_then_acknowledged),
+        TEST(a_newer_update_overtakes_one_that_is_being_written),
+        TEST(a_partial_update_changes_what_it_names),
+        TEST(what_is_known_is_acknowledged_again),
+        TEST(a_gap_is_told),
+        TEST(a_new_store_is_taken_as_a_whole),
+        TEST(bad_updates_are_refused_and_nothing_changes),
+        TEST(an_unheard_refusal_is_forgotten_with_the_stream),
+        TEST(an_emergency_is_served_before_the_disk_has_it),
+        TEST(an_emergency_overtakes_a_set_that_is_being_published),
+        TEST(nothing_but_a_higher_epoch_lifts_an_order),
+        TEST(the_order_in_a_refused_update_holds),
+        TEST(the_order_in_a_gap_holds),
+        TEST(an_order_without_epoch_is_refused),
+        TEST(a_set_that_cannot_be_written_is_not_served),
+        TEST(an_emergency_is_served_without_a_disk),
+        TEST(an_order_is_lifted_without_a_disk),
+        TEST(a_set_that_cannot_be_served_keeps_its_orders),
+        TEST(a_failed_write_goes_back_to_what_is_being_published),
+        cmocka_unit_test(a_stored_set_serves_without_a_coordinator),
+        cmocka_unit_test(a_stored_set_is_tried_again_when_it_could_not_be_served),
+        TEST(freshness_is_told),
+        cmocka_unit_test(random_walks_keep_the_promises),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
