@@ -22,10 +22,11 @@
 
 struct core;
 
+/* 0: the default. */
 struct core_config {
-    dur_t node_grace; /* a node that left counts as lagging this long, then as gone; default 30 s */
-    dur_t startup_grace; /* nothing moves on by itself before the nodes had time to come back;
-                            default 5 s */
+    dur_t node_grace;    /* a node that left counts as lagging this long, then as gone; 30 s */
+    dur_t startup_grace; /* after a start nothing moves on by itself before the nodes had this much
+                            time to come back; 5 s */
 };
 
 struct core *core_new(const struct core_config *config, wall_t now, mono_t mono);

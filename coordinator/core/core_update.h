@@ -12,9 +12,8 @@
  * plan or emergency order, rollout and history entry, and the history entry that goes. The store's
  * limit on a transaction must be at least this, since an emergency for all is one transaction. */
 #define CORE_SAVES_MAX 2048u
-/* What an update may hold: every rollout and order of an emergency for all, or one plan of 1 MiB.
- */
-#define CORE_UPDATE_MAX (16u << 20)
+/* What an update may hold: the largest records (record.h) of an emergency for all. */
+#define CORE_UPDATE_MAX (64u << 20)
 
 enum core_save_kind { SAVE_COMPARE, SAVE_PUT, SAVE_DELETE };
 

@@ -77,6 +77,8 @@ int core_load(struct core *c, const char *key, struct str value, uint64_t rev, s
 
     if (r < 0 || kind == KEYS_OTHER)
         return r;
+    if (value.n > (kind == KEYS_PLAN ? RECORD_PLAN_MAX : RECORD_MAX))
+        return err_set(err, ERR_CORRUPT, "key %s has %zu bytes", key, value.n);
     m = state_find_any(c, name.s);
     if (!m) {
         m = migration_new(&name);

@@ -10,7 +10,9 @@
 #include "common/model/rollout.h"
 
 #define RECORD_VERSION 1
-#define RECORD_MAX     (1u << 20)
+/* Limits on what is read. What is written may grow by the fields of its own version, no more. */
+#define RECORD_PLAN_MAX (1u << 20)
+#define RECORD_MAX      (64u << 10)
 
 /* Append to `b`; false past its maximum. `extra` (may be NULL) are the unknown fields that reading
  * gave. */

@@ -21,10 +21,9 @@
  * READY, PAUSED      * a stage is entered
  *                    * no emergency order is active
  * PAUSED             * resume leads to CONVERGING, BAKING or READY
- * COMPLETED          * no later stage, the weight is the stage's, no emergency order is active
- * ROLLING_BACK, ROLLED_BACK,
- * ROLLBACK_FAILED    * under an emergency order: stage 0 and weight 0
- * The bulleted lines are checked by stage_invariant().
+ * COMPLETED          * a stage is entered, its weight is not set by hand, no emergency order is
+ * active ROLLING_BACK, ROLLED_BACK, ROLLBACK_FAILED    * under an emergency order: stage 0 and
+ * weight 0 The bulleted lines are checked by stage_invariant().
  *
  * A command's row that is held, or its pair in the ignore table, is a refusal: refuse.c finds the
  * words. */

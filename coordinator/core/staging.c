@@ -212,7 +212,7 @@ static void publish(struct core_update *u, const struct staged *s)
 
 void staging_finish(struct core *c, struct core_update *u)
 {
-    CLEANUP(buf_deinitp) struct buf text = BUF_INIT(RECORD_MAX);
+    CLEANUP(buf_deinitp) struct buf text = BUF_INIT(2 * RECORD_PLAN_MAX);
     struct saving w = {.u = u, .end = &u->save, .text = &text};
     struct staged *s;
 

@@ -40,8 +40,8 @@ static wall_t wall(const char *text)
 /* As pretty JSON, which is what the golden files hold. */
 static void is_golden(const struct buf *compact, const char *name)
 {
-    CLEANUP(buf_deinitp) struct buf golden = BUF_INIT(RECORD_MAX);
-    CLEANUP(buf_deinitp) struct buf pretty = BUF_INIT(RECORD_MAX);
+    CLEANUP(buf_deinitp) struct buf golden = BUF_INIT(RECORD_PLAN_MAX);
+    CLEANUP(buf_deinitp) struct buf pretty = BUF_INIT(RECORD_PLAN_MAX);
     struct json *j;
     struct err err;
 
@@ -87,7 +87,7 @@ static void sample_rollout(struct rollout *r)
 
 static void test_a_rollout_looks_like_this(void **state UNUSED)
 {
-    CLEANUP(buf_deinitp) struct buf b = BUF_INIT(RECORD_MAX);
+    CLEANUP(buf_deinitp) struct buf b = BUF_INIT(RECORD_PLAN_MAX);
     struct plan *plan = orders();
     struct rollout r;
 
@@ -108,7 +108,7 @@ static void test_a_rollout_looks_like_this(void **state UNUSED)
 
 static void test_an_order_and_an_entry_look_like_this(void **state UNUSED)
 {
-    CLEANUP(buf_deinitp) struct buf b = BUF_INIT(RECORD_MAX);
+    CLEANUP(buf_deinitp) struct buf b = BUF_INIT(RECORD_PLAN_MAX);
     const struct emergency order = {.epoch = 7,
                                     .active = true,
                                     .reason = "checkout is down",
@@ -148,8 +148,8 @@ static void test_golden_rollouts_survive_a_round_trip(void **state UNUSED)
                                         "rollout-of-a-newer-version.json"};
 
     for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-        CLEANUP(buf_deinitp) struct buf golden = BUF_INIT(RECORD_MAX);
-        CLEANUP(buf_deinitp) struct buf again = BUF_INIT(RECORD_MAX);
+        CLEANUP(buf_deinitp) struct buf golden = BUF_INIT(RECORD_PLAN_MAX);
+        CLEANUP(buf_deinitp) struct buf again = BUF_INIT(RECORD_PLAN_MAX);
 
         read_golden(files[i], &golden);
         rewrite_rollout(&golden, &again);
@@ -159,7 +159,7 @@ static void test_golden_rollouts_survive_a_round_trip(void **state UNUSED)
 
 static void test_every_field_comes_back(void **state UNUSED)
 {
-    CLEANUP(buf_deinitp) struct buf golden = BUF_INIT(RECORD_MAX);
+    CLEANUP(buf_deinitp) struct buf golden = BUF_INIT(RECORD_PLAN_MAX);
     struct rollout r, want;
     struct err err;
 
@@ -193,7 +193,7 @@ static void test_unknown_fields_of_orders_and_entries_survive(void **state UNUSE
         "{\"version\":1,\"event\":\"pause\",\"operator\":\"o\",\"reason\":\"\",\"from\":\"\","
         "\"to\":\"\","
         "\"measuredMs\":0,\"ticket\":{\"id\":12}}";
-    CLEANUP(buf_deinitp) struct buf b = BUF_INIT(RECORD_MAX);
+    CLEANUP(buf_deinitp) struct buf b = BUF_INIT(RECORD_PLAN_MAX);
     struct json *extra = NULL;
     struct history_entry entry;
     struct emergency order;
@@ -213,8 +213,8 @@ static void test_unknown_fields_of_orders_and_entries_survive(void **state UNUSE
 
 static void test_a_plan_is_stored_as_applied(void **state UNUSED)
 {
-    CLEANUP(buf_deinitp) struct buf b = BUF_INIT(RECORD_MAX);
-    CLEANUP(buf_deinitp) struct buf again = BUF_INIT(RECORD_MAX);
+    CLEANUP(buf_deinitp) struct buf b = BUF_INIT(RECORD_PLAN_MAX);
+    CLEANUP(buf_deinitp) struct buf again = BUF_INIT(RECORD_PLAN_MAX);
     struct plan *plan = orders(), *back;
     struct err err;
 

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Plans come and go. */
+#include "common/base/check.h"
+#include "coordinator/core/command.h"
+#include "coordinator/core/compile.h"
+#include "coordinator/core/record.h"
+#include "coordinator/core/words.h"
+
+static int check_overlaps(struct command_run *q, const struct plan *plan)
+{
+    const char *name = "";
+
+    while ((name = core_next_migration(q->c, name))) {
+        const struct migration *other = state_find(q->c, name);
+
+        if (name_eq(&other->name, &plan->name) || !plan_overlaps(other->is.plan, plan))
+            continue;
+        err_set(q->err, ERR_REFUSED, "plan %s claims the same requests as %s", plan->name.s, name);
+        return err_hint(q->err, "give one of them its own host or path prefix under spec.routing");
+    }
+    return 0;
+}
+
+/* Take over a copy of the command's plan, if it can be stored. */
+static int stage_plan(struct command_run *q, struct staged *s)
+{
+    CLEANUP(buf_deinitp) struct buf text = BUF_INIT(RECORD_PLAN_MAX);
+    int r;
+
+    if (!record_write_plan(q->cmd->plan, &text))
+        return err_set(q->err, ERR_EXHAUSTED, "plan %s is larger than %u bytes as JSON",
+                       q->cmd->plan->name.s, RECORD_PLAN_MAX);
+    r = plan_load(q->cmd->plan->document, &s->next.plan, q->err);
+    if (r < 0)
+        return r;
+    s->new_plan = true;
+    return 0;
+}
+
+static int apply_new(struct command_run *q)
+{
+    const struct plan *plan = q->cmd->plan;
+    struct migration *m = state_find_any(q->c, plan->name.s);
+    struct move move = command_move_of(q, STAGE_START);
+    struct staged *s = NULL;
+    int r;
+
+    if (q->c->migrations == CORE_MIGRATIONS_MAX)
+        return err_set(q->err, ERR_EXHAUSTED, "there are %d migrations; delete one first",
+                       CORE_MIGRATIONS_MAX);
+    s = staging_begin(q->c, m ? m : migration_new(&plan->name));
+    s->added = true;
+    r = stage_plan(q, s);
+    if (r < 0)
+        return r;
+    s->next.rollout.phase = PHASE_PENDING;
+    s->next.rollout.since = q->c->now;
+    str_fmt(s->next.rollout.why, TEXT_SIZE, "the plan was applied");
+    moves_record(q->c, s, &move);
+    command_changed(
+        q, s,
+        update_fmt(q->u,
+                   "%s is new, with %u stage%s; everything goes to legacy until it is started",
+                   plan->name.s, plan->stage_count, plan->stage_count == 1 ? "" : "s"));
+    return 0;
+}
+
+static bool same_document(const struct plan *a, const struct plan *b)
+{
+    CLEANUP(buf_deinitp) struct buf left = BUF_INIT(RECORD_PLAN_MAX);
+    CLEANUP(buf_deinitp) struct buf right = BUF_INIT(RECORD_PLAN_MAX);
+
+    return record_write_plan(a, &left) && record_write_plan(b, &right) &&
+           str_eq(buf_view(&left), buf_view(&right));
+}
+
+static int apply_change(struct command_run *q, struct migration *m)
+{
+    const struct plan *plan = q->cmd->plan;
+    struct move move = command_move_of(q, STAGE_START);
+    bool in_use = m->is.rollout.stage > 0 || compile_effective_bp(&m->is) > 0;
+    struct staged *s = NULL;
+    int r;
+
+    if (same_document(m->is.plan, plan))
+        return command_unchanged(q, m, update_fmt(q->u, "plan %s is unchanged", plan->name.s));
+    if (in_use) {
+        r = plan_check_change(m->is.plan, plan, m->is.rollout.stage, q->err);
+        if (r < 0)
+            return r;
+    }
+    s = staging_begin(q->c, m);
+    r = stage_plan(q, s);
+    if (r < 0)
+        return r;
+    moves_record(q->c, s, &move);
+    command_changed(q, s,
+                    update_fmt(q->u, "plan %s is changed%s", plan->name.s,
+                               compile_differs(&m->is, &s->next) ? "; nodes get the new decision"
+                                                                 : "; nodes need not know"));
+    return 0;
+}
+
+int command_apply(struct command_run *q)
+{
+    const struct plan *plan = q->cmd->plan;
+    struct migration *m;
+    int r;
+
+    CHECK(plan && plan->document);
+    r = check_overlaps(q, plan);
+    if (r < 0)
+        return r;
+    m = state_find(q->c, plan->name.s);
+    return m ? apply_change(q, m) : apply_new(q);
+}
+
+int command_delete(struct command_run *q)
+{
+    const struct rollout *r = &q->m->is.rollout;
+    bool idle =
+        r->phase == PHASE_PENDING || r->phase == PHASE_ABORTED || r->phase == PHASE_ROLLED_BACK;
+    char weight[WORDS_RATIO_MAX];
+    struct staged *s = NULL;
+
+    if (q->m->is.order.active) {
+        err_set(q->err, ERR_REFUSED, "an emergency order is active for %s", q->m->name.s);
+        return err_hint(q->err, "switchyard rollback %s --clear --reason TEXT", q->m->name.s);
+    }
+    if (!idle || r->stage > 0 || compile_effective_bp(&q->m->is) > 0) {
+        err_set(q->err, ERR_REFUSED, "%s is %s with %s on new; abort it before it is deleted",
+                q->m->name.s, phase_name(r->phase),
+                words_weight(compile_effective_bp(&q->m->is), weight));
+        return err_hint(q->err, "switchyard abort %s --reason TEXT", q->m->name.s);
+    }
+    s = staging_begin(q->c, q->m);
+    s->removed = true;
+    command_changed(
+        q, s,
+        update_fmt(q->u, "plan %s and its history are deleted; nodes have no route for it any more",
+                   q->m->name.s));
+    return 0;
+}
