@@ -43,7 +43,10 @@ int core_load(struct core *c, const char *key, struct str value, uint64_t rev,
 /* Checks what was loaded as a whole. `incarnation` and `rev` are the store's. */
 int core_loaded(struct core *c, const char *incarnation, uint64_t rev, struct err *err) MUST_CHECK;
 
+/* Decide. `ret_update` was initialised; what it held from the step before is gone. Event time does
+ * not run backwards. */
 void core_step(struct core *c, const struct core_event *ev, struct core_update *ret_update);
+/* What was staged became true with store revision `rev`, or nothing of it did. */
 void core_commit(struct core *c, uint64_t rev, struct core_update *u);
 void core_abandon(struct core *c, const struct err *why, struct core_update *u);
 

@@ -66,4 +66,5 @@ struct core_update {
 
 void core_update_init(struct core_update *u);
 void core_update_deinit(struct core_update *u);
+/* Empty, with its memory kept for the next step. */
 void core_update_reset(struct core_update *u);
