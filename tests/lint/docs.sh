@@ -1,0 +1,35 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Every function in a header has its contract (docs.awk), links in our pages lead somewhere, and the generated
+# pages are what the programs of $SWITCHYARD_BIN print. docs.sh --write renews those pages.
+# (docs/fsm is checked by tests/fsm, next to the tables.)
+# shellcheck source=tests/lint/lib.sh
+. "$(dirname "$0")/lib.sh"
+bin=${SWITCHYARD_BIN:-build/dev/bin}
+
+undocumented() {
+    local headers
+    mapfile -t headers < <(files 'common/*.h' 'coordinator/*.h' 'sidecar/*.h' 'cli/*.h')
+    awk -f tests/lint/docs.awk "${headers[@]}"
+}
+
+# Relative links of Markdown: [text](path#anchor).
+dead_links() {
+    files '*.md' | while read -r page; do
+        { grep -noE '\]\([^)#: ]+[)#]' "$page" || true; } | sed -E 's/\]\(([^)#]*)./\1/' |
+            while IFS=: read -r line target; do
+                [ -e "$(dirname "$page")/$target" ] || echo "$page:$line: $target is not there"
+            done
+    done
+}
+
+stale() {
+    "$bin/switchyard" reference | cmp -s - docs/reference/cli.md ||
+        echo "docs/reference/cli.md: not what \`switchyard reference\` prints; tests/lint/docs.sh --write renews it"
+}
+
+if [ "${1:-}" = --write ]; then
+    mkdir -p docs/reference
+    "$bin/switchyard" reference >docs/reference/cli.md
+fi
+{ undocumented; dead_links; stale; } | report
