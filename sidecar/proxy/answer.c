@@ -3,13 +3,13 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+#include "common/base/check.h"
 #include "common/http1/http1_write.h"
 #include "sidecar/proxy/conn.h"
 #include "sidecar/proxy/lane.h"
 #include "sidecar/proxy/relay.h"
 
-/* ---- the upstream's bytes ----------------------------------------------------------------------
- */
+/* ---- the upstream's bytes -------------------------------------------------------------------- */
 
 static void make_room(struct iobuf *b, size_t size)
 {
@@ -31,6 +31,7 @@ static bool fill_upstream(struct conn *c, struct upstream *u)
     if (!u->in)
         u->in = iobuf_take(pool);
     make_room(u->in, pool->size);
+    CHECK(iobuf_room(pool, u->in) > 0); /* heads are limited, and bodies leave before the next */
     n = recv(u->watch.fd, u->in->data + u->in->end, iobuf_room(pool, u->in), 0);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return false;
@@ -74,16 +75,7 @@ static void pump_upload(struct conn *c)
     }
 }
 
-/* ---- the head of the answer --------------------------------------------------------------------
- */
-
-static bool is_rescued(const struct request *req, unsigned on)
-{
-    const struct route *route = &req->route->entry->route;
-
-    return req->system == SYSTEM_NEW && req->may_fall_back && route->fallback.on & on &&
-           upload_can_restart(&req->upload);
-}
+/* ---- the head of the answer ------------------------------------------------------------------ */
 
 /* 1xx go on to clients that know them, but 100 is our own affair. RFC 9110 15.2. False: that was
  * the end, c->step says how. */
@@ -184,7 +176,7 @@ static enum verdict read_answer(struct conn *c)
             return conn_fail(c, FAILURE_BROKEN);
         u->in->start += req->answer.size;
         if (req->answer.status >= 200) {
-            if (req->answer.status >= 500 && is_rescued(req, FALLBACK_5XX))
+            if (req->answer.status >= 500 && conn_can_fall_back(c, FAILURE_5XX))
                 return conn_fail(c, FAILURE_5XX);
             return begin_answer(c);
         }
@@ -236,8 +228,7 @@ enum verdict step_answer(struct conn *c)
     return WAIT;
 }
 
-/* ---- the body of the answer --------------------------------------------------------------------
- */
+/* ---- the body of the answer ------------------------------------------------------------------ */
 
 /* The next piece to the client. False: the answer cannot be completed. */
 static bool pump_download(struct conn *c)

@@ -3,8 +3,7 @@
 
 #include "common/base/check.h"
 
-/* ---- the tables --------------------------------------------------------------------------------
- */
+/* ---- the tables ------------------------------------------------------------------------------ */
 
 enum { FX_OPEN = 1u << 0, FX_FORGET = 1u << 1 };
 
@@ -91,8 +90,7 @@ const struct sm_machine breaker_machine = {
     .invariant = breaker_invariant,
 };
 
-/* ---- the window --------------------------------------------------------------------------------
- */
+/* ---- the window ------------------------------------------------------------------------------ */
 
 static int64_t slice_ns(const struct breaker_fsm *b)
 {
@@ -132,8 +130,7 @@ uint32_t breaker_fsm_errors(const struct breaker_fsm *b)
     return sum < UINT32_MAX ? (uint32_t)sum : UINT32_MAX;
 }
 
-/* ---- events ------------------------------------------------------------------------------------
- */
+/* ---- events ---------------------------------------------------------------------------------- */
 
 static void step(struct breaker_fsm *b, enum breaker_event event, mono_t now, wall_t wall)
 {

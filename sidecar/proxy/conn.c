@@ -2,7 +2,6 @@
 #include "sidecar/proxy/conn.h"
 
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <utlist.h>
@@ -13,41 +12,33 @@
 #include "sidecar/proxy/relay.h"
 
 #define SPARE_REQUESTS_MAX 256
-/* Connections closed under a silent client while draining. */
+/* While draining, a kept-alive client has this long to come with another request. */
 #define HURRY dur_s(1)
+/* How long a client may take to close after a refusal. */
+#define LINGER dur_s(2)
 
-/* ---- the steps ---------------------------------------------------------------------------------
- */
+/* ---- the steps ------------------------------------------------------------------------------- */
 
 static enum verdict step_close(struct conn *c UNUSED)
 {
     return DONE;
 }
 
-/* What it waits for is said in words because that is the question about a connection that hangs. */
-static const struct {
-    const char *name;
-    enum verdict (*run)(struct conn *c);
-} steps[STEP_COUNT] = {
-    [STEP_HEAD] = {"head", step_head},          /* waits for the client */
-    [STEP_ROUTE] = {"route", step_route},       /* never waits */
-    [STEP_DECIDE] = {"decide", step_decide},    /* never waits */
-    [STEP_TAKE] = {"take", step_take},          /* never waits */
-    [STEP_CONNECT] = {"connect", step_connect}, /* waits for the upstream */
-    [STEP_SEND] = {"send", step_send},          /* never waits */
-    [STEP_ANSWER] = {"answer", step_answer},    /* waits for both, bodies first */
-    [STEP_RELAY] = {"relay", step_relay},       /* waits for both */
-    [STEP_FAILED] = {"failed", step_failed},    /* never waits */
-    [STEP_REFUSE] = {"refuse", step_refuse},    /* waits for the client to take what is before it */
-    [STEP_FINISH] = {"finish", step_finish},    /* waits for the client to take the answer */
-    [STEP_LINGER] = {"linger", step_linger},    /* waits for the client to close */
-    [STEP_CLOSE] = {"close", step_close},       /* never waits */
+static enum verdict (*const steps[STEP_COUNT])(struct conn *c) = {
+    [STEP_HEAD] = step_head,       /* waits for the client */
+    [STEP_ROUTE] = step_route,     /* never waits */
+    [STEP_DECIDE] = step_decide,   /* never waits */
+    [STEP_TAKE] = step_take,       /* never waits */
+    [STEP_CONNECT] = step_connect, /* waits for the upstream */
+    [STEP_SEND] = step_send,       /* never waits */
+    [STEP_ANSWER] = step_answer,   /* waits for the client's body and the upstream's head */
+    [STEP_RELAY] = step_relay,     /* waits for both bodies, and for the client to take its one */
+    [STEP_FAILED] = step_failed,   /* never waits */
+    [STEP_REFUSE] = step_refuse,   /* waits for the client to take what is before it */
+    [STEP_FINISH] = step_finish,   /* waits for the client to take the answer */
+    [STEP_LINGER] = step_linger,   /* waits for the client to close */
+    [STEP_CLOSE] = step_close,     /* never waits */
 };
-
-const char *conn_step_name(enum step s)
-{
-    return (unsigned)s < STEP_COUNT ? steps[s].name : "?";
-}
 
 enum verdict conn_go(struct conn *c, enum step step)
 {
@@ -69,8 +60,7 @@ enum verdict conn_fail(struct conn *c, enum failure failure)
     return conn_go(c, STEP_FAILED);
 }
 
-/* ---- what a waiting connection waits for -------------------------------------------------------
- */
+/* ---- what a waiting connection waits for ----------------------------------------------------- */
 
 /* The first byte that must stay: a request's head may be needed for a second try. */
 static uint32_t kept_from(const struct conn *c)
@@ -164,14 +154,13 @@ static void set_deadlines(struct conn *c)
         give_client(c, config->header_timeout);
     } else if (c->step == STEP_LINGER) {
         if (!deadline_is_on(&c->deadline))
-            give_client(c, dur_s(2));
+            give_client(c, LINGER);
     } else {
         set_busy_deadlines(c);
     }
 }
 
-/* ---- bytes -------------------------------------------------------------------------------------
- */
+/* ---- bytes ----------------------------------------------------------------------------------- */
 
 static void make_room(struct conn *c)
 {
@@ -236,8 +225,7 @@ bool conn_flush(struct conn *c)
     return gather_flush(c->watch.fd, &c->lane->bufs, &c->out) != GATHER_BROKEN;
 }
 
-/* ---- running -----------------------------------------------------------------------------------
- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 void conn_run(struct conn *c)
 {
@@ -246,7 +234,7 @@ void conn_run(struct conn *c)
     if (c->ready & LOOP_HANGUP || (c->step != STEP_LINGER && !fill(c)))
         c->step = STEP_CLOSE;
     while (v == NEXT)
-        v = steps[c->step].run(c);
+        v = steps[c->step](c);
     if (v == DONE) {
         conn_destroy(c);
         return;
@@ -280,8 +268,7 @@ void conn_hurry(struct conn *c)
         give_client(c, HURRY);
 }
 
-/* ---- requests ----------------------------------------------------------------------------------
- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 struct request *conn_begin_request(struct conn *c)
 {
@@ -333,15 +320,12 @@ void conn_end_request(struct conn *c)
     lane->spare_request_count++;
 }
 
-/* ---- life --------------------------------------------------------------------------------------
- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 void conn_accept(struct lane *lane, int fd, const struct address *peer, bool refuse)
 {
     struct conn *c = xnew(struct conn);
-    const int one = 1;
 
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     if (loop_watch(lane->loop, &c->watch, fd, LOOP_READ, on_event, NULL) < 0) {
         close(fd);
         xfreep(&c);

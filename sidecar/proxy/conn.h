@@ -132,10 +132,7 @@ void conn_hurry(struct conn *c);
 /* At once, whatever it is doing. */
 void conn_destroy(struct conn *c);
 
-/* ---- for the steps, which are in request.c, answer.c and outcome.c ------------------------------
- */
-
-const char *conn_step_name(enum step s);
+/* ---- for the steps, which are in request.c, answer.c and outcome.c --------------------------- */
 
 /* Send what `g` has to the client. False: it is gone. */
 bool conn_send(struct conn *c, struct gather *g);
@@ -150,6 +147,8 @@ void conn_end_request(struct conn *c);
  * trusted. Returns NEXT. */
 enum verdict conn_refuse(struct conn *c, unsigned status, const char *why, bool bad);
 enum verdict conn_fail(struct conn *c, enum failure failure);
+/* Whether legacy may have a try when new fails in this way. */
+bool conn_can_fall_back(const struct conn *c, enum failure failure);
 enum verdict conn_go(struct conn *c, enum step step);
 
 enum verdict step_head(struct conn *c);

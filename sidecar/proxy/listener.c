@@ -2,6 +2,7 @@
 #include "sidecar/proxy/listener.h"
 
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -14,8 +15,7 @@
 /* Past the limit this many more are told so; the rest are closed without a word. */
 #define REFUSALS_MAX 256
 
-/* ---- binding -----------------------------------------------------------------------------------
- */
+/* ---- binding --------------------------------------------------------------------------------- */
 
 static int fail_bind(const struct address *a, const char *what, struct err *err)
 {
@@ -40,6 +40,8 @@ static int bind_one(struct address *a, bool shared, int *ret_fd, struct err *err
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     if (shared)
         setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
+    /* Accepted sockets inherit it. */
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     if (bind(fd, &a->u.any, a->len) < 0) {
         int r = fail_bind(a, "listen on", err);
 
@@ -85,8 +87,7 @@ int listener_bind(struct address *address, int *ret_fds, unsigned count, struct 
     return 0;
 }
 
-/* ---- accepting ---------------------------------------------------------------------------------
- */
+/* ---- accepting ------------------------------------------------------------------------------- */
 
 static void on_readable(struct loop_watch *w, unsigned events);
 

@@ -59,8 +59,7 @@ unsigned names_get(const struct names *n, const struct endpoint *e,
     return known ? known->count : 0;
 }
 
-/* ---- the names of a set ------------------------------------------------------------------------
- */
+/* ---- the names of a set ---------------------------------------------------------------------- */
 
 typedef void (*endpoint_fn)(void *ctx, const struct endpoint *e);
 
@@ -114,8 +113,7 @@ static void note_host(void *ctx, const struct endpoint *e)
     l->count++;
 }
 
-/* ---- the lookup, on the worker's thread --------------------------------------------------------
- */
+/* ---- the lookup, on the worker's thread ------------------------------------------------------ */
 
 static void take_addresses(struct name_entry *e, const struct addrinfo *found)
 {
@@ -150,8 +148,7 @@ static void look_up(struct worker_job *job)
     }
 }
 
-/* ---- and back ----------------------------------------------------------------------------------
- */
+/* ---- and back -------------------------------------------------------------------------------- */
 
 static void remember(struct names *n, const struct name_entry *e)
 {

@@ -12,8 +12,7 @@
  * could take our answer with it. So much, and two seconds, are read and thrown away first. */
 #define LINGER_BYTES (256 * 1024)
 
-/* ---- counting ----------------------------------------------------------------------------------
- */
+/* ---- counting -------------------------------------------------------------------------------- */
 
 static struct system_stats *stats_of(const struct request *req)
 {
@@ -54,8 +53,7 @@ static void count_answer(struct conn *c)
     tell_breaker(c, good ? BREAKER_SUCCESS : BREAKER_ERROR);
 }
 
-/* ---- failed: the other system, or a word about it ----------------------------------------------
- */
+/* ---- failed: the other system, or a word about it -------------------------------------------- */
 
 static const struct {
     unsigned status;
@@ -70,17 +68,21 @@ static const struct {
                          FALLBACK_TIMEOUT,
                          {NULL, "the legacy system did not answer in time",
                           "the new system did not answer in time"}},
+    /* A connection that breaks under a request is one that does not stand. */
     [FAILURE_BROKEN] = {502,
                         FALLBACK_CONNECT_ERROR,
                         {NULL, "the legacy system broke off its answer",
                          "the new system broke off its answer"}},
-    [FAILURE_5XX] = {502, FALLBACK_5XX, {NULL, NULL, "the new system answered with an error"}},
+    /* Only a failure when legacy can take over: otherwise the client gets this answer. */
+    [FAILURE_5XX] = {.fallback = FALLBACK_5XX},
 };
 
-static bool can_fall_back(const struct request *req)
+bool conn_can_fall_back(const struct conn *c, enum failure failure)
 {
+    const struct request *req = c->req;
+
     return req->system == SYSTEM_NEW && req->may_fall_back && !req->answered &&
-           req->route->entry->route.fallback.on & failures[req->failure].fallback &&
+           req->route->entry->route.fallback.on & failures[failure].fallback &&
            upload_can_restart(&req->upload);
 }
 
@@ -111,14 +113,13 @@ enum verdict step_failed(struct conn *c)
     /* Part of the answer is out: only a broken connection can tell the client that it is cut. */
     if (req->answered)
         return conn_go(c, STEP_CLOSE);
-    if (can_fall_back(req))
+    if (conn_can_fall_back(c, req->failure))
         return fall_back(c);
     return conn_refuse(c, failures[req->failure].status, failures[req->failure].why[req->system],
                        false);
 }
 
-/* ---- refuse: an answer of our own --------------------------------------------------------------
- */
+/* ---- refuse: an answer of our own ------------------------------------------------------------ */
 
 static bool exposes_system(const struct request *req)
 {
@@ -159,8 +160,7 @@ enum verdict step_refuse(struct conn *c)
     return conn_go(c, conn_send(c, &g) ? STEP_FINISH : STEP_CLOSE);
 }
 
-/* ---- finish ------------------------------------------------------------------------------------
- */
+/* ---- finish ---------------------------------------------------------------------------------- */
 
 static bool is_reusable(const struct request *req)
 {

@@ -41,8 +41,7 @@ struct proxy {
     unsigned cut;
 };
 
-/* ---- letters -----------------------------------------------------------------------------------
- */
+/* ---- letters --------------------------------------------------------------------------------- */
 
 static struct letter *letter_new(enum letter_kind kind)
 {
@@ -58,8 +57,7 @@ static void post(struct lane *lane, struct letter *l)
     CHECK(mailbox_post(lane->inbox, &l->mail));
 }
 
-/* ---- publishing --------------------------------------------------------------------------------
- */
+/* ---- publishing ------------------------------------------------------------------------------ */
 
 static void send_out(struct proxy *p, struct ruleset *set)
 {
@@ -130,8 +128,7 @@ static void on_served(struct proxy *p, const struct letter *l)
         p->events.on_serving(p->ctx, l->live->set);
 }
 
-/* ---- counting ----------------------------------------------------------------------------------
- */
+/* ---- counting -------------------------------------------------------------------------------- */
 
 static struct route_stats *stats_of(struct proxy *p, const struct name *migration)
 {
@@ -183,8 +180,7 @@ static void on_collect(struct timer *t)
         post(p->lane[i], letter_new(LETTER_COLLECT));
 }
 
-/* ---- draining ----------------------------------------------------------------------------------
- */
+/* ---- draining -------------------------------------------------------------------------------- */
 
 void proxy_drain(struct proxy *p, dur_t deadline)
 {
@@ -205,8 +201,7 @@ static void on_lane_drained(struct proxy *p, const struct letter *l)
         p->events.on_drained(p->ctx, p->cut);
 }
 
-/* ---- life --------------------------------------------------------------------------------------
- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static void on_letter(void *ctx, struct mail *m)
 {

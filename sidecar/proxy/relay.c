@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sidecar/proxy/relay.h"
 
-/* ---- framing -----------------------------------------------------------------------------------
- */
+/* ---- framing --------------------------------------------------------------------------------- */
 
 static void add_payload(struct gather *g, struct http1_framing framing, struct str payload)
 {
@@ -47,8 +46,7 @@ static bool is_nothing(struct http1_framing f)
     return f.kind == HTTP1_BODY_NONE || (f.kind == HTTP1_BODY_LENGTH && f.length == 0);
 }
 
-/* ---- requests ----------------------------------------------------------------------------------
- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 void upload_init(struct upload *u, struct http1_framing received, size_t keep_max)
 {
@@ -138,8 +136,7 @@ bool upload_piece(struct upload *u, struct iobuf *in, uint64_t max_body, struct 
     return u->sent || g->total > before;
 }
 
-/* ---- answers -----------------------------------------------------------------------------------
- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 void download_init(struct download *d, struct http1_framing received, unsigned minor)
 {

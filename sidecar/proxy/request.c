@@ -15,8 +15,7 @@
 /* Value of X-Forwarded-For that we are ready to extend; past it our part goes on its own line. */
 #define FORWARDED_MAX 1024
 
-/* ---- head --------------------------------------------------------------------------------------
- */
+/* ---- head ------------------------------------------------------------------------------------ */
 
 static enum verdict rest_idle(struct conn *c)
 {
@@ -57,8 +56,7 @@ enum verdict step_head(struct conn *c)
     return WAIT;
 }
 
-/* ---- route -------------------------------------------------------------------------------------
- */
+/* ---- route ----------------------------------------------------------------------------------- */
 
 /* "host:port" or "[v6]:port" without the port. */
 static struct str host_of(const struct http1_head *head)
@@ -130,8 +128,7 @@ enum verdict step_route(struct conn *c)
     return conn_go(c, STEP_DECIDE);
 }
 
-/* ---- decide ------------------------------------------------------------------------------------
- */
+/* ---- decide ---------------------------------------------------------------------------------- */
 
 static struct str nth_header(const void *head, struct str name, unsigned nth)
 {
@@ -183,8 +180,7 @@ enum verdict step_decide(struct conn *c)
     return conn_go(c, STEP_TAKE);
 }
 
-/* ---- take an upstream --------------------------------------------------------------------------
- */
+/* ---- take an upstream ------------------------------------------------------------------------ */
 
 static void count_request(struct request *req)
 {
@@ -244,8 +240,7 @@ enum verdict step_connect(struct conn *c)
     return conn_go(c, STEP_TAKE);
 }
 
-/* ---- send the head -----------------------------------------------------------------------------
- */
+/* ---- send the head --------------------------------------------------------------------------- */
 
 static bool is_forwarded_for(const struct http1_head *h, uint32_t i)
 {

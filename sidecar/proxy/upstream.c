@@ -12,8 +12,7 @@
 #include "sidecar/proxy/conn.h"
 #include "sidecar/proxy/lane.h"
 
-/* ---- pools -------------------------------------------------------------------------------------
- */
+/* ---- pools ----------------------------------------------------------------------------------- */
 
 struct upstream_pool *upstream_pool_get(struct lane *lane, const struct address *address)
 {
@@ -63,8 +62,7 @@ void upstream_pool_put(struct upstream_pool *p)
     unref_pool(p);
 }
 
-/* ---- events ------------------------------------------------------------------------------------
- */
+/* ---- events ---------------------------------------------------------------------------------- */
 
 static void leave_pool(struct upstream *u)
 {
@@ -100,8 +98,7 @@ static void on_event(struct loop_watch *w, unsigned events)
     upstream_close(&u);
 }
 
-/* ---- life --------------------------------------------------------------------------------------
- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static struct upstream *new_upstream(struct upstream_pool *p, int fd)
 {

@@ -206,6 +206,7 @@ def test_probes_are_capped_and_their_slots_come_back():
         words = {"weight": 100, "breaker": "1/60000/1/2"}
         with Proxy(legacy=legacy.url, new=new.url, **words) as proxy:
             assert ask(proxy).body == b"legacy"
+            wait_for(lambda: proxy.stats()["breaker"] == "half_open", "the end of open_for")
             for left in (False, True):
                 probes = [Client(proxy), Client(proxy)]
                 for client in probes:

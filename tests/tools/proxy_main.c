@@ -36,8 +36,7 @@ struct tool {
     struct buf line;
 };
 
-/* ---- words -------------------------------------------------------------------------------------
- */
+/* ---- words ----------------------------------------------------------------------------------- */
 
 static bool read_endpoints(struct str value, struct route_upstream *u, struct err *err)
 {
@@ -264,8 +263,7 @@ static void on_input(struct loop_watch *w, unsigned events UNUSED)
         publish(t);
 }
 
-/* ---- events ------------------------------------------------------------------------------------
- */
+/* ---- events ---------------------------------------------------------------------------------- */
 
 static void on_serving(void *ctx UNUSED, const struct ruleset *set)
 {
@@ -321,8 +319,7 @@ static void on_signal(void *ctx, int signo UNUSED)
     loop_stop(t->loop);
 }
 
-/* ---- main --------------------------------------------------------------------------------------
- */
+/* ---- main ------------------------------------------------------------------------------------ */
 
 static void set_defaults(struct tool *t)
 {
