@@ -12,7 +12,7 @@
 #include "coordinator/core/invariants.h"
 #include "tests/lib/unit.h"
 
-#define RIG_KEYS 512
+#define RIG_KEYS 2048
 
 struct rig_kv {
     char *key;   /* owned; NULL: free */

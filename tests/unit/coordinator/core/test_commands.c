@@ -362,6 +362,7 @@ static void test_an_override_beats_the_weight(void **state UNUSED)
     assert_int_equal(rig_status(r, "orders").effective_weight_bp, 10000);
     rig_does(r, CMD(SET_OVERRIDE, .system = SYSTEM_NEW));
     says(r, "the override of orders is new already");
+    rig_refuses(r, CMD(SET_OVERRIDE, .system = SYSTEM_COUNT), "legacy, new or none");
     rig_does(r, CMD(SET_OVERRIDE, .system = SYSTEM_NONE));
     says(r, "orders has no override any more; its weight counts again");
     assert_int_equal(rig_status(r, "orders").effective_weight_bp, 1000);
@@ -429,6 +430,37 @@ static void test_a_deleted_plan_without_orders_leaves_nothing(void **state UNUSE
         assert_null(r->kv[i].key);
     assert_int_equal(core_decision_rev(r->core, "orders"), 0);
     assert_int_equal(core_revision(r->core), r->rev);
+}
+
+/* As many migrations as there may be, and every one of them to legacy in one transaction. */
+static void test_the_largest_emergency_is_one_transaction(void **state UNUSED)
+{
+    CLEANUP(rig_freep) struct rig *r = rig_new();
+    struct plan *one_more = NULL;
+    unsigned saves;
+
+    r->compare_every = UINT32_MAX;
+    r->unchecked = true;
+    for (unsigned i = 0; i <= CORE_MIGRATIONS_MAX; i++) {
+        struct buf yaml = BUF_INIT(1u << 16);
+
+        buf_addf(&yaml, PLAN_HEAD("m%u", "/m%u"), i, i);
+        assert_true(buf_add_str(&yaml, STR(PLAN_STAGES)));
+        if (i < CORE_MIGRATIONS_MAX)
+            rig_apply_text(r, buf_text(&yaml));
+        else
+            one_more = parsed(buf_text(&yaml));
+        buf_deinit(&yaml);
+    }
+    rig_refuses(r, CMD(APPLY, .plan = one_more), "there are 256 migrations; delete one first");
+    plan_free(one_more);
+    saves = r->saves;
+    r->unchecked = false;
+    rig_does(r, CMD(EMERGENCY, .all = true));
+    assert_int_equal(r->saves, saves + 1);
+    assert_true(r->u.save_count <= CORE_SAVES_MAX);
+    assert_string_equal(r->u.change->migration.s, "m0");
+    rig_same_after_restart(r);
 }
 
 /* A dry run says the same, refuses the same, and leaves no trace. */
@@ -517,6 +549,7 @@ int main(void)
         cmocka_unit_test(test_no_raise_while_a_trigger_is_violated),
         cmocka_unit_test(test_delete_needs_an_idle_plan),
         cmocka_unit_test(test_a_deleted_plan_without_orders_leaves_nothing),
+        cmocka_unit_test(test_the_largest_emergency_is_one_transaction),
         cmocka_unit_test(test_a_dry_run_changes_nothing),
         cmocka_unit_test(test_history_tells_who_did_what),
         cmocka_unit_test(test_history_keeps_the_newest_fifty),

@@ -171,6 +171,24 @@ static void test_the_first_violation_is_dated(void **state UNUSED)
     samples_free(s);
 }
 
+static void test_latency_alone_dates_a_violation(void **state UNUSED)
+{
+    struct samples *s = samples_new();
+    struct system_stats slow[SYSTEM_COUNT] = {[SYSTEM_NEW] = traffic(10, 0, 150)};
+    struct system_stats slower[SYSTEM_COUNT] = {
+        [SYSTEM_LEGACY] = traffic(10, 0, 10),
+        [SYSTEM_NEW] = traffic(10, 0, 50),
+    };
+    mono_t first;
+
+    samples_add(s, NOW, slow);
+    assert_true(gates_first_violation(&limits, s, NOW, &first));
+    samples_clear(s);
+    samples_add(s, NOW, slower);
+    assert_true(gates_first_violation(&limits, s, NOW, &first));
+    samples_free(s);
+}
+
 static void test_verdicts_have_names(void **state UNUSED)
 {
     assert_string_equal(verdict_name(VERDICT_NONE), "none");
@@ -191,6 +209,7 @@ int main(void)
         cmocka_unit_test(test_limits_not_asked_for_are_not_judged),
         cmocka_unit_test(test_a_gate_holds_until_watched_long_enough),
         cmocka_unit_test(test_the_first_violation_is_dated),
+        cmocka_unit_test(test_latency_alone_dates_a_violation),
         cmocka_unit_test(test_verdicts_have_names),
     };
 

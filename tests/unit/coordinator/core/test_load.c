@@ -126,6 +126,17 @@ static void test_unknown_fields_survive_a_command(void **state UNUSED)
     free(plan);
 }
 
+static void test_a_record_beyond_its_limit_is_named(void **state UNUSED)
+{
+    CLEANUP(buf_deinitp) struct buf big = BUF_INIT(1u << 20);
+    struct err err;
+
+    buf_addf(&big, "{\"version\":1,\"epoch\":1,\"active\":false,\"x\":\"%070000d\"}", 0);
+    const struct pair pair[] = {{ROOT "emergency/orders", buf_text(&big)}};
+    assert_fails(load(pair, 1, &err), ERR_CORRUPT);
+    assert_holds(err.msg, "key " ROOT "emergency/orders has 7");
+}
+
 static void test_an_empty_plan_folder_takes_the_first_apply(void **state UNUSED)
 {
     CLEANUP(rig_freep) struct rig *r = rig_new();
@@ -152,6 +163,7 @@ int main(void)
         cmocka_unit_test(test_impossible_states_are_refused),
         cmocka_unit_test(test_a_remembered_order_needs_no_plan),
         cmocka_unit_test(test_unknown_fields_survive_a_command),
+        cmocka_unit_test(test_a_record_beyond_its_limit_is_named),
         cmocka_unit_test(test_an_empty_plan_folder_takes_the_first_apply),
     };
 

@@ -275,9 +275,11 @@ static void test_deadlines_survive_a_restart(void **state UNUSED)
     rig_wait(r, 1);
     rig_expect(r, 0, PHASE_ROLLBACK_FAILED);
     rig_restart(r);
+    assert_float_equal(view_measured_ms(r->core, "orders"), -1.0, 0.0);
     rig_all_serve(r, NODES);
     rig_wait(r, 6);
     rig_expect(r, 0, PHASE_ROLLED_BACK);
+    assert_float_equal(view_measured_ms(r->core, "orders"), 30000.0, 1.0);
     /* Measured across two restarts, by the wall clock. */
     assert_float_equal(rig_status(r, "orders").rollout->last_rollback.measured_ms, 30000.0, 1.0);
 }
