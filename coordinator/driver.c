@@ -183,6 +183,7 @@ static void on_saved(void *ctx, int r, store_rev rev, const struct err *err)
     } else if (r == STORE_CONFLICT) {
         err_set(&conflict, ERR_CONFLICT, "another program has changed the store; nothing was done");
         err_hint(&conflict, "look at the status, then try again");
+        log_err(LOG_WARN, LOG_STORE, &conflict, "state=reading_again");
         reload_after(d, &conflict);
     } else {
         store_failed(d, err);

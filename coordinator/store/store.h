@@ -21,8 +21,8 @@
 #define STORE_ROOT      "/switchyard/v1/"
 #define STORE_KEY_MAX   256u
 #define STORE_VALUE_MAX (1u << 20)
-#define STORE_OPS_MAX   2048u /* an emergency for every migration; etcd wants --max-txn-ops for it \
-                               */
+/* An emergency for every migration; etcd must be told with --max-txn-ops. */
+#define STORE_OPS_MAX 2048u
 /* Keys and values of one transaction together: fits a request to etcd with its default settings. */
 #define STORE_TXN_BYTES_MAX (STORE_VALUE_MAX + (256u << 10))
 
