@@ -21,8 +21,7 @@
 void rpc_start(void);
 void rpc_shutdown(void);
 
-/* ---- messages
- * ---------------------------------------------------------------------------------------- */
+/* ---- messages ------------------------------------------------------------------------------- */
 
 /* Encoded bytes, immutable, counted: encode once, send to thousands. Any thread. */
 struct rpc_msg;
@@ -32,16 +31,14 @@ void rpc_msg_unref(struct rpc_msg *m); /* tolerates NULL */
 DEFINE_CLEANUP(struct rpc_msg, rpc_msg_unref)
 size_t rpc_msg_size(const struct rpc_msg *m);
 
-/* ---- streams, the same on both sides
- * ------------------------------------------------------------------ */
+/* ---- streams, the same on both sides -------------------------------------------------------- */
 
 struct rpc_stream;
 
 struct rpc_stream_events {
     /* A message arrived; borrowed, freed after the return. */
     void (*on_message)(struct rpc_stream *s, const ProtobufCMessage *m, void *ctx);
-    /* The other side will send no more. Server: answer with rpc_stream_finish() when done. May be
-     * NULL. */
+    /* Server only: the client will send no more; rpc_stream_finish() when done. May be NULL. */
     void (*on_half_close)(struct rpc_stream *s, void *ctx);
     /* The end, exactly once, last callback: status OK (err->code ERR_NONE) or why. The stream is
      * freed after the return. */
@@ -60,20 +57,20 @@ int rpc_stream_send(struct rpc_stream *s, struct rpc_msg *m, struct err *err) MU
 void rpc_stream_finish(struct rpc_stream *s, const struct err *status);
 /* Client: no more messages from here. */
 void rpc_stream_half_close(struct rpc_stream *s);
-/* End now, both sides; on_closed follows with CANCELLED. */
+/* End now, both sides; what is queued is dropped, on_closed follows with CANCELLED. */
 void rpc_stream_cancel(struct rpc_stream *s);
 /* The other side's address, "ipv4:127.0.0.1:41234"; valid while the stream is. */
 const char *rpc_stream_peer(const struct rpc_stream *s);
 void rpc_stream_set_ctx(struct rpc_stream *s, void *ctx);
 
-/* ---- server
- * ------------------------------------------------------------------------------------------ */
+/* ---- server --------------------------------------------------------------------------------- */
 
 struct rpc_server;
 struct rpc_call; /* one unary call on the server */
 
 /* A handler answers exactly once, now or later on the same loop, with rpc_call_reply() or
- * rpc_call_fail(). `req` is borrowed and valid until then. */
+ * rpc_call_fail(). `req` is borrowed and valid until then. A server does not
+ * stop before its handlers have answered. */
 typedef void (*rpc_unary_fn)(void *service_ctx, struct rpc_call *call, const ProtobufCMessage *req);
 /* Accept a stream: set *ret_ctx for its events, or return <0 with *err to refuse it with that
  * status. */
@@ -109,8 +106,8 @@ mono_t rpc_call_deadline(const struct rpc_call *c);
 /* True when the caller has gone: the answer will be dropped. */
 bool rpc_call_cancelled(const struct rpc_call *c);
 
-/* UNAVAILABLE naming the address when it cannot be bound. Health and reflection are always served.
- */
+/* UNAVAILABLE naming the address when it cannot be bound. Health and reflection are always
+ * served, on the loop of the first service added. */
 int rpc_server_new(const struct rpc_server_config *config, struct rpc_server **ret,
                    struct err *err) MUST_CHECK;
 /* Before rpc_server_start(). `methods` ends with a zeroed line and, like `desc`, is borrowed. */
@@ -120,7 +117,7 @@ int rpc_server_add(struct rpc_server *s, const ProtobufCServiceDescriptor *desc,
 int rpc_server_start(struct rpc_server *s, struct err *err) MUST_CHECK;
 int rpc_server_port(const struct rpc_server *s); /* bound port; 0 for unix sockets */
 /* What the standard health service answers, for "" and every service. Starts as SERVING. Any
- * thread. */
+ * thread, until the server is stopped. */
 void rpc_server_set_serving(struct rpc_server *s, bool serving);
 /* Stop accepting, let open calls end for `grace`, cancel the rest, then on_stopped(ctx) on `l`.
  * Every loop that has services must keep turning until then. */
@@ -129,8 +126,7 @@ void rpc_server_stop(struct rpc_server *s, dur_t grace, struct loop *l,
 /* After on_stopped, or before start. Tolerates NULL. */
 void rpc_server_free(struct rpc_server *s);
 
-/* ---- client
- * ------------------------------------------------------------------------------------------ */
+/* ---- client --------------------------------------------------------------------------------- */
 
 struct rpc_client;
 
@@ -144,7 +140,7 @@ struct rpc_client_config {
 
 int rpc_client_new(const struct rpc_client_config *config, struct loop *l, struct rpc_client **ret,
                    struct err *err) MUST_CHECK;
-/* Cancels open calls; their callbacks come before the return. */
+/* Cancels open calls; their callbacks come before the return and must not open new ones. */
 void rpc_client_free(struct rpc_client *c);
 DEFINE_CLEANUP(struct rpc_client, rpc_client_free)
 

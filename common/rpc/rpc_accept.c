@@ -117,13 +117,14 @@ static void on_accepted(struct rpc_op *op, bool ok);
 
 static void arm(struct accept *a)
 {
+    grpc_server *server = a->server->grpc;
+    grpc_completion_queue *cq = rpc_cq();
     grpc_call_error r;
 
     grpc_call_details_init(&a->details);
     grpc_metadata_array_init(&a->metadata);
-    a->op.done = on_accepted;
-    r = grpc_server_request_call(a->server->grpc, &a->call, &a->details, &a->metadata, rpc_cq(),
-                                 rpc_cq(), &a->op);
+    rpc_op_init(&a->op, NULL, on_accepted);
+    r = grpc_server_request_call(server, &a->call, &a->details, &a->metadata, cq, cq, &a->op);
     if (r != GRPC_CALL_OK)
         check_die("gRPC refused to accept calls: %s", grpc_call_error_to_string(r));
 }

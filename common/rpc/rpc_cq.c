@@ -64,8 +64,7 @@ static void deliver(struct rpc_op *op)
 
 void rpc_op_post(struct rpc_op *op, struct mailbox *box, rpc_op_fn done)
 {
-    op->done = done;
-    op->box = box;
+    rpc_op_init(op, box, done);
     op->ok = true;
     deliver(op);
 }
@@ -81,6 +80,7 @@ static void *run_queue(void *arg)
 
         if (event.type == GRPC_QUEUE_SHUTDOWN)
             return NULL;
+        CHECK(atomic_load_explicit(&op->started, memory_order_acquire));
         op->ok = event.success != 0;
         deliver(op);
     }

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <grpc/grpc.h>
+#include <stdatomic.h>
 
 #include "common/base/attrs.h"
 #include "common/loop/mailbox.h"
@@ -19,8 +20,19 @@ struct rpc_op {
     struct mail mail;
     rpc_op_fn done;
     struct mailbox *box; /* borrowed from the object; NULL: run on the queue's thread */
+    atomic_bool
+        started; /* orders what was written before the start before what the queue's thread reads */
     bool ok;
 };
+
+/* Right before `op` is given to the library as a tag: from here on its object is the library's,
+ * too. */
+static inline void rpc_op_init(struct rpc_op *op, struct mailbox *box, rpc_op_fn done)
+{
+    op->done = done;
+    op->box = box;
+    atomic_store_explicit(&op->started, true, memory_order_release);
+}
 
 /* Between rpc_start() and rpc_shutdown(). */
 grpc_completion_queue *rpc_cq(void);

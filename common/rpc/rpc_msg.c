@@ -59,7 +59,7 @@ static void *take(void *data, size_t size)
     if (size > *left)
         return NULL;
     *left -= size;
-    return malloc(size); /* allow: protobuf-c handles NULL, and the peer sizes this */
+    return malloc(size); /* allowed: protobuf-c handles NULL, and the peer sizes this */
 }
 
 static void give(void *data UNUSED, void *p)

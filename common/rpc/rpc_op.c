@@ -98,8 +98,7 @@ void rpc_batch_start(struct rpc_batch *b, grpc_call *call, struct rpc_op *op, st
 {
     grpc_call_error r;
 
-    op->done = done;
-    op->box = box;
+    rpc_op_init(op, box, done);
     r = grpc_call_start_batch(call, b->ops, b->count, op, NULL);
     if (r != GRPC_CALL_OK)
         check_die("gRPC refused a batch: %s", grpc_call_error_to_string(r));

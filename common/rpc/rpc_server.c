@@ -254,8 +254,7 @@ void rpc_server_stop(struct rpc_server *s, dur_t grace, struct loop *l,
     if (rpc_inbox_get(l, &s->stop_inbox, &err) < 0)
         check_die("stop the RPC server: %s", err.msg);
     rpc_health_stop(s->health);
-    s->shutdown_op.done = on_shutdown;
-    s->shutdown_op.box = rpc_inbox_box(s->stop_inbox);
+    rpc_op_init(&s->shutdown_op, rpc_inbox_box(s->stop_inbox), on_shutdown);
     grpc_server_shutdown_and_notify(s->grpc, rpc_cq(), &s->shutdown_op);
     timer_set(l, &s->grace, grace, on_grace_over, "rpc.grace");
 }
@@ -283,11 +282,12 @@ static void on_discarded(struct rpc_op *op, bool ok UNUSED)
 static void discard(struct rpc_server *s)
 {
     struct rpc_service *service;
+    grpc_server *grpc = s->grpc;
 
     LL_FOREACH (s->services, service)
         rpc_inbox_put(steal(service->inbox));
-    s->shutdown_op.done = on_discarded;
-    grpc_server_shutdown_and_notify(s->grpc, rpc_cq(), &s->shutdown_op);
+    rpc_op_init(&s->shutdown_op, NULL, on_discarded);
+    grpc_server_shutdown_and_notify(grpc, rpc_cq(), &s->shutdown_op);
 }
 
 void rpc_server_free(struct rpc_server *s)

@@ -297,5 +297,8 @@ int main(void)
         T(freeing_the_client_answers_its_calls_first),
         T(a_client_may_be_freed_in_its_callback),
     };
+    /* The address given is the address used. */
+    setenv("http_proxy", "http://127.0.0.1:1", 1);
+    setenv("grpc_proxy", "http://127.0.0.1:1", 1);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
