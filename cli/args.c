@@ -18,8 +18,7 @@ struct line {
     unsigned word_count;
 };
 
-/* ---- options
- * ------------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 static int unknown_option(struct str name, struct err *err)
 {
@@ -64,7 +63,8 @@ static int take(struct args *a, int option, const char *attached, int argc, char
         a->option[option] = "";
         return 0;
     }
-    if (!attached && *i + 1 < argc)
+    /* A value never begins with two dashes, unless it is attached: `--reason --all` is a slip. */
+    if (!attached && *i + 1 < argc && strncmp(argv[*i + 1], "--", 2) != 0)
         attached = argv[++*i];
     if (!attached)
         return err_set(err, ERR_INVALID, "--%s needs a value: --%s %s", spec->name, spec->name,
@@ -89,8 +89,10 @@ static int take_short(struct args *a, int argc, char **argv, int *i, struct err 
     const char *text = argv[*i];
     int option = find_letter(text[1]);
 
-    if (option < 0)
-        return err_set(err, ERR_INVALID, "unknown option %s", text);
+    if (option < 0) {
+        err_set(err, ERR_INVALID, "unknown option %s", text);
+        return err_hint(err, "options have long names; `switchyard --help` lists them");
+    }
     return take(a, option, text[2] ? text + 2 : NULL, argc, argv, i, err);
 }
 
@@ -122,8 +124,7 @@ static int split(int argc, char **argv, struct args *a, struct line *line, struc
     return r;
 }
 
-/* ---- commands
- * ------------------------------------------------------------------------------------- */
+/* ---- commands -------------------------------------------------------------------------------- */
 
 /* How many of the line's first words are this command's; 0 when they differ. */
 static unsigned matched_words(const struct command *c, const struct line *line)
@@ -180,34 +181,50 @@ static int unknown_command(const struct line *line, struct err *err)
     return err_hint(err, "`switchyard --help` lists the commands");
 }
 
+static int see_help(const struct command *c, struct err *err)
+{
+    return err_hint(err, "see `switchyard %s --help`", c->words);
+}
+
+static int check_option(const struct command *c, const char *given, enum cli_option o,
+                        struct err *err)
+{
+    const struct option_spec *spec = &cli_options[o];
+    unsigned long long bit = 1ull << o;
+
+    if (given && !((c->options | OPT_GLOBAL) & bit)) {
+        err_set(err, ERR_INVALID, "`switchyard %s` takes no --%s", c->words, spec->name);
+        return see_help(c, err);
+    }
+    if (!(c->needed & bit) || (given && given[0]))
+        return 0;
+    if (given)
+        err_set(err, ERR_INVALID, "--%s is empty", spec->name);
+    else
+        err_set(err, ERR_INVALID, "`switchyard %s` needs --%s %s", c->words, spec->name,
+                spec->value);
+    return see_help(c, err);
+}
+
 static int check_options(const struct command *c, const struct args *a, struct err *err)
 {
-    for (int i = 0; i < OPT_COUNT; i++) {
-        unsigned long long bit = 1ull << i;
+    int r = 0;
 
-        if (a->option[i] && !((c->options | OPT_GLOBAL) & bit)) {
-            err_set(err, ERR_INVALID, "`switchyard %s` takes no --%s", c->words,
-                    cli_options[i].name);
-            return err_hint(err, "see `switchyard %s --help`", c->words);
-        }
-        if (!a->option[i] && (c->needed & bit)) {
-            err_set(err, ERR_INVALID, "`switchyard %s` needs --%s %s", c->words,
-                    cli_options[i].name, cli_options[i].value ? cli_options[i].value : "");
-            return err_hint(err, "see `switchyard %s --help`", c->words);
-        }
-    }
-    return 0;
+    for (int i = 0; i < OPT_COUNT && r == 0; i++)
+        r = check_option(c, a->option[i], (enum cli_option)i, err);
+    return r;
 }
 
 static int check_names(const struct command *c, const struct args *a, struct err *err)
 {
     if (a->name_count < c->names_min) {
         err_set(err, ERR_INVALID, "`switchyard %s` needs %s", c->words, c->names);
-        return err_hint(err, "see `switchyard %s --help`", c->words);
+        return see_help(c, err);
     }
     if (a->name_count > c->names_max) {
         err_set(err, ERR_INVALID, "unexpected word \"%s\"", a->name[c->names_max]);
-        return err_hint(err, "usage: switchyard %s %s", c->words, c->names);
+        return err_hint(err, "usage: switchyard %s%s%s [options]", c->words, c->names[0] ? " " : "",
+                        c->names);
     }
     return 0;
 }
@@ -222,6 +239,16 @@ static int take_names(struct args *a, const struct line *line, unsigned from, st
     return 0;
 }
 
+/* "help status" asks the same as "status --help". */
+static void take_help_word(struct args *a, struct line *line)
+{
+    if (line->word_count == 0 || strcmp(line->word[0], "help") != 0)
+        return;
+    a->option[OPT_HELP] = "";
+    line->word_count--;
+    memmove(&line->word[0], &line->word[1], line->word_count * sizeof line->word[0]);
+}
+
 int args_parse(int argc, char **argv, struct args *ret, const struct command **ret_command,
                char *ret_prefix, size_t prefix_size, struct err *err)
 {
@@ -233,8 +260,11 @@ int args_parse(int argc, char **argv, struct args *ret, const struct command **r
     *ret_command = NULL;
     ret_prefix[0] = '\0';
     r = split(argc, argv, ret, &line, err);
-    if (r < 0 || line.word_count == 0)
+    if (r < 0)
         return r;
+    take_help_word(ret, &line);
+    if (line.word_count == 0)
+        return 0;
     *ret_command = find_command(&line, &words);
     if (!*ret_command) {
         if (line.word_count == 1 && is_group(line.word[0]))

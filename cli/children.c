@@ -9,22 +9,27 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/base/check.h"
 #include "common/base/mem.h"
 #include "common/loop/signals.h"
 #include "common/loop/timer.h"
 
 /* A child that ends sooner than this after its start counts as failing; so many in a row, and we
- * give up. */
+ * give up. One that never worked and says itself that it cannot run is not asked twice. */
 #define SHORT_LIFE   dur_s(2)
 #define FAILURES_MAX 5
 #define RESTART_WAIT dur_ms(200)
+/* The exit status of a program that cannot be found, as shells have it. */
+#define NOT_FOUND 127
 
 struct child {
     struct children *all;
+    char path[PATH_MAX + NAME_MAX]; /* beside this program */
     char *argv[CHILD_ARGS_MAX + 1]; /* owned */
     pid_t pid;                      /* 0: not running */
     mono_t started;
-    unsigned failures;
+    unsigned failures; /* short lives in a row */
+    bool worked;       /* has lived longer once */
     struct timer restart;
 };
 
@@ -33,7 +38,7 @@ struct children {
     struct signals *signals; /* owned */
     struct child child[CHILDREN_MAX];
     unsigned count;
-    bool stopping, gave_up;
+    bool stopping, hurry, gave_up;
     void (*on_event)(void *ctx, const char *text);
     void *ctx;
     char folder[PATH_MAX];
@@ -41,8 +46,7 @@ struct children {
 
 static const int child_signals[] = {SIGCHLD, 0};
 
-/* ---- starting
- * ----------------------------------------------------------------------------------------- */
+/* ---- starting -------------------------------------------------------------------------------- */
 
 static void find_folder(struct children *c)
 {
@@ -55,19 +59,17 @@ static void find_folder(struct children *c)
         *slash = '\0';
 }
 
-/* In the child, between fork and exec. */
-static NORETURN void become(const struct children *c, char *const *argv)
+/* In the child, between fork and exec: only what is safe there (signal-safety(7)). */
+static NORETURN void become(const struct child *ch)
 {
-    char path[PATH_MAX + 64];
     sigset_t none;
 
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     setpgid(0, 0);
-    if (str_fmt(path, sizeof path, "%s/%s", c->folder, argv[0]))
-        execv(path, argv);
-    execvp(argv[0], argv);
-    _exit(127);
+    execv(ch->path, ch->argv);
+    execvp(ch->argv[0], ch->argv);
+    _exit(NOT_FOUND);
 }
 
 static int launch(struct child *ch, struct err *err)
@@ -77,7 +79,7 @@ static int launch(struct child *ch, struct err *err)
     if (pid < 0)
         return err_errno(err, errno, "start %s", ch->argv[0]);
     if (pid == 0)
-        become(ch->all, ch->argv);
+        become(ch);
     ch->pid = pid;
     ch->started = loop_now(ch->all->loop);
     return 0;
@@ -85,19 +87,22 @@ static int launch(struct child *ch, struct err *err)
 
 int children_start(struct children *c, const char *const *argv, struct err *err)
 {
-    struct child *ch = &c->child[c->count];
+    struct child *ch;
 
     if (c->count == CHILDREN_MAX)
         return err_set(err, ERR_EXHAUSTED, "more than %d processes", CHILDREN_MAX);
-    c->count++;
+    ch = &c->child[c->count++];
     ch->all = c;
-    for (unsigned i = 0; argv[i] && i < CHILD_ARGS_MAX; i++)
+    str_fmt(ch->path, sizeof ch->path, "%s/%s", c->folder, argv[0]);
+    for (unsigned i = 0; argv[i]; i++) {
+        CHECK(i < CHILD_ARGS_MAX);
         ch->argv[i] = xstrdup(argv[i]);
+    }
+    loop_update_now(c->loop);
     return launch(ch, err);
 }
 
-/* ---- ending
- * ------------------------------------------------------------------------------------------- */
+/* ---- ending ---------------------------------------------------------------------------------- */
 
 static void tell(struct children *c, const char *text)
 {
@@ -116,12 +121,17 @@ static void on_restart(struct timer *t)
     }
 }
 
+static bool is_missing(int status)
+{
+    return WIFEXITED(status) && WEXITSTATUS(status) == NOT_FOUND;
+}
+
 static void describe_end(const struct child *ch, int status, char *ret, size_t size)
 {
     if (WIFSIGNALED(status))
         str_fmt(ret, size, "%s (pid %d) was ended by signal %d", ch->argv[0], (int)ch->pid,
                 WTERMSIG(status));
-    else if (WEXITSTATUS(status) == 127)
+    else if (is_missing(status))
         str_fmt(ret, size, "%s could not be run: it is neither in %s nor in the PATH", ch->argv[0],
                 ch->all->folder);
     else
@@ -141,7 +151,8 @@ static void on_end(struct child *ch, int status)
         return;
     tell(c, text);
     ch->failures = failed ? ch->failures + 1 : 0;
-    if (ch->failures >= FAILURES_MAX)
+    ch->worked = ch->worked || !failed;
+    if (ch->failures >= FAILURES_MAX || (WIFEXITED(status) && !ch->worked))
         c->gave_up = true;
     else
         timer_set(c->loop, &ch->restart, RESTART_WAIT, on_restart, "restart child");
@@ -186,7 +197,7 @@ static void stop_one(struct child *ch, dur_t grace)
     loop_update_now(l);
     timer_set(l, &p.timer, grace, on_over, "stop child");
     while (ch->pid > 0) {
-        if (p.over)
+        if (p.over || ch->all->hurry)
             kill(ch->pid, SIGKILL);
         loop_turn(l, dur_ms(100));
         reap(ch->all);
@@ -199,6 +210,11 @@ void children_stop(struct children *c, dur_t grace)
     c->stopping = true;
     for (unsigned i = c->count; i > 0; i--)
         stop_one(&c->child[i - 1], grace);
+}
+
+void children_hurry(struct children *c)
+{
+    c->hurry = true;
 }
 
 bool children_gave_up(const struct children *c)

@@ -18,6 +18,7 @@ struct cli {
     dur_t timeout;     /* for one answer */
     dur_t node_wait;   /* for the nodes to serve a decision */
     struct loop *loop; /* owned */
+    bool asked;        /* a coordinator: a failure before that is a mistake of the caller's */
 };
 
 /* Options, then environment (SWITCHYARD_ENDPOINTS, SWITCHYARD_OPERATOR), then the configuration
@@ -27,13 +28,13 @@ struct cli {
 int cli_init(struct cli *c, const struct args *a, struct err *err) MUST_CHECK;
 void cli_deinit(struct cli *c);
 
-/* ---- asking (client.c)
- * ------------------------------------------------------------------------------ */
+/* ---- asking (client.c) ----------------------------------------------------------------------- */
 
-/* Call a method of the Operator service at the first coordinator that answers. *ret_reply is the
- * caller's; free it with cli_reply_free(). UNAVAILABLE names the endpoints and says what to do;
- * TIMEOUT of a change says that its outcome is unknown. `extra` is added to the deadline, for calls
- * that wait by themselves. */
+/* Call a method of the Operator service at the first coordinator that answers. Commands that may
+ * have been carried out are not given to a second one. *ret_reply is the caller's; free it with
+ * cli_reply_free(). UNAVAILABLE names the endpoints and says what to do; TIMEOUT of a change says
+ * that its outcome is unknown. `extra` is added to the deadline, for calls that wait by themselves.
+ */
 int cli_call(struct cli *c, const char *method, const ProtobufCMessage *request, dur_t extra,
              ProtobufCMessage **ret_reply, struct err *err) MUST_CHECK;
 void cli_reply_free(ProtobufCMessage *m); /* tolerates NULL */
@@ -41,11 +42,14 @@ static inline void cli_reply_freep(ProtobufCMessage **m)
 {
     cli_reply_free(*m);
 }
-/* Let the loop turn for `d`, for --watch; true when Ctrl-C came. */
-bool cli_idle(struct cli *c, dur_t d);
+/* Let the loop turn for `d`. */
+void cli_pause(struct cli *c, dur_t d);
+/* Show once or, for --watch, again each second until the process is ended. Watching goes on while
+ * coordinators come and go: a failure that may pass is told and tried again. */
+int cli_watch(struct cli *c, bool again, int (*show)(struct cli *c, void *ctx, struct err *err),
+              void *ctx, struct err *err) MUST_CHECK;
 
-/* ---- answering (output.c)
- * --------------------------------------------------------------------------- */
+/* ---- answering (output.c) -------------------------------------------------------------------- */
 
 /* A message as JSON: proto3's mapping, defaults shown, 64-bit numbers as numbers. */
 struct json *cli_message_json(const ProtobufCMessage *m) MUST_CHECK;

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/cli.h"
 
-#include <signal.h>
-
 #include "common/base/mem.h"
-#include "common/loop/signals.h"
 #include "common/loop/timer.h"
 
 /* One call in flight. */
@@ -46,6 +43,7 @@ static int call_one(struct cli *c, const char *endpoint, const char *method,
     r = rpc_client_new(&config, c->loop, &client, err);
     if (r < 0)
         return r;
+    c->asked = true;
     rpc_client_call(client, &switchyard__v1__operator__descriptor, method, request, deadline,
                     on_reply, &call);
     while (!call.done)
@@ -78,6 +76,13 @@ static int too_late(const struct cli *c, const char *method, struct err *err)
     return err_hint(err, "wait longer with --timeout, or ask another coordinator with --endpoints");
 }
 
+/* May the next coordinator be asked? After a deadline only what changes nothing: the first may
+ * carry out the command yet. */
+static bool goes_on(int r, const char *method)
+{
+    return r == -ERR_UNAVAILABLE || (r == -ERR_TIMEOUT && strcmp(method, "Execute") != 0);
+}
+
 int cli_call(struct cli *c, const char *method, const ProtobufCMessage *request, dur_t extra,
              ProtobufCMessage **ret_reply, struct err *err)
 {
@@ -88,11 +93,14 @@ int cli_call(struct cli *c, const char *method, const ProtobufCMessage *request,
 
     while (rest.n > 0) {
         str_cut(rest, ',', &item, &rest);
-        if (!str_copy(str_trim(item), endpoint, sizeof endpoint))
+        item = str_trim(item);
+        if (item.n == 0)
+            continue;
+        if (!str_copy(item, endpoint, sizeof endpoint))
             return err_set(err, ERR_INVALID, "the coordinator address \"%.*s\" is too long",
                            (int)item.n, item.p);
         r = call_one(c, endpoint, method, request, deadline, ret_reply, err);
-        if (r != -ERR_UNAVAILABLE)
+        if (!goes_on(r, method))
             break;
     }
     if (r == -ERR_UNAVAILABLE)
@@ -108,41 +116,40 @@ void cli_reply_free(ProtobufCMessage *m)
         protobuf_c_message_free_unpacked(m, NULL);
 }
 
-/* ---- waiting
- * ------------------------------------------------------------------------------------------ */
+/* ---- waiting --------------------------------------------------------------------------------- */
 
-static const int stop_signals[] = {SIGINT, SIGTERM, 0};
-
-struct idle {
+struct pause {
     struct timer timer;
-    bool over, stopped;
+    bool over;
 };
 
-static void on_idle_over(struct timer *t)
+static void on_pause_over(struct timer *t)
 {
-    container_of(t, struct idle, timer)->over = true;
+    container_of(t, struct pause, timer)->over = true;
 }
 
-static void on_idle_signal(void *ctx, int signo)
+void cli_pause(struct cli *c, dur_t d)
 {
-    struct idle *idle = ctx;
+    struct pause pause = {0};
 
-    (void)signo;
-    idle->stopped = true;
-}
-
-bool cli_idle(struct cli *c, dur_t d)
-{
-    CLEANUP(signals_freep) struct signals *signals = NULL;
-    struct idle idle = {0};
-
-    signals_block(stop_signals);
-    if (signals_new(c->loop, stop_signals, on_idle_signal, &idle, &signals, NULL) < 0)
-        return true;
     loop_update_now(c->loop);
-    timer_set(c->loop, &idle.timer, d, on_idle_over, "watch");
-    while (!idle.over && !idle.stopped)
+    timer_set(c->loop, &pause.timer, d, on_pause_over, "watch");
+    while (!pause.over)
         loop_turn(c->loop, dur_s(1));
-    timer_cancel(&idle.timer);
-    return idle.stopped;
+}
+
+int cli_watch(struct cli *c, bool again, int (*show)(struct cli *c, void *ctx, struct err *err),
+              void *ctx, struct err *err)
+{
+    for (;;) {
+        int r = show(c, ctx, err);
+
+        if (!again || (r < 0 && !err_retryable(err->code)))
+            return r;
+        if (r < 0)
+            cli_complain(err);
+        cli_pause(c, dur_s(1));
+        if (c->output == OUTPUT_TABLE)
+            cli_say("\n");
+    }
 }

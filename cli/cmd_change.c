@@ -7,12 +7,15 @@
 #include "cli/cli.h"
 #include "cli/run.h"
 #include "common/base/atomic_file.h"
+#include "common/base/mem.h"
+#include "common/base/rng.h"
 #include "common/base/units.h"
 #include "common/base/yaml.h"
 
 /* A command on its way: the request and what to tell about it. */
 struct change {
     Switchyard__V1__Command request;
+    char id[17];      /* for the coordinator's log */
     bool moves_nodes; /* wait for the nodes and tell how long they took */
 };
 
@@ -30,17 +33,20 @@ static char *lend(const char *s)
 static void change_init(struct change *ch, const struct cli *cli, const struct args *a)
 {
     const char *reason = a->option[OPT_REASON];
+    struct rng rng;
 
     *ch = (struct change){.moves_nodes = true};
+    rng_seed_system(&rng);
+    str_fmt(ch->id, sizeof ch->id, "%016" PRIx64, rng_u64(&rng));
     switchyard__v1__command__init(&ch->request);
+    ch->request.request_id = ch->id;
     ch->request.migration = lend(a->name_count > 0 ? a->name[0] : "");
     ch->request.operator_ = lend(cli->operator_name);
     ch->request.reason = lend(reason ? reason : "");
     ch->request.dry_run = args_has(a, OPT_DRY_RUN);
 }
 
-/* ---- telling
- * ------------------------------------------------------------------------------------------ */
+/* ---- telling --------------------------------------------------------------------------------- */
 
 static struct json *answer_json(const Switchyard__V1__CommandResult *done,
                                 const Switchyard__V1__AwaitResult *await)
@@ -104,8 +110,7 @@ static int answer(const struct cli *cli, const Switchyard__V1__CommandResult *do
     return 0;
 }
 
-/* ---- doing
- * ------------------------------------------------------------------------------------------- */
+/* ---- doing ----------------------------------------------------------------------------------- */
 
 static int wait_for_nodes(struct cli *cli, const struct change *ch, uint64_t revision,
                           ProtobufCMessage **ret, struct err *err)
@@ -165,8 +170,7 @@ SIMPLE_COMMAND(resume, RESUME, resume, Resume, RESUME, false)
 SIMPLE_COMMAND(abort, ABORT, abort, Abort, ABORT, true)
 SIMPLE_COMMAND(delete, DELETE, delete_, Delete, DELETE, false)
 
-/* ---- apply
- * ------------------------------------------------------------------------------------------- */
+/* ---- apply ----------------------------------------------------------------------------------- */
 
 /* One byte more than allowed is read, so that the refusal can say what the limit is. */
 static int read_plan(const char *path, struct buf *text, struct err *err)
@@ -205,8 +209,7 @@ int run_apply(struct cli *cli, const struct args *a, int *ret_status, struct err
     return execute(cli, a, &ch, ret_status, err);
 }
 
-/* ---- moves
- * ------------------------------------------------------------------------------------------- */
+/* ---- moves ----------------------------------------------------------------------------------- */
 
 int run_promote(struct cli *cli, const struct args *a, int *ret_status, struct err *err)
 {
@@ -228,18 +231,60 @@ int run_promote(struct cli *cli, const struct args *a, int *ret_status, struct e
     return execute(cli, a, &ch, ret_status, err);
 }
 
+static int unknown_stage(const Switchyard__V1__Status *status, const char *name, struct err *err)
+{
+    const char **names = xcalloc(status->n_plan + 1, sizeof *names);
+    const char *near;
+
+    for (size_t i = 0; i < status->n_plan; i++)
+        names[i] = status->plan[i]->name;
+    near = str_nearest(str_of(name), names);
+    err_set(err, ERR_INVALID, "%s has no stage \"%s\"", status->migration, name);
+    if (near)
+        err_hint(err, "did you mean %s?", near);
+    else
+        err_hint(err, "`switchyard status %s` lists the stages; 0 is before the first",
+                 status->migration);
+    xfreep(&names);
+    return -ERR_INVALID;
+}
+
+/* The number of a stage that is given by name. */
+static int find_stage(struct cli *cli, const struct args *a, const char *name, uint32_t *ret,
+                      struct err *err)
+{
+    CLEANUP(cli_reply_freep) ProtobufCMessage *reply = NULL;
+    Switchyard__V1__StatusRequest request = SWITCHYARD__V1__STATUS_REQUEST__INIT;
+    const Switchyard__V1__Status *status;
+    int r;
+
+    request.migration = lend(a->name[0]);
+    r = cli_call(cli, "GetStatus", &request.base, dur_ms(0), &reply, err);
+    if (r < 0)
+        return r;
+    status = (const Switchyard__V1__Status *)reply;
+    for (size_t i = 0; i < status->n_plan; i++)
+        if (strcmp(status->plan[i]->name, name) == 0) {
+            *ret = (uint32_t)i + 1;
+            return 0;
+        }
+    return unknown_stage(status, name, err);
+}
+
 static int roll_to(struct cli *cli, const struct args *a, int *ret_status, struct err *err)
 {
     Switchyard__V1__Rollback action = SWITCHYARD__V1__ROLLBACK__INIT;
+    const char *to = a->option[OPT_TO];
     struct change ch;
     uint64_t stage;
+    int r = 0;
 
-    if (!str_to_u64(str_of(a->option[OPT_TO]), UINT32_MAX, &stage)) {
-        err_set(err, ERR_INVALID, "--to %s is not a stage number", a->option[OPT_TO]);
-        return err_hint(err, "`switchyard status %s` lists the stages; 0 is before the first",
-                        a->name[0]);
-    }
-    action.to_stage = (uint32_t)stage;
+    if (str_to_u64(str_of(to), UINT32_MAX, &stage))
+        action.to_stage = (uint32_t)stage;
+    else
+        r = find_stage(cli, a, to, &action.to_stage, err);
+    if (r < 0)
+        return r;
     change_init(&ch, cli, a);
     ch.request.action_case = SWITCHYARD__V1__COMMAND__ACTION_ROLLBACK;
     ch.request.rollback = &action;
@@ -289,8 +334,7 @@ int run_rollback(struct cli *cli, const struct args *a, int *ret_status, struct 
                      : roll_clear(cli, a, ret_status, err);
 }
 
-/* ---- set
- * --------------------------------------------------------------------------------------------- */
+/* ---- set ------------------------------------------------------------------------------------- */
 
 int run_set_weight(struct cli *cli, const struct args *a, int *ret_status, struct err *err)
 {

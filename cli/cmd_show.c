@@ -23,8 +23,7 @@ static const char *or_dash(const char *text)
     return text[0] ? text : "-";
 }
 
-/* ---- plans
- * -------------------------------------------------------------------------------------------- */
+/* ---- plans ----------------------------------------------------------------------------------- */
 
 static void add_plan(struct buf *b, const Switchyard__V1__PlanSummary *p)
 {
@@ -59,8 +58,7 @@ int run_get_plans(struct cli *cli, const struct args *a, int *ret_status, struct
     return 0;
 }
 
-/* ---- nodes
- * -------------------------------------------------------------------------------------------- */
+/* ---- nodes ----------------------------------------------------------------------------------- */
 
 static void add_node(struct buf *b, const Switchyard__V1__NodeSummary *n)
 {
@@ -95,8 +93,7 @@ int run_get_nodes(struct cli *cli, const struct args *a, int *ret_status, struct
     return 0;
 }
 
-/* ---- health
- * ------------------------------------------------------------------------------------------- */
+/* ---- health ---------------------------------------------------------------------------------- */
 
 int run_health(struct cli *cli, const struct args *a, int *ret_status, struct err *err)
 {
@@ -122,8 +119,7 @@ int run_health(struct cli *cli, const struct args *a, int *ret_status, struct er
     return 0;
 }
 
-/* ---- history
- * ------------------------------------------------------------------------------------------ */
+/* ---- history --------------------------------------------------------------------------------- */
 
 static void add_entry(struct buf *b, const Switchyard__V1__HistoryEntry *e)
 {
@@ -174,8 +170,7 @@ int run_history(struct cli *cli, const struct args *a, int *ret_status, struct e
     return 0;
 }
 
-/* ---- statistics
- * --------------------------------------------------------------------------------------- */
+/* ---- statistics ------------------------------------------------------------------------------ */
 
 static void add_system(struct buf *b, const char *name, const Switchyard__V1__SystemStats *s)
 {
@@ -185,7 +180,7 @@ static void add_system(struct buf *b, const char *name, const Switchyard__V1__Sy
              s->requests, s->errors, s->error_rate, s->fallbacks, l->mean, l->p50, l->p99);
 }
 
-/* "delta: errors +0.1 points, mean +12 %" (capability Z10). */
+/* "delta   errors +0.100 points, mean latency +12.0 %": new against legacy. */
 static void tell_delta(const Switchyard__V1__Stats *s)
 {
     double mean_legacy = s->legacy->latency_ms->mean, mean_new = s->new_->latency_ms->mean;
@@ -224,9 +219,10 @@ static int take_window(const struct args *a, uint32_t *ret_s, struct err *err)
     return 0;
 }
 
-static int show_stats(struct cli *cli, const Switchyard__V1__StatsRequest *request, struct err *err)
+static int show_stats(struct cli *cli, void *ctx, struct err *err)
 {
     CLEANUP(cli_reply_freep) ProtobufCMessage *reply = NULL;
+    const Switchyard__V1__StatsRequest *request = ctx;
     const Switchyard__V1__Stats *stats;
     int r = cli_call(cli, "GetStats", &request->base, dur_ms(0), &reply, err);
 
@@ -252,8 +248,5 @@ int run_stats(struct cli *cli, const struct args *a, int *ret_status, struct err
     if (r < 0)
         return r;
     request.migration = name;
-    do
-        r = show_stats(cli, &request, err);
-    while (r == 0 && args_has(a, OPT_WATCH) && !cli_idle(cli, dur_s(1)));
-    return r;
+    return cli_watch(cli, args_has(a, OPT_WATCH), show_stats, &request, err);
 }

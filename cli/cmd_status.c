@@ -87,10 +87,10 @@ static void tell_status(const Switchyard__V1__Status *s)
         cli_say("next: %s\n", s->suggested_command);
 }
 
-static int show_status(struct cli *cli, const Switchyard__V1__StatusRequest *request,
-                       struct err *err)
+static int show_status(struct cli *cli, void *ctx, struct err *err)
 {
     CLEANUP(cli_reply_freep) ProtobufCMessage *reply = NULL;
+    const Switchyard__V1__StatusRequest *request = ctx;
     const Switchyard__V1__Status *status;
     int r = cli_call(cli, "GetStatus", &request->base, dur_ms(0), &reply, err);
 
@@ -114,11 +114,5 @@ int run_status(struct cli *cli, const struct args *a, int *ret_status, struct er
     if (r < 0)
         return r;
     request.migration = name;
-    for (;;) {
-        r = show_status(cli, &request, err);
-        if (r < 0 || !args_has(a, OPT_WATCH) || cli_idle(cli, dur_s(1)))
-            return r;
-        if (cli->output == OUTPUT_TABLE)
-            cli_say("\n");
-    }
+    return cli_watch(cli, args_has(a, OPT_WATCH), show_status, &request, err);
 }

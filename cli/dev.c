@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `switchyard dev`: a coordinator and sidecars as one process tree on the embedded store, with a
  * plan. */
+#include <errno.h>
 #include <ftw.h>
 #include <limits.h>
 #include <signal.h>
@@ -10,6 +11,7 @@
 
 #include "cli/children.h"
 #include "cli/cli.h"
+#include "cli/listen.h"
 #include "cli/run.h"
 #include "common/base/atomic_file.h"
 #include "common/base/yaml.h"
@@ -22,6 +24,7 @@
 #define STOP_GRACE    dur_s(12)
 #define COORDINATOR   "switchyard-coordinator"
 #define SIDECAR       "switchyard-sidecar"
+#define DEFAULT_API   "127.0.0.1:7400"
 #define PLAN_NAME     "app"
 #define DEV_OPERATION "applied by `switchyard dev`"
 
@@ -30,48 +33,71 @@ struct dev {
     struct children *children;   /* owned */
     struct signals *signals;     /* owned */
     const char *api, *log_level; /* borrowed from the arguments */
-    char host[ENDPOINT_SIZE];
-    unsigned port; /* of the first proxy */
+    struct listen_address proxy; /* of the first node; the others have the next ports */
     unsigned nodes;
     char data[PATH_MAX];
     bool data_is_ours; /* a temporary folder: removed at the end */
     bool stop;
     struct buf plan; /* the document to apply */
     const char *plan_source;
+    char migration[NAME_SIZE]; /* its name, once applied */
 };
 
 static const int stop_signals[] = {SIGINT, SIGTERM, SIGHUP, 0};
+
+static void tell(const char *text)
+{
+    fprintf(stderr, "switchyard dev: %s\n", text); /* allowed: the program's own words */
+}
 
 static void on_stop_signal(void *ctx, int signo)
 {
     struct dev *d = ctx;
 
     (void)signo;
+    if (d->stop)
+        children_hurry(d->children);
+    else
+        tell("stopping; again to end at once");
     d->stop = true;
 }
 
 static void on_child_event(void *ctx, const char *text)
 {
     (void)ctx;
-    fprintf(stderr, "switchyard dev: %s\n", text); /* allowed: the program's own words */
+    tell(text);
 }
 
-/* ---- what to run
- * --------------------------------------------------------------------------------------- */
+/* ---- what to run ----------------------------------------------------------------------------- */
 
-static int take_listen(struct dev *d, const char *listen, struct err *err)
+static int take_api(struct dev *d, const char *text, struct err *err)
 {
-    const char *colon = strrchr(listen, ':');
-    uint64_t port;
+    struct listen_address api;
+    int r = listen_parse("api", text, &api, err);
 
-    if (!colon ||
-        !str_copy((struct str){listen, (size_t)(colon - listen)}, d->host, sizeof d->host) ||
-        !str_to_u64(str_of(colon + 1), 65535, &port) || port == 0) {
-        err_set(err, ERR_INVALID, "--listen %s is not ADDRESS:PORT", listen);
-        return err_hint(err, "for example --listen 127.0.0.1:8080");
-    }
-    d->port = (unsigned)port;
+    if (r == 0)
+        r = listen_check_free("api", &api, err);
+    if (r < 0)
+        return r;
+    d->api = text;
+    /* Whatever the settings say: dev talks to its own coordinator. */
+    str_fmt(d->cli->endpoints, sizeof d->cli->endpoints, "%s", text);
     return 0;
+}
+
+static int take_proxies(struct dev *d, const char *text, struct err *err)
+{
+    int r = listen_parse("listen", text, &d->proxy, err);
+
+    if (r == 0 && d->proxy.port + d->nodes > 65536)
+        r = err_set(err, ERR_INVALID, "no room for %u ports from %u on", d->nodes, d->proxy.port);
+    for (unsigned i = 0; i < d->nodes && r == 0; i++) {
+        struct listen_address a = d->proxy;
+
+        a.port += i;
+        r = listen_check_free("listen", &a, err);
+    }
+    return r;
 }
 
 static int take_nodes(struct dev *d, const char *text, struct err *err)
@@ -82,8 +108,6 @@ static int take_nodes(struct dev *d, const char *text, struct err *err)
         return err_set(err, ERR_INVALID, "--nodes %s is not a number from 1 to %d", text,
                        NODES_MAX);
     d->nodes = (unsigned)n;
-    if (d->port + d->nodes > 65536)
-        return err_set(err, ERR_INVALID, "no room for %u ports after %u", d->nodes, d->port);
     return 0;
 }
 
@@ -99,28 +123,30 @@ static int take_data(struct dev *d, const char *folder, struct err *err)
     if (!str_fmt(d->data, sizeof d->data, "%s/switchyard-dev-XXXXXX", tmp && tmp[0] ? tmp : "/tmp"))
         return err_set(err, ERR_INVALID, "TMPDIR: the path is too long");
     if (!mkdtemp(d->data))
-        return err_set(err, ERR_DENIED, "cannot make a temporary folder like %s", d->data);
+        return err_errno(err, errno, "cannot make a temporary folder like %s", d->data);
     d->data_is_ours = true;
     return 0;
 }
 
-/* Point one system of a plan document at `url`. */
+/* The mapping at `key` of `parent`, made when there is none. */
+static struct json *mapping(struct json *parent, const char *key)
+{
+    if (json_kind(json_get(parent, key)) != JSON_OBJECT)
+        json_set(parent, key, json_object());
+    return json_get(parent, key);
+}
+
+/* Point one system of a plan document at `url`. A document without a spec is the coordinator's to
+ * refuse. */
 static void set_endpoint(struct json *root, const char *system, const char *url)
 {
-    struct json *spec = json_get(root, "spec"), *systems = json_get(spec, "systems"),
-                *list = json_array(), *one;
+    struct json *spec = json_get(root, "spec"), *list;
 
     if (!url || json_kind(spec) != JSON_OBJECT)
         return;
-    if (json_kind(systems) != JSON_OBJECT) {
-        json_set(spec, "systems", json_object());
-        systems = json_get(spec, "systems");
-    }
-    if (json_kind(json_get(systems, system)) != JSON_OBJECT)
-        json_set(systems, system, json_object());
-    one = json_get(systems, system);
+    list = json_array();
     json_append(list, json_from_string(url));
-    json_set(one, "endpoints", list);
+    json_set(mapping(mapping(spec, "systems"), system), "endpoints", list);
 }
 
 static int take_plan_file(struct dev *d, const char *path, const char *legacy, const char *new_url,
@@ -168,27 +194,29 @@ static int take_plan(struct dev *d, const struct args *a, struct err *err)
     return plan_default(PLAN_NAME, legacy, new_url, &d->plan, err);
 }
 
+static const char *or_else(const char *given, const char *otherwise)
+{
+    return given ? given : otherwise;
+}
+
 static int take_options(struct dev *d, const struct args *a, struct err *err)
 {
-    const char *listen = a->option[OPT_LISTEN];
     int r;
 
-    d->api = a->option[OPT_API] ? a->option[OPT_API] : "127.0.0.1:7400";
-    if (!str_fmt(d->cli->endpoints, sizeof d->cli->endpoints, "%s", d->api))
-        return err_set(err, ERR_INVALID, "--api: the address is too long");
-    d->log_level = a->option[OPT_LOG_LEVEL] ? a->option[OPT_LOG_LEVEL] : "warn";
-    r = take_listen(d, listen ? listen : "127.0.0.1:8080", err);
-    if (r == 0)
-        r = take_nodes(d, a->option[OPT_NODES], err);
+    d->log_level = or_else(a->option[OPT_LOG_LEVEL], "warn");
+    r = take_nodes(d, a->option[OPT_NODES], err);
     if (r == 0)
         r = take_plan(d, a, err);
+    if (r == 0)
+        r = take_api(d, or_else(a->option[OPT_API], DEFAULT_API), err);
+    if (r == 0)
+        r = take_proxies(d, or_else(a->option[OPT_LISTEN], "127.0.0.1:8080"), err);
     if (r == 0)
         r = take_data(d, a->option[OPT_DATA], err);
     return r;
 }
 
-/* ---- starting
- * ----------------------------------------------------------------------------------------- */
+/* ---- starting -------------------------------------------------------------------------------- */
 
 static int start_coordinator(struct dev *d, struct err *err)
 {
@@ -214,7 +242,7 @@ static int start_sidecar(struct dev *d, unsigned i, struct err *err)
 
     str_fmt(node, sizeof node, "dev-%u", i + 1);
     str_fmt(data, sizeof data, "%s/%s", d->data, node);
-    str_fmt(listen, sizeof listen, "%s:%u", d->host, d->port + i);
+    str_fmt(listen, sizeof listen, "%s:%u", d->proxy.host, d->proxy.port + i);
     return children_start(d->children, argv, err);
 }
 
@@ -233,7 +261,7 @@ static int wait_for(struct dev *d, const char *what, bool (*fact)(struct dev *d,
                            "a program does not stay up; see its last lines above");
         loop_turn(d->cli->loop, POLL);
         if (mono_before(until, loop_now(d->cli->loop)))
-            return err_ctx(err, "%s within %d s", what, 20);
+            return err_ctx(err, "waited in vain for %s", what);
     }
     return 0;
 }
@@ -270,6 +298,8 @@ static int apply_plan(struct dev *d, struct err *err)
     Switchyard__V1__Command command = SWITCHYARD__V1__COMMAND__INIT;
     Switchyard__V1__Apply apply = SWITCHYARD__V1__APPLY__INIT;
     char reason[] = DEV_OPERATION, source[PATH_MAX];
+    const Switchyard__V1__CommandResult *done;
+    int r;
 
     str_fmt(source, sizeof source, "%s", d->plan_source);
     apply.document = (ProtobufCBinaryData){d->plan.len, (uint8_t *)d->plan.data};
@@ -278,7 +308,13 @@ static int apply_plan(struct dev *d, struct err *err)
     command.reason = reason;
     command.action_case = SWITCHYARD__V1__COMMAND__ACTION_APPLY;
     command.apply = &apply;
-    return cli_call(d->cli, "Execute", &command.base, dur_ms(0), &reply, err);
+    r = cli_call(d->cli, "Execute", &command.base, dur_ms(0), &reply, err);
+    if (r < 0)
+        return r;
+    done = (const Switchyard__V1__CommandResult *)reply;
+    if (done->n_changes > 0)
+        str_fmt(d->migration, sizeof d->migration, "%s", done->changes[0]->migration);
+    return 0;
 }
 
 static int start_all(struct dev *d, struct err *err)
@@ -287,25 +323,28 @@ static int start_all(struct dev *d, struct err *err)
 
     r = start_coordinator(d, err);
     if (r == 0)
-        r = wait_for(d, "the coordinator answers", coordinator_answers, err);
+        r = wait_for(d, "the coordinator to answer", coordinator_answers, err);
     if (r == 0)
         r = apply_plan(d, err);
     for (unsigned i = 0; i < d->nodes && r == 0; i++)
         r = start_sidecar(d, i, err);
     if (r == 0)
-        r = wait_for(d, "every node serves the plan", all_serve, err);
+        r = wait_for(d, "every node to serve the plan", all_serve, err);
     return r;
 }
 
 static void tell_ready(const struct dev *d)
 {
     for (unsigned i = 1; i < d->nodes; i++)
-        cli_say("node dev-%u: proxy http://%s:%u\n", i + 1, d->host, d->port + i);
-    cli_say("ready: proxy http://%s:%u api %s\n", d->host, d->port, d->api);
+        cli_say("node dev-%u: proxy http://%s:%u\n", i + 1, d->proxy.host, d->proxy.port + i);
+    cli_say("ready: proxy http://%s:%u api %s\n", d->proxy.host, d->proxy.port, d->api);
+    if (strcmp(d->api, DEFAULT_API) == 0)
+        cli_say("next: switchyard status %s\n", d->migration);
+    else
+        cli_say("next: switchyard status %s --endpoints %s\n", d->migration, d->api);
 }
 
-/* ---- ending
- * ------------------------------------------------------------------------------------------- */
+/* ---- ending ---------------------------------------------------------------------------------- */
 
 static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
@@ -341,6 +380,8 @@ static int run(struct dev *d, const struct args *a, struct err *err)
 {
     int r;
 
+    signals_block(stop_signals);
+    signals_block(stop_signals);
     r = take_options(d, a, err);
     if (r == 0)
         r = children_new(d->cli->loop, on_child_event, d, &d->children, err);

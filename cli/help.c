@@ -79,8 +79,7 @@ void help_command(struct buf *b, const struct command *c)
     }
 }
 
-/* ---- completion
- * ------------------------------------------------------------------------------------- */
+/* ---- completion ------------------------------------------------------------------------------ */
 
 static void add_first_words(struct buf *b)
 {
@@ -146,8 +145,7 @@ void help_completion_bash(struct buf *b)
         "complete -F _switchyard switchyard\n");
 }
 
-/* ---- reference
- * -------------------------------------------------------------------------------------- */
+/* ---- reference ------------------------------------------------------------------------------- */
 
 void help_reference(struct buf *b)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* switchyard: find the command, run it, exit status. */
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "cli/args.h"
@@ -55,7 +56,20 @@ static int run(const struct command *command, const struct args *a)
     r = command->run(&cli, a, &status, &err);
     rpc_shutdown();
     cli_deinit(&cli);
-    return r < 0 ? fail(&err, err_exit_status(err.code)) : status;
+    if (r < 0)
+        return fail(&err, cli.asked ? err_exit_status(err.code) : STATUS_NOT_RUN);
+    return status;
+}
+
+/* What was printed into a full disk was not told. */
+static int finish(int status)
+{
+    struct err err = {0};
+
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    err_set(&err, ERR_IO, "the answer could not be written to standard output");
+    return fail(&err, STATUS_NOT_RUN);
 }
 
 int main(int argc, char **argv)
@@ -69,8 +83,8 @@ int main(int argc, char **argv)
     if (args_parse(argc, argv, &args, &command, prefix, sizeof prefix, &err) < 0)
         return fail(&err, STATUS_NOT_RUN);
     if (!command)
-        return no_command(&args, prefix);
+        return finish(no_command(&args, prefix));
     if (args_has(&args, OPT_HELP))
-        return show_help(command, prefix);
-    return run(command, &args);
+        return finish(show_help(command, prefix));
+    return finish(run(command, &args));
 }

@@ -48,8 +48,7 @@ bool cli_print_message(const struct cli *c, const ProtobufCMessage *m, int *ret_
     return true;
 }
 
-/* ---- tables
- * ----------------------------------------------------------------------------------------- */
+/* ---- tables ---------------------------------------------------------------------------------- */
 
 /* Columns are as wide as their widest cell, counted in characters, not bytes. */
 static size_t width_of(struct str s)

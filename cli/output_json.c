@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Any protocol message as JSON, by its descriptor: proto3's mapping (lowerCamelCase names), but
  * defaults are shown, absent messages are null, and 64-bit numbers are numbers while they are
- * exact. */
+ * exact. Of a oneof the chosen member is shown. */
 #include "cli/cli.h"
 
 #include <assert.h>
@@ -23,7 +23,7 @@ static void camel(const char *snake, char *ret, size_t size)
     ret[n] = '\0';
 }
 
-static struct json *integer(uint64_t n)
+static struct json *number_u64(uint64_t n)
 {
     CLEANUP(json_freep) struct json *holder = json_object();
 
@@ -31,17 +31,44 @@ static struct json *integer(uint64_t n)
     return json_dup(json_get(holder, "n"));
 }
 
-/* "SYSTEM_LEGACY" of enum System prints as "legacy". */
+static struct json *number_i64(int64_t n)
+{
+    CLEANUP(json_freep) struct json *holder = json_object();
+
+    json_set_i64(holder, "n", n);
+    return json_dup(json_get(holder, "n"));
+}
+
+/* "KeySource" to "KEY_SOURCE_", which its values' names begin with. */
+static void enum_prefix(const char *type, char *ret, size_t size)
+{
+    size_t n = 0;
+
+    for (const char *p = type; *p && n + 3 < size; p++) {
+        if (p > type && isupper((unsigned char)*p))
+            ret[n++] = '_';
+        ret[n++] = (char)toupper((unsigned char)*p);
+    }
+    ret[n++] = '_';
+    ret[n] = '\0';
+}
+
+/* "SYSTEM_LEGACY" of enum System prints as "legacy", a value that is not known as its number. */
 static struct json *enumeration(const ProtobufCEnumDescriptor *d, int value)
 {
     const ProtobufCEnumValue *v = protobuf_c_enum_descriptor_get_value(d, value);
-    const char *name = v ? v->name : "UNKNOWN";
-    const char *last = strrchr(name, '_');
-    char text[64];
+    char prefix[64], text[64];
+    struct str name, rest;
     size_t n = 0;
 
-    for (const char *p = last ? last + 1 : name; *p && n + 1 < sizeof text; p++)
-        text[n++] = (char)tolower((unsigned char)*p);
+    if (!v)
+        return json_from_number(value);
+    enum_prefix(d->short_name, prefix, sizeof prefix);
+    name = rest = str_of(v->name);
+    if (str_starts(name, str_of(prefix)))
+        rest = (struct str){name.p + strlen(prefix), name.n - strlen(prefix)};
+    for (; n < rest.n && n + 1 < sizeof text; n++)
+        text[n] = (char)tolower((unsigned char)rest.p[n]);
     text[n] = '\0';
     return json_from_string(text);
 }
@@ -59,10 +86,10 @@ static struct json *scalar(const ProtobufCFieldDescriptor *f, const void *at)
     case PROTOBUF_C_TYPE_INT64:
     case PROTOBUF_C_TYPE_SINT64:
     case PROTOBUF_C_TYPE_SFIXED64:
-        return json_from_number((double)*(const int64_t *)at);
+        return number_i64(*(const int64_t *)at);
     case PROTOBUF_C_TYPE_UINT64:
     case PROTOBUF_C_TYPE_FIXED64:
-        return integer(*(const uint64_t *)at);
+        return number_u64(*(const uint64_t *)at);
     case PROTOBUF_C_TYPE_FLOAT:
         return json_from_number((double)*(const float *)at);
     case PROTOBUF_C_TYPE_DOUBLE:
@@ -123,6 +150,23 @@ static struct json *list(const ProtobufCFieldDescriptor *f, size_t count, const 
     return array;
 }
 
+static bool is_chosen(const ProtobufCFieldDescriptor *f, const char *base)
+{
+    if (!(f->flags & PROTOBUF_C_FIELD_FLAG_ONEOF))
+        return true;
+    return *(const uint32_t *)(const void *)(base + f->quantifier_offset) == f->id;
+}
+
+static struct json *field(const ProtobufCFieldDescriptor *f, const char *base)
+{
+    const char *at = base + f->offset;
+
+    if (f->label != PROTOBUF_C_LABEL_REPEATED)
+        return scalar(f, at);
+    return list(f, *(const size_t *)(const void *)(base + f->quantifier_offset),
+                *(const char *const *)(const void *)at);
+}
+
 struct json *cli_message_json(const ProtobufCMessage *m)
 {
     struct json *object = json_object();
@@ -131,15 +175,11 @@ struct json *cli_message_json(const ProtobufCMessage *m)
 
     for (unsigned i = 0; i < m->descriptor->n_fields; i++) {
         const ProtobufCFieldDescriptor *f = &m->descriptor->fields[i];
-        const char *at = base + f->offset;
 
+        if (!is_chosen(f, base))
+            continue;
         camel(f->name, name, sizeof name);
-        if (f->label == PROTOBUF_C_LABEL_REPEATED)
-            json_set(object, name,
-                     list(f, *(const size_t *)(const void *)(base + f->quantifier_offset),
-                          *(const char *const *)(const void *)at));
-        else
-            json_set(object, name, scalar(f, at));
+        json_set(object, name, field(f, base));
     }
     return object;
 }

@@ -12,6 +12,9 @@
 #include "common/base/yaml.h"
 
 #define CONFIG_MAX (64u << 10)
+/* The longest that a coordinator lets a caller wait, see AwaitRequest. */
+#define WAIT_MAX dur_s(60)
+#define WAIT_MIN dur_ms(10)
 
 /* Joins the file's list of endpoints; a text is taken as it is. */
 static bool join_endpoints(const struct json *j, char *ret, size_t size)
@@ -22,7 +25,8 @@ static bool join_endpoints(const struct json *j, char *ret, size_t size)
     if (text)
         return str_copy(str_of(text), ret, size);
     JSON_FOREACH (item, j)
-        if (!buf_addf(&b, "%s%s", b.len ? "," : "", json_string(item, "")))
+        if (json_kind(item) != JSON_STRING ||
+            !buf_addf(&b, "%s%s", b.len ? "," : "", json_string(item, "")))
             return false;
     return b.len > 0 && str_copy(buf_view(&b), ret, size);
 }
@@ -43,12 +47,13 @@ static bool config_path(char *ret, size_t size)
 static int check_fields(const struct yaml_doc *doc, struct err *err)
 {
     static const char *const known[] = {"endpoints", "operator", NULL};
+    enum json_kind kind = json_kind(yaml_root(doc));
 
+    if (kind != JSON_OBJECT && kind != JSON_NULL)
+        return err_set(err, ERR_INVALID, "%s: a mapping is expected", yaml_source(doc));
     JSON_FOREACH (item, yaml_root(doc)) {
         const char *key = json_key(item), *near;
 
-        if (!key)
-            return err_set(err, ERR_INVALID, "%s: a mapping is expected", yaml_source(doc));
         if (strcmp(key, known[0]) == 0 || strcmp(key, known[1]) == 0)
             continue;
         near = str_nearest(str_of(key), known);
@@ -115,14 +120,18 @@ static int take_output(struct cli *c, const char *text, struct err *err)
             c->output = (enum output_format)i;
             return 0;
         }
-    return text ? err_set(err, ERR_INVALID, "--output %s: use table, json or yaml", text) : 0;
+    return text ? err_set(err, ERR_INVALID, "--output %s: it is table, json or yaml", text) : 0;
 }
 
 static int take_duration(const char *option, const char *text, dur_t *ret, struct err *err)
 {
     int r = text ? unit_parse_duration(str_of(text), ret, err) : 0;
 
-    return r < 0 ? err_ctx(err, "--%s %s", option, text) : 0;
+    if (r < 0)
+        return err_ctx(err, "--%s", option);
+    if (text && (ret->ns < WAIT_MIN.ns || ret->ns > WAIT_MAX.ns))
+        return err_set(err, ERR_INVALID, "--%s %s is not within 10ms and 60s", option, text);
+    return 0;
 }
 
 static int take_options(struct cli *c, const struct args *a, struct err *err)
