@@ -304,10 +304,8 @@ void conn_end_request(struct conn *c)
 
     if (!req)
         return;
+    conn_tell_breaker(c, BREAKER_ABANDONED);
     c->req = NULL;
-    if (req->on_new)
-        breaker_report(req->route->breaker, BREAKER_ABANDONED, req->probe, loop_now(lane->loop),
-                       loop_wall(lane->loop));
     upstream_close(&req->up);
     view_unref(req->view);
     upload_deinit(&req->upload);

@@ -147,6 +147,10 @@ void conn_end_request(struct conn *c);
  * trusted. Returns NEXT. */
 enum verdict conn_refuse(struct conn *c, unsigned status, const char *why, bool bad);
 enum verdict conn_fail(struct conn *c, enum failure failure);
+/* Among the requests of the system it is for, once: it is being sent, or cannot be. */
+void conn_count_request(struct request *req);
+/* How the request fared on new; once, if it is one for the breaker. */
+void conn_tell_breaker(struct conn *c, enum breaker_outcome outcome);
 /* Whether legacy may have a try when new fails in this way. */
 bool conn_can_fall_back(const struct conn *c, enum failure failure);
 enum verdict conn_go(struct conn *c, enum step step);

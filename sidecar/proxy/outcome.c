@@ -19,7 +19,15 @@ static struct system_stats *stats_of(const struct request *req)
     return &req->route->tally->stats.system[req->system];
 }
 
-static void tell_breaker(struct conn *c, enum breaker_outcome outcome)
+void conn_count_request(struct request *req)
+{
+    if (req->counted)
+        return;
+    req->counted = true;
+    stats_of(req)->requests++;
+}
+
+void conn_tell_breaker(struct conn *c, enum breaker_outcome outcome)
 {
     struct request *req = c->req;
     struct loop *loop = c->lane->loop;
@@ -35,10 +43,11 @@ static void count_failure(struct conn *c)
 {
     struct system_stats *stats = stats_of(c->req);
 
+    conn_count_request(c->req);
     stats->errors++;
     stats->timeouts += c->req->failure == FAILURE_TIMEOUT;
     stats->connect_errors += c->req->failure == FAILURE_CONNECT;
-    tell_breaker(c, BREAKER_ERROR);
+    conn_tell_breaker(c, BREAKER_ERROR);
 }
 
 static void count_answer(struct conn *c)
@@ -50,7 +59,7 @@ static void count_answer(struct conn *c)
 
     stats->errors += !good;
     hist_add(&stats->latency, (uint64_t)dur_to_us(took));
-    tell_breaker(c, good ? BREAKER_SUCCESS : BREAKER_ERROR);
+    conn_tell_breaker(c, good ? BREAKER_SUCCESS : BREAKER_ERROR);
 }
 
 /* ---- failed: the other system, or a word about it -------------------------------------------- */

@@ -182,16 +182,6 @@ enum verdict step_decide(struct conn *c)
 
 /* ---- take an upstream ------------------------------------------------------------------------ */
 
-static void count_request(struct request *req)
-{
-    struct view_system *s = &req->route->system[req->system];
-
-    req->counted = true;
-    req->route->tally->stats.system[req->system].requests++;
-    if (s->count > 1)
-        req->turn = s->turn++;
-}
-
 static void begin_connect(struct request *req)
 {
     const struct route *route = &req->route->entry->route;
@@ -205,8 +195,8 @@ enum verdict step_take(struct conn *c)
     struct view_system *s = &req->route->system[req->system];
     bool may_repeat = req->idempotent && upload_can_restart(&req->upload);
 
-    if (!req->counted)
-        count_request(req);
+    if (req->tries == 0 && s->count > 1)
+        req->turn = s->turn++;
     for (; req->tries < s->count; req->tries++) {
         struct upstream_pool *pool = s->pool[(req->turn + req->tries) % s->count];
 
@@ -223,6 +213,28 @@ enum verdict step_take(struct conn *c)
     return conn_fail(c, FAILURE_CONNECT);
 }
 
+/* The rule set changed while we were connecting: what it says now holds, for nothing was sent yet.
+ * So an acknowledged rollback has no stragglers. */
+static bool is_overtaken(const struct conn *c)
+{
+    const struct request *req = c->req;
+
+    return req->system == SYSTEM_NEW && req->view != c->lane->view && !req->counted;
+}
+
+static enum verdict route_again(struct conn *c)
+{
+    struct request *req = c->req;
+
+    conn_tell_breaker(c, BREAKER_ABANDONED);
+    upstream_give(&req->up);
+    view_unref(req->view);
+    req->view = NULL;
+    req->route = NULL;
+    req->tries = 0;
+    return conn_go(c, STEP_ROUTE);
+}
+
 enum verdict step_connect(struct conn *c)
 {
     struct request *req = c->req;
@@ -232,7 +244,7 @@ enum verdict step_connect(struct conn *c)
         return WAIT;
     if (!late && upstream_is_connected(req->up)) {
         req->up->ready = 0;
-        return conn_go(c, STEP_SEND);
+        return is_overtaken(c) ? route_again(c) : conn_go(c, STEP_SEND);
     }
     c->late = 0;
     upstream_close(&req->up);
@@ -307,6 +319,7 @@ enum verdict step_send(struct conn *c)
     if (n == 0)
         return conn_refuse(c, 431, "the head does not fit with what has to be added to it", true);
     gather_wrote(&g, n);
+    conn_count_request(req);
     upload_piece(&req->upload, c->in, lane->config->max_body_bytes, &g);
     if (gather_send(&g, req->up->watch.fd, &lane->bufs, &req->up->out) == GATHER_BROKEN)
         req->up->broken = true;

@@ -3,9 +3,12 @@
 
 import hashlib
 import os
+import select
+import socket
 import threading
 
-from proxy_fixture import Client, Origin, Proxy, ask, reply, says, wait_for
+import pytest
+from proxy_fixture import PATIENCE, Client, Origin, Proxy, ask, reply, says, wait_for
 
 
 def pair():
@@ -67,6 +70,35 @@ def test_a_request_in_flight_finishes_where_it_is():
             go.set()
             assert client.answer().body == b"new"
             assert client.ask().body == b"legacy"
+
+
+def test_a_request_that_is_still_connecting_follows_the_new_rule_set():
+    with says("legacy") as legacy, socket.socket() as new:
+        new.bind(("127.0.0.1", 0))
+        new.listen(0)
+        port = new.getsockname()[1]
+        fillers = [socket.socket() for _ in range(4)]
+        for filler in fillers:  # now the queue is full: the next connection has to wait
+            filler.setblocking(False)
+            filler.connect_ex(("127.0.0.1", port))
+        words = {"new": f"http://127.0.0.1:{port}", "weight": 100, "connect_timeout": 9000}
+        with Proxy(legacy=legacy.url, **words) as proxy, Client(proxy) as client:
+            client.send("GET / HTTP/1.1\r\nHost: app\r\n\r\n")
+            wait_for(lambda: proxy.stats()["clients"] == 1, "the client")
+            proxy.set(emergency=1)
+            new.settimeout(PATIENCE)
+            taken = []
+            while not (client.rest or select.select([client.sock], [], [], 0)[0]):
+                if select.select([new], [], [], 0.05)[0]:
+                    taken.append(new.accept()[0])
+            assert client.answer().body == b"legacy"
+            for sock in taken:
+                sock.setblocking(False)
+                with pytest.raises(BlockingIOError):
+                    sock.recv(1)
+            assert proxy.stats()["new"]["requests"] == 0
+        for sock in fillers + taken:
+            sock.close()
 
 
 def test_without_rule_set_or_route_the_answer_says_so():
