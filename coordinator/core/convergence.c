@@ -45,18 +45,18 @@ void convergence_node_changed(struct core *c, const struct node_change *change)
     }
 }
 
-static mono_t later(mono_t a, mono_t b)
-{
-    return mono_before(a, b) ? b : a;
-}
-
 bool convergence_reached(const struct core *c, const struct migration *m, bool falling)
 {
-    mono_t since = later(m->takeover.ordered, c->nodes.changed);
-
     if (nodes_counted(&c->nodes) > 0)
         return m->takeover.all_serve;
-    return falling && mono_sub(c->mono, since).ns >= c->config.node_grace.ns;
+    return falling && mono_sub(c->mono, m->takeover.ordered).ns >= c->config.node_grace.ns;
+}
+
+void convergence_list(const struct core *c, uint64_t rev, mono_t now, struct view_convergence *ret)
+{
+    mono_t gone_before = {now.ns - c->config.node_grace.ns};
+
+    nodes_convergence(&c->nodes, rev, gone_before, ret);
 }
 
 static double ms_between(mono_t from, mono_t to)

@@ -15,6 +15,8 @@ void convergence_look(struct core *c, struct migration *m);
 /* Is the latest decision in force on the whole fleet? A fall also counts as such once no node has
  * been there for node_grace: there is nobody left who could serve new. */
 bool convergence_reached(const struct core *c, const struct migration *m, bool falling);
+/* Who serves `rev` or later at `now`. */
+void convergence_list(const struct core *c, uint64_t rev, mono_t now, struct view_convergence *ret);
 /* Order to last acknowledgement in milliseconds; -1 while nodes lag or when there was none. */
 double convergence_measured_ms(const struct takeover *t);
 double convergence_fall_ms(const struct core *c, const struct migration *m);

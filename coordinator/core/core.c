@@ -10,8 +10,6 @@
 #include "coordinator/core/convergence.h"
 #include "coordinator/core/staging.h"
 
-#define NS_PER_DAY INT64_C(86400000000000)
-
 /* With a thousand nodes, triggers need not be looked at on each of a thousand reports a second. */
 #define JUDGE_EVERY dur_ms(100)
 
@@ -25,7 +23,7 @@ struct core *core_new(const struct core_config *config, wall_t now, mono_t mono)
     if (c->config.startup_grace.ns == 0)
         c->config.startup_grace = dur_s(5);
     c->now = now;
-    c->mono = c->awake = c->nodes.changed = mono;
+    c->mono = c->awake = mono;
     return c;
 }
 
@@ -125,16 +123,6 @@ static void on_report(struct core *c, const struct core_event *ev, struct core_u
     }
 }
 
-static void forget_yesterday(struct rollout *r, wall_t now)
-{
-    int64_t day = now.ns / NS_PER_DAY;
-
-    if (r->rollbacks_day == day)
-        return;
-    r->rollbacks_day = day;
-    r->rollbacks_today = 0;
-}
-
 static void on_tick(struct core *c, struct core_update *u)
 {
     unsigned gone = nodes_expire(&c->nodes, c->config.node_grace, c->mono);
@@ -145,7 +133,6 @@ static void on_tick(struct core *c, struct core_update *u)
             update_fmt(u, "nodes=%u why=\"away for too long, not counted any more\"", gone));
     STATE_FOREACH(c, m)
     {
-        forget_yesterday(&m->is.rollout, c->now);
         if (gone > 0)
             convergence_look(c, m);
         advance(c, m, u);

@@ -34,14 +34,15 @@ static void fx_enter(const struct moving *v)
     take_stage(&v->s->next, v->move->to_stage);
 }
 
+uint32_t moves_rollbacks_on(const struct rollout *r, wall_t now)
+{
+    return r->rollbacks_day == now.ns / NS_PER_DAY ? r->rollbacks_today : 0;
+}
+
 static void count_rollback(struct rollout *r, wall_t now)
 {
-    int64_t day = now.ns / NS_PER_DAY;
-
-    if (r->rollbacks_day != day)
-        r->rollbacks_today = 0;
-    r->rollbacks_day = day;
-    r->rollbacks_today++;
+    r->rollbacks_today = moves_rollbacks_on(r, now) + 1;
+    r->rollbacks_day = now.ns / NS_PER_DAY;
 }
 
 static void list_violations(struct rollback_record *r, const struct view_gate *g)
@@ -180,7 +181,7 @@ static void detail(const struct moving *v, enum rollout_phase to, char *dst)
 
     dst[0] = '\0';
     if (v->move->event == STAGE_DEADLINE) {
-        nodes_convergence(&v->c->nodes, v->s->m->takeover.rev, &lagging);
+        convergence_list(v->c, v->s->m->takeover.rev, v->c->mono, &lagging);
         str_fmt(dst, TEXT_SIZE, "%s", nodes_laggards_text(&lagging, names));
     } else if (v->move->event == STAGE_CONVERGED && nodes_counted(&v->c->nodes) == 0) {
         str_fmt(dst, TEXT_SIZE, "no node is connected");

@@ -28,3 +28,5 @@ int moves_run(struct core *c, struct staged *s, const struct move *move, struct 
               struct stage_facts *ret_facts) MUST_CHECK;
 /* Append to the staged history. For what the machine does not record by itself. */
 void moves_record(struct core *c, struct staged *s, const struct move *move);
+/* How many rollbacks the day of `now` (UTC) has seen. */
+uint32_t moves_rollbacks_on(const struct rollout *r, wall_t now);

@@ -68,7 +68,7 @@ static struct node *add(struct nodes *n, const struct name *name)
     return node;
 }
 
-static void set_presence(struct nodes *n, struct node *node, enum presence to, mono_t now)
+static void set_presence(struct nodes *n, struct node *node, enum presence to)
 {
     if (node->presence == to)
         return;
@@ -77,7 +77,6 @@ static void set_presence(struct nodes *n, struct node *node, enum presence to, m
     n->connected += to == CONNECTED;
     n->left += to == LEFT;
     node->presence = to;
-    n->changed = now;
 }
 
 /* A node that comes back may have lost what it served, and its counters begin anew. */
@@ -108,10 +107,10 @@ bool nodes_update(struct nodes *n, const struct core_node *seen, mono_t now,
     if (seen->connected && !ret->was_connected)
         joined(node);
     if (seen->connected) {
-        set_presence(n, node, CONNECTED, now);
+        set_presence(n, node, CONNECTED);
         node->serving_rev = seen->serving_rev;
     } else if (ret->was_connected) {
-        set_presence(n, node, LEFT, now);
+        set_presence(n, node, LEFT);
         node->left_at = now;
     }
     ret->new_rev = node->serving_rev;
@@ -130,7 +129,7 @@ unsigned nodes_expire(struct nodes *n, dur_t grace, mono_t now)
     HASH_ITER (hh, n->by_name, node, next) {
         if (node->presence != LEFT || mono_sub(now, node->left_at).ns < grace.ns)
             continue;
-        set_presence(n, node, GONE, now);
+        set_presence(n, node, GONE);
         expired++;
     }
     return expired;
@@ -173,7 +172,8 @@ static void list_laggard(const struct node *list[LAGGARDS_MAX], unsigned *count,
     list[at] = n;
 }
 
-void nodes_convergence(const struct nodes *n, uint64_t rev, struct view_convergence *ret)
+void nodes_convergence(const struct nodes *n, uint64_t rev, mono_t gone_before,
+                       struct view_convergence *ret)
 {
     const struct node *worst[LAGGARDS_MAX];
     unsigned worst_count = 0;
@@ -181,7 +181,8 @@ void nodes_convergence(const struct nodes *n, uint64_t rev, struct view_converge
 
     memset(ret, 0, sizeof *ret);
     HASH_ITER (hh, n->by_name, node, next) {
-        if (node->presence == GONE)
+        if (node->presence == GONE ||
+            (node->presence == LEFT && !mono_before(gone_before, node->left_at)))
             continue;
         ret->nodes++;
         if (node->presence == CONNECTED && node->serving_rev >= rev) {

@@ -17,7 +17,6 @@ struct nodes {
     unsigned connected;
     unsigned left;         /* left a moment ago, still counting */
     uint64_t newest_epoch; /* highest epoch of an emergency order that any node ever reported */
-    mono_t changed;        /* when a node last joined, left or stopped counting */
 };
 
 /* What one event changed, for the counters of each migration. */
@@ -44,8 +43,10 @@ static inline unsigned nodes_counted(const struct nodes *n)
 struct node *nodes_find(const struct nodes *n, const char *name);
 /* How many connected nodes serve `rev` or later. */
 unsigned nodes_serving(const struct nodes *n, uint64_t rev);
-/* Nodes, serving and lagging for `rev`; laggards by name, the furthest behind first. */
-void nodes_convergence(const struct nodes *n, uint64_t rev, struct view_convergence *ret);
+/* Nodes, serving and lagging for `rev`; laggards by name, the furthest behind first. Nodes that
+ * left at `gone_before` or earlier do not count, whether nodes_expire() has been called or not. */
+void nodes_convergence(const struct nodes *n, uint64_t rev, mono_t gone_before,
+                       struct view_convergence *ret);
 /* "n2, n3 and 4 more" of the laggards; `dst` has TEXT_SIZE bytes. */
 const char *nodes_laggards_text(const struct view_convergence *c, char *dst);
 /* Nodes that are gone and were lost after `since`: "n3", "n3 and 2 more"; "" when none; TEXT_SIZE

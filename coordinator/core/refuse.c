@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "coordinator/core/refuse.h"
 
+#include "coordinator/core/convergence.h"
 #include "coordinator/core/facts.h"
 #include "coordinator/core/words.h"
 
@@ -43,7 +44,7 @@ static int refuse_converging(const struct refusal *q)
     char names[TEXT_SIZE];
     const struct rollout *r = &q->m->is.rollout;
 
-    nodes_convergence(&q->c->nodes, q->m->takeover.rev, &v);
+    convergence_list(q->c, q->m->takeover.rev, q->c->mono, &v);
     if (v.nodes == 0)
         err_set(q->err, ERR_REFUSED, "no node is connected, so nobody serves %s of %s yet",
                 plan_stage_name(q->m->is.plan, r->stage), name_of(q));

@@ -6,7 +6,7 @@
 #include "coordinator/core/facts.h"
 #include "coordinator/core/suggest.h"
 
-int view_status(const struct core *c, const char *migration, wall_t now UNUSED, mono_t mono,
+int view_status(const struct core *c, const char *migration, wall_t now, mono_t mono,
                 struct view_status *ret, struct err *err)
 {
     struct migration *m;
@@ -19,10 +19,11 @@ int view_status(const struct core *c, const char *migration, wall_t now UNUSED, 
         .rollout = &m->is.rollout,
         .emergency = m->is.order.epoch ? &m->is.order : NULL,
         .effective_weight_bp = compile_effective_bp(&m->is),
+        .rollbacks_today = moves_rollbacks_on(&m->is.rollout, now),
         .suggested_next_weight_bp = suggest_weight_bp(m->is.plan, &m->is.rollout),
     };
     ret->breaker = nodes_breaker(&c->nodes, m->slot, &ret->breaker_open_nodes);
-    nodes_convergence(&c->nodes, m->takeover.rev, &ret->convergence);
+    convergence_list(c, m->takeover.rev, mono, &ret->convergence);
     facts_gate(m, &m->is, mono, &ret->gate);
     facts_trigger(m, &m->is, mono, &ret->trigger);
     suggest_command(ret, ret->suggested_command);
@@ -65,12 +66,12 @@ static uint64_t awaited(uint64_t rev, uint64_t decision)
     return rev == 0 || rev > decision ? decision : rev;
 }
 
-void view_convergence(const struct core *c, const char *migration, uint64_t rev, mono_t now UNUSED,
+void view_convergence(const struct core *c, const char *migration, uint64_t rev, mono_t now,
                       struct view_convergence *ret)
 {
     uint64_t decision = migration[0] ? core_decision_rev(c, migration) : c->revision;
 
-    nodes_convergence(&c->nodes, awaited(rev, decision), ret);
+    convergence_list(c, awaited(rev, decision), now, ret);
 }
 
 double view_measured_ms(const struct core *c, const char *migration)

@@ -232,7 +232,7 @@ static void fill_rollout(struct arena *a, const struct view_status *s, Switchyar
     m->why = text(a, r->why);
     m->since = time_text(a, r->since);
     m->revision = r->decision_rev;
-    m->rollbacks_today = r->rollbacks_today;
+    m->rollbacks_today = s->rollbacks_today;
 }
 
 const ProtobufCMessage *convert_status(struct arena *a, const struct view_status *s, uint64_t term)

@@ -277,9 +277,9 @@ static void test_rollback_goes_down_only(void **state UNUSED)
     rig_refuses(r, CMD(PROMOTE), "orders is rolling back");
     rig_does(r, CMD(ROLLBACK, .to_stage = 0));
     rig_expect(r, 0, PHASE_ROLLING_BACK);
-    assert_int_equal(rig_status(r, "orders").rollout->rollbacks_today, 2);
+    assert_int_equal(rig_status(r, "orders").rollbacks_today, 2);
     rig_wait(r, 86400);
-    assert_int_equal(rig_status(r, "orders").rollout->rollbacks_today, 0);
+    assert_int_equal(rig_status(r, "orders").rollbacks_today, 0);
 }
 
 static void test_a_rolled_back_stage_is_promoted_again(void **state UNUSED)

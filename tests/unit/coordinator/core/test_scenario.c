@@ -102,7 +102,7 @@ static void test_a_trigger_rolls_back_and_is_measured(void **state UNUSED)
     assert_float_equal(fall->detect_ms, 200.0, 0.001);
     assert_float_equal(fall->measured_ms, 42.0, 0.001);
     assert_int_equal(fall->from_stage, 2);
-    assert_int_equal(s.rollout->rollbacks_today, 1);
+    assert_int_equal(s.rollbacks_today, 1);
     assert_string_equal(s.suggested_command, "switchyard start orders");
     assert_float_equal(view_measured_ms(r->core, "orders"), 42.0, 0.001);
 }
@@ -353,6 +353,27 @@ static void test_a_rollback_without_any_node_waits_for_the_grace(void **state UN
     assert_float_equal(rig_status(r, "orders").rollout->last_rollback.measured_ms, -1.0, 0.0);
 }
 
+/* The last node left a while ago: once it is gone, nobody serves new and nobody is waited for any
+ * longer. */
+static void test_a_rollback_ends_when_the_last_node_is_gone(void **state UNUSED)
+{
+    CLEANUP(rig_freep) struct rig *r = rig_new();
+
+    to_canary(r);
+    for (unsigned i = 1; i <= NODES; i++) {
+        char name[NAME_SIZE];
+
+        str_fmt(name, sizeof name, "n%u", i);
+        rig_node_leaves(r, name);
+    }
+    rig_wait(r, 10);
+    rig_does(r, (struct core_command){.kind = CMD_EMERGENCY});
+    rig_wait(r, 29);
+    rig_expect(r, 0, PHASE_ROLLING_BACK);
+    rig_wait(r, 1);
+    rig_expect(r, 0, PHASE_ROLLED_BACK);
+}
+
 static void test_a_node_that_left_holds_a_stage_up_until_it_is_gone(void **state UNUSED)
 {
     CLEANUP(rig_freep) struct rig *r = rig_new();
@@ -387,6 +408,7 @@ int main(void)
         cmocka_unit_test(test_a_failed_store_changes_nothing),
         cmocka_unit_test(test_a_foreign_writer_is_noticed),
         cmocka_unit_test(test_a_rollback_without_any_node_waits_for_the_grace),
+        cmocka_unit_test(test_a_rollback_ends_when_the_last_node_is_gone),
         cmocka_unit_test(test_a_node_that_left_holds_a_stage_up_until_it_is_gone),
     };
 
