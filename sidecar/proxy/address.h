@@ -26,6 +26,7 @@ bool address_parse(const char *host, uint16_t port, struct address *ret) MUST_CH
 /* "ADDRESS:PORT" or "[V6]:PORT", port 0 allowed. INVALID names the form. */
 int address_parse_listen(const char *text, struct address *ret, struct err *err) MUST_CHECK;
 
+/* In host byte order. */
 void address_set_port(struct address *a, uint16_t port);
 uint16_t address_port(const struct address *a);
 bool address_eq(const struct address *a, const struct address *b);

@@ -155,6 +155,7 @@ void conn_tell_breaker(struct conn *c, enum breaker_outcome outcome);
 bool conn_can_fall_back(const struct conn *c, enum failure failure);
 enum verdict conn_go(struct conn *c, enum step step);
 
+/* The steps. */
 enum verdict step_head(struct conn *c);
 enum verdict step_route(struct conn *c);
 enum verdict step_decide(struct conn *c);

@@ -213,13 +213,14 @@ enum verdict step_take(struct conn *c)
     return conn_fail(c, FAILURE_CONNECT);
 }
 
-/* The rule set changed while we were connecting: what it says now holds, for nothing was sent yet.
- * So an acknowledged rollback has no stragglers. */
+/* The rule set changed while we were connecting: what it says now holds, if nothing was sent yet or
+ * the request has no body and may begin anew. So an acknowledged rollback has no stragglers. */
 static bool is_overtaken(const struct conn *c)
 {
     const struct request *req = c->req;
 
-    return req->system == SYSTEM_NEW && req->view != c->lane->view && !req->counted;
+    return req->system == SYSTEM_NEW && req->view != c->lane->view &&
+           (!req->counted || req->upload.framing.kind == HTTP1_BODY_NONE);
 }
 
 static enum verdict route_again(struct conn *c)
@@ -232,6 +233,7 @@ static enum verdict route_again(struct conn *c)
     req->view = NULL;
     req->route = NULL;
     req->tries = 0;
+    req->counted = false;
     return conn_go(c, STEP_ROUTE);
 }
 
