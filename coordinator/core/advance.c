@@ -86,7 +86,7 @@ static void run_other(struct core *c, struct migration *m, const struct sm_row *
         u);
 }
 
-bool advance(struct core *c, struct migration *m, struct core_update *u)
+void advance(struct core *c, struct migration *m, struct core_update *u)
 {
     const struct move nothing = {.event = STAGE_REVIEW, .reason = ""};
     struct stage_facts facts;
@@ -102,7 +102,6 @@ bool advance(struct core *c, struct migration *m, struct core_update *u)
             run_trigger(c, m, u);
         else
             run_other(c, m, row, u);
-        return true;
+        return;
     }
-    return false;
 }

@@ -5,5 +5,5 @@
 #include "coordinator/core/core_update.h"
 #include "coordinator/core/state.h"
 
-/* Stage what one migration does by itself now, at most one move. True when something was staged. */
-bool advance(struct core *c, struct migration *m, struct core_update *u);
+/* Stage what one migration does by itself now, at most one move. */
+void advance(struct core *c, struct migration *m, struct core_update *u);

@@ -42,10 +42,9 @@ struct migration {
     uint64_t plan_rev, rollout_rev, order_rev; /* of the keys; 0: not stored */
     struct history history;
     struct takeover takeover;
-    struct samples *stats; /* owned: every report */
-    struct samples
-        *judged;      /* owned: what was measured under the latest decision and nothing older */
-    mono_t judged_at; /* when reports last made triggers be looked at */
+    struct samples *stats;  /* owned: every report */
+    struct samples *judged; /* owned: what was measured under the latest decision only */
+    mono_t judged_at;       /* when reports last made triggers be looked at */
     UT_hash_handle hh;
 };
 
