@@ -15,6 +15,8 @@ struct agent {
     struct ruleset *on_disk;    /* written last */
     struct ruleset *unwritable; /* could not be written; waits for agent_retry() */
     struct ruleset *publishing; /* handed to the proxy */
+    struct ruleset *overtaken;  /* handed out before it; the loops may be taking it over */
+    struct ruleset *unservable; /* could not be published; waits for agent_retry() */
     struct ruleset *serving;    /* every loop serves with it */
     struct epochs *epochs;      /* owned */
     wall_t serving_since;
@@ -49,6 +51,8 @@ struct agent *agent_free(struct agent *a)
     put(&a->on_disk, NULL);
     put(&a->unwritable, NULL);
     put(&a->publishing, NULL);
+    put(&a->overtaken, NULL);
+    put(&a->unservable, NULL);
     put(&a->serving, NULL);
     xfreep(&a->epochs);
     xfreep(&a);
@@ -297,7 +301,7 @@ static bool is_urgent(const struct agent *a)
 
 static bool should_publish(const struct agent *a)
 {
-    if (a->accepted == a->serving || a->accepted == a->publishing)
+    if (a->accepted == a->serving || a->accepted == a->publishing || a->accepted == a->unservable)
         return false;
     return is_urgent(a) || (!a->publishing && a->accepted == a->on_disk);
 }
@@ -366,9 +370,18 @@ void agent_written(struct agent *a)
     put(&a->writing, NULL);
 }
 
+/* The newest set that the loops serve, or that may be on its way to them. */
+static struct ruleset *newest_out(const struct agent *a)
+{
+    if (a->publishing)
+        return a->publishing;
+    return a->overtaken ? a->overtaken : a->serving;
+}
+
 /* Give up the set `failed`: go back to what is served, or is about to be, and tell the coordinator
  * why. Orders that came with it hold all the same: an endpoint that cannot be resolved must not
- * keep a node from going to legacy. */
+ * keep a node from going to legacy. There is nothing to go back to from a set that only changes
+ * orders; it waits to be tried again. */
 static void fall_back(struct agent *a, const struct ruleset *failed, const char *doing,
                       const char *why)
 {
@@ -376,8 +389,8 @@ static void fall_back(struct agent *a, const struct ruleset *failed, const char 
     a->nack_term = failed->term;
     a->nack_revision = failed->revision;
     str_fmt(a->nack_reason, sizeof a->nack_reason, "%s: %s", doing, why);
-    if (failed == a->accepted)
-        adopt(a, a->publishing ? a->publishing : a->serving);
+    if (failed == a->accepted && !changes_orders_only(a))
+        adopt(a, newest_out(a));
 }
 
 void agent_write_failed(struct agent *a, const char *why)
@@ -394,32 +407,45 @@ void agent_write_failed(struct agent *a, const char *why)
 struct ruleset *agent_publishable(struct agent *a)
 {
     CHECK(a->accepted && a->publishing != a->accepted);
+    if (a->publishing)
+        put(&a->overtaken, a->publishing);
     put(&a->publishing, a->accepted);
     return ruleset_ref(a->publishing);
 }
 
+/* An overtaken set may have reached the loops before the one that follows it. */
 void agent_serving(struct agent *a, const struct ruleset *set, wall_t now)
 {
-    if (set != a->publishing)
+    if (set == a->publishing) {
+        put(&a->serving, a->publishing);
+        put(&a->publishing, NULL);
+    } else if (set == a->overtaken) {
+        put(&a->serving, a->overtaken);
+    } else {
         return;
-    put(&a->serving, a->publishing);
-    put(&a->publishing, NULL);
+    }
+    put(&a->overtaken, NULL);
     a->serving_since = now;
     a->ack_due = true;
 }
 
 void agent_publish_failed(struct agent *a, const struct ruleset *set, const char *why)
 {
+    CLEANUP(ruleset_unrefp) struct ruleset *failed = NULL;
+
+    if (set == a->overtaken)
+        put(&a->overtaken, NULL);
     if (set != a->publishing)
         return;
-    CLEANUP(ruleset_unrefp) struct ruleset *failed = steal(a->publishing);
-
+    failed = steal(a->publishing);
+    put(&a->unservable, failed);
     fall_back(a, failed, "the proxy cannot serve the rule set", why);
 }
 
 void agent_retry(struct agent *a)
 {
     put(&a->unwritable, NULL);
+    put(&a->unservable, NULL);
     if (!a->accepted)
         adopt(a, a->on_disk);
 }

@@ -93,13 +93,13 @@ void agent_write_failed(struct agent *a, const char *why);
 
 /* A new reference for the proxy; marks the set as handed out. */
 struct ruleset *agent_publishable(struct agent *a);
-/* Every loop serves with `set`, or it could not be served. Outcomes of sets that were overtaken are
- * ignored. */
+/* Every loop serves with `set`, or it could not be served; told in the order in which the loops
+ * took them over. An overtaken set may be passed over in silence. */
 void agent_serving(struct agent *a, const struct ruleset *set, wall_t now);
 void agent_publish_failed(struct agent *a, const struct ruleset *set, const char *why);
 
-/* Try again what failed: the write that was given up, and, on a node that serves nothing, the set
- * from disk. For a timer after a failure. */
+/* Try again what failed: the write that was given up, a set that brings new orders only, and, on a
+ * node that serves nothing, the set from disk. For a timer after a failure. */
 void agent_retry(struct agent *a);
 
 void agent_acked(struct agent *a);

@@ -292,8 +292,8 @@ static void an_emergency_overtakes_a_set_that_is_being_published(void **state)
     assert_ok(take(a, &f, &err), &err);
     assert_int_equal(agent_next(a), AGENT_PUBLISH);
     urgent = agent_publishable(a);
-    agent_serving(a, slow, (wall_t){1}); /* overtaken: says nothing */
-    agent_publish_failed(a, slow, "no such name");
+    agent_publish_failed(a, slow, "no such name"); /* overtaken: nobody waits for it */
+    agent_serving(a, slow, (wall_t){1});
     assert_int_equal(agent_position_serving(a).revision, 5);
     agent_serving(a, urgent, (wall_t){2});
     assert_int_equal(agent_position_serving(a).revision, 7);
@@ -478,6 +478,59 @@ static void a_set_that_cannot_be_served_keeps_its_orders(void **state)
     publish(a);
     assert_int_equal(agent_position_serving(a).revision, 5);
     assert_true(served_active(a, "app"));
+}
+
+/* Set 6 brings an order and is on its way to the loops when set 7 overtakes it and fails. */
+static void an_overtaken_set_is_not_gone_back_behind(void **state)
+{
+    struct agent *a = *state;
+    struct fixture_update f;
+    struct ruleset *out[2];
+    struct err err;
+
+    fixture_full(&f, 5, 1000);
+    serve(a, &f);
+    for (unsigned i = 0; i < 2; i++) {
+        fixture_full(&f, 6 + i, 2000 + i);
+        fixture_order(&f, "app", 1, true);
+        assert_ok(take(a, &f, &err), &err);
+        assert_int_equal(agent_next(a), AGENT_PUBLISH);
+        out[i] = agent_publishable(a);
+    }
+    agent_publish_failed(a, out[1], "no such name");
+    assert_int_equal(agent_position(a).revision, 6);
+    agent_serving(a, out[0], (wall_t){1});
+    assert_int_equal(agent_position_serving(a).revision, 6);
+    ruleset_unref(out[0]);
+    ruleset_unref(out[1]);
+}
+
+static void a_failed_lift_is_tried_again_later(void **state)
+{
+    struct agent *a = *state;
+    struct fixture_update f;
+    struct ruleset *set;
+    struct err err;
+
+    fixture_full(&f, 5, 1000);
+    fixture_order(&f, "app", 1, true);
+    assert_ok(take(a, &f, &err), &err);
+    publish(a);
+    ack(a);
+    write_out(a);
+    fixture_full(&f, 5, 1000);
+    fixture_order(&f, "app", 2, false);
+    assert_ok(take(a, &f, &err), &err);
+    set = agent_publishable(a);
+    agent_publish_failed(a, set, "no such name");
+    ruleset_unref(set);
+    assert_holds(nack_of(a), "no such name");
+    agent_nacked(a);
+    write_out(a);
+    assert_int_equal(agent_next(a), AGENT_IDLE);
+    agent_retry(a);
+    publish(a);
+    assert_false(served_active(a, "app"));
 }
 
 static void a_failed_write_goes_back_to_what_is_being_published(void **state)
@@ -754,6 +807,8 @@ int main(void)
         TEST(an_emergency_is_served_without_a_disk),
         TEST(an_order_is_lifted_without_a_disk),
         TEST(a_set_that_cannot_be_served_keeps_its_orders),
+        TEST(an_overtaken_set_is_not_gone_back_behind),
+        TEST(a_failed_lift_is_tried_again_later),
         TEST(a_failed_write_goes_back_to_what_is_being_published),
         cmocka_unit_test(a_stored_set_serves_without_a_coordinator),
         cmocka_unit_test(a_stored_set_is_tried_again_when_it_could_not_be_served),
