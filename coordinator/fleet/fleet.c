@@ -22,6 +22,7 @@
 
 struct publication {
     struct mail mail;
+    bool dismiss; /* the last one: no routes, the streams end */
     uint64_t revision;
     unsigned count;
     struct fleet_route route[];
@@ -32,8 +33,12 @@ static void on_publication(void *ctx, struct mail *mail)
     struct fleet *f = ctx;
     struct publication *p = container_of(mail, struct publication, mail);
 
-    fleet_set_apply(f->set, p->revision, p->route, p->count);
-    fleet_stream_push_soon(f);
+    if (p->dismiss) {
+        fleet_stream_dismiss(f);
+    } else {
+        fleet_set_apply(f->set, p->revision, p->route, p->count);
+        fleet_stream_push_soon(f);
+    }
     free(p);
 }
 
@@ -51,6 +56,14 @@ void fleet_publish(struct fleet *f, uint64_t revision, const struct fleet_route 
     p->count = count;
     if (count > 0)
         memcpy(p->route, routes, count * sizeof(p->route[0]));
+    CHECK(mailbox_post(f->publications, &p->mail));
+}
+
+void fleet_dismiss(struct fleet *f)
+{
+    struct publication *p = xnew(struct publication);
+
+    p->dismiss = true;
     CHECK(mailbox_post(f->publications, &p->mail));
 }
 

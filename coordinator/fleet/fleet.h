@@ -86,5 +86,8 @@ struct fleet_route {
 void fleet_publish(struct fleet *f, uint64_t revision, const struct fleet_route *routes,
                    unsigned count);
 
+/* End every stream, because the coordinator stops: nodes serve on and look for another one. */
+void fleet_dismiss(struct fleet *f);
+
 /* Reports that were dropped because the core's loop did not keep up. Any thread. */
 uint64_t fleet_reports_dropped(const struct fleet *f);

@@ -81,6 +81,8 @@ extern const struct rpc_method fleet_methods[];
 void fleet_stream_watch_silence(struct fleet *f);
 /* Send everybody what has changed, at the end of this turn. */
 void fleet_stream_push_soon(struct fleet *f);
+/* End every stream. */
+void fleet_stream_dismiss(struct fleet *f);
 /* A report's delivery on the core's loop, and its cancellation. */
 void fleet_stream_deliver_report(void *ctx, struct mail *mail);
 void fleet_stream_drop_report(void *ctx, struct mail *mail);

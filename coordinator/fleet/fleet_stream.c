@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <utlist.h>
 
+#include "common/base/check.h"
 #include "common/base/mem.h"
 #include "common/base/units.h"
 #include "coordinator/fleet/fleet_state.h"
@@ -35,8 +36,18 @@ static void send_update(struct fleet_stream *s, struct rpc_msg *update, bool ful
 
 static void send_full(struct fleet_stream *s)
 {
-    if (fleet_set_revision(s->fleet->set) > 0)
-        send_update(s, fleet_set_full(s->fleet->set), true);
+    send_update(s, fleet_set_full(s->fleet->set), true);
+}
+
+/* Before anything was decided a message without content tells the node that it was heard. What it
+ * serves stays: an empty store is no reason to take a fleet's routes away. */
+static void send_nothing_yet(struct fleet_stream *s)
+{
+    Switchyard__V1__CoordinatorMessage m = SWITCHYARD__V1__COORDINATOR_MESSAGE__INIT;
+    CLEANUP(rpc_msg_unrefp) struct rpc_msg *empty = rpc_msg_encode(&m.base);
+
+    /* Its first message: there is room. */
+    CHECK(rpc_stream_send(s->rpc, empty, NULL) != -ERR_EXHAUSTED);
 }
 
 static void on_push(struct loop_deferred *d)
@@ -164,7 +175,7 @@ static void on_hello(struct fleet_stream *s, const Switchyard__V1__Hello *h)
     if (s->member)
         err_set(&err, ERR_INVALID, "a second hello on one stream");
     else if (join(s, h, &err) == 0)
-        return send_full(s);
+        return fleet_set_revision(s->fleet->set) > 0 ? send_full(s) : send_nothing_yet(s);
     finish(s, &err);
     leave(s, err.msg);
 }
@@ -200,7 +211,7 @@ static void refused(struct fleet_stream *s, const char *why)
 static void on_nack(struct fleet_stream *s, const Switchyard__V1__Nack *n)
 {
     refused(s, n->reason[0] ? n->reason : "no reason given");
-    if (n->revision == s->sent_rev && !s->sent_full)
+    if (s->sent_rev > 0 && n->revision == s->sent_rev && !s->sent_full)
         send_full(s);
 }
 
@@ -350,6 +361,18 @@ const struct rpc_method fleet_methods[] = {
     {.name = "Connect", .open = on_open, .events = &stream_events},
     {.name = NULL},
 };
+
+void fleet_stream_dismiss(struct fleet *f)
+{
+    struct fleet_stream *s, *next;
+    struct err why;
+
+    err_set(&why, ERR_UNAVAILABLE, "the coordinator stops");
+    DL_FOREACH_SAFE (f->streams, s, next) {
+        finish(s, &why);
+        leave(s, why.msg);
+    }
+}
 
 /* ---- silence -----------------------------------------------------------------------------------
  */

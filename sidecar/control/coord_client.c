@@ -9,7 +9,7 @@
 #include "sidecar/control/convert.h"
 
 /* A coordinator that takes the call and says nothing is left for the next one. */
-#define FIRST_UPDATE_WAIT dur_s(10)
+#define FIRST_ANSWER_WAIT dur_s(10)
 /* Before asking again after an update that did not fit, so that a coordinator which always sends
  * such cannot keep the node busy. */
 #define GAP_WAIT dur_ms(50)
@@ -22,7 +22,7 @@ struct coord_client {
     struct rng *rng;
     struct backoff backoff;
     struct timer retry;
-    struct timer first_update; /* set from a dial to its first update */
+    struct timer first_answer; /* set from a dial to its first message */
     char endpoint[COORD_ENDPOINTS_MAX][ENDPOINT_SIZE];
     unsigned endpoint_count, current;
     struct rpc_client *rpc;    /* owned; one per dial */
@@ -147,7 +147,7 @@ void coord_client_report(struct coord_client *c, uint64_t revision, dur_t interv
 static void come_up(struct coord_client *c)
 {
     c->up = true;
-    timer_cancel(&c->first_update);
+    timer_cancel(&c->first_answer);
     backoff_reset(&c->backoff);
     c->events->on_up(c->ctx, c->endpoint[c->current]);
 }
@@ -157,8 +157,6 @@ static void take_update(struct coord_client *c, const Switchyard__V1__Update *m)
     struct update_box box;
     int r;
 
-    if (!c->up)
-        come_up(c);
     update_box_init(m, &box);
     r = c->events->on_update(c->ctx, &box.update);
     update_box_deinit(&box);
@@ -174,6 +172,8 @@ static void on_message(struct rpc_stream *s, const ProtobufCMessage *message, vo
 
     if (s != c->stream)
         return;
+    if (!c->up)
+        come_up(c);
     /* A kind this version does not know is from a newer coordinator and is not for it. */
     if (m->kind_case == SWITCHYARD__V1__COORDINATOR_MESSAGE__KIND_UPDATE)
         take_update(c, m->update);
@@ -192,7 +192,7 @@ static void try_next(struct coord_client *c, const struct err *why)
 
     c->up = false;
     c->current = (c->current + 1) % c->endpoint_count;
-    timer_cancel(&c->first_update);
+    timer_cancel(&c->first_answer);
     timer_set(c->loop, &c->retry, wait, on_retry, "dial coordinator");
     c->events->on_down(c->ctx, endpoint, why, wait);
 }
@@ -212,13 +212,13 @@ static void on_closed(struct rpc_stream *s, const struct err *status, void *ctx)
     try_next(c, &why);
 }
 
-static void on_no_update(struct timer *t)
+static void on_no_answer(struct timer *t)
 {
-    struct coord_client *c = container_of(t, struct coord_client, first_update);
+    struct coord_client *c = container_of(t, struct coord_client, first_answer);
     struct err why = {0};
 
-    err_set(&why, ERR_TIMEOUT, "no update came within %.0f s of the dial",
-            (double)FIRST_UPDATE_WAIT.ns / 1e9);
+    err_set(&why, ERR_TIMEOUT, "no answer came within %.0f s of the dial",
+            (double)FIRST_ANSWER_WAIT.ns / 1e9);
     if (c->stream)
         rpc_stream_cancel(steal(c->stream));
     try_next(c, &why);
@@ -245,7 +245,7 @@ static void dial(struct coord_client *c)
         try_next(c, &why);
         return;
     }
-    timer_set(c->loop, &c->first_update, FIRST_UPDATE_WAIT, on_no_update, "first update");
+    timer_set(c->loop, &c->first_answer, FIRST_ANSWER_WAIT, on_no_answer, "first answer");
     c->stream =
         rpc_client_open(c->rpc, &switchyard__v1__fleet__descriptor, "Connect", &stream_events, c);
     if (!say_hello(c))
@@ -257,7 +257,7 @@ void coord_client_redial(struct coord_client *c, dur_t wait)
     if (c->stream)
         rpc_stream_cancel(steal(c->stream));
     c->up = false;
-    timer_cancel(&c->first_update);
+    timer_cancel(&c->first_answer);
     timer_set(c->loop, &c->retry, wait, on_retry, "dial coordinator");
 }
 
@@ -326,7 +326,7 @@ struct coord_client *coord_client_free(struct coord_client *c)
         return NULL;
     c->stopping = true;
     timer_cancel(&c->retry);
-    timer_cancel(&c->first_update);
+    timer_cancel(&c->first_answer);
     rpc_client_free(c->rpc);
     xfreep(&c);
     return NULL;

@@ -28,7 +28,7 @@ struct coord_client_events {
      * the orders known. */
     void (*on_hello)(void *ctx, struct position *ret_serving, struct sha256 *ret_checksum,
                      const struct epochs **ret_epochs);
-    /* The first update after a dial; the stream is known to work. */
+    /* The first answer after a dial; the stream is known to work. */
     void (*on_up)(void *ctx, const char *endpoint);
     /* An update, borrowed. The client dials again, asking for a full set, when this returns
      * AGENT_GAP. */

@@ -113,6 +113,9 @@ static void on_message(struct rpc_stream *s UNUSED, const ProtobufCMessage *mess
     const Switchyard__V1__Update *u = ((const Switchyard__V1__CoordinatorMessage *)message)->update;
     struct fake_node *n = ctx;
 
+    n->messages++;
+    if (!u)
+        return;
     n->updates++;
     n->full_updates += u->full;
     n->wrong_bases += !u->full && u->base_revision != n->revision;

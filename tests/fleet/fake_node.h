@@ -21,6 +21,7 @@ struct fake_node {
     Switchyard__V1__EmergencyOrder *order; /* reported with the Hello */
 
     /* What it saw. */
+    unsigned messages;
     unsigned updates;
     unsigned full_updates;
     unsigned wrong_checksums;

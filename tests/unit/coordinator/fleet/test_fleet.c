@@ -150,7 +150,7 @@ static void a_node_that_says_hello_is_told_of_and_waits_for_a_publication(void *
     const struct fleet_node *told = &heard_of(f, "n1")->node;
 
     fake_node_open(&n, f->address, f->loop);
-    WAIT_FOR(f->loop, heard_of(f, "n1")->times > 0);
+    WAIT_FOR(f->loop, heard_of(f, "n1")->times > 0 && n.messages == 1);
     assert_true(told->connected);
     assert_int_equal(told->serving_rev, 0);
     assert_string_equal(labels_get(&told->labels, "cluster"), "eu-1");
