@@ -6,8 +6,9 @@
  *      └───── answers ──────┤ └── nodes, reports ── fleet
  *                           └──── routes ─────────► fleet
  *
- * Shutdown: waiting callers are answered; the server ends, which means that every call has been
- * answered; the store's thread finishes; then the parts go, users before what they use. */
+ * Shutdown: waiting callers are answered and the nodes' streams ended; the server ends, which means
+ * that every call has been answered; the store's thread finishes; then the parts go, users before
+ * what they use. */
 #include "coordinator/coordinator.h"
 
 #include <stdlib.h>
@@ -20,6 +21,9 @@
 
 #define STORE_FILE    "switchyard.db"
 #define PATH_SIZE_MAX 4096
+
+/* On top of a full fleet's streams, so that operators get through. */
+#define OPERATOR_CALLS_MAX 2000
 
 /* One coordinator: there is no election, so there is one term. */
 #define TERM 1
@@ -195,7 +199,10 @@ static int open_fleet(struct coordinator *c, struct err *err)
 
 static int open_server(struct coordinator *c, struct err *err)
 {
-    struct rpc_server_config config = {.listen = c->config.listen};
+    struct rpc_server_config config = {
+        .listen = c->config.listen,
+        .max_calls = FLEET_NODES_MAX + OPERATOR_CALLS_MAX,
+    };
     struct service_host host = {c, host_submit, host_core, host_facts};
     int r = rpc_server_new(&config, &c->server, err);
 
@@ -254,6 +261,7 @@ static void on_server_stopped(void *ctx)
 void coordinator_stop(struct coordinator *c, dur_t grace)
 {
     service_stop(c->service);
+    fleet_dismiss(c->fleet);
     rpc_server_stop(c->server, grace, c->loop, on_server_stopped, c);
 }
 

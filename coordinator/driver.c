@@ -127,9 +127,10 @@ static void publish_all(struct driver *d, const struct core *old)
 
 static void answer(struct driver *d)
 {
+    if (!d->update.has_answer)
+        return;
     failpoint(FP_DRIVER_ANSWER_BEFORE);
-    if (d->update.has_answer)
-        d->ports->answer(d->ports_ctx, &d->update, d->revision);
+    d->ports->answer(d->ports_ctx, &d->update, d->revision);
 }
 
 static void done(struct driver *d)
@@ -143,7 +144,8 @@ static void done(struct driver *d)
 /* What was decided is stored, or needed no storing. */
 static void carry_out(struct driver *d)
 {
-    failpoint(FP_DRIVER_PUBLISH_BEFORE);
+    if (d->update.save)
+        failpoint(FP_DRIVER_PUBLISH_BEFORE);
     publish_changed(d);
     done(d);
 }

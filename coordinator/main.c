@@ -23,6 +23,7 @@ struct program {
     struct coordinator *coordinator;
     bool ready;
     bool stopping;
+    int signal; /* that ended it */
     int status;
 };
 
@@ -178,6 +179,7 @@ static void on_stopped(void *ctx)
 {
     struct program *p = ctx;
 
+    log_line(LOG_INFO, LOG_STOPPED, "signal=%d", p->signal);
     loop_stop(p->loop);
 }
 
@@ -188,7 +190,7 @@ static void on_signal(void *ctx, int signo)
 {
     struct program *p = ctx;
 
-    log_line(LOG_INFO, LOG_STOPPED, "signal=%d grace=%s", signo, p->stopping ? "none" : "2s");
+    p->signal = signo;
     if (p->stopping)
         _Exit(EXIT_COULD_NOT_RUN);
     p->stopping = true;

@@ -38,6 +38,7 @@ struct convert_query {
     unsigned limit;
 };
 
+/* INVALID for a name that cannot be one. Limits are cut to what is allowed. */
 int convert_query(const ProtobufCMessage *request, struct convert_query *ret,
                   struct err *err) MUST_CHECK;
 

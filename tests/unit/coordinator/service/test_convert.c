@@ -176,7 +176,7 @@ static void an_emergency_is_for_one_or_for_all(void **state UNUSED)
 
 static void a_plan_is_refused_with_its_file_and_line(void **state UNUSED)
 {
-    static char text[] = "apiVersion: switchyard/v1\nkind: Migration\nmetadata: {nmae: app}\n";
+    static char text[] = "apiVersion: switchyard/v1\nkind: Migration\nmetadata: {title: app}\n";
     static char file[] = "orders.yaml";
     Switchyard__V1__Apply apply = SWITCHYARD__V1__APPLY__INIT;
     Switchyard__V1__Command m = command();

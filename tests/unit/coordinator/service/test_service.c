@@ -231,6 +231,16 @@ static const Switchyard__V1__Nodes *nodes(struct fixture *f)
     return call(f, "ListNodes", &q.base);
 }
 
+/* Connect and wait until it has an update and the core knows it. */
+static void join(struct fixture *f, struct fake_node *n)
+{
+    size_t before = nodes(f)->n_nodes;
+
+    fake_node_open(n, f->address, f->loop);
+    WAIT_FOR(f->loop, n->updates > 0);
+    WAIT_FOR(f->loop, nodes(f)->n_nodes > before);
+}
+
 /* ---- commands ----------------------------------------------------------------------------------
  */
 
@@ -304,9 +314,8 @@ static void await_answers_when_every_node_serves(void **state)
 
     apply(f, false);
     revision = run_start(f)->revision;
-    fake_node_open(&n1, f->address, f->loop);
-    fake_node_open(&n2, f->address, f->loop);
-    WAIT_FOR(f->loop, n1.updates > 0 && n2.updates > 0);
+    join(f, &n1);
+    join(f, &n2);
     revision = set_weight(f, 10)->revision;
 
     a = await(f, revision, 1);
@@ -339,8 +348,7 @@ static void await_of_a_change_that_nodes_do_not_see_is_answered(void **state)
 
     apply(f, false);
     run_start(f);
-    fake_node_open(&n, f->address, f->loop);
-    WAIT_FOR(f->loop, n.updates > 0);
+    join(f, &n);
     revision = execute(f, &pause)->revision;
     assert_true(await(f, revision, 60000)->converged);
     fake_node_close(&n);
@@ -354,8 +362,7 @@ static void nodes_are_listed_with_what_they_serve(void **state)
     uint64_t revision;
 
     apply(f, false);
-    fake_node_open(&n, f->address, f->loop);
-    WAIT_FOR(f->loop, n.updates > 0);
+    join(f, &n);
     fake_node_report(&n, "app", 10, 0, "closed");
     revision = run_start(f)->revision;
     await(f, revision, 20000);
@@ -404,8 +411,7 @@ static void an_emergency_reaches_the_nodes_and_is_measured(void **state)
 
     apply(f, false);
     run_start(f);
-    fake_node_open(&n, f->address, f->loop);
-    WAIT_FOR(f->loop, n.updates > 0);
+    join(f, &n);
     set_weight(f, 50);
     revision = emergency(f)->revision;
     assert_true(await(f, revision, 20000)->measured_ms >= 0);
@@ -453,7 +459,7 @@ static void health_names_each_part(void **state)
     fake_node_close(&n);
 }
 
-static void stopping_answers_those_who_wait(void **state)
+static void stopping_answers_those_who_wait_and_lets_nodes_go(void **state)
 {
     struct fixture *f = *state;
     struct fake_node n = {.name = "n1", .silent = true};
@@ -461,16 +467,17 @@ static void stopping_answers_those_who_wait(void **state)
 
     apply(f, false);
     revision = run_start(f)->revision;
-    fake_node_open(&n, f->address, f->loop);
-    WAIT_FOR(f->loop, n.updates > 0);
+    join(f, &n);
     Switchyard__V1__AwaitRequest q = await_request(revision, 60000);
     begin(f, "Await", &q.base);
     for (unsigned i = 0; i < 20; i++)
         loop_turn(f->loop, dur_ms(5));
     assert_false(f->answered);
-    coordinator_stop(f->coordinator, dur_s(1));
+    coordinator_stop(f->coordinator, dur_s(600));
     WAIT_FOR(f->loop, f->answered && n.closed);
     assert_false(((const Switchyard__V1__AwaitResult *)f->reply)->converged);
+    assert_int_equal(n.status.code, ERR_UNAVAILABLE);
+    assert_holds(n.status.msg, "stops");
     WAIT_FOR(f->loop, f->stopped);
     fake_node_close(&n);
 }
@@ -500,7 +507,7 @@ int main(void)
         SERVICE_TEST(reports_become_stats),
         SERVICE_TEST(an_emergency_reaches_the_nodes_and_is_measured),
         SERVICE_TEST(health_names_each_part),
-        SERVICE_TEST(stopping_answers_those_who_wait),
+        SERVICE_TEST(stopping_answers_those_who_wait_and_lets_nodes_go),
         SERVICE_TEST(a_second_coordinator_on_the_address_is_refused),
     };
 
