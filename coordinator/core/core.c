@@ -23,7 +23,7 @@ struct core *core_new(const struct core_config *config, wall_t now, mono_t mono)
     if (c->config.startup_grace.ns == 0)
         c->config.startup_grace = dur_s(5);
     c->now = now;
-    c->mono = c->awake = mono;
+    c->mono = c->started = c->awake = mono;
     return c;
 }
 

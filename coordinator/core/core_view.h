@@ -51,7 +51,7 @@ int view_status(const struct core *c, const char *migration, wall_t now, mono_t 
 
 struct view_stats {
     struct system_stats system[SYSTEM_COUNT];
-    dur_t window;
+    dur_t window; /* that the sums are over */
 };
 /* Over the last `window` (0: since start). */
 int view_stats(const struct core *c, const char *migration, dur_t window, mono_t mono,

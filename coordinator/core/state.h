@@ -55,6 +55,7 @@ struct core {
     char incarnation[40];
     wall_t now;                /* of the step; whole milliseconds, as stored */
     mono_t mono;               /* of the step */
+    mono_t started;            /* the first instant it was given */
     mono_t awake;              /* nothing moves on by itself before */
     uint64_t revision;         /* highest of any decision */
     struct migration *by_name; /* hash; owned */

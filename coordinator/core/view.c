@@ -38,7 +38,7 @@ int view_stats(const struct core *c, const char *migration, dur_t window, mono_t
 
     if (r < 0)
         return r;
-    ret->window = window;
+    ret->window = window.ns ? window : mono_sub(mono, c->started);
     for (int i = 0; i < SYSTEM_COUNT; i++) {
         if (window.ns == 0)
             ret->system[i] = *samples_total(m->stats, (enum system)i);

@@ -42,7 +42,10 @@ static void test_stats_are_all_reports(void **state UNUSED)
     assert_int_equal(stats(r, dur_s(0)).system[SYSTEM_LEGACY].requests, 181);
     assert_int_equal(stats(r, dur_s(2)).system[SYSTEM_NEW].requests, 10);
     assert_float_equal(rig_status(r, "orders").gate.check[0].value, 10.0, 0.0);
+    assert_int_equal(stats(r, dur_s(2)).window.ns, dur_s(2).ns);
+    dur_t so_far = stats(r, dur_s(0)).window;
     rig_wait(r, 60);
+    assert_int_equal(stats(r, dur_s(0)).window.ns, so_far.ns + dur_s(60).ns);
     assert_int_equal(stats(r, dur_s(10)).system[SYSTEM_NEW].requests, 0);
     assert_int_equal(stats(r, dur_s(0)).system[SYSTEM_NEW].requests, 20);
 }
