@@ -153,9 +153,14 @@ class Nginx:
 
     def become(self, status, body=None):
         """Answer like this from now on; the service stays up while it reloads."""
+        before = self.workers()
         self.configure(status, body)
         os.kill(self.process.pid, signal.SIGHUP)
+        wait_for(lambda: not before & self.workers(), f"nginx {self.name} lets its old workers go")
         wait_for(lambda: self.answers() == status, f"nginx {self.name} answers {status}")
+
+    def workers(self):
+        return set(Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split())
 
     def kill(self):
         """The whole service at once, as when its machine goes."""
