@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What must hold, and is looked at after every step. The first sentence that does not hold is kept
+ * by sim_fail().
+ *
+ * Core (sim_check.c)
+ *   the core's own invariants (coordinator/core/invariants.h)
+ *   each rollout's history is a path in the stage table; each change comes from a row of it
+ *   a step that was not stored left nothing behind
+ *   a coordinator that starts finds what was stored, to the letter
+ *   what was acknowledged is stored before, and found after every start
+ *   gates do not pass without traffic
+ * Nodes (sim_check_nodes.c)
+ *   revisions do not go back on any lane
+ *   an emergency order is lifted by a higher epoch only
+ *   what a node serves is what some revision of the store says
+ *   a node that starts serves what it had acknowledged, unless that was an order ahead of its file
+ *   a raise moves no key back to legacy
+ *   convergence is not claimed while a connected node serves less
+ *   after a converged fall to 0 no node that took part routes a request to new before a raise */
+#pragma once
+
+#include "coordinator/store/store.h"
+#include "tests/sim/sim_coord.h"
+#include "tests/sim/sim_node.h"
+#include "tests/sim/sim_ops.h"
+
+#define SIM_ROWS_MAX 128
+
+/* Rows of the stage table that were taken, over any number of simulations. */
+struct sim_coverage {
+    unsigned taken[SIM_ROWS_MAX];
+};
+
+struct sim_check *sim_check_new(struct sim *s);
+struct sim_check *sim_check_free(struct sim_check *c); /* tolerates NULL; returns NULL */
+
+void sim_check_step(struct sim_check *c);
+
+/* Around a step of the core. Abandoned: also when there was nothing to store. */
+void sim_check_stepping(struct sim_check *c, const struct core_event *ev);
+void sim_check_committed(struct sim_check *c, uint64_t rev);
+void sim_check_abandoned(struct sim_check *c);
+/* The core was made from the store. */
+void sim_check_loaded(struct sim_check *c, uint64_t rev);
+void sim_check_coord_died(struct sim_check *c);
+
+/* The store carried a transaction out. */
+void sim_check_stored(struct sim_check *c, const struct store_txn *txn, uint64_t rev);
+void sim_check_answered(struct sim_check *c, const struct sim_op *op);
+
+/* A node's process began; it said that it serves `rev`; a lane took a set over. */
+void sim_check_started(struct sim_check *c, const struct sim_node *n);
+void sim_check_acked(struct sim_check *c, const struct sim_node *n, uint64_t rev);
+void sim_check_lane(struct sim_check *c, const struct sim_node *n, unsigned lane,
+                    const struct ruleset *old);
+void sim_check_routed(struct sim_check *c, const struct sim_node *n, const struct ruleset_entry *e,
+                      enum system to);

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/sim_fleet.h"
+
+#include <stdlib.h>
+
+#include "common/base/check.h"
+#include "common/base/mem.h"
+#include "tests/sim/sim_coord.h"
+#include "tests/sim/sim_node.h"
+
+#define SILENCE dur_s(10)
+
+/* What a rule is made of here. Zeroed before it is filled: its bytes are compared. */
+struct rule {
+    char migration[NAME_SIZE];
+    char stage[NAME_SIZE];
+    char salt[NAME_SIZE];
+    uint32_t weight_bp;
+    uint32_t override;
+};
+
+struct entry {
+    struct name migration; /* "": free */
+    struct rule rule;
+    bool has_rule;
+    struct emergency order;           /* epoch 0: none ever */
+    bool rule_changed, order_changed; /* since the base, as: */
+    bool is_known;                    /* the base has a rule */
+};
+
+struct member {
+    struct sim_stream *stream; /* NULL: not connected */
+    uint64_t boot;
+    bool same_incarnation;
+    uint64_t serving_rev, newest_epoch;
+    uint64_t sent_rev;
+    bool sent_full;
+    mono_t heard;
+};
+
+struct sim_fleet {
+    struct sim *sim;
+    uint64_t boot;
+    struct entry entry[SIM_MIGRATIONS_MAX];
+    uint64_t revision, base;
+    struct sha256 checksum;
+    struct member member[SIM_NODES_MAX];
+    bool push_due;
+};
+
+struct sim_fleet *sim_fleet_new(struct sim *s, uint64_t boot)
+{
+    struct sim_fleet *f = xnew(struct sim_fleet);
+
+    f->sim = s;
+    f->boot = boot;
+    return f;
+}
+
+struct sim_fleet *sim_fleet_free(struct sim_fleet *f)
+{
+    free(f);
+    return NULL;
+}
+
+/* ---- rules ----------------------------------------------------------------------------------- */
+
+static struct str rule_bytes(const struct rule *r)
+{
+    return (struct str){(const char *)r, sizeof *r};
+}
+
+static void rule_encode(const struct route *from, struct rule *ret)
+{
+    memset(ret, 0, sizeof *ret);
+    str_fmt(ret->migration, sizeof ret->migration, "%s", from->migration.s);
+    str_fmt(ret->stage, sizeof ret->stage, "%s", from->stage);
+    str_fmt(ret->salt, sizeof ret->salt, "%s", from->salt);
+    ret->weight_bp = from->weight_bp;
+    ret->override = (uint32_t)from->override;
+}
+
+int sim_rule_decode(struct str bytes, struct route *ret, struct err *err)
+{
+    struct rule r;
+
+    if (bytes.n != sizeof r)
+        return err_set(err, ERR_INVALID, "%zu bytes are no rule", bytes.n);
+    memcpy(&r, bytes.p, sizeof r);
+    memset(ret, 0, sizeof *ret);
+    memcpy(ret->migration.s, r.migration, sizeof r.migration);
+    memcpy(ret->stage, r.stage, sizeof r.stage);
+    memcpy(ret->salt, r.salt, sizeof r.salt);
+    ret->weight_bp = r.weight_bp;
+    ret->override = (enum system)r.override;
+    ret->key.source = KEY_CLIENT_ADDRESS;
+    for (int i = SYSTEM_LEGACY; i <= SYSTEM_NEW; i++) {
+        struct route_upstream *u = &ret->upstream[i];
+
+        u->endpoint[0] = (struct endpoint){.host = "127.0.0.1", .port = (uint16_t)(8000 + i)};
+        u->endpoint_count = 1;
+        u->connect_timeout_ms = 1000;
+        u->response_timeout_ms = 15000;
+    }
+    return route_check(ret, err);
+}
+
+/* ---- the set --------------------------------------------------------------------------------- */
+
+static struct entry *entry_of(struct sim_fleet *f, const struct name *migration)
+{
+    struct entry *unused = NULL;
+
+    for (unsigned i = 0; i < SIM_MIGRATIONS_MAX; i++) {
+        if (name_eq(&f->entry[i].migration, migration))
+            return &f->entry[i];
+        if (!f->entry[i].migration.s[0])
+            unused = &f->entry[i];
+    }
+    CHECK(unused);
+    unused->migration = *migration;
+    return unused;
+}
+
+static void apply(struct sim_fleet *f, const struct sim_route *r)
+{
+    struct entry *e = entry_of(f, &r->route.migration);
+    struct rule rule;
+
+    if (r->has_order && r->order.epoch > e->order.epoch) {
+        e->order = r->order;
+        e->order_changed = true;
+    }
+    if (r->removed) {
+        e->rule_changed = e->rule_changed || e->has_rule;
+        e->has_rule = false;
+        return;
+    }
+    rule_encode(&r->route, &rule);
+    if (!e->has_rule || memcmp(&rule, &e->rule, sizeof rule) != 0)
+        e->rule_changed = true;
+    e->rule = rule;
+    e->has_rule = true;
+}
+
+static void sum_up(struct sim_fleet *f)
+{
+    struct ruleset *all = ruleset_new(SIM_INCARNATION, SIM_TERM, f->revision);
+
+    for (unsigned i = 0; i < SIM_MIGRATIONS_MAX; i++) {
+        struct route named = {.migration = f->entry[i].migration};
+
+        if (f->entry[i].has_rule)
+            CHECK(ruleset_add(all, &named, rule_bytes(&f->entry[i].rule), NULL) == 0);
+    }
+    CHECK(ruleset_finish(all, NULL) == 0);
+    f->checksum = all->checksum;
+    ruleset_unref(all);
+}
+
+/* ---- updates --------------------------------------------------------------------------------- */
+
+void sim_update_unref(struct sim_update *u)
+{
+    if (!u || --u->refs > 0)
+        return;
+    for (unsigned i = 0; i < u->u.upsert_count; i++)
+        free((void *)(uintptr_t)u->route[i].rule.p);
+    free(u);
+}
+
+static void add_route(struct sim_update *u, const struct entry *e)
+{
+    struct agent_route *r = &u->route[u->u.upsert_count++];
+
+    CHECK(sim_rule_decode(rule_bytes(&e->rule), &r->route, NULL) == 0);
+    r->rule = (struct str){xmemdup(&e->rule, sizeof e->rule), sizeof e->rule};
+}
+
+static struct sim_update *make_update(struct sim_fleet *f, bool full)
+{
+    struct sim_update *u = xnew(struct sim_update);
+
+    u->refs = 1;
+    u->u = (struct agent_update){.to = {SIM_INCARNATION, SIM_TERM, f->revision},
+                                 .full = full,
+                                 .base_revision = full ? 0 : f->base,
+                                 .upsert = u->route,
+                                 .remove = u->removed,
+                                 .emergency = u->order,
+                                 .checksum = f->checksum};
+    for (unsigned i = 0; i < SIM_MIGRATIONS_MAX; i++) {
+        const struct entry *e = &f->entry[i];
+
+        if (e->has_rule && (full || e->rule_changed))
+            add_route(u, e);
+        if (!e->has_rule && !full && e->rule_changed && e->is_known)
+            u->removed[u->u.remove_count++] = e->migration;
+        if (e->order.epoch > 0 && (full || e->order_changed))
+            u->order[u->u.emergency_count++] = e->order;
+    }
+    return u;
+}
+
+static void send(struct sim_fleet *f, struct member *m, struct sim_update *u)
+{
+    struct sim_msg *msg = xnew(struct sim_msg);
+
+    msg->kind = SIM_UPDATE;
+    msg->update = u;
+    u->refs++;
+    m->sent_rev = f->revision;
+    m->sent_full = u->u.full;
+    (void)sim_net_send(m->stream, SIM_COORD_END, msg);
+}
+
+static void send_full(struct sim_fleet *f, struct member *m)
+{
+    struct sim_update *u = make_update(f, true);
+
+    send(f, m, u);
+    sim_update_unref(u);
+}
+
+static void send_nothing_yet(struct member *m)
+{
+    struct sim_msg *msg = xnew(struct sim_msg);
+
+    msg->kind = SIM_NOTHING_YET;
+    (void)sim_net_send(m->stream, SIM_COORD_END, msg);
+}
+
+static void pushed(struct sim_fleet *f)
+{
+    f->base = f->revision;
+    for (unsigned i = 0; i < SIM_MIGRATIONS_MAX; i++) {
+        struct entry *e = &f->entry[i];
+
+        e->rule_changed = e->order_changed = false;
+        e->is_known = e->has_rule;
+        if (!e->has_rule && e->order.epoch == 0)
+            *e = (struct entry){.has_rule = false};
+    }
+}
+
+static void push(struct sim *s, void *who UNUSED, uint64_t boot)
+{
+    struct sim_fleet *f = sim_coord_fleet(s->coord);
+    struct sim_update *delta;
+
+    if (!f || f->boot != boot)
+        return;
+    f->push_due = false;
+    delta = f->base ? make_update(f, false) : NULL;
+    for (unsigned i = 0; i < SIM_NODES_MAX; i++) {
+        struct member *m = &f->member[i];
+
+        if (m->stream && delta && m->sent_rev == f->base)
+            send(f, m, delta);
+        else if (m->stream)
+            send_full(f, m);
+    }
+    sim_update_unref(delta);
+    pushed(f);
+}
+
+void sim_fleet_publish(struct sim_fleet *f, uint64_t revision, const struct sim_route *route,
+                       unsigned count)
+{
+    CHECK(revision >= f->revision && revision > 0);
+    for (unsigned i = 0; i < count; i++)
+        apply(f, &route[i]);
+    f->revision = revision;
+    sum_up(f);
+    if (f->push_due)
+        return;
+    f->push_due = true;
+    sim_after(f->sim, sim_delay(f->sim, f->sim->config.mail), push, NULL, f->boot);
+}
+
+/* ---- what nodes say -------------------------------------------------------------------------- */
+
+static void changed(struct sim_fleet *f, unsigned node)
+{
+    const struct member *m = &f->member[node];
+    struct core_node n = {.connected = m->stream != NULL,
+                          .serving_rev = m->same_incarnation ? m->serving_rev : 0,
+                          .newest_epoch_seen = m->newest_epoch};
+
+    n.name = *sim_node_name(f->sim->node[node]);
+    sim_coord_on_node(f->sim->coord, node, &n, m->boot);
+}
+
+static void leave(struct sim_fleet *f, unsigned node)
+{
+    f->member[node].stream = NULL;
+    changed(f, node);
+}
+
+static void on_hello(struct sim_fleet *f, struct sim_stream *st, const struct sim_msg *h)
+{
+    struct member *m = &f->member[st->node];
+
+    if (m->stream)
+        sim_net_close(m->stream, SIM_COORD_END);
+    *m = (struct member){.stream = st,
+                         .boot = h->boot,
+                         .same_incarnation = strcmp(h->incarnation, SIM_INCARNATION) == 0,
+                         .serving_rev = h->revision,
+                         .newest_epoch = h->newest_epoch,
+                         .heard = f->sim->now};
+    changed(f, st->node);
+    if (f->revision > 0)
+        send_full(f, m);
+    else
+        send_nothing_yet(m);
+}
+
+static void on_ack(struct sim_fleet *f, unsigned node, const struct sim_msg *a)
+{
+    struct member *m = &f->member[node];
+
+    if (a->revision > m->sent_rev) {
+        sim_fail(f->sim, "n%u acknowledges revision %llu, and was sent %llu", node + 1,
+                 (unsigned long long)a->revision, (unsigned long long)m->sent_rev);
+        return;
+    }
+    m->serving_rev = a->revision;
+    m->same_incarnation = true;
+    changed(f, node);
+}
+
+void sim_fleet_on_message(struct sim_fleet *f, struct sim_stream *st, const struct sim_msg *msg)
+{
+    struct member *m = &f->member[st->node];
+
+    if (msg->kind == SIM_HELLO) {
+        on_hello(f, st, msg);
+        return;
+    }
+    if (m->stream != st)
+        return; /* another one has taken its place */
+    m->heard = f->sim->now;
+    if (msg->kind == SIM_ACK)
+        on_ack(f, st->node, msg);
+    else if (msg->kind == SIM_NACK && m->sent_rev > 0 && msg->revision == m->sent_rev &&
+             !m->sent_full)
+        send_full(f, m);
+    else if (msg->kind == SIM_REPORT)
+        sim_coord_on_report(f->sim->coord, st->node, msg->stats, msg->stats_count);
+}
+
+void sim_fleet_on_closed(struct sim_fleet *f, const struct sim_stream *st)
+{
+    if (f->member[st->node].stream == st)
+        leave(f, st->node);
+}
+
+void sim_fleet_look(struct sim_fleet *f)
+{
+    for (unsigned i = 0; i < SIM_NODES_MAX; i++) {
+        struct member *m = &f->member[i];
+        struct sim_stream *st = m->stream;
+
+        if (!st || mono_sub(f->sim->now, m->heard).ns <= SILENCE.ns)
+            continue;
+        leave(f, i);
+        sim_net_close(st, SIM_COORD_END);
+    }
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Random operators and random faults, one fleet per seed: nothing that sim_check.h promises breaks,
+ * the fleet comes to rest when the faults end, and together the seeds take every row of the stage
+ * table.
+ *
+ *     sim.test_sim_seeds [--seeds N] [--seed K]
+ *
+ * --seed K plays one and prints its trace. A seed that fails becomes a test with a name in
+ * test_sim_traces.c. */
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "coordinator/core/stage_fsm.h"
+#include "tests/sim/sim_chaos.h"
+#include "tests/sim/sim_check.h"
+
+#define SEEDS   300
+#define CHAOS_S 60
+#define REST_S  120
+
+static volatile sig_atomic_t current_seed;
+
+/* A check inside the core aborts: say which seed did it. */
+static void on_abort(int signal_number)
+{
+    char text[64];
+    int n = snprintf(text, sizeof text, "aborted: --seed %d\n", (int)current_seed);
+
+    if (write(STDERR_FILENO, text, (size_t)n) < 0)
+        _exit(2);
+    signal(signal_number, SIG_DFL);
+}
+
+/* True when every check held. */
+static bool play(uint64_t seed, struct sim_coverage *coverage, bool show)
+{
+    struct sim_config config = sim_chaos_config(seed);
+    struct sim_chaos *chaos;
+    struct sim *s;
+    bool ok;
+
+    current_seed = (sig_atomic_t)seed;
+    config.coverage = coverage;
+    s = sim_new(&config);
+    chaos = sim_chaos_new(s);
+    sim_run_for(s, dur_s(CHAOS_S));
+    sim_chaos_end(chaos);
+    if (!sim_run_until(s, sim_is_calm, dur_s(REST_S)) && !s->failure[0])
+        sim_fail(s, "no rest %d s after the last fault: %s", REST_S, sim_unrest(s));
+    ok = !s->failure[0];
+    if (show || !ok)
+        fputs(buf_text(&s->trace), stdout);
+    if (!ok)
+        printf("seed %" PRIu64 " fails: %s\n", seed, s->failure);
+    sim_chaos_free(chaos);
+    sim_free(s);
+    return ok;
+}
+
+static unsigned print_rows_missed(const struct sim_coverage *coverage)
+{
+    unsigned missed = 0;
+
+    for (unsigned i = 0; i < stage_machine.row_count; i++) {
+        const struct sm_row *row = &stage_machine.rows[i];
+
+        if (coverage->taken[i])
+            continue;
+        missed++;
+        printf("row never taken: %s, %s: %s\n", sm_state_name(&stage_machine, row->state),
+               sm_event_name(&stage_machine, row->event), row->why);
+    }
+    printf("%u of %u rows of the stage table taken\n", stage_machine.row_count - missed,
+           stage_machine.row_count);
+    return missed;
+}
+
+static int play_all(uint64_t seeds)
+{
+    struct sim_coverage coverage = {{0}};
+    unsigned failed = 0, missed;
+
+    for (uint64_t seed = 1; seed <= seeds && failed < 3; seed++)
+        failed += !play(seed, &coverage, false);
+    missed = print_rows_missed(&coverage);
+    printf("%" PRIu64 " seeds, %u failed\n", seeds, failed);
+    return failed > 0 || missed > 0;
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t n = SEEDS;
+    bool one = argc == 3 && strcmp(argv[1], "--seed") == 0;
+
+    if (argc != 1 && !(argc == 3 && (one || strcmp(argv[1], "--seeds") == 0) &&
+                       str_to_u64(str_of(argv[2]), INT32_MAX, &n))) {
+        fprintf(stderr, "usage: %s [--seeds N | --seed K]\n", argv[0]);
+        return EXIT_FAILURE;
+    }
+    signal(SIGABRT, on_abort);
+    return one ? !play(n, NULL, true) : play_all(n);
+}

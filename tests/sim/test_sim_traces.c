@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Stories of a fleet in virtual time, told to the millisecond: what was ordered, what followed, in
+ * which order. Delays are fixed here (network 1 ms, store 2 ms each way, disk 5 ms, a lane 1 ms),
+ * so a line that moves is a change of behaviour. sim_check.h is looked at in every step as well. */
+#include "tests/lib/unit.h"
+
+#include <stdio.h>
+
+#include "common/base/check.h"
+#include "tests/sim/sim_coord.h"
+#include "tests/sim/sim_node.h"
+#include "tests/sim/sim_store.h"
+
+#define PLAN_HEAD                                                \
+    "apiVersion: switchyard/v1\n"                                \
+    "kind: Migration\n"                                          \
+    "metadata: {name: shop}\n"                                   \
+    "spec:\n"                                                    \
+    "  systems:\n"                                               \
+    "    legacy: {endpoints: [\"http://127.0.0.1:8001\"]}\n"     \
+    "    new: {endpoints: [\"http://127.0.0.1:8002\"]}\n"        \
+    "  routing: {key: client-ip}\n"                              \
+    "  triggers: {errorRate: 5%, minRequests: 10, window: 3s}\n" \
+    "  rollback: {deadline: 2s}\n"                               \
+    "  stages:\n"
+
+static const char plan_by_itself[] = PLAN_HEAD
+    "    - {name: canary, weight: 10, bake: 1s, gate: {errorRate: 1%, minRequests: 5, for: 2s}}\n"
+    "    - {name: half, weight: 50, bake: 1s}\n"
+    "    - {name: all, weight: 100, bake: 1s}\n";
+
+static const char plan_by_hand[] = PLAN_HEAD
+    "    - {name: half, weight: 50}\n"
+    "    - {name: all, weight: 100, approval: manual}\n";
+
+static struct sim *fleet(unsigned nodes)
+{
+    return sim_new(&(struct sim_config){.seed = 1, .nodes = nodes});
+}
+
+/* What happened since the last call is `want`, and no check failed. */
+static void expect(struct sim *s, const char *want)
+{
+    const char *have = sim_trace_news(s);
+
+    if (s->failure[0])
+        fail_msg("%s\n%s", s->failure, buf_text(&s->trace));
+    if (strcmp(have, want) != 0)
+        fail_msg("expected\n%s\nand it was\n%s", want, have);
+}
+
+static void order(struct sim *s, enum core_command_kind kind)
+{
+    sim_order(s, &(struct core_command){.kind = kind, .migration = "shop"});
+}
+
+/* A fleet at 50 %, and the trace up to there is read. */
+static struct sim *fleet_at_half(unsigned nodes)
+{
+    struct sim *s = fleet(nodes);
+
+    sim_run_for(s, dur_ms(100));
+    sim_apply(s, plan_by_hand);
+    sim_run_for(s, dur_ms(100));
+    order(s, CMD_START);
+    sim_run_for(s, dur_ms(1800));
+    if (s->failure[0])
+        fail_msg("%s", s->failure);
+    (void)sim_trace_news(s);
+    return s;
+}
+
+static void a_plan_walks_from_0_to_100_by_itself(void **state UNUSED)
+{
+    CLEANUP(sim_freep) struct sim *s = fleet(2);
+
+    sim_run_for(s, dur_ms(100));
+    sim_apply(s, plan_by_itself);
+    sim_run_for(s, dur_ms(100));
+    order(s, CMD_START);
+    sim_run_for(s, dur_s(10));
+    expect(s,
+           "[     0] n1 starts with revision 0\n"
+           "[     0] n2 starts with revision 0\n"
+           "[     4] coord is up with revision 0\n"
+           "[   100] op-1 apply shop\n"
+           "[   105] op-1 is told: shop is new, with 3 stages; everything goes to legacy "
+           "until it is started\n"
+           "[   200] op-2 start shop\n"
+           "[   203] n2 serves 1; shop 0 %\n"
+           "[   205] shop is converging at stage 1, 10 %: an operator started the rollout: "
+           "a test\n"
+           "[   205] op-2 is told: shop enters canary: 10 % of keys on new\n"
+           "[   206] n1 serves 1; shop 0 %\n"
+           "[   213] n1 serves 2; shop 10 %\n"
+           "[   213] n2 serves 2; shop 10 %\n"
+           "[   218] shop is baking at stage 1, 10 %: every node serves the stage\n"
+           "[   218] coord says converged migration=shop nodes=2 measured_ms=13.0\n"
+           "[  2254] shop is converging at stage 2, 50 %: the stage has baked, its gate "
+           "does not object, and the next one needs no approval\n"
+           "[  2262] n1 serves 4; shop 50 %\n"
+           "[  2262] n2 serves 4; shop 50 %\n"
+           "[  2267] shop is baking at stage 2, 50 %: every node serves the stage\n"
+           "[  2267] coord says converged migration=shop nodes=2 measured_ms=13.0\n"
+           "[  3504] shop is converging at stage 3, 100 %: the stage has baked, its gate "
+           "does not object, and the next one needs no approval\n"
+           "[  3512] n1 serves 6; shop 100 %\n"
+           "[  3512] n2 serves 6; shop 100 %\n"
+           "[  3517] shop is baking at stage 3, 100 %: every node serves the stage\n"
+           "[  3517] coord says converged migration=shop nodes=2 measured_ms=13.0\n"
+           "[  4754] shop is completed at stage 3, 100 %: the last stage has baked and its "
+           "gate does not object\n");
+}
+
+static void a_bad_release_is_rolled_back_by_itself(void **state UNUSED)
+{
+    CLEANUP(sim_freep) struct sim *s = fleet_at_half(2);
+
+    s->world.errors_new = 1.0;
+    sim_run_for(s, dur_s(3));
+    expect(s,
+           "[  3005] shop is rolling_back at stage 0, 0 %: a trigger fired: error rate of "
+           "new 25.0 % over the last 3s exceeds 5 % (10 of 40 requests)\n"
+           "[  3013] n1 serves 5; shop 0 %\n"
+           "[  3013] n2 serves 5; shop 0 %\n"
+           "[  3018] shop is rolled_back at stage 0, 0 %: every node serves what was rolled "
+           "back to\n"
+           "[  3018] coord says converged migration=shop nodes=2 measured_ms=13.0\n");
+}
+
+static void an_emergency_reaches_a_node_that_was_cut_off(void **state UNUSED)
+{
+    CLEANUP(sim_freep) struct sim *s = fleet_at_half(2);
+
+    sim_net_partition(s->net, 1, true);
+    order(s, CMD_EMERGENCY);
+    sim_run_for(s, dur_s(20));
+    expect(s,
+           "[  2000] op-3 emergency_rollback shop\n"
+           "[  2005] shop is rolling_back at stage 0, 0 %: an emergency order sends "
+           "everything to legacy: a test\n"
+           "[  2005] op-3 is told: shop goes to legacy now, by emergency order 1\n"
+           "[  2008] n1 serves 5; shop 0 % EMERGENCY\n"
+           "[  4005] shop is rollback_failed at stage 0, 0 %: nodes still lag after the "
+           "rollback's deadline: n2\n");
+    sim_net_partition(s->net, 1, false);
+    sim_run_for(s, dur_s(5));
+    expect(s,
+           "[ 22027] n2 serves 5; shop 0 % EMERGENCY\n"
+           "[ 22032] shop is rolled_back at stage 0, 0 %: the late nodes serve what was "
+           "rolled back to\n"
+           "[ 22032] coord says converged migration=shop nodes=2 measured_ms=20027.5\n");
+}
+
+static void a_coordinator_dies_between_save_and_publish(void **state UNUSED)
+{
+    CLEANUP(sim_freep) struct sim *s = fleet_at_half(2);
+
+    sim_coord_crash_at(s->coord, SIM_CRASH_COMMITTED);
+    order(s, CMD_PROMOTE);
+    sim_run_for(s, dur_s(1));
+    expect(s,
+           "[  2000] op-3 promote shop\n"
+           "[  2005] shop is converging at stage 2, 100 %: an operator promoted the "
+           "rollout: a test\n"
+           "[  2005] coord dies\n"
+           "[  2005] op-3 hears nothing\n");
+    sim_coord_start(s->coord);
+    sim_run_for(s, dur_s(8));
+    expect(s,
+           "[  3004] coord is up with revision 5\n"
+           "[  3557] n2 serves 5; shop 100 %\n"
+           "[  4130] n1 serves 5; shop 100 %\n"
+           "[  8254] shop is baking at stage 2, 100 %: every node serves the stage\n"
+           "[  8254] coord says converged migration=shop nodes=2 measured_ms=1127.0\n"
+           "[  8504] shop is completed at stage 2, 100 %: the last stage has baked and its "
+           "gate does not object\n");
+}
+
+static void a_store_that_loses_its_answer_loses_no_command(void **state UNUSED)
+{
+    CLEANUP(sim_freep) struct sim *s = fleet_at_half(1);
+
+    sim_store_fail_once(s->store, SIM_STORE_LOSES_ANSWER);
+    order(s, CMD_PROMOTE);
+    sim_run_for(s, dur_ms(500));
+    expect(s,
+           "[  2000] op-3 promote shop\n"
+           "[  2009] coord goes on with revision 5\n"
+           "[  2009] op-3 is told: shop enters all: 100 % of keys on new\n"
+           "[  2017] n1 serves 5; shop 100 %\n");
+}
+
+static void a_node_restarts_without_a_coordinator_and_serves(void **state UNUSED)
+{
+    CLEANUP(sim_freep) struct sim *s = fleet_at_half(1);
+
+    sim_coord_crash(s->coord);
+    sim_node_crash(s->node[0]);
+    sim_run_for(s, dur_s(1));
+    sim_node_start(s->node[0]);
+    sim_run_for(s, dur_s(1));
+    assert_int_equal(sim_node_link(s->node[0]), LINK_STALE);
+    expect(s,
+           "[  2000] coord dies\n"
+           "[  2000] n1 dies\n"
+           "[  3000] n1 starts with revision 2\n"
+           "[  3002] n1 serves 2; shop 50 %\n");
+    sim_coord_start(s->coord);
+    sim_run_for(s, dur_s(10));
+    assert_int_equal(sim_node_link(s->node[0]), LINK_CURRENT);
+    expect(s,
+           "[  4004] coord is up with revision 4\n"
+           "[  4614] n1 serves 4; shop 50 %\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_plan_walks_from_0_to_100_by_itself),
+        cmocka_unit_test(a_bad_release_is_rolled_back_by_itself),
+        cmocka_unit_test(an_emergency_reaches_a_node_that_was_cut_off),
+        cmocka_unit_test(a_coordinator_dies_between_save_and_publish),
+        cmocka_unit_test(a_store_that_loses_its_answer_loses_no_command),
+        cmocka_unit_test(a_node_restarts_without_a_coordinator_and_serves),
+    };
+
+    return cmocka_run_group_tests_name("simulated stories", tests, NULL, NULL);
+}
