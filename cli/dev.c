@@ -39,7 +39,7 @@ struct dev {
     bool data_is_ours; /* a temporary folder: removed at the end */
     bool stop;
     struct buf plan; /* the document to apply */
-    const char *plan_source;
+    char plan_source[PATH_MAX + 32];
     char migration[NAME_SIZE]; /* its name, once applied */
 };
 
@@ -157,7 +157,7 @@ static int take_plan_file(struct dev *d, const char *path, const char *legacy, c
     CLEANUP(json_freep) struct json *root = NULL;
     int r;
 
-    d->plan_source = path;
+    str_fmt(d->plan_source, sizeof d->plan_source, "%s", path);
     r = file_read(path, &text, err);
     if (r < 0)
         return r;
@@ -168,6 +168,8 @@ static int take_plan_file(struct dev *d, const char *path, const char *legacy, c
     r = yaml_parse(buf_view(&text), path, &doc, err);
     if (r < 0)
         return r;
+    /* Lines are no longer those of the file. */
+    str_fmt(d->plan_source, sizeof d->plan_source, "%s with --legacy and --new", path);
     root = json_dup(yaml_root(doc));
     set_endpoint(root, "legacy", legacy);
     set_endpoint(root, "new", new_url);
@@ -190,7 +192,7 @@ static int take_plan(struct dev *d, const struct args *a, struct err *err)
                         "for example: switchyard dev --legacy http://127.0.0.1:8000 --new "
                         "http://127.0.0.1:8001");
     }
-    d->plan_source = "the default plan";
+    str_fmt(d->plan_source, sizeof d->plan_source, "the default plan");
     return plan_default(PLAN_NAME, legacy, new_url, &d->plan, err);
 }
 
@@ -297,13 +299,12 @@ static int apply_plan(struct dev *d, struct err *err)
     CLEANUP(cli_reply_freep) ProtobufCMessage *reply = NULL;
     Switchyard__V1__Command command = SWITCHYARD__V1__COMMAND__INIT;
     Switchyard__V1__Apply apply = SWITCHYARD__V1__APPLY__INIT;
-    char reason[] = DEV_OPERATION, source[PATH_MAX];
+    char reason[] = DEV_OPERATION;
     const Switchyard__V1__CommandResult *done;
     int r;
 
-    str_fmt(source, sizeof source, "%s", d->plan_source);
     apply.document = (ProtobufCBinaryData){d->plan.len, (uint8_t *)d->plan.data};
-    apply.source = source;
+    apply.source = d->plan_source;
     command.operator_ = d->cli->operator_name;
     command.reason = reason;
     command.action_case = SWITCHYARD__V1__COMMAND__ACTION_APPLY;
@@ -380,7 +381,6 @@ static int run(struct dev *d, const struct args *a, struct err *err)
 {
     int r;
 
-    signals_block(stop_signals);
     signals_block(stop_signals);
     r = take_options(d, a, err);
     if (r == 0)
