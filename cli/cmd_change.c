@@ -66,7 +66,7 @@ static void tell_changes(const Switchyard__V1__CommandResult *done)
     for (size_t i = 0; i < done->n_changes; i++) {
         const Switchyard__V1__Change *c = done->changes[i];
 
-        cli_say("%s%s: %s\n", done->dry_run ? "would change " : "", c->migration, c->summary);
+        cli_say("%s%s\n", done->dry_run ? "would be: " : "", c->summary);
         if (c->from[0] && strcmp(c->from, c->to) != 0)
             cli_say("  from  %s\n  to    %s\n", c->from, c->to);
         if (done->dry_run)
