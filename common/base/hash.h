@@ -15,6 +15,7 @@ struct sha256 {
     uint8_t b[SHA256_SIZE];
 };
 
+/* Of `n` bytes at once. */
 struct sha256 sha256_of(const void *p, size_t n);
 
 /* Incremental. Call final exactly once. */
@@ -23,6 +24,7 @@ struct sha256_ctx *sha256_new(void);
 void sha256_add(struct sha256_ctx *c, const void *p, size_t n);
 struct sha256 sha256_final(struct sha256_ctx *c); /* frees `c` */
 
+/* Lower case hexadecimal; returns dst. Parsing takes either case, and exactly 64 digits. */
 const char *sha256_hex(const struct sha256 *h, char dst[SHA256_HEX]);
 bool sha256_parse(struct str hex, struct sha256 *ret) MUST_CHECK;
 bool sha256_eq(const struct sha256 *a, const struct sha256 *b);

@@ -32,6 +32,8 @@ static inline void hist_add(struct hist *h, uint64_t us)
     uint32_t *n = &h->bucket[hist_bucket_of(us)];
     *n += *n != UINT32_MAX;
 }
+
+/* The sum of both in `into`: what one histogram would hold that had seen all values. */
 void hist_merge(struct hist *into, const struct hist *from);
 void hist_reset(struct hist *h);
 

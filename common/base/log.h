@@ -21,6 +21,7 @@ enum log_event {
         LOG_EVENT_COUNT
 };
 
+/* Stable names; the parser takes exactly those of log_level_name(). */
 const char *log_event_name(enum log_event ev);
 const char *log_level_name(enum log_level l);
 bool log_level_parse(const char *name, enum log_level *ret) MUST_CHECK;

@@ -16,6 +16,7 @@ void *xcalloc(size_t count, size_t size) MUST_CHECK;
 /* Grow or shrink; the content moves. `size` > 0. */
 void *xrealloc(void *p, size_t size) MUST_CHECK;
 
+/* A copy on the heap, to be freed; never NULL. */
 char *xstrdup(const char *s) MUST_CHECK;
 void *xmemdup(const void *p, size_t size) MUST_CHECK;
 

@@ -12,6 +12,8 @@
 #include "common/base/clock.h"
 #include "common/base/str.h"
 
+/* The whole of `s` has to be the quantity. INVALID says what was read and which forms there are
+ * instead. */
 int unit_parse_duration(struct str s, dur_t *ret, struct err *err) MUST_CHECK;
 int unit_parse_ratio(struct str s, uint32_t *ret_ppm, struct err *err) MUST_CHECK;
 int unit_parse_weight(struct str s, uint32_t *ret_bp, struct err *err) MUST_CHECK;

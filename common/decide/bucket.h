@@ -10,6 +10,7 @@
 
 #define BUCKETS 10000u
 
+/* 0 to BUCKETS - 1, the same on every node. No allocation. */
 uint32_t bucket_of(struct str salt, struct str key);
 
 static inline bool bucket_on_new(uint32_t bucket, uint32_t weight_bp)

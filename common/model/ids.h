@@ -17,6 +17,7 @@ struct name {
     char s[NAME_SIZE];
 };
 
+/* INVALID with the rule that is broken; `what` names the thing in the message: "stage name". */
 int name_parse(struct str s, const char *what, struct name *ret, struct err *err) MUST_CHECK;
 int name_parse_node(struct str s, struct name *ret, struct err *err) MUST_CHECK;
 static inline bool name_eq(const struct name *a, const struct name *b)

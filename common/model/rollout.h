@@ -56,6 +56,7 @@ struct history_entry {
     double measured_ms; /* rollbacks that have converged; else 0 */
 };
 
+/* The columns of stage_states.h, and a phase by its name; false for names it does not hold. */
 const char *phase_name(enum rollout_phase p);
 const char *phase_help(enum rollout_phase p);
 enum phase_coarse phase_coarse(enum rollout_phase p);

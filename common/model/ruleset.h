@@ -142,6 +142,7 @@ int ruleset_add(struct ruleset *r, const struct route *route, struct str rule,
 void ruleset_order(struct ruleset *r, const struct emergency *order);
 int ruleset_finish(struct ruleset *r, struct err *err) MUST_CHECK;
 
+/* NULL when the set has no route of this migration. */
 const struct ruleset_entry *ruleset_find(const struct ruleset *r, const char *migration);
 
 /* The entry for a request: the longest matching path prefix among those with the most specific

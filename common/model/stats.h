@@ -33,5 +33,6 @@ struct route_stats {
     enum breaker_state breaker;
 };
 
+/* Add up in any order, as the counters of nodes and intervals arrive. */
 void system_stats_merge(struct system_stats *into, const struct system_stats *from);
 bool system_stats_is_empty(const struct system_stats *s);

@@ -74,6 +74,7 @@ void agent_restore(struct agent *a, struct ruleset *set, const struct epochs *ep
  * the checksum of the result differs, INVALID for a flaw. */
 int agent_take(struct agent *a, const struct agent_update *u, struct err *err) MUST_CHECK;
 
+/* What the driver has to do now; ask again after each outcome that it tells. */
 enum agent_job agent_next(const struct agent *a);
 
 const struct ruleset *agent_accepted(
@@ -102,6 +103,7 @@ void agent_publish_failed(struct agent *a, const struct ruleset *set, const char
  * node that serves nothing, the set from disk. For a timer after a failure. */
 void agent_retry(struct agent *a);
 
+/* The coordinator was told. */
 void agent_acked(struct agent *a);
 void agent_nacked(struct agent *a);
 
