@@ -22,7 +22,7 @@ coordinator: common/base common/fsm common/loop common/model common/rpc proto co
 sidecar/agent: common/base common/fsm common/model
 sidecar/proxy: common/base common/loop common/fsm common/model common/decide common/http1
 sidecar/control: common/base common/loop common/model common/rpc proto sidecar/agent
-sidecar: common/base common/fsm common/loop common/model common/rpc sidecar/agent sidecar/proxy sidecar/control
+sidecar: common/base common/fsm common/http1 common/loop common/model common/rpc sidecar/agent sidecar/proxy sidecar/control
 cli: common/base common/loop common/model common/decide common/rpc proto
 LAYERS
 }
