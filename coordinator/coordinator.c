@@ -43,8 +43,7 @@ struct coordinator {
     struct rpc_server *server;
 };
 
-/* ---- from the fleet ----------------------------------------------------------------------------
- */
+/* ---- from the fleet -------------------------------------------------------------------------- */
 
 static void log_node(const struct registry_node *before, const struct fleet_node *n)
 {
@@ -89,8 +88,7 @@ static void on_report(void *ctx, const struct fleet_report *r)
 
 static const struct fleet_events fleet_events = {.on_node = on_node, .on_report = on_report};
 
-/* ---- from the service --------------------------------------------------------------------------
- */
+/* ---- from the service ------------------------------------------------------------------------ */
 
 static int host_submit(void *ctx, const struct core_command *cmd, struct err *err)
 {
@@ -121,8 +119,7 @@ static void host_facts(void *ctx, struct service_facts *ret)
     };
 }
 
-/* ---- from the driver ---------------------------------------------------------------------------
- */
+/* ---- from the driver ------------------------------------------------------------------------- */
 
 static void on_loaded(void *ctx, int r, const struct err *err)
 {
@@ -165,8 +162,7 @@ static const struct driver_ports driver_ports = {
     .on_settled = on_settled,
 };
 
-/* ---- life --------------------------------------------------------------------------------------
- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static int open_store(struct coordinator *c, struct err *err)
 {

@@ -53,8 +53,7 @@ struct driver {
 static void pump_soon(struct driver *d);
 static void load(struct driver *d);
 
-/* ---- the store's health ------------------------------------------------------------------------
- */
+/* ---- the store's health ---------------------------------------------------------------------- */
 
 /* Logged when it begins and when it ends, not for every command in between. */
 static void store_failed(struct driver *d, const struct err *why)
@@ -72,8 +71,7 @@ static void store_works(struct driver *d)
     d->store_error = (struct err){.code = ERR_NONE};
 }
 
-/* ---- publish -----------------------------------------------------------------------------------
- */
+/* ---- publish --------------------------------------------------------------------------------- */
 
 static void compile_route(struct driver *d, const struct name *migration, struct fleet_route *ret)
 {
@@ -122,8 +120,7 @@ static void publish_all(struct driver *d, const struct core *old)
         d->ports->publish(d->ports_ctx, d->revision, route, n);
 }
 
-/* ---- answer, tell ------------------------------------------------------------------------------
- */
+/* ---- answer, tell ---------------------------------------------------------------------------- */
 
 static void answer(struct driver *d)
 {
@@ -156,8 +153,7 @@ static void give_up(struct driver *d, const struct err *why)
     done(d);
 }
 
-/* ---- save --------------------------------------------------------------------------------------
- */
+/* ---- save ------------------------------------------------------------------------------------ */
 
 static const enum store_op_kind op_kinds[] = {
     [SAVE_COMPARE] = STORE_COMPARE,
@@ -214,8 +210,7 @@ static void save(struct driver *d)
     give_up(d, &err);
 }
 
-/* ---- load --------------------------------------------------------------------------------------
- */
+/* ---- load ------------------------------------------------------------------------------------ */
 
 static int make_core(struct driver *d, const struct store_list *list, struct core **ret,
                      struct err *err)
@@ -340,8 +335,7 @@ static void load(struct driver *d)
         load_failed(d, &err);
 }
 
-/* ---- steps -------------------------------------------------------------------------------------
- */
+/* ---- steps ----------------------------------------------------------------------------------- */
 
 static void step(struct driver *d, struct core_event *ev)
 {
@@ -397,8 +391,7 @@ static void on_tick(struct timer *t)
     pump_soon(d);
 }
 
-/* ---- the contract ------------------------------------------------------------------------------
- */
+/* ---- the contract ---------------------------------------------------------------------------- */
 
 int driver_new(const struct core_config *config, struct loop *l, struct store_thread *store,
                const struct driver_ports *ports, void *ctx, struct driver **ret, struct err *err)

@@ -57,8 +57,7 @@ void event_queue_deinit(struct event_queue *q)
     *q = (struct event_queue){.tick = false};
 }
 
-/* ---- in ----------------------------------------------------------------------------------------
- */
+/* ---- in -------------------------------------------------------------------------------------- */
 
 int event_queue_command(struct event_queue *q, const struct core_command *cmd, struct err *err)
 {
@@ -146,8 +145,7 @@ void event_queue_tick(struct event_queue *q)
     q->tick = true;
 }
 
-/* ---- out ---------------------------------------------------------------------------------------
- */
+/* ---- out ------------------------------------------------------------------------------------- */
 
 static void take_command(struct queued_command **list, unsigned *count, struct core_event *ret)
 {

@@ -27,8 +27,7 @@ struct program {
     int status;
 };
 
-/* ---- options -----------------------------------------------------------------------------------
- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 static int set_listen(struct program *p, const char *value, struct err *err UNUSED)
 {
@@ -157,8 +156,7 @@ static int parse_options(struct program *p, int argc, char **argv, struct err *e
     return r;
 }
 
-/* ---- the run -----------------------------------------------------------------------------------
- */
+/* ---- the run --------------------------------------------------------------------------------- */
 
 static void on_ready(void *ctx, int r, const struct err *err)
 {

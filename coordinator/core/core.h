@@ -5,8 +5,9 @@
  * update->save and called core_commit(). The shell takes one step at a time:
  *
  *     core_step(core, &event, &update);
- *     if (update.save)  store it;  on success core_commit(core, rev, &update), else
- * core_abandon(core, &err, &update) then publish, answer, tell, in this order
+ *     if (update.save) store it; done: core_commit(core, rev, &update),
+ *                                failed: core_abandon(core, &err, &update)
+ *     then publish, answer, tell, in this order
  *
  * core_abandon() drops the staged change and turns the answer into the failure. A step without
  * saves is final at once. owner: the core's loop. */
@@ -50,8 +51,7 @@ void core_step(struct core *c, const struct core_event *ev, struct core_update *
 void core_commit(struct core *c, uint64_t rev, struct core_update *u);
 void core_abandon(struct core *c, const struct err *why, struct core_update *u);
 
-/* ---- the decisions, compiled (compile.c)
- * --------------------------------------------------------------- */
+/* ---- the decisions, compiled (compile.c) ----------------------------------------------------- */
 
 /* The route of one migration as nodes must serve it; a pure function of what is stored. False when
  * there is no such migration. */

@@ -16,17 +16,17 @@
  *                 ▼  │           │ late nodes arrive after all
  *            ROLLBACK_FAILED ────┘        ABORTED, PAUSED: by the operator
  *
- * PENDING, ABORTED   * stage 0 and weight 0
- * CONVERGING, BAKING,
- * READY, PAUSED      * a stage is entered
- *                    * no emergency order is active
- * PAUSED             * resume leads to CONVERGING, BAKING or READY
- * COMPLETED          * a stage is entered, its weight is not set by hand, no emergency order is
- * active ROLLING_BACK, ROLLED_BACK, ROLLBACK_FAILED    * under an emergency order: stage 0 and
- * weight 0 The bulleted lines are checked by stage_invariant().
+ * What holds in each phase, checked by stage_invariant():
  *
- * A command's row that is held, or its pair in the ignore table, is a refusal: refuse.c finds the
- * words. */
+ *   every phase                        under an emergency order: stage 0 and weight 0
+ *   PENDING, ABORTED                   stage 0 and weight 0
+ *   CONVERGING, BAKING, READY, PAUSED  a stage is entered
+ *   PAUSED                             resume leads to CONVERGING, BAKING or READY
+ *   COMPLETED                          a stage is entered, its weight is not set by hand
+ *   the three of a rollback            at stage 0, weight 0
+ *
+ * A command whose row is held by its guard, or whose pair stands in the ignore table, is refused:
+ * refuse.c finds the words. */
 #include "coordinator/core/stage_fsm.h"
 
 #define TO(phase) SM_TO(PHASE_##phase)

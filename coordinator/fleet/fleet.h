@@ -14,8 +14,7 @@
 
 #define FLEET_NODES_MAX 20000
 
-/* ---- what nodes say, on the core's loop --------------------------------------------------------
- */
+/* ---- what nodes say, on the core's loop ------------------------------------------------------ */
 
 /* Everything that is known of a node when something about it changed. Borrowed during the callback.
  */
@@ -49,8 +48,7 @@ struct fleet_events {
     void (*on_report)(void *ctx, const struct fleet_report *r);
 };
 
-/* ---- the fleet ---------------------------------------------------------------------------------
- */
+/* ---- the fleet ------------------------------------------------------------------------------- */
 
 struct fleet;
 

@@ -69,8 +69,7 @@ void fleet_member_free_all(struct fleet *f)
         forget(f, m);
 }
 
-/* ---- to the core -------------------------------------------------------------------------------
- */
+/* ---- to the core ----------------------------------------------------------------------------- */
 
 static void move_to_batch(struct fleet *f, struct fleet_member *m, struct node_batch *b)
 {
@@ -133,8 +132,7 @@ void fleet_member_changed(struct fleet *f, struct fleet_member *m)
     loop_defer(f->loop, &f->flush, on_flush);
 }
 
-/* ---- on the core's loop ------------------------------------------------------------------------
- */
+/* ---- on the core's loop ---------------------------------------------------------------------- */
 
 void fleet_member_deliver(void *ctx, struct mail *mail)
 {

@@ -75,8 +75,7 @@ uint64_t fleet_set_base(const struct fleet_set *s)
     return s->base;
 }
 
-/* ---- changes -----------------------------------------------------------------------------------
- */
+/* ---- changes --------------------------------------------------------------------------------- */
 
 static struct entry *entry_of(struct fleet_set *s, const struct name *migration)
 {
@@ -147,8 +146,7 @@ void fleet_set_apply(struct fleet_set *s, uint64_t revision, struct fleet_route 
     sum_up(s);
 }
 
-/* ---- updates -----------------------------------------------------------------------------------
- */
+/* ---- updates --------------------------------------------------------------------------------- */
 
 /* An Update whose parts are arrays of one allocation each, sized for every entry. */
 struct update {

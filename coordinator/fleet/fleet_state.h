@@ -71,8 +71,7 @@ struct fleet {
     void *events_ctx;
 };
 
-/* ---- fleet_stream.c ----------------------------------------------------------------------------
- */
+/* ---- fleet_stream.c -------------------------------------------------------------------------- */
 
 /* The service's table; its context is the fleet. */
 extern const struct rpc_method fleet_methods[];
@@ -87,8 +86,7 @@ void fleet_stream_dismiss(struct fleet *f);
 void fleet_stream_deliver_report(void *ctx, struct mail *mail);
 void fleet_stream_drop_report(void *ctx, struct mail *mail);
 
-/* ---- fleet_member.c ----------------------------------------------------------------------------
- */
+/* ---- fleet_member.c -------------------------------------------------------------------------- */
 
 struct fleet_member *fleet_member_find(struct fleet *f, const char *name);
 /* A new one for `node`, which is copied. EXHAUSTED at FLEET_NODES_MAX. */

@@ -21,8 +21,7 @@
 /* Counters that may wait for the core's loop, fleet-wide: some 20 MB. */
 #define STATS_WAITING_MAX 8192u
 
-/* ---- updates down ------------------------------------------------------------------------------
- */
+/* ---- updates down ---------------------------------------------------------------------------- */
 
 static void send_update(struct fleet_stream *s, struct rpc_msg *update, bool full)
 {
@@ -83,8 +82,7 @@ static void on_writable(struct rpc_stream *rpc UNUSED, void *ctx)
         send_full(s);
 }
 
-/* ---- who it is ---------------------------------------------------------------------------------
- */
+/* ---- who it is ------------------------------------------------------------------------------- */
 
 static void finish(struct fleet_stream *s, const struct err *why)
 {
@@ -180,8 +178,7 @@ static void on_hello(struct fleet_stream *s, const Switchyard__V1__Hello *h)
     leave(s, err.msg);
 }
 
-/* ---- what it says ------------------------------------------------------------------------------
- */
+/* ---- what it says ---------------------------------------------------------------------------- */
 
 static void on_ack(struct fleet_stream *s, const Switchyard__V1__Ack *a)
 {
@@ -283,8 +280,7 @@ static void on_report(struct fleet_stream *s, const Switchyard__V1__Report *r)
         refused(s, err.msg);
 }
 
-/* ---- the stream --------------------------------------------------------------------------------
- */
+/* ---- the stream ------------------------------------------------------------------------------ */
 
 static void on_message(struct rpc_stream *rpc UNUSED, const ProtobufCMessage *message, void *ctx)
 {
@@ -374,8 +370,7 @@ void fleet_stream_dismiss(struct fleet *f)
     }
 }
 
-/* ---- silence -----------------------------------------------------------------------------------
- */
+/* ---- silence --------------------------------------------------------------------------------- */
 
 static void cut_off(struct fleet_stream *s)
 {

@@ -6,8 +6,7 @@
 #include "common/base/check.h"
 #include "common/base/mem.h"
 
-/* ---- a route to bytes --------------------------------------------------------------------------
- */
+/* ---- a route to bytes ------------------------------------------------------------------------ */
 
 #define URL_SIZE (ENDPOINT_SIZE + 20)
 
@@ -148,8 +147,7 @@ void fleet_wire_order(struct emergency *e, Switchyard__V1__EmergencyOrder *ret)
     ret->ordered_at = e->ordered_at.ns;
 }
 
-/* ---- what nodes say ----------------------------------------------------------------------------
- */
+/* ---- what nodes say -------------------------------------------------------------------------- */
 
 void fleet_wire_text(const char *from, char *ret_dst, size_t size)
 {

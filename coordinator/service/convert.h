@@ -14,8 +14,7 @@
 /* More than the largest reply: 20,000 nodes with all their labels. */
 #define CONVERT_REPLY_MAX (256u << 20)
 
-/* ---- requests ----------------------------------------------------------------------------------
- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 /* Strings are borrowed from the request. */
 struct convert_command {
@@ -42,8 +41,7 @@ struct convert_query {
 int convert_query(const ProtobufCMessage *request, struct convert_query *ret,
                   struct err *err) MUST_CHECK;
 
-/* ---- replies -----------------------------------------------------------------------------------
- */
+/* ---- replies --------------------------------------------------------------------------------- */
 
 const ProtobufCMessage *convert_result(struct arena *a, const struct core_update *u,
                                        uint64_t revision);

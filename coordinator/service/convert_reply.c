@@ -5,8 +5,7 @@
 #include "coordinator/service/convert.h"
 #include "operator.pb-c.h"
 
-/* ---- building blocks ---------------------------------------------------------------------------
- */
+/* ---- building blocks ------------------------------------------------------------------------- */
 
 static void *need(struct arena *a, size_t size)
 {
@@ -58,8 +57,7 @@ static Switchyard__V1__Label **labels(struct arena *a, const struct labels *l)
     return list;
 }
 
-/* ---- commands ----------------------------------------------------------------------------------
- */
+/* ---- commands -------------------------------------------------------------------------------- */
 
 static Switchyard__V1__Change *change(struct arena *a, const struct core_change *c)
 {
@@ -114,8 +112,7 @@ const ProtobufCMessage *convert_await(struct arena *a, const struct view_converg
     return &m->base;
 }
 
-/* ---- status ------------------------------------------------------------------------------------
- */
+/* ---- status ---------------------------------------------------------------------------------- */
 
 static Switchyard__V1__BreakerStatus *breaker(struct arena *a, const struct view_status *s)
 {
@@ -253,8 +250,7 @@ const ProtobufCMessage *convert_status(struct arena *a, const struct view_status
     return &m->base;
 }
 
-/* ---- stats, history ----------------------------------------------------------------------------
- */
+/* ---- stats, history -------------------------------------------------------------------------- */
 
 /* No data is not success: without requests both rates are 0. */
 static Switchyard__V1__SystemStats *system_stats(struct arena *a, const struct system_stats *s)
@@ -317,8 +313,7 @@ const ProtobufCMessage *convert_history(struct arena *a, const struct history_en
     return &m->base;
 }
 
-/* ---- the whole ---------------------------------------------------------------------------------
- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 const ProtobufCMessage *convert_health(struct arena *a, const struct health *h)
 {

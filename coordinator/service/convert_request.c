@@ -12,8 +12,7 @@
 #define TIMEOUT_MAX_MS 60000u
 #define HISTORY_MAX    50u
 
-/* ---- text --------------------------------------------------------------------------------------
- */
+/* ---- text ------------------------------------------------------------------------------------ */
 
 /* One line of UTF-8 that fits where it will be kept: logs, history and terminals show it as it is.
  */
@@ -34,8 +33,7 @@ static int check_text(const char *what, const char *text, size_t max, struct err
     return 0;
 }
 
-/* ---- commands ----------------------------------------------------------------------------------
- */
+/* ---- commands -------------------------------------------------------------------------------- */
 
 typedef int (*take_fn)(const Switchyard__V1__Command *m, struct convert_command *ret,
                        struct err *err);
@@ -207,8 +205,7 @@ void convert_command_deinit(struct convert_command *c)
     c->plan = plan_free(c->plan);
 }
 
-/* ---- the other requests ------------------------------------------------------------------------
- */
+/* ---- the other requests ---------------------------------------------------------------------- */
 
 static void take_await(const ProtobufCMessage *request, struct convert_query *ret)
 {

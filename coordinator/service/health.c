@@ -15,8 +15,7 @@ const char *health_level_name(enum health_level l)
     return names[l];
 }
 
-/* ---- one migration -----------------------------------------------------------------------------
- */
+/* ---- one migration --------------------------------------------------------------------------- */
 
 static const char *failing_check(const struct view_gate *g)
 {
@@ -103,8 +102,7 @@ static void judge_migration(const struct view_status *s, struct health_component
             unit_weight_text(s->effective_weight_bp, weight));
 }
 
-/* ---- the rest ----------------------------------------------------------------------------------
- */
+/* ---- the rest -------------------------------------------------------------------------------- */
 
 static void judge_coordinator(const struct service_facts *f, wall_t now,
                               struct health_component *ret)

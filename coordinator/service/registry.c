@@ -53,8 +53,7 @@ void registry_free(struct registry *r)
     free(r);
 }
 
-/* ---- what the fleet says -----------------------------------------------------------------------
- */
+/* ---- what the fleet says --------------------------------------------------------------------- */
 
 /* Before a name is added. With the fleet's own limit on connected nodes this bounds the table. */
 static void make_room(struct registry *r, mono_t now)
@@ -108,8 +107,7 @@ void registry_report(struct registry *r, const struct fleet_report *report)
         e->known.client_connections = report->client_connections;
 }
 
-/* ---- what operators ask ------------------------------------------------------------------------
- */
+/* ---- what operators ask ---------------------------------------------------------------------- */
 
 unsigned registry_count(const struct registry *r)
 {

@@ -45,8 +45,7 @@ static const struct core *core_of(const struct service *s)
     return s->host.core(s->host.ctx);
 }
 
-/* ---- commands ----------------------------------------------------------------------------------
- */
+/* ---- commands -------------------------------------------------------------------------------- */
 
 static void log_answer(const struct execution *e, const struct err *why, bool dry_run)
 {
@@ -109,8 +108,7 @@ static void on_execute(void *ctx, struct rpc_call *call, const ProtobufCMessage 
         refuse(e, &err);
 }
 
-/* ---- waiting for nodes -------------------------------------------------------------------------
- */
+/* ---- waiting for nodes ----------------------------------------------------------------------- */
 
 /* A migration's latest decision may be older than the revision asked for: a pause is stored and has
  * nothing that nodes could serve. */
@@ -219,8 +217,7 @@ static void on_await(void *ctx, struct rpc_call *call, const ProtobufCMessage *r
     answer_waiters(s, s->stopping);
 }
 
-/* ---- reads -------------------------------------------------------------------------------------
- */
+/* ---- reads ----------------------------------------------------------------------------------- */
 
 /* Answers in the arena, or <0. */
 typedef int (*read_fn)(struct service *s, const struct convert_query *q, struct arena *a,
@@ -348,8 +345,7 @@ static const struct rpc_method methods[] = {
     {.name = NULL},
 };
 
-/* ---- life --------------------------------------------------------------------------------------
- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 struct service *service_new(const struct service_host *host, struct registry *registry,
                             struct loop *l)

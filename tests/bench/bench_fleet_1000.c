@@ -44,8 +44,7 @@ static int64_t now_ns(void)
     return clock_system->mono(clock_system).ns;
 }
 
-/* ---- the coordinator ---------------------------------------------------------------------------
- */
+/* ---- the coordinator ------------------------------------------------------------------------- */
 
 /* Its port is in the first line of its log. */
 static int read_port(int fd)
@@ -106,8 +105,7 @@ static double rss_kb(pid_t pid)
     return strtod(line + 6, NULL);
 }
 
-/* ---- an operator -------------------------------------------------------------------------------
- */
+/* ---- an operator ----------------------------------------------------------------------------- */
 
 static void on_reply(void *ctx, const ProtobufCMessage *reply, const struct err *status)
 {
@@ -164,8 +162,7 @@ static void apply_plan(struct bench *b)
     turn_until_answered(b);
 }
 
-/* ---- rounds ------------------------------------------------------------------------------------
- */
+/* ---- rounds ---------------------------------------------------------------------------------- */
 
 static bool all_have(const struct bench *b, uint64_t revision)
 {

@@ -24,8 +24,7 @@ static char *text(const char *s)
     return (char *)(uintptr_t)s;
 }
 
-/* ---- the set -----------------------------------------------------------------------------------
- */
+/* ---- the set --------------------------------------------------------------------------------- */
 
 static void drop_route(struct fake_node *n, struct fake_route *r)
 {
@@ -105,8 +104,7 @@ const Switchyard__V1__Route *fake_node_route(struct fake_node *n, const char *mi
     return r ? r->decoded : NULL;
 }
 
-/* ---- the stream --------------------------------------------------------------------------------
- */
+/* ---- the stream ------------------------------------------------------------------------------ */
 
 static void on_message(struct rpc_stream *s UNUSED, const ProtobufCMessage *message, void *ctx)
 {
@@ -201,8 +199,7 @@ void fake_node_close(struct fake_node *n)
     drop_set(n);
 }
 
-/* ---- what it says ------------------------------------------------------------------------------
- */
+/* ---- what it says ---------------------------------------------------------------------------- */
 
 void fake_node_ack(struct fake_node *n, uint64_t revision)
 {

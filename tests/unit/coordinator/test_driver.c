@@ -148,8 +148,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* ---- commands ----------------------------------------------------------------------------------
- */
+/* ---- commands -------------------------------------------------------------------------------- */
 
 static struct core_command *command(struct fixture *f, enum core_command_kind kind)
 {
@@ -255,8 +254,7 @@ static void a_restart_publishes_what_was_stored(void **state)
     assert_true(f->published_rev >= 3);
 }
 
-/* ---- when the store fails ----------------------------------------------------------------------
- */
+/* ---- when the store fails -------------------------------------------------------------------- */
 
 static void a_failed_transaction_refuses_the_command_and_changes_nothing(void **state)
 {
@@ -360,8 +358,7 @@ static void a_broken_value_at_the_start_is_named(void **state)
     assert_holds(f->not_ready.msg, PLAN_KEY);
 }
 
-/* ---- order and bounds --------------------------------------------------------------------------
- */
+/* ---- order and bounds ------------------------------------------------------------------------ */
 
 static void an_emergency_overtakes_what_waits(void **state)
 {

@@ -140,8 +140,7 @@ static void publish(struct fixture *f, uint64_t revision, const char *migration,
 
 #define SERVES(f, name, rev) (heard_of(f, name)->node.serving_rev == (rev))
 
-/* ---- joining -----------------------------------------------------------------------------------
- */
+/* ---- joining --------------------------------------------------------------------------------- */
 
 static void a_node_that_says_hello_is_told_of_and_waits_for_a_publication(void **state)
 {
@@ -265,8 +264,7 @@ static void a_stream_must_begin_with_hello(void **state)
     fake_node_close(&n);
 }
 
-/* ---- one name, two streams ---------------------------------------------------------------------
- */
+/* ---- one name, two streams ------------------------------------------------------------------- */
 
 static void a_second_node_of_the_same_name_is_refused(void **state)
 {
@@ -347,8 +345,7 @@ static void a_silent_node_is_cut_off(void **state)
     fake_node_close(&n);
 }
 
-/* ---- what nodes say ----------------------------------------------------------------------------
- */
+/* ---- what nodes say -------------------------------------------------------------------------- */
 
 static void a_refusal_is_kept_and_a_refused_delta_is_followed_by_the_full_set(void **state)
 {
@@ -453,8 +450,7 @@ static void emergency_orders_travel_both_ways(void **state)
     fake_node_close(&late);
 }
 
-/* ---- a slow node -------------------------------------------------------------------------------
- */
+/* ---- a slow node ----------------------------------------------------------------------------- */
 
 static void publish_wide(struct fixture *f, uint64_t revision)
 {

@@ -42,8 +42,7 @@ static struct core_command accepted(const Switchyard__V1__Command *m)
     return c.core;
 }
 
-/* ---- commands ----------------------------------------------------------------------------------
- */
+/* ---- commands -------------------------------------------------------------------------------- */
 
 static void a_command_keeps_who_why_and_what(void **state UNUSED)
 {
@@ -211,8 +210,7 @@ static void a_plan_must_be_the_one_that_the_command_names(void **state UNUSED)
     convert_command_deinit(&c);
 }
 
-/* ---- queries and replies -----------------------------------------------------------------------
- */
+/* ---- queries and replies --------------------------------------------------------------------- */
 
 static void waiting_and_history_are_bounded(void **state UNUSED)
 {

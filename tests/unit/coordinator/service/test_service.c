@@ -83,8 +83,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* ---- calls -------------------------------------------------------------------------------------
- */
+/* ---- calls ----------------------------------------------------------------------------------- */
 
 static void on_reply(void *ctx, const ProtobufCMessage *reply, const struct err *status)
 {
@@ -241,8 +240,7 @@ static void join(struct fixture *f, struct fake_node *n)
     WAIT_FOR(f->loop, nodes(f)->n_nodes > before);
 }
 
-/* ---- commands ----------------------------------------------------------------------------------
- */
+/* ---- commands -------------------------------------------------------------------------------- */
 
 static void a_plan_is_applied_and_shown(void **state)
 {
@@ -302,8 +300,7 @@ static void refusals_say_why(void **state)
     assert_holds(f->status.hint, "app");
 }
 
-/* ---- nodes -------------------------------------------------------------------------------------
- */
+/* ---- nodes ----------------------------------------------------------------------------------- */
 
 static void await_answers_when_every_node_serves(void **state)
 {
@@ -398,8 +395,7 @@ static void reports_become_stats(void **state)
     fake_node_close(&n);
 }
 
-/* ---- an emergency ------------------------------------------------------------------------------
- */
+/* ---- an emergency ---------------------------------------------------------------------------- */
 
 static void an_emergency_reaches_the_nodes_and_is_measured(void **state)
 {
@@ -436,8 +432,7 @@ static void an_emergency_reaches_the_nodes_and_is_measured(void **state)
     fake_node_close(&n);
 }
 
-/* ---- health, the end ---------------------------------------------------------------------------
- */
+/* ---- health, the end ------------------------------------------------------------------------- */
 
 static void health_names_each_part(void **state)
 {
