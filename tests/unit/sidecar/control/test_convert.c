@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/sidecar/control/wire_fixture.h"
+
+static int to_route(struct wire_route *w, struct route *ret, struct err *err)
+{
+    CLEANUP(buf_deinitp) struct buf b = BUF_INIT(1u << 20);
+
+    *err = (struct err){0};
+    wire_pack(&w->m.base, &b);
+    return convert_route(buf_view(&b), ret, err);
+}
+
+static void every_field_of_a_route_arrives(void **state UNUSED)
+{
+    struct wire_route w;
+    struct route r;
+    struct err err;
+
+    wire_route_init(&w, "app");
+    assert_ok(to_route(&w, &r, &err), &err);
+    assert_string_equal(r.migration.s, "app");
+    assert_int_equal(r.host_count, 2);
+    assert_string_equal(r.host[0], "shop.example");
+    assert_string_equal(r.host[1], "*.shop.example");
+    assert_string_equal(r.path_prefix, "/api");
+    assert_int_equal(r.key.source, KEY_HEADER);
+    assert_string_equal(r.key.name, "X-User-Id");
+    assert_int_equal(r.fallback_key.source, KEY_PATH_SEGMENT);
+    assert_int_equal(r.fallback_key.segment, 2);
+    assert_string_equal(r.salt, "salty");
+    assert_int_equal(r.weight_bp, 2500);
+    assert_int_equal(r.override, SYSTEM_NEW);
+    assert_int_equal(r.fallback.on, FALLBACK_CONNECT_ERROR | FALLBACK_5XX);
+    assert_int_equal(r.fallback.method_count, 1);
+    assert_string_equal(r.fallback.method[0], "GET");
+    assert_int_equal(r.fallback.max_body, 65536);
+    assert_int_equal(r.upstream[SYSTEM_LEGACY].endpoint_count, 1);
+    assert_int_equal(r.upstream[SYSTEM_LEGACY].endpoint[0].port, 8000);
+    assert_int_equal(r.upstream[SYSTEM_LEGACY].connect_timeout_ms, 500);
+    assert_int_equal(r.upstream[SYSTEM_LEGACY].response_timeout_ms, 9000);
+    assert_int_equal(r.upstream[SYSTEM_NEW].endpoint_count, 2);
+    assert_string_equal(r.upstream[SYSTEM_NEW].endpoint[1].host, "new.example");
+    assert_int_equal(r.upstream[SYSTEM_NEW].connect_timeout_ms, 600);
+    assert_int_equal(r.breaker.errors, 5);
+    assert_int_equal(r.breaker.window_ms, 300000);
+    assert_int_equal(r.breaker.open_for_ms, 600000);
+    assert_int_equal(r.breaker.half_open_requests, 10);
+    assert_true(r.expose_system);
+    assert_string_equal(r.stage, "quarter");
+}
+
+static void every_value_of_the_enums_arrives(void **state UNUSED)
+{
+    static const enum key_source sources[] = {KEY_RANDOM, KEY_HEADER, KEY_COOKIE, KEY_PATH_SEGMENT,
+                                              KEY_CLIENT_ADDRESS};
+    static const enum system systems[] = {SYSTEM_NONE, SYSTEM_LEGACY, SYSTEM_NEW};
+    struct wire_route w;
+    struct route r;
+    struct err err;
+
+    wire_route_init(&w, "app");
+    w.key.segment = 1;
+    for (unsigned i = 0; i < ARRAY_LEN(sources); i++) {
+        w.key.source = (Switchyard__V1__Key__Source)(i + 1);
+        assert_ok(to_route(&w, &r, &err), &err);
+        assert_int_equal(r.key.source, sources[i]);
+    }
+    for (unsigned i = 0; i < ARRAY_LEN(systems); i++) {
+        w.m.override = (Switchyard__V1__System)i;
+        assert_ok(to_route(&w, &r, &err), &err);
+        assert_int_equal(r.override, systems[i]);
+    }
+    w.m.breaker = NULL;
+    w.m.fallback = NULL;
+    w.m.fallback_key = NULL;
+    assert_ok(to_route(&w, &r, &err), &err);
+    assert_int_equal(r.breaker.errors, 0);
+    assert_int_equal(r.fallback.on, 0);
+    assert_int_equal(r.fallback_key.source, KEY_NONE);
+}
+
+/* One spoiled field each, and the word the refusal holds. */
+static char long_text[5000];
+
+static void spoil_migration(struct wire_route *w)
+{
+    w->m.migration = convert_lend("Not A Name");
+}
+static void spoil_prefix(struct wire_route *w)
+{
+    w->m.path_prefix = long_text;
+}
+static void spoil_salt(struct wire_route *w)
+{
+    w->m.salt = long_text;
+}
+static void spoil_stage(struct wire_route *w)
+{
+    w->m.stage = long_text;
+}
+static void spoil_host(struct wire_route *w)
+{
+    w->host[1] = long_text;
+}
+static void spoil_key_name(struct wire_route *w)
+{
+    w->key.name = long_text;
+}
+static void spoil_method(struct wire_route *w)
+{
+    w->method[0] = long_text;
+}
+static void spoil_endpoint(struct wire_route *w)
+{
+    w->new_endpoint[0] = convert_lend("ftp://x");
+}
+static void spoil_weight(struct wire_route *w)
+{
+    w->m.weight_bp = 10001;
+}
+static void spoil_new(struct wire_route *w)
+{
+    w->m.new_ = NULL;
+}
+static void spoil_legacy(struct wire_route *w)
+{
+    w->m.legacy = NULL;
+}
+static void spoil_source(struct wire_route *w)
+{
+    w->key.source = (Switchyard__V1__Key__Source)99;
+}
+static void spoil_source_unset(struct wire_route *w)
+{
+    w->key.source = SWITCHYARD__V1__KEY__SOURCE__SOURCE_UNSPECIFIED;
+}
+static void spoil_override(struct wire_route *w)
+{
+    w->m.override = (Switchyard__V1__System)7;
+}
+static void spoil_timeout(struct wire_route *w)
+{
+    w->legacy.connect_timeout_ms = 0;
+}
+static void spoil_host_count(struct wire_route *w)
+{
+    for (unsigned i = 0; i < 9; i++)
+        w->host[i] = convert_lend("h.example");
+    w->m.n_hosts = 9;
+}
+static void spoil_method_count(struct wire_route *w)
+{
+    for (unsigned i = 0; i < 9; i++)
+        w->method[i] = convert_lend("GET");
+    w->fallback.n_methods = 9;
+}
+static void spoil_endpoint_count(struct wire_route *w)
+{
+    for (unsigned i = 0; i < 9; i++)
+        w->legacy_endpoint[i] = convert_lend("http://h:1");
+    w->legacy.n_endpoints = 9;
+}
+
+static void what_is_outside_its_limits_is_refused_by_name(void **state UNUSED)
+{
+    static const struct {
+        void (*spoil)(struct wire_route *w);
+        const char *why;
+    } cases[] = {
+        {spoil_migration, "migration"},
+        {spoil_prefix, "path prefix"},
+        {spoil_salt, "salt"},
+        {spoil_stage, "stage"},
+        {spoil_host, "host"},
+        {spoil_key_name, "key name"},
+        {spoil_method, "method"},
+        {spoil_endpoint, "new"},
+        {spoil_weight, "weight"},
+        {spoil_new, "new is missing"},
+        {spoil_legacy, "legacy is missing"},
+        {spoil_source, "key source 99"},
+        {spoil_source_unset, "key source 0"},
+        {spoil_override, "override 7"},
+        {spoil_timeout, "timeout"},
+        {spoil_host_count, "hosts: 9"},
+        {spoil_method_count, "methods: 9"},
+        {spoil_endpoint_count, "endpoints: 9"},
+    };
+
+    memset(long_text, 'a', sizeof long_text - 1);
+    for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
+        struct wire_route w;
+        struct route r;
+        struct err err;
+
+        wire_route_init(&w, "app");
+        cases[i].spoil(&w);
+        if (to_route(&w, &r, &err) >= 0)
+            fail_msg("case %u is taken: %s", i, cases[i].why);
+        assert_holds(err.msg, cases[i].why);
+    }
+}
+
+static void bytes_that_are_no_route_are_refused(void **state UNUSED)
+{
+    struct route r;
+    struct err err = {0};
+
+    assert_fails(convert_route(STR("\xff\xff\xff"), &r, &err), ERR_INVALID);
+    assert_fails(convert_route(STR(""), &r, &err), ERR_INVALID); /* a route without a name */
+}
+
+/* ---- updates --------------------------------------------------------------------------------- */
+
+static void an_update_arrives_whole(void **state UNUSED)
+{
+    struct wire_update w;
+    struct update_box box;
+    char *removes[] = {convert_lend("gone")};
+
+    wire_update_init(&w, 812);
+    w.m.full = false;
+    w.m.base_revision = 811;
+    w.m.removes = removes;
+    w.m.n_removes = 1;
+    w.m.emergencies = w.orders;
+    w.m.n_emergencies = 1;
+    update_box_init(&w.m, &box);
+    assert_null(box.update.flaw);
+    assert_string_equal(box.update.to.incarnation, "cafe");
+    assert_int_equal(box.update.to.term, 2);
+    assert_int_equal(box.update.to.revision, 812);
+    assert_false(box.update.full);
+    assert_int_equal(box.update.base_revision, 811);
+    assert_int_equal(box.update.upsert_count, 1);
+    assert_true(str_eq(box.update.upsert[0].rule, buf_view(&w.rule)));
+    assert_int_equal(box.update.upsert[0].route.weight_bp, 2500);
+    assert_int_equal(box.update.remove_count, 1);
+    assert_string_equal(box.update.remove[0].s, "gone");
+    assert_int_equal(box.update.emergency_count, 1);
+    assert_int_equal(box.update.emergency[0].epoch, 3);
+    assert_true(box.update.emergency[0].active);
+    assert_string_equal(box.update.emergency[0].reason, "INC-1");
+    assert_string_equal(box.update.emergency[0].operator_name, "anna");
+    assert_int_equal(box.update.emergency[0].ordered_at.ns, 123);
+    assert_true(sha256_eq(&box.update.checksum, &w.sum));
+    update_box_deinit(&box);
+    wire_update_deinit(&w);
+}
+
+/* The update has this flaw and no routes, and its order all the same. */
+static void flawed(struct wire_update *w, const char *why)
+{
+    struct update_box box;
+
+    w->m.emergencies = w->orders;
+    w->m.n_emergencies = 1;
+    update_box_init(&w->m, &box);
+    assert_non_null(box.update.flaw);
+    assert_holds(box.update.flaw, why);
+    assert_int_equal(box.update.upsert_count, 0);
+    assert_int_equal(box.update.emergency_count, 1);
+    assert_int_equal(box.update.to.revision, 1);
+    update_box_deinit(&box);
+}
+
+static void orders_come_through_whatever_is_wrong_with_the_routes(void **state UNUSED)
+{
+    char *bad_name[] = {convert_lend("NO")};
+    Switchyard__V1__RouteUpdate **many = xcalloc(RULESET_ROUTES_MAX + 1, sizeof *many);
+    struct wire_update w;
+
+    memset(long_text, 'a', sizeof long_text - 1);
+    wire_update_init(&w, 1);
+    w.upsert.rule.len = 3;
+    flawed(&w, "route app");
+    w.upsert.rule.len = w.rule.len;
+    w.upsert.migration = convert_lend("other");
+    flawed(&w, "a rule for app came as other");
+    w.upsert.migration = convert_lend("app");
+    w.m.checksum.len = 31;
+    flawed(&w, "31 bytes");
+    w.m.checksum.len = SHA256_SIZE;
+    w.m.removes = bad_name;
+    w.m.n_removes = 1;
+    flawed(&w, "removed migration");
+    w.m.n_removes = 0;
+    w.m.incarnation = long_text;
+    flawed(&w, "incarnation is too long");
+    w.m.incarnation = convert_lend("cafe");
+    for (unsigned i = 0; i <= RULESET_ROUTES_MAX; i++)
+        many[i] = &w.upsert;
+    w.m.upserts = many;
+    w.m.n_upserts = RULESET_ROUTES_MAX + 1;
+    flawed(&w, "more than 256 routes");
+    xfreep(&many);
+    wire_update_deinit(&w);
+}
+
+static void orders_that_cannot_be_read_are_left_out_and_told(void **state UNUSED)
+{
+    Switchyard__V1__EmergencyOrder nameless = SWITCHYARD__V1__EMERGENCY_ORDER__INIT, epochless;
+    Switchyard__V1__EmergencyOrder *orders[3];
+    struct wire_update w;
+    struct update_box box;
+
+    memset(long_text, 'a', sizeof long_text - 1);
+    wire_update_init(&w, 1);
+    epochless = w.order;
+    epochless.epoch = 0;
+    orders[0] = &nameless;
+    orders[1] = &epochless;
+    orders[2] = &w.order;
+    w.order.reason = w.order.operator_ = long_text; /* cut, not refused */
+    w.m.emergencies = orders;
+    w.m.n_emergencies = 3;
+    update_box_init(&w.m, &box);
+    assert_holds(box.update.flaw, "has no epoch");
+    assert_int_equal(box.update.emergency_count, 1);
+    assert_int_equal(box.update.emergency[0].epoch, 3);
+    assert_int_equal(strlen(box.update.emergency[0].reason), TEXT_SIZE - 1);
+    update_box_deinit(&box);
+    wire_update_deinit(&w);
+}
+
+/* ---- upwards --------------------------------------------------------------------------------- */
+
+static void orders_go_up_as_they_came(void **state UNUSED)
+{
+    CLEANUP(xfreep) struct epochs *epochs = xnew(struct epochs);
+    struct emergency order = {{"app"}, 9, false, "fixed", "bert", {77}};
+    Switchyard__V1__EmergencyOrder **up;
+
+    assert_int_equal(epochs_take(epochs, &order), EPOCH_NEWER);
+    up = convert_orders(epochs);
+    assert_string_equal(up[0]->migration, "app");
+    assert_int_equal(up[0]->epoch, 9);
+    assert_false(up[0]->active);
+    assert_string_equal(up[0]->reason, "fixed");
+    assert_string_equal(up[0]->operator_, "bert");
+    assert_int_equal(up[0]->ordered_at, 77);
+    convert_orders_free(up, 1);
+}
+
+static void counters_go_up_as_they_were_counted(void **state UNUSED)
+{
+    struct route_stats *stats = xcalloc(2, sizeof *stats);
+    struct system_stats *s = &stats[0].system[SYSTEM_NEW];
+    const Switchyard__V1__SystemReport *up;
+    Switchyard__V1__Report r;
+    uint64_t sum = 0;
+
+    stats[0].migration = (struct name){"app"};
+    stats[1].migration = (struct name){"idle"};
+    stats[0].breaker = BREAKER_OPEN;
+    *s = (struct system_stats){
+        .requests = 5, .errors = 4, .fallbacks = 3, .timeouts = 2, .connect_errors = 1};
+    hist_add(&s->latency, 100);
+    hist_add(&s->latency, 100);
+    hist_add(&s->latency, 250000);
+    convert_report_init(&r, stats, 2);
+    assert_int_equal(r.n_routes, 2);
+    assert_string_equal(r.routes[0]->migration, "app");
+    assert_string_equal(r.routes[0]->breaker, "open");
+    assert_null(r.routes[0]->legacy); /* not asked */
+    assert_null(r.routes[1]->new_);
+    up = r.routes[0]->new_;
+    assert_int_equal(up->requests, 5);
+    assert_int_equal(up->errors, 4);
+    assert_int_equal(up->fallbacks, 3);
+    assert_int_equal(up->timeouts, 2);
+    assert_int_equal(up->connect_errors, 1);
+    assert_int_equal(up->latency->total, 3);
+    assert_int_equal(up->latency->sum_us, 250200);
+    assert_int_equal(up->latency->n_index, 2);
+    assert_int_equal(up->latency->n_count, 2);
+    for (size_t i = 0; i < up->latency->n_index; i++)
+        sum += up->latency->count[i];
+    assert_int_equal(sum, 3);
+    assert_true(up->latency->index[0] < up->latency->index[1]);
+    convert_report_deinit(&r);
+    xfreep(&stats);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_field_of_a_route_arrives),
+        cmocka_unit_test(every_value_of_the_enums_arrives),
+        cmocka_unit_test(what_is_outside_its_limits_is_refused_by_name),
+        cmocka_unit_test(bytes_that_are_no_route_are_refused),
+        cmocka_unit_test(an_update_arrives_whole),
+        cmocka_unit_test(orders_come_through_whatever_is_wrong_with_the_routes),
+        cmocka_unit_test(orders_that_cannot_be_read_are_left_out_and_told),
+        cmocka_unit_test(orders_go_up_as_they_came),
+        cmocka_unit_test(counters_go_up_as_they_were_counted),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

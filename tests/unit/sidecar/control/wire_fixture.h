@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Messages of the fleet protocol as a coordinator would make them, by the generated code. */
+#pragma once
+
+#include "tests/lib/unit.h"
+
+#include "common/base/buf.h"
+#include "common/base/mem.h"
+#include "sidecar/control/convert.h"
+
+/* One of everything a Route holds, all with values of their own. */
+struct wire_route {
+    Switchyard__V1__Route m;
+    Switchyard__V1__Key key, fallback_key;
+    Switchyard__V1__Fallback fallback;
+    Switchyard__V1__Upstream legacy, new_;
+    Switchyard__V1__Breaker breaker;
+    char *host[16], *method[16], *legacy_endpoint[16], *new_endpoint[16];
+};
+
+static inline void wire_route_init(struct wire_route *w, const char *migration)
+{
+    *w = (struct wire_route){0};
+    switchyard__v1__route__init(&w->m);
+    switchyard__v1__key__init(&w->key);
+    switchyard__v1__key__init(&w->fallback_key);
+    switchyard__v1__fallback__init(&w->fallback);
+    switchyard__v1__upstream__init(&w->legacy);
+    switchyard__v1__upstream__init(&w->new_);
+    switchyard__v1__breaker__init(&w->breaker);
+    w->host[0] = convert_lend("shop.example");
+    w->host[1] = convert_lend("*.shop.example");
+    w->method[0] = convert_lend("GET");
+    w->legacy_endpoint[0] = convert_lend("http://127.0.0.1:8000");
+    w->new_endpoint[0] = convert_lend("http://10.0.0.1:8001");
+    w->new_endpoint[1] = convert_lend("http://new.example:81");
+    w->key.source = SWITCHYARD__V1__KEY__SOURCE__SOURCE_HEADER;
+    w->key.name = convert_lend("X-User-Id");
+    w->fallback_key.source = SWITCHYARD__V1__KEY__SOURCE__SOURCE_PATH_SEGMENT;
+    w->fallback_key.segment = 2;
+    w->fallback.on_connect_error = w->fallback.on_5xx = true;
+    w->fallback.methods = w->method;
+    w->fallback.n_methods = 1;
+    w->fallback.max_body_bytes = 65536;
+    w->legacy.endpoints = w->legacy_endpoint;
+    w->legacy.n_endpoints = 1;
+    w->legacy.connect_timeout_ms = 500;
+    w->legacy.response_timeout_ms = 9000;
+    w->new_ = w->legacy;
+    w->new_.endpoints = w->new_endpoint;
+    w->new_.n_endpoints = 2;
+    w->new_.connect_timeout_ms = 600;
+    w->breaker.errors = 5;
+    w->breaker.window_ms = 300000;
+    w->breaker.open_for_ms = 600000;
+    w->breaker.half_open_requests = 10;
+    w->m.migration = convert_lend(migration);
+    w->m.hosts = w->host;
+    w->m.n_hosts = 2;
+    w->m.path_prefix = convert_lend("/api");
+    w->m.key = &w->key;
+    w->m.fallback_key = &w->fallback_key;
+    w->m.salt = convert_lend("salty");
+    w->m.weight_bp = 2500;
+    w->m.override = SWITCHYARD__V1__SYSTEM__SYSTEM_NEW;
+    w->m.fallback = &w->fallback;
+    w->m.legacy = &w->legacy;
+    w->m.new_ = &w->new_;
+    w->m.expose_system = true;
+    w->m.stage = convert_lend("quarter");
+    w->m.breaker = &w->breaker;
+}
+
+static inline void wire_pack(const ProtobufCMessage *m, struct buf *b)
+{
+    size_t n = protobuf_c_message_get_packed_size(m);
+    uint8_t *bytes = xalloc(n + 1);
+
+    protobuf_c_message_pack(m, bytes);
+    buf_clear(b);
+    assert_true(buf_add(b, bytes, n));
+    xfreep(&bytes);
+}
+
+/* The checksum of a set with one rule, as fleet.proto says it. */
+static inline struct sha256 wire_sum(const char *migration, struct str rule)
+{
+    struct ruleset *set = ruleset_new("x", 1, 1);
+    struct route route = {0};
+    struct sha256 sum;
+
+    (void)str_fmt(route.migration.s, sizeof route.migration.s, "%s", migration);
+    assert_int_equal(ruleset_add(set, &route, rule, NULL), 0);
+    assert_int_equal(ruleset_finish(set, NULL), 0);
+    sum = set->checksum;
+    ruleset_unref(set);
+    return sum;
+}
+
+/* A full update with one route. */
+struct wire_update {
+    Switchyard__V1__CoordinatorMessage message;
+    Switchyard__V1__Update m;
+    Switchyard__V1__RouteUpdate upsert, *upserts[1];
+    Switchyard__V1__EmergencyOrder order, *orders[1];
+    struct buf rule;
+    struct sha256 sum;
+};
+
+static inline void wire_update_init(struct wire_update *w, uint64_t revision)
+{
+    struct wire_route route;
+
+    *w = (struct wire_update){.rule = BUF_INIT(65536)};
+    switchyard__v1__coordinator_message__init(&w->message);
+    switchyard__v1__update__init(&w->m);
+    switchyard__v1__route_update__init(&w->upsert);
+    switchyard__v1__emergency_order__init(&w->order);
+    wire_route_init(&route, "app");
+    wire_pack(&route.m.base, &w->rule);
+    w->upserts[0] = &w->upsert;
+    w->orders[0] = &w->order;
+    w->upsert.migration = convert_lend("app");
+    w->upsert.rule = (ProtobufCBinaryData){w->rule.len, (uint8_t *)w->rule.data};
+    w->sum = wire_sum("app", buf_view(&w->rule));
+    w->order.migration = convert_lend("app");
+    w->order.epoch = 3;
+    w->order.active = true;
+    w->order.reason = convert_lend("INC-1");
+    w->order.operator_ = convert_lend("anna");
+    w->order.ordered_at = 123;
+    w->m.term = 2;
+    w->m.revision = revision;
+    w->m.full = true;
+    w->m.upserts = w->upserts;
+    w->m.n_upserts = 1;
+    w->m.checksum = (ProtobufCBinaryData){SHA256_SIZE, w->sum.b};
+    w->m.incarnation = convert_lend("cafe");
+    w->message.kind_case = SWITCHYARD__V1__COORDINATOR_MESSAGE__KIND_UPDATE;
+    w->message.update = &w->m;
+}
+
+static inline void wire_update_deinit(struct wire_update *w)
+{
+    buf_deinit(&w->rule);
+}
