@@ -119,7 +119,7 @@ class Nginx:
 
     def configure(self, status=200, body=None):
         conf = f"""
-            daemon off; worker_processes 1; pid {self.folder}/pid; error_log {self.folder}/error.log;
+            daemon off; worker_processes 1; worker_shutdown_timeout 1s; pid {self.folder}/pid; error_log {self.folder}/error.log;
             events {{ worker_connections 2048; }}
             http {{
                 log_format line '$msec $status $request_method $uri $http_x_user_id';
