@@ -123,6 +123,7 @@ stop_load() {
     pid=$(pid_of "load-$1")
     kill -INT "$pid" 2>/dev/null || true
     timeout 15 tail --pid="$pid" -f /dev/null || fail "wrk does not end"
+    sed -i "/^$pid$/d" "$work/pids"
     awk '/requests in/ { requests = $1 }
          /Socket errors/ { gsub(/,/, ""); errors += $4 + $6 + $8 + $10 }
          /Non-2xx/ { errors += $NF }
