@@ -36,6 +36,9 @@ struct plan_field {
     const struct plan_section *section; /* of mappings */
     const char *const *words;           /* of choices; ends with NULL */
     bool required;
+    /* For docs/reference/plan.md: what it is for, what is taken when it is absent, and what may be
+     * written where `read` is no plan_value_*. */
+    const char *help, *preset, *form;
 };
 
 #define PLAN_SECTION_FIELDS_MAX 12

@@ -54,10 +54,14 @@ static void read_endpoints(struct plan_reader *r, const struct json *v,
 
 #define AT(member) offsetof(struct route_upstream, member)
 static const struct plan_field system_fields[] = {
-    FIELD("endpoints", read_endpoints, 0, .required = true),
+    FIELD("endpoints", read_endpoints, 0, .required = true,
+          .form = "list of 1 to 8 URLs, http://host:port",
+          .help = "Servers of this system, used in turn. None may be in both systems."),
     FIELD("connectTimeout", plan_value_millis, AT(connect_timeout_ms), .min = MS,
-          .max = 60 * SECOND),
-    FIELD("responseTimeout", plan_value_millis, AT(response_timeout_ms), .min = MS, .max = HOUR),
+          .max = 60 * SECOND, .preset = "1s", .help = "Longest wait for a connection."),
+    FIELD("responseTimeout", plan_value_millis, AT(response_timeout_ms), .min = MS, .max = HOUR,
+          .preset = "15s",
+          .help = "Longest wait for the head of an answer, then between its bytes."),
 };
 #undef AT
 
@@ -65,9 +69,10 @@ static const struct plan_section system_section = SECTION(system_fields, .later 
 
 static const struct plan_field systems_fields[] = {
     FIELD("legacy", plan_value_section, SYSTEM_LEGACY * sizeof(struct route_upstream),
-          .section = &system_section, .required = true),
+          .section = &system_section, .required = true,
+          .help = "The system that serves today, and what every rollback goes to."),
     FIELD("new", plan_value_section, SYSTEM_NEW * sizeof(struct route_upstream),
-          .section = &system_section, .required = true),
+          .section = &system_section, .required = true, .help = "Its replacement."),
 };
 
 static const struct plan_section systems_section = SECTION(systems_fields);
@@ -161,12 +166,22 @@ static void read_salt(struct plan_reader *r, const struct json *v,
 
 #define AT(member) offsetof(struct route, member)
 static const struct plan_field routing_fields[] = {
-    FIELD("key", plan_value_key, AT(key), .required = true),
-    FIELD("fallbackKey", plan_value_key, AT(fallback_key)),
-    FIELD("salt", read_salt, AT(salt)),
-    FIELD("hosts", read_hosts, 0),
-    FIELD("path", read_path, AT(path_prefix)),
-    FIELD("exposeSystem", plan_value_bool, AT(expose_system)),
+    FIELD("key", plan_value_key, AT(key), .required = true,
+          .help = "What users are told apart by: one key, one side. Cannot change while a rollout "
+                  "is under way."),
+    FIELD("fallbackKey", plan_value_key, AT(fallback_key), .preset = "random",
+          .help = "For requests that do not have the key."),
+    FIELD("salt", read_salt, AT(salt), .form = "text of 1 to 63 bytes",
+          .preset = "the migration's name",
+          .help = "Two migrations with one salt put the same users on new first."),
+    FIELD("hosts", read_hosts, 0, .form = "list of 1 to 8 host names, or *.name",
+          .preset = "every host", .help = "Only requests to these hosts."),
+    FIELD("path", read_path, AT(path_prefix), .form = "path prefix, /orders",
+          .preset = "every path",
+          .help = "Only requests under this path, in whole segments. The longest prefix of all "
+                  "migrations wins."),
+    FIELD("exposeSystem", plan_value_bool, AT(expose_system), .preset = "true",
+          .help = "Answers carry `X-Switchyard-System: legacy` or `new`."),
 };
 #undef AT
 
@@ -226,9 +241,13 @@ static void read_methods(struct plan_reader *r, const struct json *v,
 }
 
 static const struct plan_field fallback_fields[] = {
-    FIELD("on", read_on, 0),
-    FIELD("methods", read_methods, 0),
-    FIELD("maxBody", plan_value_size, offsetof(struct route_fallback, max_body), .max = BODY_MAX),
+    FIELD("on", read_on, 0, .form = "list of connect_error, timeout, 5xx; [] for never",
+          .preset = "all three", .help = "What new has to do for legacy to answer instead."),
+    FIELD("methods", read_methods, 0, .form = "list of GET, HEAD, OPTIONS, TRACE",
+          .preset = "[GET, HEAD]",
+          .help = "Only safe methods: new may have acted before it failed."),
+    FIELD("maxBody", plan_value_size, offsetof(struct route_fallback, max_body), .max = BODY_MAX,
+          .preset = "64KiB", .help = "Requests with a longer body are not sent a second time."),
 };
 
 static const struct plan_section fallback_section = SECTION(fallback_fields);
@@ -237,10 +256,16 @@ static const struct plan_section fallback_section = SECTION(fallback_fields);
 
 #define AT(member) offsetof(struct route_breaker, member)
 static const struct plan_field breaker_fields[] = {
-    FIELD("errors", plan_value_count, AT(errors), .min = 1, .max = COUNT_MAX, .required = true),
-    FIELD("window", plan_value_millis, AT(window_ms), .min = SECOND, .max = HOUR),
-    FIELD("openFor", plan_value_millis, AT(open_for_ms), .min = SECOND, .max = DAY),
-    FIELD("halfOpenRequests", plan_value_count, AT(half_open_requests), .min = 1, .max = COUNT_MAX),
+    FIELD("errors", plan_value_count, AT(errors), .min = 1, .max = COUNT_MAX, .required = true,
+          .help = "So many errors of new in the window open the breaker: all to legacy."),
+    FIELD("window", plan_value_millis, AT(window_ms), .min = SECOND, .max = HOUR, .preset = "10s",
+          .help = "How far back errors count."),
+    FIELD("openFor", plan_value_millis, AT(open_for_ms), .min = SECOND, .max = DAY, .preset = "30s",
+          .help = "How long it stays open before new is tried again."),
+    FIELD(
+        "halfOpenRequests", plan_value_count, AT(half_open_requests), .min = 1, .max = COUNT_MAX,
+        .preset = "10",
+        .help = "So many requests at once may try new while half open; the first answer decides."),
 };
 #undef AT
 
@@ -283,22 +308,31 @@ static void read_rollback_to(struct plan_reader *r, const struct json *v,
         plan_reader_wrong_kind(r, v, "a stage's name or number");
 }
 
+/* clang-format off */
+#define LIMIT_FIELDS                                                                               \
+    FIELD("errorRate", plan_value_ratio, AT(error_rate_ppm), .preset = "not judged",               \
+          .help = "Errors of new per request: no connection, timeout, broken answer, 5xx."),       \
+    FIELD("p99", plan_value_duration, AT(p99), .min = MS, .max = HOUR, .preset = "not judged",     \
+          .help = "The latency that 99 % of the answers of new stay under."),                      \
+    FIELD("latencyRatio", plan_value_factor, AT(latency_ratio_m), .preset = "not judged",          \
+          .help = "p99 of new over p99 of legacy in the same window."),                            \
+    FIELD("minRequests", plan_value_count, AT(min_requests), .min = 1, .max = COUNT_MAX,           \
+          .preset = "20", .help = "With fewer requests on new in the window nothing is judged.")
+/* clang-format on */
+
 #define AT(member) offsetof(struct plan_limits, member)
 static const struct plan_field trigger_fields[] = {
-    FIELD("errorRate", plan_value_ratio, AT(error_rate_ppm)),
-    FIELD("p99", plan_value_duration, AT(p99), .min = MS, .max = HOUR),
-    FIELD("latencyRatio", plan_value_factor, AT(latency_ratio_m)),
-    FIELD("minRequests", plan_value_count, AT(min_requests), .min = 1, .max = COUNT_MAX),
-    FIELD("window", plan_value_duration, AT(window), .min = SECOND, .max = HOUR),
-    FIELD("rollbackTo", read_rollback_to, 0),
+    LIMIT_FIELDS,
+    FIELD("window", plan_value_duration, AT(window), .min = SECOND, .max = HOUR, .preset = "10s",
+          .help = "How far back is looked."),
+    FIELD("rollbackTo", read_rollback_to, 0, .form = "a stage's number or name",
+          .preset = "0, legacy", .help = "The stage that a trigger falls back to."),
 };
 
 static const struct plan_field gate_fields[] = {
-    FIELD("errorRate", plan_value_ratio, AT(error_rate_ppm)),
-    FIELD("p99", plan_value_duration, AT(p99), .min = MS, .max = HOUR),
-    FIELD("latencyRatio", plan_value_factor, AT(latency_ratio_m)),
-    FIELD("minRequests", plan_value_count, AT(min_requests), .min = 1, .max = COUNT_MAX),
-    FIELD("for", plan_value_duration, AT(window), .min = SECOND, .max = HOUR),
+    LIMIT_FIELDS,
+    FIELD("for", plan_value_duration, AT(window), .min = SECOND, .max = HOUR, .preset = "30s",
+          .help = "How far back is looked; the stage must be that old."),
 };
 #undef AT
 
@@ -351,11 +385,16 @@ static void read_approval(struct plan_reader *r, const struct json *v, const str
 
 #define AT(member) offsetof(struct plan_stage, member)
 static const struct plan_field stage_fields[] = {
-    FIELD("name", read_stage_name, AT(name), .required = true),
-    FIELD("weight", plan_value_weight, AT(weight_bp), .required = true),
-    FIELD("bake", plan_value_duration, AT(bake), .min = 0, .max = 90 * DAY),
-    FIELD("approval", read_approval, AT(approval), .words = WORDS("manual", "none")),
-    FIELD("gate", read_gate, 0),
+    FIELD("name", read_stage_name, AT(name), .required = true, .form = "a-z, 0-9 and -, at most 63",
+          .help = "Unique in the plan; not `legacy`."),
+    FIELD("weight", plan_value_weight, AT(weight_bp), .required = true,
+          .help = "Share of the keys on new, in percent. Never falls along the stages."),
+    FIELD("bake", plan_value_duration, AT(bake), .min = 0, .max = 90 * DAY, .preset = "0s",
+          .help = "At least this long, from the moment every node serves the stage."),
+    FIELD("approval", read_approval, AT(approval), .words = WORDS("manual", "none"),
+          .preset = "none", .help = "`manual`: entered by an operator, never by itself."),
+    FIELD("gate", read_gate, 0, .section = &gate_section, .preset = "none",
+          .help = "What must hold before the rollout goes on. It delays; triggers roll back."),
 };
 #undef AT
 
@@ -411,15 +450,18 @@ static void read_labels(struct plan_reader *r, const struct json *v,
 }
 
 static const struct plan_field metadata_fields[] = {
-    FIELD("name", read_name, offsetof(struct plan, name), .required = true),
-    FIELD("labels", read_labels, offsetof(struct plan, labels)),
+    FIELD("name", read_name, offsetof(struct plan, name), .required = true,
+          .form = "a-z, 0-9 and -, at most 63", .help = "What commands call the migration."),
+    FIELD("labels", read_labels, offsetof(struct plan, labels),
+          .form = "mapping of at most 16 texts", .preset = "none", .help = "For people."),
 };
 
 static const struct plan_section metadata_section = SECTION(metadata_fields);
 
 static const struct plan_field rollback_fields[] = {
     FIELD("deadline", plan_value_duration, offsetof(struct plan, rollback_deadline), .min = SECOND,
-          .max = HOUR),
+          .max = HOUR, .preset = "30s",
+          .help = "Nodes that have not acknowledged a rollback by then: `rollback_failed`."),
 };
 
 static const struct plan_section rollback_section = SECTION(rollback_fields);
@@ -427,13 +469,21 @@ static const struct plan_section rollback_section = SECTION(rollback_fields);
 #define AT(member) offsetof(struct plan, member)
 static const struct plan_field spec_fields[] = {
     FIELD("systems", plan_value_section, AT(route.upstream), .section = &systems_section,
-          .required = true),
-    FIELD("routing", plan_value_section, AT(route), .section = &routing_section, .required = true),
-    FIELD("fallback", plan_value_section, AT(route.fallback), .section = &fallback_section),
-    FIELD("breaker", read_breaker, AT(route.breaker)),
-    FIELD("triggers", read_triggers, 0),
-    FIELD("rollback", plan_value_section, 0, .section = &rollback_section),
-    FIELD("stages", read_stages, 0, .required = true),
+          .required = true, .help = "The two sides."),
+    FIELD("routing", plan_value_section, AT(route), .section = &routing_section, .required = true,
+          .help = "Which requests, and how users are told apart."),
+    FIELD("fallback", plan_value_section, AT(route.fallback), .section = &fallback_section,
+          .preset = "its fields' defaults",
+          .help = "When new fails a request, legacy answers it in the same request."),
+    FIELD("breaker", read_breaker, AT(route.breaker), .section = &breaker_section,
+          .preset = "no breaker", .help = "On each node by itself: stop asking a new that fails."),
+    FIELD("triggers", read_triggers, 0, .section = &trigger_section, .preset = "no triggers",
+          .help = "Roll back at once and by itself when a limit is violated, over the whole fleet. "
+                  "At least one limit."),
+    FIELD("rollback", plan_value_section, 0, .section = &rollback_section,
+          .preset = "its fields' defaults", .help = "How rollbacks are judged."),
+    FIELD("stages", read_stages, 0, .section = &stage_section, .required = true,
+          .form = "list of 1 to 32 mappings", .help = "The way from legacy to new, in order."),
 };
 #undef AT
 
@@ -441,10 +491,14 @@ static const struct plan_section spec_section =
     SECTION(spec_fields, .later = WORDS("compare", "flags", "tenants"));
 
 static const struct plan_field root_fields[] = {
-    FIELD("apiVersion", plan_value_word, 0, .words = WORDS("switchyard/v1"), .required = true),
-    FIELD("kind", plan_value_word, 0, .words = WORDS("Migration"), .required = true),
-    FIELD("metadata", plan_value_section, 0, .section = &metadata_section, .required = true),
-    FIELD("spec", plan_value_section, 0, .section = &spec_section, .required = true),
+    FIELD("apiVersion", plan_value_word, 0, .words = WORDS("switchyard/v1"), .required = true,
+          .help = "The version of this language."),
+    FIELD("kind", plan_value_word, 0, .words = WORDS("Migration"), .required = true,
+          .help = "The only kind there is."),
+    FIELD("metadata", plan_value_section, 0, .section = &metadata_section, .required = true,
+          .help = "What it is called."),
+    FIELD("spec", plan_value_section, 0, .section = &spec_section, .required = true,
+          .help = "What is to happen."),
 };
 
 const struct plan_section plan_schema = SECTION(root_fields);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Every function in a header has its contract (docs.awk), links in our pages lead somewhere, and the generated
 # pages are what the programs of $SWITCHYARD_BIN print. docs.sh --write renews those pages.
-# (docs/fsm is checked by tests/fsm, next to the tables.)
+# (docs/fsm is checked by tests/fsm, next to the tables; the commands of docs/runbooks by tests/e2e.)
 # shellcheck source=tests/lint/lib.sh
 . "$(dirname "$0")/lib.sh"
 bin=${SWITCHYARD_BIN:-build/dev/bin}
@@ -23,13 +23,28 @@ dead_links() {
     done
 }
 
+# What the page docs/reference/$1.md has to be.
+page() {
+    case $1 in
+    cli) "$bin/switchyard" reference ;;
+    log-events) "$bin/reference" events ;;
+    *) "$bin/reference" "$1" ;;
+    esac
+}
+pages=(cli errors log-events plan)
+
 stale() {
-    "$bin/switchyard" reference | cmp -s - docs/reference/cli.md ||
-        echo "docs/reference/cli.md: not what \`switchyard reference\` prints; tests/lint/docs.sh --write renews it"
+    local name
+    for name in "${pages[@]}"; do
+        page "$name" | cmp -s - "docs/reference/$name.md" ||
+            echo "docs/reference/$name.md: not what its table says; tests/lint/docs.sh --write renews it"
+    done
 }
 
 if [ "${1:-}" = --write ]; then
     mkdir -p docs/reference
-    "$bin/switchyard" reference >docs/reference/cli.md
+    for name in "${pages[@]}"; do
+        page "$name" >"docs/reference/$name.md"
+    done
 fi
 { undocumented; dead_links; stale; } | report
