@@ -87,8 +87,11 @@ static void tell_nodes(const Switchyard__V1__AwaitResult *await)
 
     if (c->nodes == 0)
         cli_say("  no node is connected; nodes get the decision when they join\n");
-    else if (await->converged)
-        cli_say("  all %u nodes serve it, %.1f ms after the order\n", c->nodes, await->measured_ms);
+    else if (await->converged && await->measured_ms >= 0)
+        cli_say("  all nodes (%u) serve it, %.1f ms after the order\n", c->nodes,
+                await->measured_ms);
+    else if (await->converged) /* a later decision has overtaken it: nothing was measured */
+        cli_say("  all nodes (%u) serve it\n", c->nodes);
     else
         cli_say("  %u of %u nodes serve it\n", c->serving, c->nodes);
     if (c->lagging > 0)

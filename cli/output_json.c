@@ -4,8 +4,9 @@
  * exact. Of a oneof the chosen member is shown. */
 #include "cli/cli.h"
 
-#include <assert.h>
 #include <ctype.h>
+
+#include "common/base/check.h"
 
 static void camel(const char *snake, char *ret, size_t size)
 {
@@ -108,8 +109,7 @@ static struct json *scalar(const ProtobufCFieldDescriptor *f, const void *at)
         return m ? cli_message_json(m) : json_null();
     }
     }
-    assert(!"a field type that is not handled");
-    return json_null();
+    check_die("a field type that is not handled");
 }
 
 static size_t element_size(const ProtobufCFieldDescriptor *f)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sidecar/sidecar.h"
 
-#include <assert.h>
 #include <inttypes.h>
 
+#include "common/base/check.h"
 #include "common/base/json.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
@@ -94,8 +94,7 @@ static bool do_next(struct sidecar *s)
     case AGENT_NACK:
         return do_nack(s);
     }
-    assert(!"an agent's job that is not handled");
-    return false;
+    check_die("an agent's job that is not handled");
 }
 
 static void work(struct sidecar *s)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sidecar/agent/agent.h"
 
-#include <assert.h>
 #include <inttypes.h>
 
 #include "common/base/check.h"
@@ -479,8 +478,7 @@ const char *agent_link_name(enum agent_link l)
     case LINK_BEHIND:
         return "behind";
     }
-    assert(!"a link state without a name");
-    return "";
+    check_die("a link state without a name");
 }
 
 enum agent_link agent_link(const struct agent *a)
