@@ -45,7 +45,12 @@ static int refuse_converging(const struct refusal *q)
     const struct rollout *r = &q->m->is.rollout;
 
     convergence_list(q->c, q->m->takeover.rev, q->c->mono, &v);
-    if (v.nodes == 0)
+    if (mono_before(q->c->mono, q->c->awake))
+        err_set(q->err, ERR_REFUSED,
+                "the coordinator has just started and gives every node time to come back before %s "
+                "counts as served; try again in a few seconds",
+                plan_stage_name(q->m->is.plan, r->stage));
+    else if (v.nodes == 0)
         err_set(q->err, ERR_REFUSED, "no node is connected, so nobody serves %s of %s yet",
                 plan_stage_name(q->m->is.plan, r->stage), name_of(q));
     else

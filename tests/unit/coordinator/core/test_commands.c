@@ -170,6 +170,17 @@ static void test_promote_waits_for_the_nodes(void **state UNUSED)
     rig_refuses(r, CMD(PROMOTE), "2 of 3 nodes do not serve canary of orders yet: n2, n3");
 }
 
+static void test_promote_waits_for_the_nodes_to_come_back(void **state UNUSED)
+{
+    CLEANUP(rig_freep) struct rig *r = at(PHASE_CONVERGING);
+
+    rig_restart(r);
+    rig_all_serve(r, 3);
+    rig_refuses(r, CMD(PROMOTE), "the coordinator has just started");
+    rig_wait(r, 6);
+    rig_expect(r, 2, PHASE_BAKING);
+}
+
 static void test_promote_waits_for_bake_and_gate(void **state UNUSED)
 {
     CLEANUP(rig_freep) struct rig *r = at(PHASE_BAKING);
@@ -533,6 +544,7 @@ int main(void)
         cmocka_unit_test(test_reasons_and_operators_are_asked_for),
         cmocka_unit_test(test_start_enters_the_first_stage),
         cmocka_unit_test(test_promote_waits_for_the_nodes),
+        cmocka_unit_test(test_promote_waits_for_the_nodes_to_come_back),
         cmocka_unit_test(test_promote_waits_for_bake_and_gate),
         cmocka_unit_test(test_a_failing_gate_keeps_baking_and_is_judged_again),
         cmocka_unit_test(test_promote_goes_up_only),
