@@ -72,6 +72,8 @@ static void on_node(void *ctx, const struct fleet_node *n)
     for (unsigned i = 0; i < n->emergency_count; i++) {
         if (n->emergency[i].epoch > node.newest_epoch_seen)
             node.newest_epoch_seen = n->emergency[i].epoch;
+        if (n->emergency[i].active)
+            driver_order(c->driver, &n->name, &n->emergency[i]);
     }
     log_node(registry_find(c->registry, n->name.s), n);
     registry_update(c->registry, n, n->seen);

@@ -45,6 +45,7 @@ struct driver {
     uint64_t revision;         /* the store's, as far as we know */
     struct err store_error;    /* ERR_NONE: the store works */
     mono_t quiet_until;        /* no ticks before: the store failed a moment ago */
+    bool orders_again;         /* a step was lost, or plans changed: nodes' orders may wait */
     struct timer tick;
     struct timer reload_again;
     struct loop_deferred pump;
@@ -150,6 +151,7 @@ static void carry_out(struct driver *d)
 static void give_up(struct driver *d, const struct err *why)
 {
     core_abandon(d->core, why, &d->update);
+    d->orders_again = true;
     done(d);
 }
 
@@ -177,6 +179,7 @@ static void on_saved(void *ctx, int r, store_rev rev, const struct err *err)
         store_works(d);
         d->revision = rev;
         core_commit(d->core, rev, &d->update);
+        d->orders_again = d->orders_again || d->update.has_answer;
         carry_out(d);
     } else if (r == STORE_CONFLICT) {
         err_set(&conflict, ERR_CONFLICT, "another program has changed the store; nothing was done");
@@ -280,6 +283,7 @@ static void use_core(struct driver *d, struct core *c, const struct store_list *
     d->mono = loop_now(d->loop);
     d->revision = list->rev;
     event_queue_repeat_nodes(&d->queue);
+    event_queue_repeat_orders(&d->queue);
     publish_all(d, old);
     if (!old)
         d->ports->on_ready(d->ports_ctx, 0, NULL);
@@ -388,6 +392,9 @@ static void on_tick(struct timer *t)
     if (mono_before(loop_now(d->loop), d->quiet_until))
         return;
     event_queue_tick(&d->queue);
+    if (d->orders_again)
+        event_queue_repeat_orders(&d->queue);
+    d->orders_again = false;
     pump_soon(d);
 }
 
@@ -455,6 +462,12 @@ int driver_command(struct driver *d, const struct core_command *cmd, struct err 
 void driver_node(struct driver *d, const struct core_node *n, mono_t seen)
 {
     event_queue_node(&d->queue, n, seen);
+    pump_soon(d);
+}
+
+void driver_order(struct driver *d, const struct name *node, const struct emergency *order)
+{
+    event_queue_order(&d->queue, node, order);
     pump_soon(d);
 }
 

@@ -48,5 +48,7 @@ void driver_health(const struct driver *d, struct driver_health *ret);
  * cannot be read. */
 int driver_command(struct driver *d, const struct core_command *cmd, struct err *err) MUST_CHECK;
 void driver_node(struct driver *d, const struct core_node *n, mono_t seen);
+/* `order` stands at `node`. Copied; adopted as soon as the store takes it. */
+void driver_order(struct driver *d, const struct name *node, const struct emergency *order);
 void driver_report(struct driver *d, const struct name *node, const struct route_stats *route,
                    unsigned count);

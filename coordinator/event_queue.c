@@ -20,6 +20,14 @@ struct queued_node {
     UT_hash_handle hh;
 };
 
+struct queued_order {
+    struct name node;
+    struct emergency order;
+    bool is_news;
+    struct queued_order *prev, *next; /* in `order_news` */
+    UT_hash_handle hh;                /* by order.migration */
+};
+
 struct queued_report {
     struct name node;
     struct queued_report *prev, *next;
@@ -45,12 +53,17 @@ static void forget_node(struct event_queue *q, struct queued_node *n)
 void event_queue_deinit(struct event_queue *q)
 {
     struct queued_node *n, *next_node;
+    struct queued_order *o, *next_order;
     struct queued_report *r, *next_report;
 
     free_commands(&q->urgent);
     free_commands(&q->commands);
     HASH_ITER (hh, q->nodes, n, next_node)
         forget_node(q, n);
+    HASH_ITER (hh, q->orders, o, next_order) {
+        HASH_DEL(q->orders, o);
+        free(o);
+    }
     DL_FOREACH_SAFE (q->reports, r, next_report)
         free(r);
     free(q->shown);
@@ -112,6 +125,59 @@ void event_queue_repeat_nodes(struct event_queue *q)
 
     HASH_ITER (hh, q->nodes, n, next)
         make_news(q, n);
+}
+
+static void make_order_news(struct event_queue *q, struct queued_order *o)
+{
+    if (o->is_news)
+        return;
+    o->is_news = true;
+    DL_APPEND(q->order_news, o);
+}
+
+/* In a full table the oldest that the core has looked at goes. */
+static bool make_room(struct event_queue *q)
+{
+    struct queued_order *o, *next;
+
+    if (HASH_COUNT(q->orders) < EVENT_QUEUE_ORDERS)
+        return true;
+    HASH_ITER (hh, q->orders, o, next) {
+        if (o->is_news)
+            continue;
+        HASH_DEL(q->orders, o);
+        free(o);
+        return true;
+    }
+    return false;
+}
+
+void event_queue_order(struct event_queue *q, const struct name *node,
+                       const struct emergency *order)
+{
+    struct queued_order *o;
+
+    HASH_FIND_STR(q->orders, order->migration.s, o);
+    if (o && order->epoch <= o->order.epoch)
+        return;
+    if (!o && !make_room(q))
+        return;
+    if (!o) {
+        o = xnew(struct queued_order);
+        o->order.migration = order->migration;
+        HASH_ADD_STR(q->orders, order.migration.s, o);
+    }
+    o->node = *node;
+    o->order = *order;
+    make_order_news(q, o);
+}
+
+void event_queue_repeat_orders(struct event_queue *q)
+{
+    struct queued_order *o, *next;
+
+    HASH_ITER (hh, q->orders, o, next)
+        make_order_news(q, o);
 }
 
 static struct queued_report *pop_report(struct event_queue *q)
@@ -179,6 +245,17 @@ static void take_node(struct event_queue *q, struct core_event *ret)
         q->gone = n;
 }
 
+static void take_order(struct event_queue *q, struct core_event *ret)
+{
+    struct queued_order *o = q->order_news;
+
+    DL_DELETE(q->order_news, o);
+    o->is_news = false;
+    ret->kind = EV_ORDER;
+    ret->order.node = &o->node;
+    ret->order.told = &o->order;
+}
+
 static void take_report(struct event_queue *q, struct core_event *ret)
 {
     struct queued_report *r = pop_report(q);
@@ -197,6 +274,8 @@ bool event_queue_take(struct event_queue *q, struct core_event *ret)
     free(steal(q->shown));
     if (q->urgent)
         take_command(&q->urgent, &q->urgent_count, ret);
+    else if (q->order_news)
+        take_order(q, ret);
     else if (q->news)
         take_node(q, ret);
     else if (q->commands)
@@ -212,5 +291,5 @@ bool event_queue_take(struct event_queue *q, struct core_event *ret)
 
 bool event_queue_is_empty(const struct event_queue *q)
 {
-    return !q->urgent && !q->news && !q->commands && !q->tick && !q->reports;
+    return !q->urgent && !q->order_news && !q->news && !q->commands && !q->tick && !q->reports;
 }

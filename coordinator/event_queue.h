@@ -2,17 +2,19 @@
 /* What has happened and was not yet shown to the core. Bounded whoever fills it: commands are
  * refused past a limit, what a node says replaces what it said before, of reports the oldest go.
  *
- * Order: emergency commands, nodes, other commands, the tick, reports. Nodes stand before commands
- * because a measured time ends with the last acknowledgement. Pure. */
+ * Order: emergency commands, nodes' emergency orders, nodes, other commands, the tick, reports.
+ * Nodes stand before commands because a measured time ends with the last acknowledgement. Pure. */
 #pragma once
 
 #include "coordinator/core/core_event.h"
 
 #define EVENT_QUEUE_COMMANDS 256u  /* and as many emergency commands */
+#define EVENT_QUEUE_ORDERS   1024u /* migrations that nodes told of */
 #define EVENT_QUEUE_STATS    8192u /* route_stats in waiting reports: some 20 MB */
 
 struct queued_command;
 struct queued_node;
+struct queued_order;
 struct queued_report;
 
 /* Zeroed memory is an empty queue. */
@@ -22,8 +24,10 @@ struct event_queue {
     struct queued_command *commands;
     unsigned urgent_count;
     unsigned command_count;
-    struct queued_node *nodes; /* all that are known, by name */
-    struct queued_node *news;  /* of them, those the core has yet to hear of, oldest first */
+    struct queued_node *nodes;       /* all that are known, by name */
+    struct queued_node *news;        /* of them, those the core has yet to hear of, oldest first */
+    struct queued_order *orders;     /* the newest of each migration, by its name */
+    struct queued_order *order_news; /* of them, those the core has yet to hear of */
     struct queued_report *reports;
     unsigned stats_count;
     uint64_t reports_dropped;
@@ -39,6 +43,10 @@ int event_queue_command(struct event_queue *q, const struct core_command *cmd,
                         struct err *err) MUST_CHECK;
 /* `seen`: when the node said so. Copied. */
 void event_queue_node(struct event_queue *q, const struct core_node *n, mono_t seen);
+/* What a node says was ordered there. Copied, when it is newer than what nodes told before of the
+ * migration. Kept: what could not be stored is told again by event_queue_repeat_orders(). */
+void event_queue_order(struct event_queue *q, const struct name *node,
+                       const struct emergency *order);
 /* Copied. */
 void event_queue_report(struct event_queue *q, const struct name *node,
                         const struct route_stats *route, unsigned count);
@@ -46,6 +54,8 @@ void event_queue_tick(struct event_queue *q);
 
 /* Every node that is known becomes news again: for a core that was just made. */
 void event_queue_repeat_nodes(struct event_queue *q);
+/* The same for every order that nodes told of; those that are known change nothing. */
+void event_queue_repeat_orders(struct event_queue *q);
 
 /* The next event; false when there is none. What it points to is valid until the next call. `mono`
  * is set for nodes, `now` never. */

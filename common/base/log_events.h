@@ -10,6 +10,8 @@
     X(CONVERGED, "converged", "every node serves the revision of a migration")                     \
     X(COORDINATOR_LOST, "coordinator.lost", "the stream to the coordinator ended; decisions stay") \
     X(COORDINATOR_FOUND, "coordinator.found", "the stream to the coordinator is up")               \
+    X(EMERGENCY, "emergency",                                                                      \
+      "an emergency order came from beside the coordinator, or was adopted")                       \
     X(NODE_GONE, "node.gone", "a node's stream ended")                                             \
     X(NODE_JOINED, "node.joined", "a node's stream began")                                         \
     X(NODE_NACK, "node.nack", "a node refused an update")                                          \

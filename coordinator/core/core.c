@@ -5,6 +5,7 @@
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
+#include "coordinator/core/adopt.h"
 #include "coordinator/core/advance.h"
 #include "coordinator/core/commands.h"
 #include "coordinator/core/convergence.h"
@@ -153,6 +154,9 @@ void core_step(struct core *c, const struct core_event *ev, struct core_update *
         break;
     case EV_NODE:
         on_node(c, ev->node, u);
+        break;
+    case EV_ORDER:
+        adopt_order(c, ev->order.node, ev->order.told, u);
         break;
     case EV_REPORT:
         on_report(c, ev, u);

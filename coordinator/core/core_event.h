@@ -56,6 +56,7 @@ struct core_node {
 enum core_event_kind {
     EV_COMMAND, /* an operator's command */
     EV_NODE,    /* a node joined, serves another revision, or left */
+    EV_ORDER,   /* a node reported an emergency order that the coordinator may not know */
     EV_REPORT,  /* a node's counters of one interval */
     EV_TICK,    /* time has passed; at least each second */
 };
@@ -67,6 +68,10 @@ struct core_event {
     union {
         const struct core_command *command;
         const struct core_node *node;
+        struct {
+            const struct name *node;
+            const struct emergency *told;
+        } order;
         struct {
             const struct name *node;
             const struct route_stats *route;

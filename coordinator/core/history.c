@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "coordinator/core/moves.h"
+
 static void item_free(struct history_item *i)
 {
     json_free(i->extra);
@@ -51,7 +53,7 @@ static bool is_fall(const struct history_entry *e)
 {
     return strcmp(e->event, core_command_name(CMD_ROLLBACK)) == 0 ||
            strcmp(e->event, core_command_name(CMD_EMERGENCY)) == 0 ||
-           strcmp(e->event, "trigger") == 0;
+           strcmp(e->event, MOVES_ADOPTED) == 0 || strcmp(e->event, "trigger") == 0;
 }
 
 struct history_item *history_newest_fall(const struct history *h)

@@ -6,7 +6,9 @@
 #include "coordinator/core/core_update.h"
 #include "coordinator/core/staging.h"
 
-#define MOVES_MYSELF "switchyard" /* the operator of what happens by itself */
+#define MOVES_MYSELF  "switchyard"        /* the operator of what happens by itself */
+#define MOVES_ADOPTED "emergency_adopted" /* the history's event for an order that nodes reported \
+                                           */
 
 struct move {
     enum stage_event event;

@@ -27,11 +27,12 @@ struct fleet_node {
     mono_t since;          /* of the connection, or of its end */
     mono_t seen;           /* when this was learned on the fleet's thread: measured times use it */
     wall_t connected_at;
-    char address[ENDPOINT_SIZE];  /* where it takes requests */
-    char version[NAME_SIZE];      /* of the sidecar program */
+    char address[ENDPOINT_SIZE];         /* where it takes requests */
+    char control_address[ENDPOINT_SIZE]; /* where it takes orders itself; "": nowhere */
+    char version[NAME_SIZE];             /* of the sidecar program */
     char last_refusal[TEXT_SIZE]; /* why it refused an update, or was not understood; "" never */
     char why_gone[TEXT_SIZE];     /* why the connection ended; "" while it stands */
-    const struct emergency *emergency; /* orders the node reported with its Hello; else NULL */
+    const struct emergency *emergency; /* orders the node told of since the last time; else NULL */
     unsigned emergency_count;
 };
 

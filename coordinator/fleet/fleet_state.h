@@ -35,7 +35,7 @@ struct fleet_member {
     struct fleet_node node;
     char boot[NAME_SIZE];
     struct fleet_stream *stream;      /* NULL: gone */
-    struct emergency *orders;         /* owned; of the Hello, until the core has them */
+    struct emergency *orders;         /* owned; told by the node, until the core has them */
     struct fleet_member *prev, *next; /* in `changed` */
     bool changed;                     /* the core has yet to hear of it */
     UT_hash_handle hh;                /* by node.name */

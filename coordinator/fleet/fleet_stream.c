@@ -222,6 +222,34 @@ static int read_report(struct fleet_stream *s, const Switchyard__V1__Report *r,
                        struct report_mail **ret, struct err *err)
 {
     CLEANUP(xfreep) struct report_mail *m = NULL;
+/* Orders wait for the core in an array that is as long as a Hello's at most. */
+static int add_order(struct fleet_member *m, const Switchyard__V1__EmergencyOrder *order,
+                     struct err *err)
+{
+    unsigned n = m->node.emergency_count;
+
+    if (n == RULESET_ROUTES_MAX)
+        return err_set(err, ERR_EXHAUSTED, "more than %d emergency orders at once",
+                       RULESET_ROUTES_MAX);
+    m->orders = xrealloc(m->orders, (n + 1) * sizeof(*m->orders));
+    m->orders[n] = (struct emergency){.epoch = 0};
+    if (fleet_wire_told(order, &m->orders[n], err) < 0)
+        return err_ctx(err, "emergency order");
+    m->node.emergency_count++;
+    return 0;
+}
+
+/* An order is not left unheard: a stream that cannot carry it ends, and the next Hello tells it. */
+static void on_order(struct fleet_stream *s, const Switchyard__V1__EmergencyOrder *order)
+{
+    struct err err;
+
+    if (add_order(s->member, order, &err) == 0)
+        return fleet_member_changed(s->fleet, s->member);
+    finish(s, &err);
+    leave(s, err.msg);
+}
+
 
     if (r->n_routes > RULESET_ROUTES_MAX)
         return err_set(err, ERR_INVALID, "report of %zu routes, at most %d are allowed",
@@ -316,6 +344,8 @@ static void on_message(struct rpc_stream *rpc UNUSED, const ProtobufCMessage *me
 static void on_half_close(struct rpc_stream *rpc UNUSED, void *ctx)
 {
     struct fleet_stream *s = ctx;
+    case SWITCHYARD__V1__NODE_MESSAGE__KIND_ORDER:
+        return on_order(s, m->order);
 
     if (s->ending)
         return;

@@ -212,11 +212,13 @@ int fleet_wire_hello(const Switchyard__V1__Hello *h, struct fleet_node *ret, cha
         r = take_word("version", h->version, ret->version, sizeof(ret->version), err);
     if (r == 0)
         r = take_word("proxy address", h->proxy_address, ret->address, sizeof(ret->address), err);
+    if (r == 0)
+        r = take_word("control address", h->control_address, ret->control_address,
+                      sizeof(ret->control_address), err);
     return r < 0 ? err_ctx(err, "hello") : 0;
 }
 
-static int take_order(const Switchyard__V1__EmergencyOrder *m, struct emergency *ret,
-                      struct err *err)
+int fleet_wire_told(const Switchyard__V1__EmergencyOrder *m, struct emergency *ret, struct err *err)
 {
     int r = name_parse(str_of(m->migration), "migration", &ret->migration, err);
 
@@ -244,7 +246,7 @@ int fleet_wire_orders(const Switchyard__V1__Hello *h, struct emergency **ret, st
                        h->n_emergencies, RULESET_ROUTES_MAX);
     order = xcalloc(h->n_emergencies, sizeof(*order));
     for (size_t i = 0; i < h->n_emergencies; i++) {
-        if (take_order(h->emergencies[i], &order[i], err) < 0)
+        if (fleet_wire_told(h->emergencies[i], &order[i], err) < 0)
             return err_ctx(err, "hello: emergency order");
     }
     *ret = steal(order);

@@ -19,6 +19,9 @@ void fleet_wire_order(struct emergency *e, Switchyard__V1__EmergencyOrder *ret);
  * INVALID names the field. */
 int fleet_wire_hello(const Switchyard__V1__Hello *h, struct fleet_node *ret, char *ret_boot,
                      struct err *err) MUST_CHECK;
+/* An order that stands at a node. */
+int fleet_wire_told(const Switchyard__V1__EmergencyOrder *m, struct emergency *ret,
+                    struct err *err) MUST_CHECK;
 /* The orders of a Hello: an owned array of h->n_emergencies, NULL when there are none. */
 int fleet_wire_orders(const Switchyard__V1__Hello *h, struct emergency **ret,
                       struct err *err) MUST_CHECK;

@@ -374,6 +374,7 @@ static Switchyard__V1__NodeSummary *node_summary(struct arena *a, const struct r
     m->connected_since = time_text(a, n->node.connected_at);
     m->client_connections = n->client_connections;
     m->last_refusal = text(a, n->node.last_refusal);
+    m->control_address = text(a, n->node.control_address);
     return m;
 }
 

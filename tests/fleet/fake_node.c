@@ -169,6 +169,7 @@ static void say_hello(struct fake_node *n)
     h.boot = text(n->boot ? n->boot : "boot-1");
     h.version = text("0.1.0");
     h.proxy_address = text("127.0.0.1:8080");
+    h.control_address = text("unix:/run/n1.sock");
     if (n->incarnation) {
         h.incarnation = text(n->incarnation);
         h.revision = n->serving;

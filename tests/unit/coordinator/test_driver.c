@@ -411,6 +411,39 @@ static void nodes_are_counted_and_the_last_one_converges_at_once(void **state)
     assert_int_equal(c.lagging, 0);
 }
 
+static bool is_adopted(struct fixture *f)
+{
+    struct emergency e;
+
+    return core_emergency(driver_core(f->driver), "app", &e) && e.active && e.epoch == 8;
+}
+
+static void an_order_of_a_node_is_adopted_when_the_store_works_again(void **state)
+{
+    struct fixture *f = *state;
+    struct name node = {"n1"};
+    struct emergency order = {.migration = {"app"}, .epoch = 8, .active = true};
+
+    run(f, CMD_APPLY);
+    store_mem_fail_after(f->store, 0, ERR_IO, false);
+    driver_order(f->driver, &node, &order);
+    WAIT_FOR(f->loop, store_error(f).code == ERR_IO);
+    assert_false(is_adopted(f));
+    WAIT_FOR(f->loop, is_adopted(f));
+    assert_true(f->published.has_emergency && f->published.emergency.epoch == 8);
+}
+
+static void an_order_waits_for_its_migration_to_be_applied(void **state)
+{
+    struct fixture *f = *state;
+    struct name node = {"n1"};
+    struct emergency order = {.migration = {"app"}, .epoch = 8, .active = true};
+
+    driver_order(f->driver, &node, &order);
+    run(f, CMD_APPLY);
+    WAIT_FOR(f->loop, is_adopted(f));
+}
+
 #define DRIVER_TEST(t)         cmocka_unit_test_setup_teardown(t, setup, teardown)
 #define STOPPED_DRIVER_TEST(t) cmocka_unit_test_setup_teardown(t, setup_stopped, teardown)
 
@@ -429,6 +462,8 @@ int main(void)
         DRIVER_TEST(an_emergency_overtakes_what_waits),
         DRIVER_TEST(too_many_commands_are_refused),
         DRIVER_TEST(nodes_are_counted_and_the_last_one_converges_at_once),
+        DRIVER_TEST(an_order_of_a_node_is_adopted_when_the_store_works_again),
+        DRIVER_TEST(an_order_waits_for_its_migration_to_be_applied),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

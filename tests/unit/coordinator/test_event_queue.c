@@ -93,6 +93,58 @@ static void what_a_node_says_replaces_what_it_said_but_not_its_epoch(void **stat
     event_queue_deinit(&q);
 }
 
+static void tell_order(struct event_queue *q, const char *migration, uint64_t epoch)
+{
+    struct emergency order = {.epoch = epoch, .active = true};
+    struct name node = {"n1"};
+
+    assert_true(str_copy(str_of(migration), order.migration.s, NAME_SIZE));
+    event_queue_order(q, &node, &order);
+}
+
+static void the_newest_order_of_a_migration_is_told_before_its_nodes(void **state UNUSED)
+{
+    struct event_queue q = {.tick = false};
+    struct core_event ev;
+
+    add_node(&q, "n1", 5, 1);
+    tell_order(&q, "orders", 4);
+    tell_order(&q, "orders", 6);
+    tell_order(&q, "orders", 5);
+    ev = take(&q);
+    assert_int_equal(ev.kind, EV_ORDER);
+    assert_int_equal(ev.order.told->epoch, 6);
+    assert_string_equal(ev.order.node->s, "n1");
+    assert_int_equal(take(&q).kind, EV_NODE);
+    assert_empty(&q);
+
+    tell_order(&q, "orders", 6); /* as every other node does */
+    assert_empty(&q);
+    event_queue_repeat_orders(&q);
+    assert_int_equal(take(&q).order.told->epoch, 6);
+    assert_empty(&q);
+    event_queue_deinit(&q);
+}
+
+static void orders_for_names_that_nodes_make_up_are_bounded(void **state UNUSED)
+{
+    struct event_queue q = {.tick = false};
+    struct core_event ev;
+    char name[NAME_SIZE];
+    unsigned told = 0;
+
+    for (unsigned i = 0; i < 2 * EVENT_QUEUE_ORDERS; i++) {
+        assert_true(str_fmt(name, sizeof name, "m%u", i));
+        tell_order(&q, name, 1);
+    }
+    while (event_queue_take(&q, &ev))
+        told++;
+    assert_int_equal(told, EVENT_QUEUE_ORDERS);
+    tell_order(&q, "orders", 1); /* what the core has seen makes room */
+    assert_string_equal(take(&q).order.told->migration.s, "orders");
+    event_queue_deinit(&q);
+}
+
 static void nodes_are_told_again_to_a_new_core_unless_they_left(void **state UNUSED)
 {
     struct event_queue q = {.tick = false};
@@ -165,6 +217,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_matters_most_comes_first),
         cmocka_unit_test(what_a_node_says_replaces_what_it_said_but_not_its_epoch),
+        cmocka_unit_test(the_newest_order_of_a_migration_is_told_before_its_nodes),
+        cmocka_unit_test(orders_for_names_that_nodes_make_up_are_bounded),
         cmocka_unit_test(nodes_are_told_again_to_a_new_core_unless_they_left),
         cmocka_unit_test(a_node_that_comes_back_while_it_is_being_forgotten_stays),
         cmocka_unit_test(commands_are_refused_past_the_limit_emergencies_are_not_held_up),

@@ -472,6 +472,38 @@ static void publish_wide(struct fixture *f, uint64_t revision)
 static void a_node_that_does_not_read_catches_up_with_a_full_set(void **state)
 {
     enum { ROUNDS = 300 };
+static void say_order(struct fake_node *n, const char *migration, uint64_t epoch)
+{
+    Switchyard__V1__NodeMessage m = SWITCHYARD__V1__NODE_MESSAGE__INIT;
+    Switchyard__V1__EmergencyOrder order = SWITCHYARD__V1__EMERGENCY_ORDER__INIT;
+
+    order.migration = (char *)(uintptr_t)migration;
+    order.epoch = epoch;
+    order.active = true;
+    m.kind_case = SWITCHYARD__V1__NODE_MESSAGE__KIND_ORDER;
+    m.order = &order;
+    fake_node_say(n, &m);
+}
+
+static void an_order_given_at_a_node_is_told_at_once(void **state)
+{
+    struct fixture *f = *state;
+    struct fake_node n = {.name = "n1"};
+
+    publish(f, 5, "orders", 1000);
+    fake_node_open(&n, f->address, f->loop);
+    WAIT_FOR(f->loop, SERVES(f, "n1", 5));
+    assert_string_equal(heard_of(f, "n1")->node.control_address, "unix:/run/n1.sock");
+    say_order(&n, "orders", 17);
+    WAIT_FOR(f->loop, heard_of(f, "n1")->order_epoch == 17);
+    assert_false(n.closed);
+
+    say_order(&n, "no name at all", 18);
+    WAIT_FOR(f->loop, n.closed);
+    assert_int_equal(n.status.code, ERR_INVALID);
+    fake_node_close(&n);
+}
+
     struct fixture *f = *state;
     struct fake_node fast = {.name = "fast"};
     struct fake_node slow = {.name = "slow"};
@@ -524,3 +556,4 @@ int main(void)
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
+        FLEET_TEST(an_order_given_at_a_node_is_told_at_once),
