@@ -67,8 +67,8 @@ class Scene:
         assert name in play, f"nobody knows how to play: {name}"
         play[name]()
 
-    def orders_becomes(self, phase):
-        self.yard.wait_status(f"orders becomes {phase}", name="orders", phase=phase)
+    def orders_becomes(self, phase, **fields):
+        self.yard.wait_status(f"orders becomes {phase}", name="orders", phase=phase, **fields)
 
     def orders_is_at_half(self):
         self.yard.apply(self.yard.plan("orders", stages=(50, 100)))
@@ -90,7 +90,7 @@ class Scene:
 
     def new_answers_500(self):
         self.yard.new.become(500)
-        self.orders_becomes("rolled_back")
+        self.orders_becomes("rolled_back", stage="legacy")
 
     def new_is_repaired(self):
         self.yard.new.become(200)
