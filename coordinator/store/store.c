@@ -2,6 +2,7 @@
 #include "coordinator/store/store.h"
 
 #include "common/base/check.h"
+#include "coordinator/store/store_backend.h"
 
 /* Refuse what is no UTF-8 text under STORE_ROOT. The word `what` leads the messages. */
 static int check_text(struct str s, const char *what, struct err *err)
@@ -27,15 +28,30 @@ int store_prefix_check(struct str prefix, struct err *err)
     return check_text(prefix, "prefix", err);
 }
 
-static int check_key(struct str key, struct err *err)
+static int check_name(struct str key, struct err *err)
 {
     int r = check_text(key, "key", err);
 
+    if (r == 0 && key.n == sizeof(STORE_ROOT) - 1)
+        r = err_set(err, ERR_INVALID, "key has no name after %s", STORE_ROOT);
+    return r;
+}
+
+static int check_key(struct str key, struct err *err)
+{
+    int r = check_name(key, err);
+
     if (r < 0)
         return r;
-    if (key.n == sizeof(STORE_ROOT) - 1)
-        return err_set(err, ERR_INVALID, "key has no name after %s", STORE_ROOT);
+    if (str_starts(key, STR(STORE_META)))
+        return err_set(err, ERR_INVALID, "key \"%.*s\" belongs to the store itself", (int)key.n,
+                       key.p);
     return 0;
+}
+
+bool store_backend_key_valid(struct str key)
+{
+    return check_name(key, NULL) == 0;
 }
 
 static bool is_write(const struct store_op *op)
@@ -147,6 +163,19 @@ int store_watch(struct store *s, struct str prefix, store_rev from, store_watch_
     if (r < 0)
         return r;
     return s->ops->watch(s, prefix, from, fn, ctx, some(err, &scratch));
+}
+
+void store_on_news(struct store *s, void (*fn)(void *ctx), void *ctx)
+{
+    s->on_news = fn;
+    s->on_news_ctx = ctx;
+}
+
+int store_poll(struct store *s, dur_t wait, struct err *err)
+{
+    struct err scratch;
+
+    return s->ops->poll ? s->ops->poll(s, wait, some(err, &scratch)) : 0;
 }
 
 struct store *store_free(struct store *s)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The store contract: a small, ordered, versioned key space with transactions and watches. Memory
- * and SQLite behind it now; one test suite (tests/store) holds every back end to these words.
+/* The store contract: a small, ordered, versioned key space with transactions and watches. Memory,
+ * SQLite and etcd behind it; one test suite (tests/store) holds every back end to these words.
  *
  * Keys are UTF-8 text under STORE_ROOT without control characters, values are bytes (JSON text, by
- * convention of the callers). The store has one revision: it rises by one with every committed
- * transaction that changes something, and stands still otherwise. A put is a change even when the
- * value is the same; a delete of a key that does not exist is none. A key's revision is that of its
- * last put.
+ * convention of the callers). The store has one revision: it rises with every committed transaction
+ * that changes something, and our other calls leave it alone. Alone in its store, a back end counts
+ * from 0 in steps of one; etcd's revision is shared with all that others keep there, and starts
+ * anywhere. A put is a change even when the value is the same; a delete of a key that does not
+ * exist is none. A key's revision is that of its last put.
  *
  * A back end blocks, and is used by one thread at a time: the store thread (store_thread.h).
  * Persist, then act: a transaction that returned 0 survives the loss of the process and, in a back
@@ -16,12 +17,14 @@
 #include <stdint.h>
 
 #include "common/base/buf.h"
+#include "common/base/clock.h"
 #include "common/base/err.h"
 
 #define STORE_ROOT      "/switchyard/v1/"
+#define STORE_META      STORE_ROOT "meta/" /* the back ends' own: refused and never shown */
 #define STORE_KEY_MAX   256u
 #define STORE_VALUE_MAX (1u << 20)
-/* An emergency for every migration; etcd must be told with --max-txn-ops. */
+/* An emergency for every migration; etcd must be told with --max-txn-ops=4096. */
 #define STORE_OPS_MAX 2048u
 /* Keys and values of one transaction together: fits a request to etcd with its default settings. */
 #define STORE_TXN_BYTES_MAX (STORE_VALUE_MAX + (256u << 10))
@@ -70,8 +73,10 @@ struct store_txn {
 };
 
 /* Told of each committed change under the prefix and after `from`: in order, once, one call per
- * transaction, with changes->rev its revision. `changes` is borrowed. Store thread; must not call
- * the store. */
+ * transaction, with changes->rev its revision. After a gap (the connection broke, the changes were
+ * forgotten) one call may tell what several transactions did: the latest of each key, with its own
+ * revision, and changes->rev that of the store; that one may repeat the call's before it, but never
+ * falls. `changes` is borrowed. Store thread, from inside a call; must not call the store. */
 typedef void (*store_watch_fn)(void *ctx, const struct store_list *changes);
 
 struct store;
@@ -86,6 +91,7 @@ struct store_ops {
     int (*txn)(struct store *s, const struct store_txn *txn, store_rev *ret_rev, struct err *err);
     int (*watch)(struct store *s, struct str prefix, store_rev from, store_watch_fn fn, void *ctx,
                  struct err *err);
+    int (*poll)(struct store *s, dur_t wait, struct err *err); /* NULL: nothing ever to tell */
     void (*free)(struct store *s);
 };
 
@@ -95,6 +101,8 @@ struct store {
     const struct store_ops *ops;
     char incarnation[STORE_INCARNATION_SIZE]; /* random, made with the store, changed by a restore:
                                                  revisions of two incarnations do not compare */
+    void (*on_news)(void *ctx);               /* see store_on_news() */
+    void *on_news_ctx;
 };
 
 /* Append the value and set its revision (`ret_rev` may be NULL). STORE_NOT_FOUND with nothing
@@ -116,6 +124,12 @@ int store_txn(struct store *s, const struct store_txn *txn, store_rev *ret_rev,
  * store; the watch before it then stands. A watch is a hint: readers compare revisions. */
 int store_watch(struct store *s, struct str prefix, store_rev from, store_watch_fn fn, void *ctx,
                 struct err *err) MUST_CHECK;
+/* Where others write too, their changes (and then ours, too) arrive by themselves and are told in
+ * this call: all that have arrived, after waiting up to `wait` for the first. */
+int store_poll(struct store *s, dur_t wait, struct err *err) MUST_CHECK;
+/* Have `fn` called when there is something to poll for: from any thread, quickly. Before
+ * store_watch(). */
+void store_on_news(struct store *s, void (*fn)(void *ctx), void *ctx);
 struct store *store_free(struct store *s); /* tolerates NULL; returns NULL */
 static inline void store_freep(struct store **s)
 {
@@ -131,6 +145,6 @@ void store_list_deinit(struct store_list *l);
 /* Back ends. The SQLite one makes the file (mode 0600) and its folder; refuses a file that is not
  * its own (REFUSED), is damaged (CORRUPT), is in use by another coordinator (UNAVAILABLE), cannot
  * be written (DENIED), or was written by a newer version (UNSUPPORTED), each by name and with what
- * to do. It holds the file alone until store_free(). */
+ * to do. It holds the file alone until store_free(). The one in etcd is in store_etcd.h. */
 int store_mem_new(struct store **ret, struct err *err) MUST_CHECK;
 int store_sqlite_open(const char *path, struct store **ret, struct err *err) MUST_CHECK;

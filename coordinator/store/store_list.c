@@ -62,6 +62,14 @@ static struct store_kv *insert_at(struct store_list *l, size_t i)
     return &l->item[i];
 }
 
+static void set_value(struct store_kv *kv, const struct str *value, store_rev rev)
+{
+    free(kv->value);
+    kv->value = value ? copy_text(*value) : NULL;
+    kv->value_len = value ? value->n : 0;
+    kv->rev = rev;
+}
+
 void store_list_put(struct store_list *l, struct str key, const struct str *value, store_rev rev)
 {
     size_t i = store_list_lower(l, key);
@@ -69,14 +77,19 @@ void store_list_put(struct store_list *l, struct str key, const struct str *valu
 
     if (i < l->count && str_eq(key_of(l, i), key)) {
         kv = &l->item[i];
-        free(kv->value);
     } else {
         kv = insert_at(l, i);
         kv->key = copy_text(key);
     }
-    kv->value = value ? copy_text(*value) : NULL;
-    kv->value_len = value ? value->n : 0;
-    kv->rev = rev;
+    set_value(kv, value, rev);
+}
+
+void store_list_append(struct store_list *l, struct str key, const struct str *value, store_rev rev)
+{
+    struct store_kv *kv = insert_at(l, l->count);
+
+    kv->key = copy_text(key);
+    set_value(kv, value, rev);
 }
 
 static void free_item(struct store_kv *kv)
@@ -95,6 +108,19 @@ bool store_list_remove(struct store_list *l, struct str key)
     l->count--;
     memmove(kv, kv + 1, (size_t)(&l->item[l->count] - kv) * sizeof *kv);
     return true;
+}
+
+void store_list_drop(struct store_list *l, struct str prefix)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < l->count; i++) {
+        if (str_starts(key_of(l, i), prefix))
+            free_item(&l->item[i]);
+        else
+            l->item[kept++] = l->item[i];
+    }
+    l->count = kept;
 }
 
 void store_list_deinit(struct store_list *l)

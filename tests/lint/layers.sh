@@ -33,6 +33,7 @@ homes() {
 grpc/: common/rpc
 protobuf-c/: common/rpc coordinator/service
 sqlite3.h: coordinator/store/store_sqlite.c
+curl/: coordinator/store/etcd_http.c
 openssl/: common/base/hash.c
 cjson/: common/base/json.c
 yaml.h: common/base/yaml.c

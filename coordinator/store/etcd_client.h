@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One caller's way to etcd: which endpoint, with which token, and what its refusals mean.
+ *
+ * A call goes to the endpoint that worked last. When that one fails it goes to the others, each
+ * once, unless it may already have taken effect. owner: one thread at a time. */
+#pragma once
+
+#include "coordinator/store/etcd_http.h"
+#include "coordinator/store/etcd_json.h"
+#include "coordinator/store/store_etcd.h"
+
+struct etcd_client {
+    struct etcd_http *http; /* owned */
+    struct etcd_space space;
+
+    /* private */
+    char space_text[ETCD_SPACE_MAX + 1];
+    char *endpoint[STORE_ETCD_ENDPOINTS_MAX]; /* owned */
+    unsigned count;
+    unsigned current;
+    char *user, *password; /* owned; NULL: none */
+    char token[ETCD_TOKEN_MAX + 1];
+    store_rev newest; /* of all answers: none may go back behind it */
+    unsigned page;    /* keys to ask for at once */
+};
+
+int etcd_client_new(const struct store_etcd_config *config, struct etcd_client **ret,
+                    struct err *err) MUST_CHECK;
+void etcd_client_free(struct etcd_client *c);
+DEFINE_CLEANUP(struct etcd_client, etcd_client_free)
+
+struct etcd_call {
+    const char *path;
+    struct str body;
+    bool repeatable; /* arriving twice does no harm: never UNKNOWN_OUTCOME */
+};
+
+/* Outcome of a read at a revision: it is forgotten, or yet to come. */
+enum { ETCD_COMPACTED = 1 };
+
+/* `ret` is initialised here in any case. <0: UNKNOWN_OUTCOME when it may have taken effect; after
+ * any other code it has not. */
+int etcd_client_call(struct etcd_client *c, const struct etcd_call *call, struct etcd_answer *ret,
+                     struct err *err) MUST_CHECK;
+
+/* All keys under the prefix as they were at `rev` (0: now), one consistent view however many pages
+ * it takes; META_INCARNATION is among them always. */
+#define META_INCARNATION STORE_META "incarnation"
+struct etcd_view {
+    struct str prefix;
+    store_rev rev;
+    bool keys_only;
+};
+int etcd_client_list(struct etcd_client *c, const struct etcd_view *v, struct store_list *ret,
+                     struct err *err) MUST_CHECK;
+
+/* A watch's stream on etcd_http_stream_open(): with a token, at the endpoint that worked last. */
+void etcd_client_stream(struct etcd_client *c, struct str body, etcd_line_fn fn, void *ctx);
+/* What worked last has stopped working. */
+void etcd_client_next_endpoint(struct etcd_client *c);
+/* The token is not taken any more: get another one with the next call. */
+void etcd_client_drop_token(struct etcd_client *c);
