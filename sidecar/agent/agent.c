@@ -228,7 +228,8 @@ static int check_orders(const struct agent *a, const struct agent_update *u, str
 static int judge(const struct agent *a, const struct agent_update *u, struct ruleset **ret,
                  struct err *err)
 {
-    struct position have = position_of(a->accepted);
+    /* A set from disk that could not be served yet counts all the same. */
+    struct position have = position_of(a->accepted ? a->accepted : a->on_disk);
     int r;
 
     r = position_check(&have, &u->to, u->full, err);

@@ -608,6 +608,30 @@ static void a_stored_set_is_tried_again_when_it_could_not_be_served(void **state
     assert_int_equal(agent_position_serving(a).revision, 5);
 }
 
+static void a_stored_set_that_cannot_be_served_is_not_gone_back_behind(void **state UNUSED)
+{
+    CLEANUP(agent_freep) struct agent *a = agent_new();
+    CLEANUP(xfreep) struct epochs *epochs = xnew(struct epochs);
+    struct ruleset *set = stored(5);
+    struct fixture_update f;
+    struct err err;
+
+    agent_restore(a, set, epochs);
+    ruleset_unref(set);
+    set = agent_publishable(a);
+    agent_publish_failed(a, set, "cannot resolve");
+    ruleset_unref(set);
+    agent_connected(a, true);
+    agent_nacked(a);
+    fixture_full(&f, 4, 1000);
+    assert_fails(take(a, &f, &err), ERR_REFUSED);
+    assert_holds(err.msg, "revision 4 is below the revision 5");
+    agent_nacked(a);
+    agent_retry(a);
+    publish(a);
+    assert_int_equal(agent_position_serving(a).revision, 5);
+}
+
 static void freshness_is_told(void **state)
 {
     struct agent *a = *state;
@@ -812,6 +836,7 @@ int main(void)
         TEST(a_failed_write_goes_back_to_what_is_being_published),
         cmocka_unit_test(a_stored_set_serves_without_a_coordinator),
         cmocka_unit_test(a_stored_set_is_tried_again_when_it_could_not_be_served),
+        cmocka_unit_test(a_stored_set_that_cannot_be_served_is_not_gone_back_behind),
         TEST(freshness_is_told),
         cmocka_unit_test(random_walks_keep_the_promises),
     };
