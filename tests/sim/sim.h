@@ -45,7 +45,6 @@ struct sim_delay {
 struct sim_config {
     uint64_t seed;
     unsigned nodes;
-    bool remote_store; /* a transaction under way outlives the coordinator that sent it */
     struct sim_delay net, store, disk, lane;
     struct sim_delay mail;         /* from the fleet's thread to the core's */
     struct sim_coverage *coverage; /* may be NULL; borrowed */

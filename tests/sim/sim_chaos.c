@@ -29,7 +29,6 @@ struct sim_config sim_chaos_config(uint64_t seed)
 
     rng_seed(&r, seed ^ UINT64_C(0xc0a05));
     c.nodes = 1 + (unsigned)rng_below(&r, 4);
-    c.remote_store = rng_below(&r, 3) == 0;
     c.net = (struct sim_delay){dur_us(200), dur_ms(1 + (int64_t)rng_below(&r, 40))};
     c.store = (struct sim_delay){dur_us(300), dur_ms(1 + (int64_t)rng_below(&r, 20))};
     c.disk = (struct sim_delay){dur_us(500), dur_ms(1 + (int64_t)rng_below(&r, 60))};
@@ -238,6 +237,11 @@ static void fault_node(struct sim *s, unsigned node)
     sim_after(s, a_while(s, 6000), heal_node, NULL, node);
 }
 
+static void fault_deposed(struct sim *s, unsigned node)
+{
+    sim_node_replay(s->node[node]);
+}
+
 static void fault_disk(struct sim *s, unsigned node)
 {
     sim_node_disk(s->node[node], SIM_DISK_FULL, dur_ms(0));
@@ -271,7 +275,7 @@ static void fault_coord_in_step(struct sim *s, unsigned node UNUSED)
 
 static void fault_store(struct sim *s, unsigned node UNUSED)
 {
-    sim_store_fail_once(s->store, (enum sim_store_fault)(1 + sim_below(s, SIM_STORE_LOSES_TXN)));
+    sim_store_fail_once(s->store, (enum sim_store_fault)(1 + sim_below(s, SIM_STORE_CONFLICTS)));
 }
 
 static void fault_store_long(struct sim *s, unsigned node UNUSED)
@@ -297,9 +301,10 @@ static void fault_silence(struct sim *s, unsigned node UNUSED)
 }
 
 static void (*const faults[])(struct sim *s, unsigned node) = {
-    fault_partition, fault_partition,  fault_break,   fault_node,          fault_disk,
-    fault_slow_disk, fault_proxy,      fault_coord,   fault_coord_in_step, fault_store,
-    fault_store,     fault_store_long, fault_release, fault_release,       fault_silence,
+    fault_partition, fault_partition, fault_break, fault_node,       fault_deposed,
+    fault_disk,      fault_slow_disk, fault_proxy, fault_coord,      fault_coord_in_step,
+    fault_store,     fault_store,     fault_store, fault_store_long, fault_release,
+    fault_release,   fault_silence,
 };
 
 static void disturb(struct sim *s, void *who, uint64_t arg UNUSED)
@@ -363,7 +368,11 @@ static const char *node_unrest(const struct sim *s, const struct sim_node *n)
         return "a node does not run";
     if (!h->connected || h->boot != sim_node_boot(n))
         return "a node is not connected";
-    return sim_node_link(n) == LINK_CURRENT ? NULL : "a node does not serve the latest";
+    if (sim_node_link(n) != LINK_CURRENT)
+        return "a node does not serve the latest";
+    if (sim_node_lane(n, 0) && sim_node_lane(n, 0)->revision != sim_node_disk_rev(n))
+        return "a node's file is behind what it serves";
+    return NULL;
 }
 
 static const char *rollout_unrest(const struct sim *s, const char *migration)

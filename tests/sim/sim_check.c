@@ -43,6 +43,7 @@ static void take_one(struct sim_check *c, const char *migration, struct sim_snap
     ret->rollout = *st.rollout;
     ret->epoch = st.emergency ? st.emergency->epoch : 0;
     ret->new_requests = sim_check_quiet(c, migration)->new_requests;
+    ret->new_errors = sim_check_quiet(c, migration)->new_errors;
     if (stage > 0 && st.plan->stage[stage - 1].has_gate)
         ret->gate_requests = st.plan->stage[stage - 1].gate.min_requests;
 }
@@ -193,6 +194,8 @@ static void check_move(struct sim_check *c, const struct sim_snap *was, const st
         return;
     }
     check_gate(c, was, row);
+    if (row->event == STAGE_TRIGGER && was->new_errors == 0)
+        sim_fail(c->sim, "%s: a trigger fired by errors of an earlier decision", is->migration.s);
     CHECK(stage_machine.row_count <= SIM_ROWS_MAX);
     if (taken)
         taken->taken[row - stage_machine.rows]++;

@@ -8,7 +8,8 @@
  *   a step that was not stored left nothing behind
  *   a coordinator that starts finds what was stored, to the letter
  *   what was acknowledged is stored before, and found after every start
- *   gates do not pass without traffic
+ *   gates do not pass without traffic, triggers do not fire without errors, both under the latest
+ *   decision
  * Nodes (sim_check_nodes.c)
  *   revisions do not go back on any lane
  *   an emergency order is lifted by a higher epoch only
@@ -54,4 +55,4 @@ void sim_check_acked(struct sim_check *c, const struct sim_node *n, uint64_t rev
 void sim_check_lane(struct sim_check *c, const struct sim_node *n, unsigned lane,
                     const struct ruleset *old);
 void sim_check_routed(struct sim_check *c, const struct sim_node *n, const struct ruleset_entry *e,
-                      enum system to);
+                      enum system to, bool fails);

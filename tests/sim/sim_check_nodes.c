@@ -209,7 +209,7 @@ void sim_check_raised(struct sim_check *c, uint64_t rev)
         const struct sim_decision *was = sim_ledger_at(&c->ledger, d->migration.s, rev - 1);
 
         if (!was || sim_decision_bp(was) != sim_decision_bp(d) || was->epoch != d->epoch)
-            q->new_requests = 0;
+            q->new_requests = q->new_errors = 0;
         if (sim_decision_bp(d) == 0)
             continue;
         q->holds = false;
@@ -218,13 +218,14 @@ void sim_check_raised(struct sim_check *c, uint64_t rev)
 }
 
 void sim_check_routed(struct sim_check *c, const struct sim_node *n, const struct ruleset_entry *e,
-                      enum system to)
+                      enum system to, bool fails)
 {
     struct sim_quiet *q = sim_check_quiet(c, e->route.migration.s);
 
     if (to != SYSTEM_NEW)
         return;
     q->new_requests++;
+    q->new_errors += fails;
     if (q->holds && q->boot[sim_node_index(n)] == sim_node_boot(n))
         sim_fail(c->sim, "%s routes a request of %s to new after the converged fall of %" PRIu64,
                  sim_node_name(n)->s, e->route.migration.s, q->rev);

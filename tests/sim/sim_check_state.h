@@ -11,6 +11,7 @@ struct sim_snap {
     struct rollout rollout;
     uint32_t gate_requests; /* what the current stage's gate asks for at least; 0: no gate */
     uint64_t new_requests;  /* what there was since the latest decision, on all nodes */
+    uint64_t new_errors;
     uint64_t epoch;
 };
 
@@ -21,6 +22,7 @@ struct sim_quiet {
     uint64_t rev;
     uint64_t boot[SIM_NODES_MAX]; /* of the process that took part; 0: none */
     uint64_t new_requests;        /* on all nodes since the latest decision was stored */
+    uint64_t new_errors;          /* of them */
 };
 
 struct sim_check {

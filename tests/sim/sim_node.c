@@ -40,9 +40,10 @@ struct sim_node {
     bool proxy_refuses;
     dur_t proxy_slower;
 
-    struct sim_stream *stream; /* borrowed */
-    bool up;                   /* an update came over it */
-    uint64_t dials;            /* tells a timer of an old stream from a new one's */
+    struct sim_update *remembered; /* counted; one that came some time ago, or NULL */
+    struct sim_stream *stream;     /* borrowed */
+    bool up;                       /* an update came over it */
+    uint64_t dials;                /* tells a timer of an old stream from a new one's */
     struct backoff backoff;
     bool retry_due;                               /* a timer is set after a failure */
     bool refused;                                 /* since the last retry */
@@ -297,7 +298,7 @@ static void request(struct sim_node *n, const struct ruleset_entry *e)
     struct system_stats *st = &stats_of(n, &e->route.migration)->system[to];
     bool fails = to == SYSTEM_NEW && rng_unit(&s->rng) < s->world.errors_new;
 
-    sim_check_routed(s->check, n, e, to);
+    sim_check_routed(s->check, n, e, to, fails);
     st->requests++;
     st->errors += fails;
     hist_add(&st->latency, to == SYSTEM_NEW ? s->world.latency_new_us : 5000);
@@ -453,6 +454,27 @@ static void dial_in(struct sim_node *n, dur_t wait)
     sim_after(n->sim, wait, dial, n, ++n->dials);
 }
 
+/* One in ten, so that what is remembered is old by the time it is said again. */
+static void remember(struct sim_node *n, struct sim_update *u)
+{
+    if (n->remembered && !sim_chance(n->sim, 10))
+        return;
+    sim_update_unref(n->remembered);
+    u->refs++;
+    n->remembered = u;
+}
+
+void sim_node_replay(struct sim_node *n)
+{
+    struct err err;
+
+    if (!n->running || !n->remembered)
+        return;
+    sim_say(n->sim, n->name.s, "hears again of revision %" PRIu64, n->remembered->u.to.revision);
+    (void)!agent_take(n->agent, &n->remembered->u, &err);
+    work(n);
+}
+
 void sim_node_on_message(struct sim_node *n, struct sim_stream *st, const struct sim_msg *m)
 {
     struct err err = {.code = ERR_NONE};
@@ -468,6 +490,7 @@ void sim_node_on_message(struct sim_node *n, struct sim_stream *st, const struct
     }
     if (m->kind != SIM_UPDATE)
         return;
+    remember(n, m->update);
     r = agent_take(n->agent, &m->update->u, &err);
     if (r < 0)
         sim_fail(n->sim, "%s refuses a valid update: %s", n->name.s, err.msg);
@@ -553,6 +576,7 @@ struct sim_node *sim_node_free(struct sim_node *n)
         return NULL;
     if (n->running)
         lose_memory(n);
+    sim_update_unref(n->remembered);
     buf_deinit(&n->disk);
     buf_deinit(&n->writing);
     free(n);

@@ -16,6 +16,9 @@ struct sim_node *sim_node_free(struct sim_node *n); /* tolerates NULL; returns N
 void sim_node_start(struct sim_node *n);
 void sim_node_crash(struct sim_node *n);
 
+/* A coordinator that was deposed says once more what it said some time ago. */
+void sim_node_replay(struct sim_node *n);
+
 enum sim_disk { SIM_DISK_WORKS, SIM_DISK_FULL };
 void sim_node_disk(struct sim_node *n, enum sim_disk d, dur_t slower);
 /* The proxy refuses every set (a name that does not resolve), or takes this much longer. */

@@ -88,7 +88,7 @@ static enum sim_store_fault take_fault(struct sim_store *st)
     return f != SIM_STORE_WORKS ? f : st->always;
 }
 
-static void arm(struct sim_store *st, bool is_load)
+static void arm(struct sim_store *st, enum sim_store_fault f, bool is_load)
 {
     static const struct {
         enum err_code code;
@@ -99,8 +99,6 @@ static void arm(struct sim_store *st, bool is_load)
         [SIM_STORE_LOSES_ANSWER] = {ERR_UNKNOWN_OUTCOME, true},
         [SIM_STORE_LOSES_TXN] = {ERR_UNKNOWN_OUTCOME, false},
     };
-    enum sim_store_fault f = take_fault(st);
-
     if (f == SIM_STORE_WORKS || (is_load && f != SIM_STORE_AWAY))
         return;
     store_mem_fail_after(st->mem, 0, kinds[f].code, kinds[f].written);
@@ -126,14 +124,18 @@ static void carry_out(struct sim *s, void *who, uint64_t arg UNUSED)
 {
     struct request *q = who;
     struct sim_store *st = s->store;
-    bool is_dead = q->boot != sim_coord_boot(s->coord);
+    enum sim_store_fault f;
 
-    if (is_dead && !s->config.remote_store) {
+    if (q->boot != sim_coord_boot(s->coord)) {
         forget(st, q);
         return;
     }
-    arm(st, !q->op);
-    if (q->op)
+    f = take_fault(st);
+    if (f != SIM_STORE_CONFLICTS)
+        arm(st, f, !q->op);
+    if (q->op && f == SIM_STORE_CONFLICTS)
+        q->result = STORE_CONFLICT;
+    else if (q->op)
         run_txn(st, q);
     else
         q->result = store_list(st->mem, STR(STORE_ROOT), &q->list, &q->err);

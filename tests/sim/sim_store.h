@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The store in memory behind a delay. A request is carried out at one instant on its way; a
- * coordinator that dies before gets no answer, and before the answer not either. With
- * config.remote_store what a dead coordinator had sent is carried out all the same. */
+/* The store in memory behind a delay. A request is carried out at one instant on its way, by the
+ * coordinator's own process: one that dies before has not written, one that dies after gets no
+ * answer. (A store elsewhere would carry out what a dead coordinator sent; it has to be fenced.) */
 #pragma once
 
 #include "coordinator/core/core_update.h"
@@ -14,6 +14,7 @@ enum sim_store_fault {
     SIM_STORE_AWAY,         /* UNAVAILABLE */
     SIM_STORE_LOSES_ANSWER, /* UNKNOWN_OUTCOME, written */
     SIM_STORE_LOSES_TXN,    /* UNKNOWN_OUTCOME, not written */
+    SIM_STORE_CONFLICTS,    /* a compare does not hold */
 };
 
 /* `r`, `err` as of store_txn(). */

@@ -146,10 +146,10 @@ static void an_emergency_reaches_a_node_that_was_cut_off(void **state UNUSED)
     sim_net_partition(s->net, 1, false);
     sim_run_for(s, dur_s(5));
     expect(s,
-           "[ 22027] n2 serves 5; shop 0 % EMERGENCY\n"
-           "[ 22032] shop is rolled_back at stage 0, 0 %: the late nodes serve what was "
+           "[ 22167] n2 serves 5; shop 0 % EMERGENCY\n"
+           "[ 22172] shop is rolled_back at stage 0, 0 %: the late nodes serve what was "
            "rolled back to\n"
-           "[ 22032] coord says converged migration=shop nodes=2 measured_ms=20027.5\n");
+           "[ 22172] coord says converged migration=shop nodes=2 measured_ms=20167.2\n");
 }
 
 static void a_coordinator_dies_between_save_and_publish(void **state UNUSED)
@@ -169,10 +169,10 @@ static void a_coordinator_dies_between_save_and_publish(void **state UNUSED)
     sim_run_for(s, dur_s(8));
     expect(s,
            "[  3004] coord is up with revision 5\n"
-           "[  3557] n2 serves 5; shop 100 %\n"
-           "[  4130] n1 serves 5; shop 100 %\n"
+           "[  3512] n2 serves 5; shop 100 %\n"
+           "[  4561] n1 serves 5; shop 100 %\n"
            "[  8254] shop is baking at stage 2, 100 %: every node serves the stage\n"
-           "[  8254] coord says converged migration=shop nodes=2 measured_ms=1127.0\n"
+           "[  8254] coord says converged migration=shop nodes=2 measured_ms=1558.2\n"
            "[  8504] shop is completed at stage 2, 100 %: the last stage has baked and its "
            "gate does not object\n");
 }
