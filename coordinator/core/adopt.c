@@ -49,8 +49,7 @@ void adopt_order(struct core *c, const struct name *node, const struct emergency
 {
     struct migration *m = state_find(c, told->migration.s);
 
-    nodes_saw_epoch(&c->nodes, told->epoch);
-    if (!m || !beats(told, &m->is.order))
+    if (!nodes_saw_epoch(&c->nodes, told->epoch) || !m || !beats(told, &m->is.order))
         return;
     stage(c, m, told, u);
     update_tell(

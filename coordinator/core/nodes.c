@@ -114,14 +114,17 @@ bool nodes_update(struct nodes *n, const struct core_node *seen, mono_t now,
         node->left_at = now;
     }
     ret->new_rev = node->serving_rev;
-    nodes_saw_epoch(n, seen->newest_epoch_seen);
+    (void)nodes_saw_epoch(n, seen->newest_epoch_seen);
     return true;
 }
 
-void nodes_saw_epoch(struct nodes *n, uint64_t epoch)
+bool nodes_saw_epoch(struct nodes *n, uint64_t epoch)
 {
+    if (epoch > NODES_EPOCH_MAX)
+        return false;
     if (epoch > n->newest_epoch)
         n->newest_epoch = epoch;
+    return true;
 }
 
 unsigned nodes_expire(struct nodes *n, dur_t grace, mono_t now)

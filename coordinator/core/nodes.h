@@ -31,8 +31,11 @@ void nodes_deinit(struct nodes *n);
 /* Take over what the fleet says. False when there is no room for another node. */
 bool nodes_update(struct nodes *n, const struct core_node *seen, mono_t now,
                   struct node_change *ret) MUST_CHECK;
-/* A node reported an emergency order with this epoch. */
-void nodes_saw_epoch(struct nodes *n, uint64_t epoch);
+/* Orders rise by one, so no node has seen an epoch above this; one that says so must not use up the
+ * numbers that are left for true orders. */
+#define NODES_EPOCH_MAX (UINT64_C(1) << 62)
+/* A node reported an emergency order with this epoch. False: it cannot be. */
+bool nodes_saw_epoch(struct nodes *n, uint64_t epoch);
 /* Nodes that left longer ago than `grace` stop counting; returns how many did. */
 unsigned nodes_expire(struct nodes *n, dur_t grace, mono_t now);
 

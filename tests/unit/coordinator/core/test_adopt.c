@@ -138,6 +138,24 @@ static void test_nobody_lifts_an_order_through_a_node(void **state UNUSED)
     assert_int_equal(standing(r).epoch, 10); /* which the node obeys */
 }
 
+/* The epoch after the last one is 0, which no node obeys and no store can be read with. */
+static void test_an_epoch_that_cannot_be_is_ignored(void **state UNUSED)
+{
+    CLEANUP(rig_freep) struct rig *r = rig_new();
+    struct core_node liar = {
+        .name = rig_name("n1"), .connected = true, .newest_epoch_seen = UINT64_MAX};
+
+    to_canary(r);
+    tell(r, told_of(UINT64_MAX, true));
+    rig_step(r, &(struct core_event){.kind = EV_NODE, .node = &liar});
+    assert_int_equal(adoptions(r), 0);
+    assert_int_equal(standing(r).epoch, 0);
+
+    rig_does(r, (struct core_command){.kind = CMD_EMERGENCY});
+    assert_true(standing(r).active);
+    assert_int_equal(standing(r).epoch, 1);
+}
+
 static void test_an_order_for_an_unknown_migration_only_raises_epochs(void **state UNUSED)
 {
     CLEANUP(rig_freep) struct rig *r = rig_new();
@@ -185,6 +203,7 @@ int main(void)
         cmocka_unit_test(test_an_order_older_than_the_lifting_stays_lifted),
         cmocka_unit_test(test_an_order_with_the_epoch_of_the_lifting_wins),
         cmocka_unit_test(test_nobody_lifts_an_order_through_a_node),
+        cmocka_unit_test(test_an_epoch_that_cannot_be_is_ignored),
         cmocka_unit_test(test_an_order_for_an_unknown_migration_only_raises_epochs),
         cmocka_unit_test(test_a_clock_of_a_node_that_is_ahead_is_not_believed),
         cmocka_unit_test(test_a_full_disk_adopts_later),
