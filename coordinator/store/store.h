@@ -148,3 +148,6 @@ void store_list_deinit(struct store_list *l);
  * to do. It holds the file alone until store_free(). The one in etcd is in store_etcd.h. */
 int store_mem_new(struct store **ret, struct err *err) MUST_CHECK;
 int store_sqlite_open(const char *path, struct store **ret, struct err *err) MUST_CHECK;
+/* Give a store that was put back from a copy an incarnation of its own, so that nodes which have
+ * seen later revisions take what it says. Opens and closes the file. */
+int store_sqlite_renew(const char *path, struct err *err) MUST_CHECK;

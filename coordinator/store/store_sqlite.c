@@ -424,6 +424,19 @@ static int enter_doubt(struct store_sqlite *q, struct store_list *changes, struc
     return err_hint(err, "look whether the command took effect before giving it again");
 }
 
+/* Whoever moves the file away, or puts another in its place, leaves us writing to one that nobody
+ * will find again. */
+static int check_place(const struct store_sqlite *q, struct err *err)
+{
+    int moved = 0;
+
+    sqlite3_file_control(q->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+    if (!moved)
+        return 0;
+    err_set(err, ERR_IO, "store %s was moved, removed or replaced while it was in use", q->path);
+    return err_hint(err, "put the file in its place, then start the coordinator again");
+}
+
 /* ---- operations ------------------------------------------------------------------------------ */
 
 static int sqlite_get(struct store *s, struct str key, struct buf *value, store_rev *ret_rev,
@@ -585,6 +598,8 @@ static int sqlite_txn(struct store *s, const struct store_txn *txn, store_rev *r
     int r = settle(q, err);
 
     if (r == 0)
+        r = check_place(q, err);
+    if (r == 0)
         r = run(q, SQL_BEGIN, "begin", err);
     if (r < 0)
         return r;
@@ -646,4 +661,21 @@ int store_sqlite_open(const char *path, struct store **ret, struct err *err)
     store_changes_init(&q->changes, q->rev);
     *ret = &q->store;
     return 0;
+}
+
+int store_sqlite_renew(const char *path, struct err *err)
+{
+    char incarnation[STORE_INCARNATION_SIZE];
+    char text[128];
+    struct store *s;
+    int r = store_sqlite_open(path, &s, err);
+
+    if (r < 0)
+        return r;
+    store_backend_incarnation(incarnation);
+    CHECK(str_fmt(text, sizeof text, "UPDATE meta SET value = '%s' WHERE name = 'incarnation'",
+                  incarnation));
+    r = exec(sqlite_of(s), text, "renew", err);
+    store_free(s);
+    return r;
 }

@@ -455,6 +455,61 @@ static void file_size_limit_is_a_full_disk(void **state)
     in_child(child_meets_a_size_limit, path_of(state));
 }
 
+/* ---- while it is in use ---------------------------------------------------------------------- */
+
+static int put_one(struct store *s, struct err *err)
+{
+    const struct store_op op = {.kind = STORE_PUT, .key = K("b"), .value = STR("2")};
+    store_rev rev;
+
+    return store_txn(s, &(struct store_txn){&op, 1}, &rev, err);
+}
+
+static void file_that_was_moved_away_takes_no_writes(void **state)
+{
+    const char *path = path_of(state);
+    char aside[DIR_SIZE + 32];
+    struct store *s;
+    struct err err;
+
+    make_store(path);
+    s = open_store(path);
+    snprintf(aside, sizeof aside, "%s.aside", path);
+    assert_int_equal(rename(path, aside), 0);
+
+    assert_int_equal(put_one(s, &err), -ERR_IO);
+    assert_says(&err, path);
+    assert_says(&err, "start the coordinator again");
+
+    assert_int_equal(rename(aside, path), 0);
+    assert_ok(put_one(s, &err), &err);
+    store_free(s);
+}
+
+static void renewed_store_keeps_everything_but_its_incarnation(void **state)
+{
+    CLEANUP(buf_deinitp) struct buf value = BUF_INIT(16);
+    const char *path = path_of(state);
+    char before[STORE_INCARNATION_SIZE];
+    store_rev rev = 0;
+    struct store *s;
+    struct err err;
+
+    make_store(path);
+    s = open_store(path);
+    memcpy(before, s->incarnation, sizeof before);
+    store_free(s);
+
+    assert_ok(store_sqlite_renew(path, &err), &err);
+
+    s = open_store(path);
+    assert_string_not_equal(s->incarnation, before);
+    assert_ok(store_get(s, K("a"), &value, &rev, &err), &err);
+    assert_true(str_eq(buf_view(&value), STR("1")));
+    assert_int_equal(rev, 1);
+    store_free(s);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -477,6 +532,8 @@ int main(void)
         T(read_only_folder_is_refused),
         T(full_disk_refuses_writes_and_keeps_what_is_there),
         T(file_size_limit_is_a_full_disk),
+        T(file_that_was_moved_away_takes_no_writes),
+        T(renewed_store_keeps_everything_but_its_incarnation),
     };
 
     return cmocka_run_group_tests_name("store file", tests, NULL, NULL);
