@@ -166,6 +166,14 @@ static const struct driver_ports driver_ports = {
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
+static int open_file(const struct coordinator *c, const char *path, struct store **ret,
+                     struct err *err)
+{
+    int r = c->config.restored ? store_sqlite_renew(path, err) : 0;
+
+    return r < 0 ? r : store_sqlite_open(path, ret, err);
+}
+
 static int open_store(struct coordinator *c, struct err *err)
 {
     char path[PATH_SIZE_MAX];
@@ -177,7 +185,7 @@ static int open_store(struct coordinator *c, struct err *err)
     else if (!str_fmt(path, sizeof(path), "%s/%s", c->config.data_dir, STORE_FILE))
         r = err_set(err, ERR_INVALID, "the data directory's path is too long");
     else
-        r = store_sqlite_open(path, &s, err);
+        r = open_file(c, path, &s, err);
     if (r < 0)
         return err_ctx(err, "open the store");
     r = store_thread_new(c->loop, s, &c->store, err);

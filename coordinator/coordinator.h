@@ -11,6 +11,7 @@ struct coordinator;
 struct coordinator_config {
     const char *listen;   /* "127.0.0.1:7400"; port 0 picks one */
     const char *data_dir; /* of the SQLite store; NULL: state in memory, lost with the process */
+    bool restored;        /* the store was put back from a copy: store_sqlite_renew() first */
     struct core_config core;
     dur_t report_silence; /* 0: the fleet's default */
 };

@@ -75,6 +75,12 @@ static int set_report_silence(struct program *p, const char *value, struct err *
     return unit_parse_duration(str_of(value), &p->config.report_silence, err);
 }
 
+static int set_restored(struct program *p, const char *value UNUSED, struct err *err UNUSED)
+{
+    p->config.restored = true;
+    return 0;
+}
+
 static int set_die_with_parent(struct program *p UNUSED, const char *value UNUSED, struct err *err)
 {
     if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0)
@@ -90,6 +96,8 @@ static const struct {
     {"listen", "ADDR", "address for the CLI and the sidecars (default 127.0.0.1:7400)", set_listen},
     {"data", "DIR", "where the state is kept (default ./switchyard-data)", set_data},
     {"store", "KIND", "sqlite (default), or memory: lost with the process", set_store},
+    {"restored", NULL, "once, on a store put back from a copy: nodes must take it again",
+     set_restored},
     {"node-grace", "TIME", "a node that left counts as lagging this long (default 30s)",
      set_node_grace},
     {"startup-grace", "TIME", "nothing moves on by itself this long after a start (default 5s)",

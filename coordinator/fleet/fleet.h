@@ -22,7 +22,8 @@ struct fleet_node {
     struct name name;
     struct labels labels;
     bool connected;
-    bool same_incarnation; /* `serving_rev` counts in this store's revisions */
+    bool same_incarnation; /* `serving_rev` counts in this store's revisions; false, too, for one
+                              that an older copy of the store has not reached */
     uint64_t serving_rev;  /* acknowledged by every proxy loop; 0: none */
     mono_t since;          /* of the connection, or of its end */
     mono_t seen;           /* when this was learned on the fleet's thread: measured times use it */

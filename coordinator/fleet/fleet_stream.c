@@ -128,12 +128,20 @@ static int displace(struct fleet_member *m, const char *boot, struct err *err)
     return 0;
 }
 
+/* A revision that this store has not reached is of a history that was lost with a newer copy of it:
+ * it says nothing about what was decided here, and must not pass for having served it. */
+static bool counts_here(const struct fleet *f, const Switchyard__V1__Hello *h)
+{
+    return strcmp(h->incarnation, f->config.incarnation) == 0 &&
+           h->revision <= fleet_set_revision(f->set);
+}
+
 static void fill_node(struct fleet_stream *s, const Switchyard__V1__Hello *h, struct fleet_node *n)
 {
     n->connected = true;
     n->since = loop_now(s->fleet->loop);
     n->connected_at = loop_wall(s->fleet->loop);
-    n->same_incarnation = strcmp(h->incarnation, s->fleet->config.incarnation) == 0;
+    n->same_incarnation = counts_here(s->fleet, h);
     n->serving_rev = h->revision;
 }
 
@@ -187,6 +195,8 @@ static void on_ack(struct fleet_stream *s, const Switchyard__V1__Ack *a)
 
     if (a->term != s->fleet->config.term)
         return; /* for an update of another coordinator: it says nothing about ours */
+    if (!n->same_incarnation && a->revision == n->serving_rev && a->revision != s->sent_rev)
+        return; /* of another history: it took an order and refused our routes */
     if (a->revision > s->sent_rev) {
         err_set(&err, ERR_INVALID, "acknowledged revision %llu, which it was never sent",
                 (unsigned long long)a->revision);
@@ -212,16 +222,6 @@ static void on_nack(struct fleet_stream *s, const Switchyard__V1__Nack *n)
         send_full(s);
 }
 
-struct report_mail {
-    struct mail mail;
-    struct fleet_report report;
-    struct route_stats route[];
-};
-
-static int read_report(struct fleet_stream *s, const Switchyard__V1__Report *r,
-                       struct report_mail **ret, struct err *err)
-{
-    CLEANUP(xfreep) struct report_mail *m = NULL;
 /* Orders wait for the core in an array that is as long as a Hello's at most. */
 static int add_order(struct fleet_member *m, const Switchyard__V1__EmergencyOrder *order,
                      struct err *err)
@@ -250,6 +250,16 @@ static void on_order(struct fleet_stream *s, const Switchyard__V1__EmergencyOrde
     leave(s, err.msg);
 }
 
+struct report_mail {
+    struct mail mail;
+    struct fleet_report report;
+    struct route_stats route[];
+};
+
+static int read_report(struct fleet_stream *s, const Switchyard__V1__Report *r,
+                       struct report_mail **ret, struct err *err)
+{
+    CLEANUP(xfreep) struct report_mail *m = NULL;
 
     if (r->n_routes > RULESET_ROUTES_MAX)
         return err_set(err, ERR_INVALID, "report of %zu routes, at most %d are allowed",
@@ -334,6 +344,8 @@ static void on_message(struct rpc_stream *rpc UNUSED, const ProtobufCMessage *me
         return on_nack(s, m->nack);
     case SWITCHYARD__V1__NODE_MESSAGE__KIND_REPORT:
         return on_report(s, m->report);
+    case SWITCHYARD__V1__NODE_MESSAGE__KIND_ORDER:
+        return on_order(s, m->order);
     case SWITCHYARD__V1__NODE_MESSAGE__KIND_HELLO:
     case SWITCHYARD__V1__NODE_MESSAGE__KIND__NOT_SET:
     default:
@@ -344,8 +356,6 @@ static void on_message(struct rpc_stream *rpc UNUSED, const ProtobufCMessage *me
 static void on_half_close(struct rpc_stream *rpc UNUSED, void *ctx)
 {
     struct fleet_stream *s = ctx;
-    case SWITCHYARD__V1__NODE_MESSAGE__KIND_ORDER:
-        return on_order(s, m->order);
 
     if (s->ending)
         return;

@@ -114,7 +114,9 @@ int position_check(const struct position *have, const struct position *want, boo
                        want->term, have->term);
     if (same && want->revision < have->revision)
         return err_set(err, ERR_REFUSED,
-                       "revision %" PRIu64 " is below the revision %" PRIu64 " already served",
+                       "revision %" PRIu64 " is below the revision %" PRIu64
+                       " already served; if the store was put back from a copy, start the "
+                       "coordinator once with --restored",
                        want->revision, have->revision);
     return 0;
 }

@@ -333,6 +333,28 @@ static void a_node_that_comes_back_is_welcome_and_its_revision_counts(void **sta
     fake_node_close(&other_store);
 }
 
+/* The coordinator was started on an older copy of its store. The node refuses what it is sent, and
+ * must not pass for serving it. */
+static void a_node_ahead_of_the_store_does_not_count_as_serving(void **state)
+{
+    struct fixture *f = *state;
+    struct fake_node n = {.name = "n1", .incarnation = INCARNATION, .serving = 9, .silent = true};
+    struct heard *h = heard_of(f, "n1");
+
+    publish(f, 5, "orders", 1000);
+    fake_node_open(&n, f->address, f->loop);
+    WAIT_FOR(f->loop, h->node.connected && n.updates == 1);
+    assert_false(h->node.same_incarnation);
+
+    /* It obeyed an emergency order under the revision that it serves: no reason to part. */
+    fake_node_ack(&n, 9);
+    fake_node_nack(&n, 5, "revision 5 is below the revision 9 already served");
+    WAIT_FOR(f->loop, h->node.last_refusal[0] != '\0');
+    assert_true(h->node.connected);
+    assert_false(h->node.same_incarnation);
+    fake_node_close(&n);
+}
+
 static void a_silent_node_is_cut_off(void **state)
 {
     struct fixture *f = *state;
@@ -450,28 +472,6 @@ static void emergency_orders_travel_both_ways(void **state)
     fake_node_close(&late);
 }
 
-/* ---- a slow node ----------------------------------------------------------------------------- */
-
-static void publish_wide(struct fixture *f, uint64_t revision)
-{
-    static struct fleet_route routes[32];
-
-    for (unsigned i = 0; i < ARRAY_LEN(routes); i++) {
-        char name[NAME_SIZE];
-
-        str_fmt(name, sizeof(name), "migration-%u", i);
-        routes[i] = route_of(name, (uint32_t)revision);
-        memset(routes[i].route.path_prefix, 'x', PATH_SIZE - 1);
-        routes[i].route.path_prefix[0] = '/';
-    }
-    fleet_publish(f->fleet, revision, routes, ARRAY_LEN(routes));
-}
-
-/* Its queue fills while it does not read; the others are not held up, and when it reads again it
- * gets to the newest set without having had them all. */
-static void a_node_that_does_not_read_catches_up_with_a_full_set(void **state)
-{
-    enum { ROUNDS = 300 };
 static void say_order(struct fake_node *n, const char *migration, uint64_t epoch)
 {
     Switchyard__V1__NodeMessage m = SWITCHYARD__V1__NODE_MESSAGE__INIT;
@@ -504,6 +504,28 @@ static void an_order_given_at_a_node_is_told_at_once(void **state)
     fake_node_close(&n);
 }
 
+/* ---- a slow node ----------------------------------------------------------------------------- */
+
+static void publish_wide(struct fixture *f, uint64_t revision)
+{
+    static struct fleet_route routes[32];
+
+    for (unsigned i = 0; i < ARRAY_LEN(routes); i++) {
+        char name[NAME_SIZE];
+
+        str_fmt(name, sizeof(name), "migration-%u", i);
+        routes[i] = route_of(name, (uint32_t)revision);
+        memset(routes[i].route.path_prefix, 'x', PATH_SIZE - 1);
+        routes[i].route.path_prefix[0] = '/';
+    }
+    fleet_publish(f->fleet, revision, routes, ARRAY_LEN(routes));
+}
+
+/* Its queue fills while it does not read; the others are not held up, and when it reads again it
+ * gets to the newest set without having had them all. */
+static void a_node_that_does_not_read_catches_up_with_a_full_set(void **state)
+{
+    enum { ROUNDS = 300 };
     struct fixture *f = *state;
     struct fake_node fast = {.name = "fast"};
     struct fake_node slow = {.name = "slow"};
@@ -546,14 +568,15 @@ int main(void)
         FLEET_TEST(a_second_node_of_the_same_name_is_refused),
         FLEET_TEST(the_same_process_on_a_new_connection_takes_over),
         FLEET_TEST(a_node_that_comes_back_is_welcome_and_its_revision_counts),
+        FLEET_TEST(a_node_ahead_of_the_store_does_not_count_as_serving),
         cmocka_unit_test_setup_teardown(a_silent_node_is_cut_off, setup_impatient, teardown),
         FLEET_TEST(a_refusal_is_kept_and_a_refused_delta_is_followed_by_the_full_set),
         FLEET_TEST(an_acknowledgement_of_what_was_never_sent_ends_the_stream),
         FLEET_TEST(reports_reach_the_core_and_broken_ones_are_named),
         FLEET_TEST(emergency_orders_travel_both_ways),
+        FLEET_TEST(an_order_given_at_a_node_is_told_at_once),
         FLEET_TEST(a_node_that_does_not_read_catches_up_with_a_full_set),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
-        FLEET_TEST(an_order_given_at_a_node_is_told_at_once),
