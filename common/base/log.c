@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/base/clock.h"
+#include "common/base/str.h"
 
 #define LINE_MAX_BYTES 4096
 #define QUOTE_SLOTS    8
@@ -102,8 +103,9 @@ static bool is_bare(const char *s)
     return true;
 }
 
-/* The text that stands for `c` inside quotes, or NULL for itself. */
-static const char *escape(char c, char scratch[8])
+/* The text that stands for `c` inside quotes, or NULL for itself. In a text that would not stand
+ * in one line of UTF-8 every other byte than ASCII is suspect. */
+static const char *escape(char c, bool is_line, char scratch[8])
 {
     switch (c) {
     case '"':
@@ -115,7 +117,7 @@ static const char *escape(char c, char scratch[8])
     case '\t':
         return "\\t";
     default:
-        if ((unsigned char)c >= 0x20 && c != 0x7f)
+        if ((unsigned char)c >= 0x20 && c != 0x7f && (is_line || (unsigned char)c < 0x80))
             return NULL;
         snprintf(scratch, 8, "\\x%02x", (unsigned)(unsigned char)c);
         return scratch;
@@ -127,15 +129,16 @@ static void quote(const char *s, char *dst, size_t size)
 {
     size_t len = 0;
     size_t room = size - sizeof "...\"";
+    bool is_line = str_is_line(str_of(s), NULL);
 
-    if (is_bare(s) && strlen(s) < size) {
+    if (is_line && is_bare(s) && strlen(s) < size) {
         memcpy(dst, s, strlen(s) + 1);
         return;
     }
     dst[len++] = '"';
     for (; *s; s++) {
         char scratch[8];
-        const char *escaped = escape(*s, scratch);
+        const char *escaped = escape(*s, is_line, scratch);
         size_t n = escaped ? strlen(escaped) : 1;
         if (len + n > room)
             break;

@@ -189,6 +189,47 @@ bool str_utf8_valid(struct str s, size_t *ret_bad)
     return true;
 }
 
+/* Ranges that must not be shown, rising. */
+static const uint32_t not_in_lines[][2] = {
+    {0x0000, 0x001f}, {0x007f, 0x009f}, {0x061c, 0x061c}, {0x200e, 0x200f},
+    {0x2028, 0x202e}, {0x2066, 0x2069}, {0xfeff, 0xfeff},
+};
+
+/* Of valid UTF-8. */
+static uint32_t utf8_decode(const unsigned char *p, size_t len)
+{
+    uint32_t c = len == 1 ? p[0] : p[0] & (0xffu >> (len + 1));
+
+    for (size_t i = 1; i < len; i++)
+        c = c << 6 | (p[i] & 0x3fu);
+    return c;
+}
+
+static bool is_in_lines(uint32_t c)
+{
+    for (size_t i = 0; i < ARRAY_LEN(not_in_lines); i++)
+        if (c >= not_in_lines[i][0] && c <= not_in_lines[i][1])
+            return false;
+    return true;
+}
+
+bool str_is_line(struct str s, size_t *ret_bad)
+{
+    const unsigned char *p = (const unsigned char *)s.p;
+    bool valid = str_utf8_valid(s, ret_bad);
+    unsigned char low, high;
+
+    for (size_t i = 0, len; valid && i < s.n; i += len) {
+        len = utf8_shape(p[i], &low, &high);
+        if (is_in_lines(utf8_decode(p + i, len)))
+            continue;
+        if (ret_bad)
+            *ret_bad = i;
+        return false;
+    }
+    return valid;
+}
+
 static unsigned min3(unsigned a, unsigned b, unsigned c)
 {
     unsigned ab = a < b ? a : b;

@@ -54,6 +54,10 @@ bool str_to_decimal(struct str s, double *ret) MUST_CHECK;
 /* Valid UTF-8 (RFC 3629: no surrogates, no overlong forms); *ret_bad gets the offset of the first
  * bad byte. */
 bool str_utf8_valid(struct str s, size_t *ret_bad);
+/* The same, and fit to be shown to people as a part of one line: no control characters (terminals
+ * obey those from U+0080 on, too), no line or paragraph separators, nothing that turns the
+ * direction of writing. *ret_bad gets the offset of the first character that is none of this. */
+bool str_is_line(struct str s, size_t *ret_bad);
 
 /* Damerau-Levenshtein distance, capped at `max` + 1; both at most 64 bytes (longer: max + 1). */
 unsigned str_distance(struct str a, struct str b, unsigned max);

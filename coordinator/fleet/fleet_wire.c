@@ -158,7 +158,7 @@ void fleet_wire_text(const char *from, char *ret_dst, size_t size)
     /* A cut may split a character: what is left of it goes, too. */
     if (!str_utf8_valid(s, &bad) && from[n] != '\0' && n - bad < 4)
         n = bad;
-    bool valid = str_utf8_valid((struct str){from, n}, NULL);
+    bool valid = str_is_line((struct str){from, n}, NULL);
     for (size_t i = 0; i < n; i++) {
         unsigned char c = (unsigned char)from[i];
         bool shown = c >= 0x20 && c != 0x7f && (c < 0x80 || valid);

@@ -19,17 +19,17 @@
 static int check_text(const char *what, const char *text, size_t max, struct err *err)
 {
     struct str s = str_of(text);
+    size_t bad = 0;
 
     if (s.n > max)
         return err_set(err, ERR_INVALID, "the %s has %zu bytes, at most %zu are allowed", what, s.n,
                        max);
     if (!str_utf8_valid(s, NULL))
         return err_set(err, ERR_INVALID, "the %s is not valid UTF-8", what);
-    for (size_t i = 0; i < s.n; i++) {
-        if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f)
-            return err_set(err, ERR_INVALID, "the %s holds a control character; use one line",
-                           what);
-    }
+    if (!str_is_line(s, &bad))
+        return err_set(err, ERR_INVALID,
+                       "the %s holds a control character at byte %zu; use one line of plain text",
+                       what, bad + 1);
     return 0;
 }
 

@@ -103,6 +103,11 @@ static void values_are_quoted_when_they_need_it(void **state UNUSED)
     assert_string_equal(LOGQ(NULL), "\"\"");
     assert_string_equal(LOGQ("a=b"), "\"a=b\"");
     assert_string_equal(LOGQ("a\"\\\n\x01"), "\"a\\\"\\\\\\n\\x01\"");
+    assert_string_equal(LOGQ("caf\xc3\xa9"), "caf\xc3\xa9");
+    assert_string_equal(LOGQ("caf\xe9"), "\"caf\\xe9\"");
+    assert_string_equal(LOGQ("\xc2\x9b"
+                             "2J"),
+                        "\"\\xc2\\x9b2J\"");
     memset(text, 'y', sizeof text - 1);
     text[sizeof text - 1] = '\0';
     const char *cut = LOGQ(text);

@@ -101,6 +101,35 @@ static void utf8_names_the_first_bad_byte(void **state UNUSED)
     }
 }
 
+static void lines_hold_nothing_that_a_terminal_obeys(void **state UNUSED)
+{
+    static const char *const bad[] = {
+        "INC-1\nrolled back by root",
+        "INC-1\x1b[2J",
+        "INC-1\x7f",
+        "INC-1\xc2\x9b"
+        "2J",
+        "INC-1\xc2\x85",
+        "INC-1\xe2\x80\xa8",
+        "INC-1\xe2\x80\xae"
+        "lia",
+        "INC-1\xe2\x81\xa6",
+        "INC-1\xe2\x80\x8f",
+        "INC-1\xef\xbb\xbf",
+        "INC-1\xff",
+    };
+    size_t at = 0;
+
+    assert_true(str_is_line(STR("plain, é, €, 😀, non-breaking:\xc2\xa0."), &at));
+    assert_true(str_is_line(STR(""), NULL));
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        at = 99;
+        assert_false(str_is_line(str_of(bad[i]), &at));
+        assert_int_equal(at, 5);
+        assert_false(str_is_line(str_of(bad[i]), NULL));
+    }
+}
+
 static void distance_counts_edits_and_swaps(void **state UNUSED)
 {
     static const char long_one[] =
@@ -152,6 +181,7 @@ int main(void)
         cmocka_unit_test(integers_take_nothing_but_digits),
         cmocka_unit_test(decimals_are_exact_and_bounded),
         cmocka_unit_test(utf8_names_the_first_bad_byte),
+        cmocka_unit_test(lines_hold_nothing_that_a_terminal_obeys),
         cmocka_unit_test(distance_counts_edits_and_swaps),
         cmocka_unit_test(distance_is_symmetric_and_zero_only_for_equals),
         cmocka_unit_test(nearest_is_a_typing_slip_or_nothing),

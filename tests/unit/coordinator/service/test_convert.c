@@ -61,6 +61,9 @@ static void a_command_keeps_who_why_and_what(void **state UNUSED)
 static void words_outside_their_limits_are_refused(void **state UNUSED)
 {
     char long_text[400], two_lines[] = "one\ntwo", not_utf8[] = "caf\xe9";
+    char terminal[] =
+        "INC-1\xc2\x9b"
+        "2J";
     Switchyard__V1__Command m = command();
 
     memset(long_text, 'x', sizeof(long_text) - 1);
@@ -68,7 +71,9 @@ static void words_outside_their_limits_are_refused(void **state UNUSED)
     m.reason = long_text;
     assert_refused(&m, "the reason has 399 bytes");
     m.reason = two_lines;
-    assert_refused(&m, "control character");
+    assert_refused(&m, "control character at byte 4");
+    m.reason = terminal;
+    assert_refused(&m, "control character at byte 6");
     m.reason = not_utf8;
     assert_refused(&m, "not valid UTF-8");
     m.reason = why;
