@@ -82,11 +82,13 @@ static inline UNUSED store_rev revision(struct store *s)
     return commit(s, (struct store_txn){0});
 }
 
-#define DIR_SIZE 64
+#define DIR_SIZE 256
 
 static inline UNUSED void make_dir(char dir[DIR_SIZE])
 {
-    snprintf(dir, DIR_SIZE, "/tmp/switchyard-store-XXXXXX");
+    const char *tmp = getenv("TMPDIR");
+
+    snprintf(dir, DIR_SIZE, "%s/switchyard-store-XXXXXX", tmp ? tmp : "/tmp");
     assert_non_null(mkdtemp(dir));
 }
 
