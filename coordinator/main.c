@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
+#include "common/base/atomic_file.h"
 #include "common/base/log.h"
 #include "common/base/units.h"
 #include "common/loop/signals.h"
@@ -15,10 +17,13 @@
 
 #define EXIT_COULD_NOT_RUN 2
 #define STOP_GRACE_S       2
+#define PASSWORD_MAX       512
 
 struct program {
     struct coordinator_config config;
     const char *store;
+    struct store_etcd_config etcd;
+    struct buf password; /* of etcd's user */
     struct loop *loop;
     struct coordinator *coordinator;
     bool ready;
@@ -44,8 +49,63 @@ static int set_data(struct program *p, const char *value, struct err *err UNUSED
 static int set_store(struct program *p, const char *value, struct err *err)
 {
     p->store = value;
-    if (strcmp(value, "sqlite") != 0 && strcmp(value, "memory") != 0)
-        return err_set(err, ERR_INVALID, "unknown store \"%s\": sqlite or memory", value);
+    if (strcmp(value, "sqlite") != 0 && strcmp(value, "etcd") != 0 && strcmp(value, "memory") != 0)
+        return err_set(err, ERR_INVALID, "unknown store \"%s\": sqlite, etcd or memory", value);
+    return 0;
+}
+
+static int set_etcd_endpoints(struct program *p, const char *value, struct err *err UNUSED)
+{
+    p->etcd.endpoints = value;
+    return 0;
+}
+
+static int set_etcd_prefix(struct program *p, const char *value, struct err *err UNUSED)
+{
+    p->etcd.space = value;
+    return 0;
+}
+
+static int set_etcd_ca(struct program *p, const char *value, struct err *err UNUSED)
+{
+    p->etcd.ca = value;
+    return 0;
+}
+
+static int set_etcd_cert(struct program *p, const char *value, struct err *err UNUSED)
+{
+    p->etcd.cert = value;
+    return 0;
+}
+
+static int set_etcd_key(struct program *p, const char *value, struct err *err UNUSED)
+{
+    p->etcd.key = value;
+    return 0;
+}
+
+static int set_etcd_user(struct program *p, const char *value, struct err *err UNUSED)
+{
+    p->etcd.user = value;
+    return 0;
+}
+
+/* From a file, because a command line is for everybody to see. Its first line counts. */
+static int set_etcd_password_file(struct program *p, const char *value, struct err *err)
+{
+    struct str line, rest;
+    int r;
+
+    buf_clear(&p->password);
+    r = file_read(value, &p->password, err);
+    if (r < 0)
+        return r;
+    str_cut(buf_view(&p->password), '\n', &line, &rest);
+    p->password.len = line.n;
+    if (line.n == 0)
+        return err_set(err, ERR_INVALID, "%s has no password in its first line", value);
+    p->password.data[line.n] = '\0';
+    p->etcd.password = p->password.data;
     return 0;
 }
 
@@ -95,7 +155,16 @@ static const struct {
 } options[] = {
     {"listen", "ADDR", "address for the CLI and the sidecars (default 127.0.0.1:7400)", set_listen},
     {"data", "DIR", "where the state is kept (default ./switchyard-data)", set_data},
-    {"store", "KIND", "sqlite (default), or memory: lost with the process", set_store},
+    {"store", "KIND", "sqlite (default), etcd, or memory: lost with the process", set_store},
+    {"etcd-endpoints", "LIST", "http://HOST:2379,...; one coordinator at a time on an etcd prefix",
+     set_etcd_endpoints},
+    {"etcd-prefix", "/NAME", "in front of all keys, when an etcd is shared", set_etcd_prefix},
+    {"etcd-ca", "FILE", "whom to trust about https endpoints (default: as the system does)",
+     set_etcd_ca},
+    {"etcd-cert", "FILE", "client certificate for etcd", set_etcd_cert},
+    {"etcd-key", "FILE", "its key", set_etcd_key},
+    {"etcd-user", "NAME", "user of etcd", set_etcd_user},
+    {"etcd-password-file", "FILE", "its password, in the first line", set_etcd_password_file},
     {"restored", NULL, "once, on a store put back from a copy: nodes must take it again",
      set_restored},
     {"node-grace", "TIME", "a node that left counts as lagging this long (default 30s)",
@@ -140,6 +209,24 @@ static int take_option(struct program *p, size_t i, const char *value, struct er
     return 1;
 }
 
+/* What only makes sense together. */
+static int choose_store(struct program *p, struct err *err)
+{
+    static const struct store_etcd_config none;
+
+    if (strcmp(p->store, "etcd") == 0) {
+        if (!p->etcd.endpoints)
+            return err_set(err, ERR_INVALID, "--store etcd needs --etcd-endpoints LIST");
+        p->config.etcd = &p->etcd;
+        return 0;
+    }
+    if (strcmp(p->store, "memory") == 0)
+        p->config.data_dir = NULL;
+    if (memcmp(&p->etcd, &none, sizeof none) != 0)
+        return err_set(err, ERR_INVALID, "the options --etcd-... go with --store etcd");
+    return 0;
+}
+
 static int parse_options(struct program *p, int argc, char **argv, struct err *err)
 {
     struct option table[ARRAY_LEN(options) + 1] = {{.name = NULL}};
@@ -161,7 +248,20 @@ static int parse_options(struct program *p, int argc, char **argv, struct err *e
     }
     if (r == 0 && optind < argc)
         r = err_set(err, ERR_INVALID, "unexpected word \"%s\"", argv[optind]);
-    return r;
+    if (r == 0 && p->config.restored && strcmp(p->store, "memory") == 0)
+        r = err_set(err, ERR_INVALID, "--restored: a store in memory was never put back");
+    return r == 0 ? choose_store(p, err) : r;
+}
+
+/* A descriptor per node, and most shells give 1024. */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 /* ---- the run --------------------------------------------------------------------------------- */
@@ -239,6 +339,7 @@ int main(int argc, char **argv)
     struct program p = {
         .config = {.listen = "127.0.0.1:7400", .data_dir = "switchyard-data"},
         .store = "sqlite",
+        .password = BUF_INIT(PASSWORD_MAX),
     };
     struct err err;
     int r = parse_options(&p, argc, argv, &err);
@@ -246,8 +347,7 @@ int main(int argc, char **argv)
     if (r > 0)
         return EXIT_SUCCESS;
     if (r == 0) {
-        if (strcmp(p.store, "memory") == 0)
-            p.config.data_dir = NULL;
+        raise_file_limit();
         signals_block(handled_signals);
         signal(SIGPIPE, SIG_IGN);
         log_set_context("program=coordinator");
