@@ -264,6 +264,18 @@ static void raise_file_limit(void)
     (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* Better ended, and started again by who supervises it, than alive and never answering: nothing
+ * that was acknowledged is lost, and nodes serve on. */
+static void on_deaf(const char *why)
+{
+    struct err err;
+
+    err_set(&err, ERR_EXHAUSTED, "no connection can be taken any more: %s", why);
+    err_hint(&err, "allow it more open files (LimitNOFILE=, ulimit -Hn), then start it again");
+    log_err(LOG_ERROR, LOG_STOPPED, &err, "status=failed");
+    _Exit(EXIT_COULD_NOT_RUN);
+}
+
 /* ---- the run --------------------------------------------------------------------------------- */
 
 static void on_ready(void *ctx, int r, const struct err *err)
@@ -351,6 +363,7 @@ int main(int argc, char **argv)
         signals_block(handled_signals);
         signal(SIGPIPE, SIG_IGN);
         log_set_context("program=coordinator");
+        rpc_on_deaf(on_deaf);
         rpc_start();
         r = run(&p, &err);
         rpc_shutdown();

@@ -21,6 +21,11 @@
 void rpc_start(void);
 void rpc_shutdown(void);
 
+/* When a listening socket cannot accept, as without free descriptors, the library gives it up for
+ * good: open connections stay, new ones are never answered. Told then, with why, on any thread.
+ * Set before rpc_start(). */
+void rpc_on_deaf(void (*fn)(const char *why));
+
 /* ---- messages ------------------------------------------------------------------------------- */
 
 /* Encoded bytes, immutable, counted: encode once, send to thousands. Any thread. */

@@ -11,6 +11,8 @@
 #include "common/base/mem.h"
 #include "common/rpc/rpc.h"
 
+#define DEAF "Failed accept4: "
+
 /* owner: the loop's thread, but for `users` and `next`. */
 struct rpc_inbox {
     struct loop *loop; /* borrowed */
@@ -34,12 +36,22 @@ static _Thread_local struct {
     size_t size;
 } captured;
 
+static void (*deaf_fn)(const char *why);
+
 /* ---- the library's log --------------------------------------------------------------------- */
 
 static void on_log(gpr_log_func_args *args)
 {
     if (captured.dst && args->severity == GPR_LOG_SEVERITY_ERROR)
         (void)str_fmt(captured.dst, captured.size, "%s", args->message);
+    /* Its log is the only place where it tells. */
+    if (deaf_fn && strncmp(args->message, DEAF, sizeof DEAF - 1) == 0)
+        deaf_fn(args->message + sizeof DEAF - 1);
+}
+
+void rpc_on_deaf(void (*fn)(const char *why))
+{
+    deaf_fn = fn;
 }
 
 void rpc_log_capture(char *dst, size_t size)

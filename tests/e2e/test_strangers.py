@@ -32,6 +32,28 @@ def test_a_thousand_connections_that_say_nothing_keep_nobody_out(yard):
     wait_for(lambda: open_files(yard.coordinator.process) <= before + 3, "their descriptors are given back")
 
 
+def test_without_descriptors_it_ends_rather_than_never_answer_again(yard):
+    yard.coordinator.start(before=("prlimit", "--nofile=256:256"))
+    yard.services()
+    node = yard.sidecar("node-1")
+    yard.wait_nodes(1)
+    yard.apply(stages=(100,))
+    yard.cli("start", "app")
+    process = yard.coordinator.process
+    process.expected = {2}
+    with contextlib.ExitStack() as strangers:
+        for _ in range(400):
+            with contextlib.suppress(OSError):
+                strangers.enter_context(connect(yard)).send(b"PRI * HT")
+        assert process.popen.wait(20) == 2
+    assert "LimitNOFILE" in process.text()
+    assert node.client().ask("user-1") == "new"
+
+    yard.coordinator.start()
+    yard.wait_nodes(1)
+    yard.cli("rollback", "app", "--emergency", "--reason", "at its place again")
+
+
 def test_bytes_that_are_no_grpc_end_nothing_but_their_connection(yard):
     yard.coordinator.start()
     for words in (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", bytes(range(256)) * 64,
