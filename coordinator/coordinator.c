@@ -166,26 +166,36 @@ static const struct driver_ports driver_ports = {
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-static int open_file(const struct coordinator *c, const char *path, struct store **ret,
-                     struct err *err)
+static int open_file(const struct coordinator *c, struct store **ret, struct err *err)
 {
-    int r = c->config.restored ? store_sqlite_renew(path, err) : 0;
+    char path[PATH_SIZE_MAX];
+    int r = 0;
 
+    if (!str_fmt(path, sizeof(path), "%s/%s", c->config.data_dir, STORE_FILE))
+        return err_set(err, ERR_INVALID, "the data directory's path is too long");
+    if (c->config.restored)
+        r = store_sqlite_renew(path, err);
     return r < 0 ? r : store_sqlite_open(path, ret, err);
+}
+
+static int open_etcd(const struct coordinator *c, struct store **ret, struct err *err)
+{
+    int r = c->config.restored ? store_etcd_renew(c->config.etcd, err) : 0;
+
+    return r < 0 ? r : store_etcd_open(c->config.etcd, ret, err);
 }
 
 static int open_store(struct coordinator *c, struct err *err)
 {
-    char path[PATH_SIZE_MAX];
     struct store *s;
     int r;
 
-    if (!c->config.data_dir)
-        r = store_mem_new(&s, err);
-    else if (!str_fmt(path, sizeof(path), "%s/%s", c->config.data_dir, STORE_FILE))
-        r = err_set(err, ERR_INVALID, "the data directory's path is too long");
+    if (c->config.etcd)
+        r = open_etcd(c, &s, err);
+    else if (c->config.data_dir)
+        r = open_file(c, &s, err);
     else
-        r = open_file(c, path, &s, err);
+        r = store_mem_new(&s, err);
     if (r < 0)
         return err_ctx(err, "open the store");
     r = store_thread_new(c->loop, s, &c->store, err);

@@ -5,13 +5,15 @@
 
 #include "common/loop/loop.h"
 #include "coordinator/core/core.h"
+#include "coordinator/store/store_etcd.h"
 
 struct coordinator;
 
 struct coordinator_config {
     const char *listen;   /* "127.0.0.1:7400"; port 0 picks one */
     const char *data_dir; /* of the SQLite store; NULL: state in memory, lost with the process */
-    bool restored;        /* the store was put back from a copy: store_sqlite_renew() first */
+    const struct store_etcd_config *etcd; /* borrowed for coordinator_new(); NULL: not in etcd */
+    bool restored; /* the store was put back from a copy: store_sqlite_renew() first */
     struct core_config core;
     dur_t report_silence; /* 0: the fleet's default */
 };

@@ -320,6 +320,9 @@ static void on_loaded(void *ctx, int r, struct store_list *list, const struct er
     struct core *c = NULL;
     struct err broken;
 
+    /* A store that holds nothing is a new one to us, wherever its revisions start. */
+    if (!d->core && list->count == 0)
+        list->rev = 0;
     if (r < 0) {
         load_failed(d, err);
     } else if (make_core(d, list, &c, &broken) < 0) {

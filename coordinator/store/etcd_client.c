@@ -8,8 +8,8 @@
 #include "common/base/mem.h"
 #include "coordinator/store/store_list.h"
 
-#define CONNECT_MS 1500
-#define TIMEOUT_MS 5000
+#define CONNECT_MS 1000
+#define TIMEOUT_MS 2500
 /* Keys in a page of a list; fewer when they turn out to be large. */
 #define PAGE_KEYS 512u
 /* Room for at least one page of one key with the largest value. */

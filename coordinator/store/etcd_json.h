@@ -34,8 +34,8 @@ struct etcd_range {
 bool etcd_json_range(const struct etcd_space *s, const struct etcd_range *r,
                      struct buf *b) MUST_CHECK;
 
-/* What a transaction may do besides the store's own: reads in either branch, keys bound to a lease.
- */
+/* What a transaction may do besides the store's own: reads in either branch, keys bound to a
+ * lease. */
 struct etcd_txn {
     const struct store_op *op; /* compares, then writes */
     size_t count;

@@ -81,8 +81,8 @@ typedef void (*store_watch_fn)(void *ctx, const struct store_list *changes);
 
 struct store;
 
-/* What a back end provides: arguments have been checked, results start zeroed, `err` is not NULL.
- */
+/* What a back end provides: arguments have been checked, results start zeroed, `err` is not
+ * NULL. */
 struct store_ops {
     const char *name;
     int (*get)(struct store *s, struct str key, struct buf *value, store_rev *ret_rev,

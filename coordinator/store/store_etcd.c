@@ -24,7 +24,8 @@
 #define META_FENCES STORE_META "fence/"
 #define FENCE_S     600
 /* The fence and the incarnation, compared by every transaction. */
-#define OUR_COMPARES 2u
+#define OUR_COMPARES         2u
+#define INCARNATION_TEXT_MAX 128
 
 struct store_etcd {
     struct store store;
@@ -106,16 +107,26 @@ static int read_incarnation(struct store_etcd *e, struct str value, struct err *
                     e->client->space_text);
 }
 
+/* A new one as the key's value. */
+static struct str write_incarnation(char text[INCARNATION_TEXT_MAX])
+{
+    char id[STORE_INCARNATION_SIZE];
+
+    store_backend_incarnation(id);
+    CHECK(
+        str_fmt(text, INCARNATION_TEXT_MAX, "{\"schema\":%d,\"incarnation\":\"%s\"}", SCHEMA, id));
+    return str_of(text);
+}
+
 /* Whoever comes first makes it. Repeating does no harm: the second time it is there. */
 static int open_incarnation(struct store_etcd *e, struct err *err)
 {
     CLEANUP(etcd_answer_deinit) struct etcd_answer answer;
-    char id[STORE_INCARNATION_SIZE];
-    char text[128];
+    char text[INCARNATION_TEXT_MAX];
     const struct etcd_range range = {.key = STR(META_INCARNATION)};
-    struct store_op op[] = {
+    const struct store_op op[] = {
         {.kind = STORE_COMPARE, .key = STR(META_INCARNATION)},
-        {.kind = STORE_PUT, .key = STR(META_INCARNATION)},
+        {.kind = STORE_PUT, .key = STR(META_INCARNATION), .value = write_incarnation(text)},
     };
     const struct etcd_txn txn = {
         .op = op,
@@ -127,9 +138,6 @@ static int open_incarnation(struct store_etcd *e, struct err *err)
     };
     int r;
 
-    store_backend_incarnation(id);
-    CHECK(str_fmt(text, sizeof text, "{\"schema\":%d,\"incarnation\":\"%s\"}", SCHEMA, id));
-    op[1].value = str_of(text);
     r = call_txn(e, &txn, true, &answer, err);
     if (r < 0)
         return r;
@@ -384,4 +392,21 @@ int store_etcd_open(const struct store_etcd_config *config, struct store **ret, 
     }
     *ret = &e->store;
     return 0;
+}
+
+int store_etcd_renew(const struct store_etcd_config *config, struct err *err)
+{
+    CLEANUP(store_freep) struct store *s = NULL;
+    CLEANUP(etcd_answer_deinit) struct etcd_answer answer;
+    char text[INCARNATION_TEXT_MAX];
+    const struct store_op put = {
+        .kind = STORE_PUT, .key = STR(META_INCARNATION), .value = write_incarnation(text)};
+    const struct etcd_txn txn = {.op = &put, .count = 1};
+    int r;
+
+    etcd_answer_init(&answer);
+    r = store_etcd_open(config, &s, err);
+    if (r == 0)
+        r = call_txn(etcd_of(s), &txn, true, &answer, err);
+    return r;
 }

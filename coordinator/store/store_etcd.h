@@ -19,7 +19,7 @@ struct store_etcd_config {
     const char *ca;        /* files; NULL: none, as for everything below */
     const char *cert, *key;
     const char *user, *password;
-    dur_t timeout; /* of a request; 0: 5 s */
+    dur_t timeout; /* of a request; 0: 2.5 s */
     dur_t
         reread; /* a watch reads all again this often, for etcd's watch may lose something; 0: 30 s
                  */
@@ -30,3 +30,5 @@ struct store_etcd_config {
  * by a newer version), CORRUPT, each with the endpoint and what to do. `config` is copied. */
 int store_etcd_open(const struct store_etcd_config *config, struct store **ret,
                     struct err *err) MUST_CHECK;
+/* Give a store that was put back from a copy an incarnation of its own, as store_sqlite_renew(). */
+int store_etcd_renew(const struct store_etcd_config *config, struct err *err) MUST_CHECK;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "coordinator/store/store_thread.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
 #include "common/loop/worker.h"
+#include "coordinator/store/store_list.h"
 
 struct store_thread {
     struct loop *loop;   /* borrowed */
@@ -13,6 +15,17 @@ struct store_thread {
     struct worker *worker;
     size_t waiting_bytes;
     bool closing;
+
+    /* The watch. Changes and news come through `box`. */
+    struct mailbox *box;
+    store_thread_watch_fn on_watch; /* NULL: nobody watches */
+    void *watch_ctx;
+    unsigned watch;        /* which watch it is, counted */
+    unsigned worker_watch; /* the one whose changes the worker is told; the worker's */
+    atomic_bool lost;      /* `box` was full */
+    struct mail news;      /* the store has something to poll for */
+    atomic_bool has_news;  /* it is on its way */
+    bool poll_owed;        /* the worker had no room for a poll */
 };
 
 /* One call: moves to the worker and back, and is freed when its function has been called. */
@@ -27,6 +40,9 @@ struct call {
     struct store_list list;
     store_thread_load_fn on_load;
     char prefix[STORE_KEY_MAX + 1];
+
+    /* a watch: which, and from `rev` */
+    unsigned watch;
 
     /* a transaction */
     store_rev rev;
@@ -49,6 +65,19 @@ static void call_free(struct call *c)
 }
 DEFINE_CLEANUP(struct call, call_free)
 
+static void poll_owed(struct store_thread *t);
+
+/* A call's function may do anything but free the thread. */
+static void call_done(struct call *c)
+{
+    struct store_thread *t = c->thread;
+
+    call_free(c);
+    if (t->poll_owed)
+        poll_owed(t);
+}
+DEFINE_CLEANUP(struct call, call_done)
+
 static void run_load(struct worker_job *j)
 {
     struct call *c = call_of(j);
@@ -58,7 +87,7 @@ static void run_load(struct worker_job *j)
 
 static void done_load(struct worker_job *j)
 {
-    CLEANUP(call_freep) struct call *c = call_of(j);
+    CLEANUP(call_donep) struct call *c = call_of(j);
 
     c->on_load(c->ctx, c->r, &c->list, &c->err);
 }
@@ -73,7 +102,7 @@ static void run_txn(struct worker_job *j)
 
 static void done_txn(struct worker_job *j)
 {
-    CLEANUP(call_freep) struct call *c = call_of(j);
+    CLEANUP(call_donep) struct call *c = call_of(j);
 
     c->thread->waiting_bytes -= c->bytes;
     c->on_txn(c->ctx, c->r, c->rev, &c->err);
@@ -163,22 +192,191 @@ int store_thread_txn(struct store_thread *t, const struct store_txn *txn, store_
     return r;
 }
 
+/* ---- the watch ------------------------------------------------------------------------------- */
+
+/* Changes on their way to the loop. */
+struct told {
+    struct mail mail;
+    unsigned watch;
+    struct store_list changes; /* owned */
+};
+
+static void told_free(struct told *m)
+{
+    store_list_deinit(&m->changes);
+    free(m);
+}
+DEFINE_CLEANUP(struct told, told_free)
+
+/* The worker's thread, from inside a call of the store. */
+static void on_changes(void *ctx, const struct store_list *changes)
+{
+    struct store_thread *t = ctx;
+    CLEANUP(told_freep) struct told *m = xnew(struct told);
+
+    m->watch = t->worker_watch;
+    m->changes.rev = changes->rev;
+    for (size_t i = 0; i < changes->count; i++) {
+        const struct store_kv *kv = &changes->item[i];
+        struct str value = {kv->value, kv->value_len};
+
+        store_list_put(&m->changes, str_of(kv->key), kv->value ? &value : NULL, kv->rev);
+    }
+    if (mailbox_post(t->box, &m->mail))
+        steal(m);
+    else
+        atomic_store(&t->lost, true);
+}
+
+static void end_watch(struct store_thread *t, int r, const struct err *err)
+{
+    store_thread_watch_fn fn = t->on_watch;
+
+    t->on_watch = NULL;
+    if (fn)
+        fn(t->watch_ctx, r, NULL, err);
+}
+
+static void run_watch(struct worker_job *j)
+{
+    struct call *c = call_of(j);
+
+    c->thread->worker_watch = c->watch;
+    c->r = store_watch(c->thread->store, str_of(c->prefix), c->rev, on_changes, c->thread, &c->err);
+}
+
+static void done_watch(struct worker_job *j)
+{
+    CLEANUP(call_donep) struct call *c = call_of(j);
+
+    if (c->r != 0 && c->watch == c->thread->watch)
+        end_watch(c->thread, c->r, c->r < 0 ? &c->err : NULL);
+}
+
+static void run_poll(struct worker_job *j)
+{
+    struct call *c = call_of(j);
+
+    c->r = store_poll(c->thread->store, dur_ms(0), &c->err);
+}
+
+static void done_poll(struct worker_job *j)
+{
+    CLEANUP(call_donep) struct call *c = call_of(j);
+
+    if (c->r != 0)
+        end_watch(c->thread, c->r, c->r < 0 ? &c->err : NULL);
+}
+
+/* With no room for it, it is made up for when a call ends. */
+static void poll_owed(struct store_thread *t)
+{
+    CLEANUP(call_freep) struct call *c = xnew(struct call);
+
+    c->job = (struct worker_job){.run = run_poll, .done = done_poll};
+    c->thread = t;
+    t->poll_owed = submit(t, c, NULL) < 0 && !t->closing;
+    if (!t->poll_owed && !t->closing)
+        steal(c);
+}
+
+/* Any thread. */
+static void on_news(void *ctx)
+{
+    struct store_thread *t = ctx;
+
+    if (!atomic_exchange(&t->has_news, true) && !mailbox_post(t->box, &t->news)) {
+        /* Full of changes: the loop looks for news after them. */
+        atomic_store(&t->lost, true);
+        atomic_store(&t->has_news, false);
+    }
+}
+
+static void on_told(struct store_thread *t, struct told *arrived)
+{
+    CLEANUP(told_freep) struct told *m = arrived;
+
+    if (m->watch == t->watch && t->on_watch)
+        t->on_watch(t->watch_ctx, 0, &m->changes, NULL);
+}
+
+static void on_mail(void *ctx, struct mail *mail)
+{
+    struct store_thread *t = ctx;
+
+    if (mail == &t->news) {
+        atomic_store(&t->has_news, false);
+        poll_owed(t);
+    } else {
+        on_told(t, container_of(mail, struct told, mail));
+    }
+    if (atomic_exchange(&t->lost, false))
+        end_watch(t, STORE_COMPACTED, NULL);
+}
+
+static void drop_mail(void *ctx, struct mail *mail)
+{
+    struct store_thread *t = ctx;
+
+    if (mail != &t->news)
+        told_free(container_of(mail, struct told, mail));
+}
+
+int store_thread_watch(struct store_thread *t, struct str prefix, store_rev from,
+                       store_thread_watch_fn fn, void *ctx, struct err *err)
+{
+    CLEANUP(call_freep) struct call *c = NULL;
+    int r;
+
+    loop_assert_owner(t->loop);
+    r = store_prefix_check(prefix, err);
+    if (r < 0)
+        return r;
+    c = xnew(struct call);
+    *c = (struct call){.job = {.run = run_watch, .done = done_watch},
+                       .thread = t,
+                       .rev = from,
+                       .watch = t->watch + 1};
+    CHECK(str_copy(prefix, c->prefix, sizeof c->prefix));
+    r = submit(t, c, err);
+    if (r < 0)
+        return r;
+    steal(c);
+    t->watch++;
+    t->on_watch = fn;
+    t->watch_ctx = ctx;
+    return 0;
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
 const char *store_thread_incarnation(const struct store_thread *t)
 {
     return t->store->incarnation;
 }
 
+static void close_box(struct store_thread *t)
+{
+    if (t->box)
+        mailbox_close(t->box, drop_mail);
+    mailbox_unref(t->box);
+}
+
 int store_thread_new(struct loop *l, struct store *s, struct store_thread **ret, struct err *err)
 {
     struct store_thread *t = xnew(struct store_thread);
-    int r = worker_new(l, "store", STORE_THREAD_CALLS_MAX, &t->worker, err);
+    int r = mailbox_new(l, STORE_THREAD_CHANGES_MAX, on_mail, t, &t->box, err);
 
+    if (r == 0)
+        r = worker_new(l, "store", STORE_THREAD_CALLS_MAX, &t->worker, err);
     if (r < 0) {
+        close_box(t);
         free(t);
         return r;
     }
     t->loop = l;
     t->store = s;
+    store_on_news(s, on_news, t);
     *ret = t;
     return 0;
 }
@@ -188,8 +386,10 @@ struct store_thread *store_thread_free(struct store_thread *t)
     if (!t)
         return NULL;
     t->closing = true;
+    t->on_watch = NULL;
     worker_free(t->worker);
     store_free(t->store);
+    close_box(t);
     free(t);
     return NULL;
 }

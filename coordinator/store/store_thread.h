@@ -12,6 +12,8 @@
 
 #define STORE_THREAD_CALLS_MAX 256u
 #define STORE_THREAD_BYTES_MAX (32u << 20) /* of waiting transactions */
+/* Changes that wait to be told to a watch. */
+#define STORE_THREAD_CHANGES_MAX 128u
 
 struct store_thread;
 
@@ -21,6 +23,11 @@ typedef void (*store_thread_txn_fn)(void *ctx, int r, store_rev rev, const struc
  * leave a zeroed one behind. */
 typedef void (*store_thread_load_fn)(void *ctx, int r, struct store_list *list,
                                      const struct err *err);
+
+/* `r`: 0 with changes as store_watch() tells them, borrowed. STORE_COMPACTED: some were lost, load
+ * and watch again; or <0 with *err: there is no watch. After these nothing more is told. */
+typedef void (*store_thread_watch_fn)(void *ctx, int r, const struct store_list *changes,
+                                      const struct err *err);
 
 /* Takes `s` over on success. */
 int store_thread_new(struct loop *l, struct store *s, struct store_thread **ret,
@@ -42,3 +49,8 @@ int store_thread_load(struct store_thread *t, struct str prefix, store_thread_lo
 /* store_txn(); `txn` and what it points to are copied. INVALID or EXHAUSTED now. */
 int store_thread_txn(struct store_thread *t, const struct store_txn *txn, store_thread_txn_fn fn,
                      void *ctx, struct err *err) MUST_CHECK;
+/* store_watch(), whoever makes the changes: another coordinator on the same etcd, or we. The
+ * changes of a transaction of ours may be told before or after its answer. Another watch takes its
+ * place at once. INVALID or EXHAUSTED now. */
+int store_thread_watch(struct store_thread *t, struct str prefix, store_rev from,
+                       store_thread_watch_fn fn, void *ctx, struct err *err) MUST_CHECK;

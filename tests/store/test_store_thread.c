@@ -230,6 +230,90 @@ static void closing_answers_what_waits_and_takes_nothing_new(void **state)
     assert_string_equal(buf_text(&f->told), "load:0@0 first@1,again:-10 load:0@1,a=1 ");
 }
 
+/* ---- the watch ------------------------------------------------------------------------------- */
+
+static void on_watch(void *ctx, int r, const struct store_list *changes, const struct err *err)
+{
+    struct fixture *f = ctx;
+
+    answered(f);
+    if (r != 0) {
+        buf_addf(&f->told, "end:%d%s ", r, err ? err_text(err->code) : "");
+        return;
+    }
+    buf_addf(&f->told, "told@%d", (int)changes->rev);
+    for (size_t i = 0; i < changes->count; i++)
+        buf_addf(&f->told, ",%s%s%s", changes->item[i].key + strlen(STORE_ROOT),
+                 changes->item[i].value ? "=" : "-",
+                 changes->item[i].value ? changes->item[i].value : "");
+    buf_addf(&f->told, " ");
+}
+
+static void on_quiet_txn(void *ctx, int r, store_rev rev UNUSED, const struct err *err)
+{
+    struct fixture *f = ctx;
+
+    assert_ok(r, err);
+    answered(f);
+}
+
+static void change(struct fixture *f, struct store_txn txn)
+{
+    struct err err;
+
+    assert_ok(store_thread_txn(f->thread, &txn, on_quiet_txn, f, &err), &err);
+}
+
+static void watch_tells_changes_on_the_loop_in_order(void **state)
+{
+    struct fixture *f = *state;
+    struct err err;
+
+    change(f, TXN(PUT(K("a"), STR("1")), PUT(K("other"), STR("1"))));
+    assert_ok(store_thread_watch(f->thread, K("a"), 0, on_watch, f, &err), &err);
+    change(f, TXN(PUT(K("a"), STR("2"))));
+    change(f, TXN(DELETE(K("a"))));
+    turn_until(f, 6);
+    assert_string_equal(buf_text(&f->told), "told@1,a=1 told@2,a=2 told@3,a- ");
+}
+
+static void second_watch_silences_the_first(void **state)
+{
+    struct fixture *f = *state;
+    struct err err;
+
+    assert_ok(store_thread_watch(f->thread, K("a"), 0, on_watch, f, &err), &err);
+    change(f, TXN(PUT(K("a"), STR("1"))));
+    assert_ok(store_thread_watch(f->thread, K("b"), 0, on_watch, f, &err), &err);
+    change(f, TXN(PUT(K("a"), STR("2")), PUT(K("b"), STR("2"))));
+    turn_until(f, 3);
+    assert_string_equal(buf_text(&f->told), "told@2,b=2 ");
+}
+
+static void watch_from_an_unknown_revision_ends(void **state)
+{
+    struct fixture *f = *state;
+    struct err err;
+
+    assert_int_equal(store_thread_watch(f->thread, STR("/"), 0, on_watch, f, &err), -ERR_INVALID);
+    assert_ok(store_thread_watch(f->thread, K("a"), 7, on_watch, f, &err), &err);
+    turn_until(f, 1);
+    assert_string_equal(buf_text(&f->told), "end:3 ");
+}
+
+static void closing_tells_nothing_more(void **state)
+{
+    struct fixture *f = *state;
+    struct err err;
+
+    assert_ok(store_thread_watch(f->thread, K("a"), 0, on_watch, f, &err), &err);
+    for (unsigned i = 0; i < STORE_THREAD_CHANGES_MAX + 2; i++) /* more than can wait */
+        change(f, TXN(PUT(K("a"), STR("1"))));
+    f->thread = store_thread_free(f->thread);
+    assert_int_equal(f->answers, STORE_THREAD_CHANGES_MAX + 2);
+    assert_int_equal(f->told.len, 0);
+}
+
 static void file_is_free_after_closing(void **state)
 {
     struct fixture *f = *state;
@@ -266,6 +350,10 @@ int main(void)
         T(what_waits_is_bounded_in_bytes),
         T(answer_may_ask_again),
         T(closing_answers_what_waits_and_takes_nothing_new),
+        T(watch_tells_changes_on_the_loop_in_order),
+        T(second_watch_silences_the_first),
+        T(watch_from_an_unknown_revision_ends),
+        T(closing_tells_nothing_more),
         T(file_is_free_after_closing),
     };
 
