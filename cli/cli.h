@@ -23,8 +23,8 @@ struct cli {
 
 /* Options, then environment (SWITCHYARD_ENDPOINTS, SWITCHYARD_OPERATOR), then the configuration
  * file
- * ($SWITCHYARD_CONFIG, or switchyard/config.yaml in $XDG_CONFIG_HOME or ~/.config), then defaults.
- */
+ * ($SWITCHYARD_CONFIG, or switchyard/config.yaml in $XDG_CONFIG_HOME or ~/.config), then
+ * defaults. */
 int cli_init(struct cli *c, const struct args *a, struct err *err) MUST_CHECK;
 void cli_deinit(struct cli *c);
 
@@ -33,8 +33,8 @@ void cli_deinit(struct cli *c);
 /* Call a method of the Operator service at the first coordinator that answers. Commands that may
  * have been carried out are not given to a second one. *ret_reply is the caller's; free it with
  * cli_reply_free(). UNAVAILABLE names the endpoints and says what to do; TIMEOUT of a change says
- * that its outcome is unknown. `extra` is added to the deadline, for calls that wait by themselves.
- */
+ * that its outcome is unknown. `extra` is added to the deadline, for calls that wait by
+ * themselves. */
 int cli_call(struct cli *c, const char *method, const ProtobufCMessage *request, dur_t extra,
              ProtobufCMessage **ret_reply, struct err *err) MUST_CHECK;
 void cli_reply_free(ProtobufCMessage *m); /* tolerates NULL */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The commands that change something: one Execute, then the wait for the nodes, told as one answer.
- */
+/* The commands that change something: one Execute, then the wait for the nodes, told as one
+ * answer. */
 #include <inttypes.h>
 #include <stdio.h>
 

@@ -30,8 +30,8 @@ static int fail(const struct err *err, int status)
     return status;
 }
 
-/* Something was typed that is no command: show what would be, and fail unless help was asked for.
- */
+/* Something was typed that is no command: show what would be, and fail unless help was asked
+ * for. */
 static int no_command(const struct args *a, const char *prefix)
 {
     if (args_has(a, OPT_VERSION)) {

@@ -13,8 +13,8 @@
 
 struct driver;
 
-/* What follows from a step. Called on the loop, in this order, never from inside a function below.
- */
+/* What follows from a step. Called on the loop, in this order, never from inside a function
+ * below. */
 struct driver_ports {
     /* The store was read for the first time; <0: it cannot be used, and says why. */
     void (*on_ready)(void *ctx, int r, const struct err *err);

@@ -6,8 +6,8 @@
 
 #include "common/base/buf.h"
 
-/* `kind` is a short word in the magic line ("ruleset"). mode 0600. On failure the old file stands.
- */
+/* `kind` is a short word in the magic line ("ruleset"). mode 0600. On failure the old file
+ * stands. */
 int atomic_file_write(const char *path, const char *kind, struct str content,
                       struct err *err) MUST_CHECK;
 

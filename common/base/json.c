@@ -51,8 +51,8 @@ static int fail_at(struct err *err, struct str text, size_t at, const char *why)
     return err_set(err, ERR_INVALID, "%zu:%zu: %s", line, column, why);
 }
 
-/* Walk a tree in document order without recursion; `depth` of containers is bounded by the stack.
- */
+/* Walk a tree in document order without recursion; `depth` of containers is bounded by the
+ * stack. */
 struct walk {
     const cJSON *at;
     const cJSON *above[JSON_MAX_DEPTH + 1];

@@ -154,8 +154,8 @@ static void note_value(struct scan *s)
     }
 }
 
-/* One value, of containers only the beginning. *ret_open: it is a container that has a first item.
- */
+/* One value, of containers only the beginning. *ret_open: it is a container that has a first
+ * item. */
 static const char *scan_value(struct scan *s, bool *ret_open)
 {
     *ret_open = false;

@@ -33,9 +33,8 @@ bool log_enabled(enum log_level l);
  * copied. */
 void log_set_context(const char *fmt, ...) PRINTF(1, 2);
 
-/* `fmt` gives key=%s pairs; use log_kv() forms below for values that need quoting. Example:
- *   log_line(LOG_INFO, LOG_STAGE_MOVED, "migration=%s from=%s to=%s why=%s", n, a, b, LOGQ(why));
- */
+/* `fmt` gives key=%s pairs; LOGQ() is for values that may need quotes:
+ *   log_line(LOG_INFO, LOG_STAGE_MOVED, "migration=%s why=%s", name, LOGQ(why)); */
 void log_line(enum log_level l, enum log_event ev, const char *fmt, ...) PRINTF(3, 4);
 /* Same, and appends error=CODE why="message" hint="...". */
 void log_err(enum log_level l, enum log_event ev, const struct err *err, const char *fmt, ...)

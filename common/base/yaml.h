@@ -23,8 +23,8 @@ DEFINE_CLEANUP(struct yaml_doc, yaml_doc_free)
 
 const struct json *yaml_root(const struct yaml_doc *d); /* borrowed from d */
 const char *yaml_source(const struct yaml_doc *d);
-/* 1-based line of a value of this document (for members: of the key); 0 when it is not from here.
- */
+/* 1-based line of a value of this document (for members: of the key); 0 when it is not from
+ * here. */
 unsigned yaml_line(const struct yaml_doc *d, const struct json *node);
 
 /* A tree as YAML text, for `-o yaml`. Strings are quoted where they could be read as something

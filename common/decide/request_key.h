@@ -6,8 +6,8 @@
 
 #include "common/model/ruleset.h"
 
-/* The value of the `nth` (from 0) header of that name, in any case; p is NULL when there is none.
- */
+/* The value of the `nth` (from 0) header of that name, in any case; p is NULL when there is
+ * none. */
 typedef struct str (*request_header_fn)(const void *head, struct str name, unsigned nth);
 
 /* What is needed of a request; borrowed. */

@@ -3,8 +3,8 @@
  *
  * A machine is data: states with the moves they allow, rows that say what an event does, and pairs
  * that are ignored on purpose. A pair (state, event) that is in neither table is a bug of the
- * table. tests/fsm/ runs sm_check() over every machine, sm_dump.h prints them, and `switchyard fsm`
- * shows them to operators.
+ * table. tests/fsm/ runs sm_check() over every machine and compares what
+ * sm_dump.h prints with the pages of docs/fsm.
  *
  * Use: row = sm_find_row(machine, state, event, facts, &found); carry out row->effects;
  *      sm_move(&sm, row, facts, now). */
@@ -122,8 +122,8 @@ void sm_init(struct sm *sm, const struct sm_machine *m, int state);
  * and aborts. */
 void sm_move(struct sm *sm, const struct sm_row *row, const void *facts, wall_t at);
 
-/* Find the row and follow it. The row, or NULL when nothing applies (*ret_found as sm_find_row()).
- */
+/* Find the row and follow it. The row, or NULL when nothing applies (*ret_found as
+ * sm_find_row()). */
 const struct sm_row *sm_step(struct sm *sm, int event, const void *facts, wall_t at,
                              enum sm_found *ret_found);
 

@@ -8,8 +8,8 @@
 /* Record why the head is not acceptable. Returns false. A response always becomes a 502. */
 bool http1_refuse(struct http1_parser *p, unsigned status, const char *why);
 
-/* Take one field line, [at, at + n) of the buffer, without its line end and free of control bytes.
- */
+/* Take one field line, [at, at + n) of the buffer, without its line end and free of control
+ * bytes. */
 bool http1_field_add(struct http1_parser *p, uint32_t at, uint32_t n) MUST_CHECK;
 
 /* After the last field: everything that needs all of them. */

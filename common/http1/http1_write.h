@@ -33,8 +33,8 @@ struct http1_out {
 };
 
 /* Return the bytes written, or 0 when `size` is too small. Requests go out in origin form (asterisk
- * and authority forms stay). A Host field is always sent, empty when none is known (RFC 9112 3.2).
- */
+ * and authority forms stay). A Host field is always sent, empty when none is known (RFC 9112
+ * 3.2). */
 size_t http1_write_request(const struct http1_head *h, const struct http1_out *out, char *dst,
                            size_t size);
 
@@ -44,8 +44,8 @@ size_t http1_write_response(const struct http1_head *h, const struct http1_out *
                             size_t size);
 
 /* A whole answer of our own: head and a text/plain body "STATUS REASON: why". `why` NULL leaves the
- * sentence out. With `head_only` (an answer to HEAD) the body is left out and its length is kept.
- */
+ * sentence out. With `head_only` (an answer to HEAD) the body is left out and its length is
+ * kept. */
 struct http1_answer {
     unsigned status;
     const char *why; /* printable, one line; truncated at 200 bytes */

@@ -19,8 +19,8 @@ struct worker_job {
 /* At most `max` jobs wait. `name` shows in the thread list (15 bytes). */
 int worker_new(struct loop *l, const char *name, unsigned max, struct worker **ret,
                struct err *err) MUST_CHECK;
-/* Finish the queued jobs (their `done` is called before the return), end the thread. Owner thread.
- */
+/* Finish the queued jobs (their `done` is called before the return), end the thread. Owner
+ * thread. */
 void worker_free(struct worker *w);
 DEFINE_CLEANUP(struct worker, worker_free)
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a node serves with: an immutable set of routes, one per migration, and the emergency orders
- * that dominate them. Built, published, never changed; shared between threads by counted reference.
- */
+ * that dominate them. Built, published, never changed; shared between threads by counted
+ * reference. */
 #pragma once
 
 #include <stdatomic.h>

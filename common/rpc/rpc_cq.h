@@ -44,8 +44,8 @@ void rpc_op_post(struct rpc_op *op, struct mailbox *box, rpc_op_fn done);
  * thousand clients. Counted; owner thread of the loop, or before it runs. */
 struct rpc_inbox;
 int rpc_inbox_get(struct loop *l, struct rpc_inbox **ret, struct err *err) MUST_CHECK;
-/* Inside a callback of the inbox, the last put takes effect at the end of the turn. Tolerates NULL.
- */
+/* Inside a callback of the inbox, the last put takes effect at the end of the turn. Tolerates
+ * NULL. */
 void rpc_inbox_put(struct rpc_inbox *in);
 struct mailbox *rpc_inbox_box(struct rpc_inbox *in); /* borrowed */
 struct loop *rpc_inbox_loop(struct rpc_inbox *in);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Look-ups in an encoded FileDescriptorSet (google/protobuf/descriptor.proto), without decoding it.
- * Pure; results point into the set. A malformed set ends a walk early: it comes from our own build.
- */
+ * Pure; results point into the set. A malformed set ends a walk early: it comes from our own
+ * build. */
 #pragma once
 
 #include "common/base/str.h"

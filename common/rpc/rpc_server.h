@@ -7,8 +7,8 @@
  *
  * Shutdown, in this order: health says NOT_SERVING; the library stops accepting and sends GOAWAY;
  * open calls end or the grace runs out and they are cancelled; the last call's object is freed
- * (`holds` is 0); every service lets go of its loop; on_stopped. Then the server may be destroyed.
- */
+ * (`holds` is 0); every service lets go of its loop; on_stopped. Then the server may be
+ * destroyed. */
 #pragma once
 
 #include <grpc/grpc.h>
@@ -62,8 +62,8 @@ struct rpc_service *rpc_server_find(const struct rpc_server *s, struct str name)
 /* Begin to take calls (rpc_accept.c). */
 void rpc_accept_start(struct rpc_server *s);
 
-/* The two kinds of call (rpc_call.c, rpc_server_stream.c). They take over `call`; queue's thread.
- */
+/* The two kinds of call (rpc_call.c, rpc_server_stream.c). They take over `call`; queue's
+ * thread. */
 void rpc_call_begin(struct rpc_service *service, const ProtobufCMethodDescriptor *desc,
                     const struct rpc_method *method, grpc_call *call, gpr_timespec deadline);
 void rpc_server_stream_begin(struct rpc_service *service, const ProtobufCMethodDescriptor *desc,

@@ -102,8 +102,8 @@ static enum err_code code_of(const struct rpc_ending *e, bool *ret_ours)
     return *ret_ours ? code : err_from_grpc_status((int)e->status);
 }
 
-/* "... Failed to connect to remote host: Connection refused": the operator needs what comes last.
- */
+/* "... Failed to connect to remote host: Connection refused": the operator needs what comes
+ * last. */
 static struct str connect_reason(struct str details)
 {
     static const struct str before = {"remote host: ", 13};

@@ -8,8 +8,8 @@
 void convergence_decided(struct core *c, struct migration *m, uint64_t rev);
 /* A node joined, left, or serves another revision: adjust every migration's counters. */
 void convergence_node_changed(struct core *c, const struct node_change *change);
-/* Notice that every node serves, or no longer does; after counters or the number of nodes changed.
- */
+/* Notice that every node serves, or no longer does; after counters or the number of nodes
+ * changed. */
 void convergence_look(struct core *c, struct migration *m);
 
 /* Is the latest decision in force on the whole fleet? A fall also counts as such once no node has

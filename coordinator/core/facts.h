@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the stage machine's guards look at, collected in one place from one consistent state. Pure.
- */
+/* What the stage machine's guards look at, collected in one place from one consistent state.
+ * Pure. */
 #pragma once
 
 #include "coordinator/core/moves.h"

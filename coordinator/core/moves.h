@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One move of one rollout: find the row, carry out its effects on the staged copy, record it. Pure.
- */
+/* One move of one rollout: find the row, carry out its effects on the staged copy, record it.
+ * Pure. */
 #pragma once
 
 #include "coordinator/core/core_update.h"
 #include "coordinator/core/staging.h"
 
-#define MOVES_MYSELF  "switchyard"        /* the operator of what happens by itself */
-#define MOVES_ADOPTED "emergency_adopted" /* the history's event for an order that nodes reported \
-                                           */
+/* The operator of what happens by itself. */
+#define MOVES_MYSELF "switchyard"
+/* The history's event for an order that nodes reported first. */
+#define MOVES_ADOPTED "emergency_adopted"
 
 struct move {
     enum stage_event event;

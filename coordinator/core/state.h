@@ -20,8 +20,8 @@ struct durable {
     struct sm machine;        /* in rollout.phase */
 };
 
-/* How the fleet takes over the latest decision. In memory only: after a start it is found out anew.
- */
+/* How the fleet takes over the latest decision. In memory only: after a start it is found out
+ * anew. */
 struct takeover {
     uint64_t rev;        /* store revision of the decision */
     mono_t ordered;      /* when it was made, or when the core started */

@@ -59,8 +59,8 @@ unsigned view_history(const struct core *c, const char *migration, const struct 
     return count;
 }
 
-/* Revisions that were no decision reach no node: what is asked for is at most the latest decision.
- */
+/* Revisions that were no decision reach no node: what is asked for is at most the latest
+ * decision. */
 static uint64_t awaited(uint64_t rev, uint64_t decision)
 {
     return rev == 0 || rev > decision ? decision : rev;

@@ -9,8 +9,8 @@
 #define WORDS_RATIO_MAX    32
 #define WORDS_PLACE_MAX    (NAME_SIZE * 2)
 
-/* "3m 10s", "12s", "0s"; under a second in milliseconds. Returns dst of WORDS_DURATION_MAX bytes.
- */
+/* "3m 10s", "12s", "0s"; under a second in milliseconds. Returns dst of WORDS_DURATION_MAX
+ * bytes. */
 const char *words_duration(dur_t d, char *dst);
 /* "5 %", "0.1 %". */
 const char *words_ratio(uint32_t ppm, char *dst);

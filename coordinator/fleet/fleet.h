@@ -16,8 +16,8 @@
 
 /* ---- what nodes say, on the core's loop ------------------------------------------------------ */
 
-/* Everything that is known of a node when something about it changed. Borrowed during the callback.
- */
+/* Everything that is known of a node when something about it changed. Borrowed during the
+ * callback. */
 struct fleet_node {
     struct name name;
     struct labels labels;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Nodes by name, and the batches in which the core hears of them. Changes of one node that the core
- * has not heard of are one change: however slow the core is, there is at most one entry per node.
- */
+ * has not heard of are one change: however slow the core is, there is at most one entry per
+ * node. */
 #include <stdlib.h>
 #include <utlist.h>
 

@@ -14,8 +14,8 @@
 
 /* ---- text ------------------------------------------------------------------------------------ */
 
-/* One line of UTF-8 that fits where it will be kept: logs, history and terminals show it as it is.
- */
+/* One line of UTF-8 that fits where it will be kept: logs, history and terminals show it as it
+ * is. */
 static int check_text(const char *what, const char *text, size_t max, struct err *err)
 {
     struct str s = str_of(text);

@@ -77,6 +77,6 @@ uint16_t proxy_port(const struct proxy *p);
 void proxy_publish(struct proxy *p, struct ruleset *set);
 
 /* Stop accepting, answer what is in flight with `Connection: close`, close kept-alive connections
- * that stay silent for a second, and call on_drained when none is left or `deadline` is over. Once.
- */
+ * that stay silent for a second, and call on_drained when none is left or `deadline` is over.
+ * Once. */
 void proxy_drain(struct proxy *p, dur_t deadline);

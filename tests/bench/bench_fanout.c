@@ -32,8 +32,8 @@ static int64_t now_ns(void)
     return clock_system->mono(clock_system).ns;
 }
 
-/* ---- the server --------------------------------------------------------------------------------
- */
+/* ---- the server
+ * -------------------------------------------------------------------------------- */
 
 struct sender {
     struct size size;
@@ -152,8 +152,8 @@ static void serve(struct size size, pid_t clients, int port_fd)
     loop_run(s.loop);
 }
 
-/* ---- the clients -------------------------------------------------------------------------------
- */
+/* ---- the clients
+ * ------------------------------------------------------------------------------- */
 
 struct receiver {
     double *ms;

@@ -62,8 +62,8 @@ static int read_port(int fd)
     return (int)strtol(port + 6, NULL, 10);
 }
 
-/* The rest of the log is read by a process of its own, so that the coordinator never waits for us.
- */
+/* The rest of the log is read by a process of its own, so that the coordinator never waits for
+ * us. */
 static void drop_log(int fd)
 {
     char drop[4096];

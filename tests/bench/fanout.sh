@@ -8,7 +8,7 @@
 # shellcheck source=tests/bench/lib.sh
 . "$(dirname "$0")/lib.sh"
 streams=${1:-1000} rounds=${2:-3}
-peers=${BENCH_PEERS:-$here/../../../shared/peers}
+peers=${BENCH_PEERS:-}
 pushes=8
 
 # The probe has its port in its source.

@@ -10,8 +10,8 @@
 #include "common/fsm/sm_dump.h"
 #include "tests/lib/unit.h"
 
-/* Names, reachability, pairs in exactly one table, rows and moves: what the tables alone can say.
- */
+/* Names, reachability, pairs in exactly one table, rows and moves: what the tables alone can
+ * say. */
 static UNUSED void machine_is_sound(const struct sm_machine *m)
 {
     struct err err;
@@ -52,8 +52,8 @@ static UNUSED void machine_keeps_names(const struct sm_machine *m, const char *c
     }
 }
 
-/* The page in docs/fsm/ is the dump; `update` writes it instead (the program's argument --update).
- */
+/* The page in docs/fsm/ is the dump; `update` writes it instead (the program's argument
+ * --update). */
 static UNUSED void machine_page_is_fresh(const struct sm_machine *m, bool update)
 {
     CLEANUP(buf_deinitp) struct buf page = BUF_INIT(1u << 20);

@@ -6,7 +6,7 @@
 
 struct head_case {
     struct str wire;
-    const char *told; /* what heads_tell() says of it */
+    const char *told; /* the line that is expected of it */
 };
 
 /* A table row; the wire may hold NUL bytes. */

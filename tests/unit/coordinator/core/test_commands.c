@@ -393,8 +393,8 @@ static void test_a_trigger_lifts_an_override_to_new(void **state UNUSED)
     assert_int_equal(rig_status(r, "orders").effective_weight_bp, 0);
 }
 
-/* A trigger that is violated and cannot be acted on (the disk is full) still refuses every raise.
- */
+/* A trigger that is violated and cannot be acted on (the disk is full) still refuses every
+ * raise. */
 static void test_no_raise_while_a_trigger_is_violated(void **state UNUSED)
 {
     CLEANUP(rig_freep) struct rig *r = at(PHASE_READY);

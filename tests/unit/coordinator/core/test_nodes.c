@@ -158,8 +158,8 @@ static void test_a_full_fleet_takes_no_more(void **state UNUSED)
     nodes_deinit(&n);
 }
 
-/* Every node acknowledges every decision of several migrations; the counters agree with a recount.
- */
+/* Every node acknowledges every decision of several migrations; the counters agree with a
+ * recount. */
 static void test_thousands_of_nodes_converge(void **state UNUSED)
 {
     CLEANUP(rig_freep) struct rig *r = rig_new();
