@@ -24,6 +24,8 @@ struct etcd_client {
     unsigned page;    /* keys to ask for at once */
 };
 
+/* Nothing is asked of etcd yet. INVALID for endpoints, prefix or secrets that cannot be meant; what
+ * the configuration points to is copied. */
 int etcd_client_new(const struct store_etcd_config *config, struct etcd_client **ret,
                     struct err *err) MUST_CHECK;
 void etcd_client_free(struct etcd_client *c);

@@ -31,6 +31,7 @@ struct etcd_range {
     bool keys_only;
 };
 
+/* A read. */
 bool etcd_json_range(const struct etcd_space *s, const struct etcd_range *r,
                      struct buf *b) MUST_CHECK;
 
