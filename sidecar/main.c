@@ -11,6 +11,7 @@
 #include "common/base/units.h"
 #include "common/loop/signals.h"
 #include "common/rpc/rpc.h"
+#include "sidecar/emergency.h"
 #include "sidecar/sidecar.h"
 
 /* Exit statuses, as the CLI's: 0 stopped on request, 2 could not run. */
@@ -24,6 +25,7 @@ struct options {
 
 static const char usage[] =
     "usage: switchyard-sidecar --node NAME --data DIR [options]\n"
+    "       switchyard-sidecar emergency --data DIR --reason TEXT [options]\n"
     "\n"
     "Enforces the coordinator's decisions on this node's requests.\n"
     "\n"
@@ -31,6 +33,7 @@ static const char usage[] =
     "  --data DIR              keeps the last good rule set; one sidecar at a time\n"
     "  --listen ADDR:PORT      where requests come in (127.0.0.1:8080)\n"
     "  --admin ADDR:PORT       answer /healthz, /readyz and /status there (off)\n"
+    "  --control ADDR:PORT     take emergency orders from other machines there (off)\n"
     "  --coordinator LIST      host:port[,host:port...] (127.0.0.1:7400)\n"
     "  --labels LIST           cluster=eu-1,zone=a\n"
     "  --threads N             proxy threads (one per core)\n"
@@ -38,13 +41,17 @@ static const char usage[] =
     "  --drain DURATION        longest wait for requests in flight on stop (10s)\n"
     "  --log-level LEVEL       error, warn, info, debug, trace (info)\n"
     "  --die-with-parent       stop when the process that started this one ends\n"
-    "  --help, --version\n";
+    "  --help, --version\n"
+    "\n"
+    "SIGTERM stops it after its requests, SIGUSR1 sends everything to legacy until\n"
+    "`switchyard rollback --clear`, and so does a file DIR/emergency, which holds the reason.\n";
 
 static const struct option long_options[] = {
     {"node", required_argument, NULL, 'n'},
     {"data", required_argument, NULL, 'd'},
     {"listen", required_argument, NULL, 'l'},
     {"admin", required_argument, NULL, 'a'},
+    {"control", required_argument, NULL, 'C'},
     {"coordinator", required_argument, NULL, 'c'},
     {"labels", required_argument, NULL, 'L'},
     {"threads", required_argument, NULL, 't'},
@@ -109,6 +116,9 @@ static int take_option(int c, const char *value, const char *given, struct optio
         return 0;
     case 'a':
         o->sidecar.admin = value;
+        return 0;
+    case 'C':
+        o->sidecar.control = value;
         return 0;
     case 'c':
         o->sidecar.coordinators = value;
@@ -187,6 +197,10 @@ static void on_signal(void *ctx, int signo)
 {
     struct run *run = ctx;
 
+    if (signo == SIGUSR1) {
+        sidecar_emergency(run->sidecar, "signal");
+        return;
+    }
     log_line(LOG_INFO, LOG_STOPPED, "signal=%d again=%d", signo, run->stopping);
     if (run->stopping)
         loop_stop(run->loop); /* asked twice: do not wait for the drain */
@@ -195,7 +209,7 @@ static void on_signal(void *ctx, int signo)
     run->stopping = true;
 }
 
-static const int stop_signals[] = {SIGTERM, SIGINT, 0};
+static const int known_signals[] = {SIGTERM, SIGINT, SIGUSR1, 0};
 
 static int run_sidecar(const struct options *o, struct err *err)
 {
@@ -208,7 +222,7 @@ static int run_sidecar(const struct options *o, struct err *err)
     if (r < 0)
         return r;
     run.loop = loop;
-    r = signals_new(loop, stop_signals, on_signal, &run, &signals, err);
+    r = signals_new(loop, known_signals, on_signal, &run, &signals, err);
     if (r < 0)
         return r;
     r = sidecar_start(&o->sidecar, loop, &run.sidecar, err);
@@ -228,6 +242,8 @@ int main(int argc, char **argv)
     struct err err = {0};
     int r;
 
+    if (argc > 1 && strcmp(argv[1], "emergency") == 0)
+        return emergency_run(argc - 1, argv + 1);
     r = take_options(argc, argv, &o, &err);
     if (r < 0) {
         /* allowed: before the log has a context */
@@ -237,7 +253,7 @@ int main(int argc, char **argv)
     }
     o.sidecar.node = o.node.s;
     log_set_context("program=sidecar node=%s", o.node.s);
-    signals_block(stop_signals);
+    signals_block(known_signals);
     signal(SIGPIPE, SIG_IGN);
     raise_file_limit();
     if (o.die_with_parent)

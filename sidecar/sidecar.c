@@ -12,6 +12,8 @@
 #include "sidecar/agent/agent.h"
 #include "sidecar/control/convert.h"
 #include "sidecar/control/coord_client.h"
+#include "sidecar/control/order_service.h"
+#include "sidecar/order_file.h"
 #include "sidecar/state_file.h"
 #include "sidecar/status_page.h"
 
@@ -23,13 +25,15 @@ struct sidecar {
     struct sidecar_config config;
     struct loop *loop;
     struct rng rng;
-    struct agent *agent;        /* owned */
-    struct state_file *state;   /* owned */
-    struct proxy *proxy;        /* owned */
-    struct coord_client *coord; /* owned */
-    struct admin *admin;        /* owned; NULL without --admin */
-    struct timer retry;         /* set after a failure */
-    bool refused;               /* since the last retry */
+    struct agent *agent;           /* owned */
+    struct state_file *state;      /* owned */
+    struct proxy *proxy;           /* owned */
+    struct coord_client *coord;    /* owned */
+    struct admin *admin;           /* owned; NULL without --admin */
+    struct order_service *orders;  /* owned */
+    struct order_file *order_file; /* owned; NULL when the folder cannot be watched */
+    struct timer retry;            /* set after a failure */
+    bool refused;                  /* since the last retry */
     mono_t last_stats;
     bool draining;
     bool stopping;
@@ -77,6 +81,14 @@ static bool do_nack(struct sidecar *s)
     return true;
 }
 
+static bool do_tell(struct sidecar *s)
+{
+    if (!coord_client_tell(s->coord, agent_untold(s->agent)))
+        return false;
+    agent_told(s->agent);
+    return true;
+}
+
 /* Returns false when there is nothing to do, or the stream cannot take more now. */
 static bool do_next(struct sidecar *s)
 {
@@ -93,6 +105,8 @@ static bool do_next(struct sidecar *s)
         return do_ack(s);
     case AGENT_NACK:
         return do_nack(s);
+    case AGENT_TELL:
+        return do_tell(s);
     }
     check_die("an agent's job that is not handled");
 }
@@ -112,6 +126,45 @@ static void on_retry(struct timer *t)
         coord_client_redial(s->coord, dur_ms(0));
     s->refused = false;
     work(s);
+}
+
+/* ---- orders beside the coordinator ----------------------------------------------------------- */
+
+static int on_order(void *ctx, const struct emergency *order, struct err *err)
+{
+    struct sidecar *s = ctx;
+    const char *migration = order->migration.s[0] ? order->migration.s : "*";
+    int r = agent_order(s->agent, order, err);
+
+    if (r < 0)
+        log_err(LOG_ERROR, LOG_EMERGENCY, err, "action=refused migration=%s", migration);
+    else
+        log_line(LOG_WARN, LOG_EMERGENCY, "action=%s migration=%s operator=%s reason=%s",
+                 r == AGENT_KNOWN ? "stands" : "taken", migration, LOGQ(order->operator_name),
+                 LOGQ(order->reason));
+    work(s);
+    return r;
+}
+
+/* On the node itself nobody says who it is. */
+static int order_all(struct sidecar *s, const char *reason)
+{
+    struct emergency order = {.ordered_at = loop_wall(s->loop)};
+    struct err err = {0};
+
+    str_fmt(order.reason, sizeof order.reason, "%s", reason);
+    str_fmt(order.operator_name, sizeof order.operator_name, "%s", s->config.node);
+    return on_order(s, &order, &err);
+}
+
+static int on_order_file(void *ctx, const char *reason)
+{
+    return order_all(ctx, reason);
+}
+
+void sidecar_emergency(struct sidecar *s, const char *reason)
+{
+    (void)order_all(s, reason);
 }
 
 /* ---- events of the parts --------------------------------------------------------------------- */
@@ -138,6 +191,7 @@ static void on_serving(void *ctx, const struct ruleset *set)
     log_line(LOG_INFO, LOG_RULESET_SERVING, "revision=%" PRIu64 " term=%" PRIu64 " routes=%u",
              set->revision, set->term, set->count);
     agent_serving(s->agent, set, loop_wall(s->loop));
+    order_service_served(s->orders);
     work(s);
 }
 
@@ -207,6 +261,7 @@ static int on_update(void *ctx, const struct agent_update *u)
     if (r < 0)
         log_err(LOG_ERROR, LOG_RULESET_REFUSED, &err, "revision=%" PRIu64 " term=%" PRIu64,
                 u->to.revision, u->to.term);
+    order_file_look(s->order_file); /* it may have waited for the first routes */
     work(s);
     return r;
 }
@@ -282,6 +337,7 @@ static int start_coord(struct sidecar *s, struct err *err)
         .labels = &s->config.labels,
         .version = SWITCHYARD_VERSION,
         .proxy_address = s->proxy_address,
+        .control_address = order_service_address(s->orders),
         .endpoints = s->config.coordinators,
     };
     int r = coord_client_new(&c, s->loop, &s->rng, &coord_events, s, &s->coord, err);
@@ -302,6 +358,25 @@ static void note_address(struct sidecar *s)
             proxy_port(s->proxy));
 }
 
+/* A node without one of its doors serves all the same, and says so. */
+static int open_doors(struct sidecar *s, struct err *err)
+{
+    struct order_service_config c = {.node = s->config.node,
+                                     .folder = s->config.data,
+                                     .listen = s->config.control,
+                                     .agent = s->agent};
+    struct err closed = {0};
+    int r = order_service_new(&c, s->loop, on_order, s, &s->orders, &closed, err);
+
+    if (closed.code != ERR_NONE)
+        log_err(LOG_WARN, LOG_EMERGENCY, &closed, "action=open door=socket");
+    if (r < 0)
+        return r;
+    if (order_file_new(s->config.data, s->loop, on_order_file, s, &s->order_file, &closed) < 0)
+        log_err(LOG_WARN, LOG_EMERGENCY, &closed, "action=open door=file");
+    return 0;
+}
+
 static int start_parts(struct sidecar *s, struct err *err)
 {
     int r;
@@ -316,6 +391,8 @@ static int start_parts(struct sidecar *s, struct err *err)
     note_address(s);
     if (s->config.admin)
         r = admin_new(s->config.admin, s->loop, &admin_pages, s, &s->admin, err);
+    if (r == 0)
+        r = open_doors(s, err);
     return r < 0 ? r : start_coord(s, err);
 }
 
@@ -333,9 +410,10 @@ int sidecar_start(const struct sidecar_config *config, struct loop *control, str
     r = start_parts(s, err);
     if (r < 0)
         return r;
-    log_line(LOG_INFO, LOG_STARTED, "proxy=%s admin_port=%u coordinators=%s state=%s",
-             s->proxy_address, sidecar_admin_port(s), config->coordinators,
-             agent_link_name(agent_link(s->agent)));
+    log_line(LOG_INFO, LOG_STARTED, "proxy=%s admin_port=%u control=%s coordinators=%s state=%s",
+             s->proxy_address, sidecar_admin_port(s), order_service_address(s->orders),
+             config->coordinators, agent_link_name(agent_link(s->agent)));
+    order_file_look(s->order_file);
     work(s);
     *ret = steal(s);
     return 0;
@@ -366,6 +444,8 @@ struct sidecar *sidecar_free(struct sidecar *s)
         return NULL;
     timer_cancel(&s->retry);
     s->stopping = true; /* the last write ends inside state_file_close() */
+    order_file_free(s->order_file);
+    order_service_free(s->orders);
     admin_free(s->admin);
     coord_client_free(s->coord);
     proxy_free(s->proxy);

@@ -15,6 +15,7 @@ struct sidecar_config {
     const char *coordinators; /* "host:port[,host:port...]" */
     const char *data;         /* folder; made when missing; one sidecar at a time */
     const char *admin;        /* "ADDRESS:PORT" of admin.h's pages; NULL: none */
+    const char *control;      /* "ADDRESS:PORT" where orders come in; NULL: only on this machine */
     struct proxy_config proxy;
     dur_t drain; /* longest wait for requests in flight on stop */
 };
@@ -29,6 +30,8 @@ int sidecar_start(const struct sidecar_config *config, struct loop *control, str
 /* Where the proxy and the admin pages listen; 0 without them. */
 uint16_t sidecar_port(const struct sidecar *s);
 uint16_t sidecar_admin_port(const struct sidecar *s);
+/* "Legacy, now", for every migration; logged. For a signal. */
+void sidecar_emergency(struct sidecar *s, const char *reason);
 /* Drain: stop accepting, finish requests in flight, then on_stopped(ctx). Once. */
 void sidecar_stop(struct sidecar *s, void (*on_stopped)(void *ctx), void *ctx);
 struct sidecar *sidecar_free(struct sidecar *s); /* at once; tolerates NULL; returns NULL */

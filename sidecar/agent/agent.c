@@ -21,6 +21,8 @@ struct agent {
     wall_t serving_since;
     bool connected;
     bool ack_due, nack_due;
+    bool telling;    /* an order came beside the coordinator, which has not heard of it */
+    unsigned untold; /* of epochs: those before were told */
     uint64_t nack_term, nack_revision;
     char nack_reason[TEXT_SIZE];
 };
@@ -268,6 +270,109 @@ int agent_take(struct agent *a, const struct agent_update *u, struct err *err)
     return 0;
 }
 
+/* ---- orders beside the coordinator ----------------------------------------------------------- */
+
+/* An operator who asks twice, or asks nodes that heard of it from the coordinator meanwhile, gives
+ * one order, not a race of epochs. */
+static bool stands(const struct emergency *have, const struct emergency *order)
+{
+    return have && have->active && strcmp(have->reason, order->reason) == 0 &&
+           strcmp(have->operator_name, order->operator_name) == 0;
+}
+
+static int order_one(struct agent *a, const struct name *migration, const struct emergency *order,
+                     struct err *err)
+{
+    const struct emergency *have = epochs_find(a->epochs, migration->s);
+    struct emergency next = *order;
+
+    if (stands(have, order))
+        return AGENT_KNOWN;
+    if (have && have->epoch == UINT64_MAX)
+        return err_set(err, ERR_REFUSED, "there is no epoch above that of %s", migration->s);
+    next.migration = *migration;
+    next.epoch = have ? have->epoch + 1 : 1;
+    next.active = true;
+    if (epochs_take(a->epochs, &next) == EPOCH_FULL)
+        return err_set(err, ERR_EXHAUSTED, "no room for the emergency order for %s: %d stand",
+                       migration->s, EPOCHS_MAX);
+    a->telling = true;
+    a->untold = 0;
+    return 0;
+}
+
+static int order_all(struct agent *a, const struct emergency *order, struct err *err)
+{
+    int worst = AGENT_KNOWN;
+
+    for (unsigned i = 0; i < a->accepted->count && worst >= 0; i++) {
+        int r = order_one(a, &a->accepted->entry[i].route.migration, order, err);
+
+        worst = r < worst ? r : worst;
+    }
+    return worst;
+}
+
+static int no_such_route(const struct agent *a, const char *name, struct err *err)
+{
+    const char *names[RULESET_ROUTES_MAX + 1] = {NULL};
+    const char *near;
+
+    for (unsigned i = 0; i < a->accepted->count; i++)
+        names[i] = a->accepted->entry[i].route.migration.s;
+    near = str_nearest(str_of(name), names);
+    err_set(err, ERR_NOT_FOUND, "this node has no route for a migration \"%s\"", name);
+    if (near)
+        return err_hint(err, "did you mean \"%s\"?", near);
+    return err_hint(err, "order all of them");
+}
+
+int agent_order(struct agent *a, const struct emergency *order, struct err *err)
+{
+    const char *name = order->migration.s;
+    int r;
+
+    if (!a->accepted || a->accepted->count == 0)
+        return err_set(err, ERR_REFUSED, "this node has no routes: there is nothing on new here");
+    if (name[0] && !ruleset_find(a->accepted, name))
+        return no_such_route(a, name, err);
+    r = name[0] ? order_one(a, &order->migration, order, err) : order_all(a, order, err);
+    adopt(a, a->accepted);
+    return r;
+}
+
+bool agent_obeys(const struct agent *a, const char *migration)
+{
+    const struct emergency *order = epochs_find(a->epochs, migration);
+    const struct ruleset_entry *e = a->serving ? ruleset_find(a->serving, migration) : NULL;
+
+    return order && e && e->emergency.epoch == order->epoch;
+}
+
+/* Every active order is told, known ones too: the coordinator knows by the epoch what is new. */
+static unsigned next_untold(const struct agent *a)
+{
+    unsigned i = a->untold;
+
+    while (i < a->epochs->count && !a->epochs->item[i].active)
+        i++;
+    return i;
+}
+
+const struct emergency *agent_untold(const struct agent *a)
+{
+    unsigned i = next_untold(a);
+
+    CHECK(i < a->epochs->count);
+    return &a->epochs->item[i];
+}
+
+void agent_told(struct agent *a)
+{
+    a->untold = next_untold(a) + 1;
+    a->telling = a->untold < a->epochs->count;
+}
+
 /* ---- jobs ------------------------------------------------------------------------------------ */
 
 /* Does the accepted set bring an active order that is not served yet? */
@@ -316,6 +421,8 @@ enum agent_job agent_next(const struct agent *a)
         return AGENT_IDLE;
     if (should_publish(a))
         return AGENT_PUBLISH;
+    if (a->connected && a->telling && next_untold(a) < a->epochs->count)
+        return AGENT_TELL;
     if (!a->writing && a->on_disk != a->accepted && a->unwritable != a->accepted)
         return AGENT_WRITE;
     return AGENT_IDLE;

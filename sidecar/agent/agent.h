@@ -12,6 +12,10 @@
  * legacy now is worth more than a file. A set that cannot be written is refused, unless it carries
  * such an order.
  *
+ * Orders may also enter beside the coordinator, by agent_order(): from an operator's CLI, or on the
+ * node itself. They go the same way, survive restarts the same way, and are told to the
+ * coordinator.
+ *
  * Rule sets are counted references; the agent holds one for each place it needs. owner: control
  * loop. */
 #pragma once
@@ -56,6 +60,7 @@ enum agent_job {
                       agent_publish_failed() */
     AGENT_ACK,     /* tell the coordinator agent_position_serving(), then agent_acked() */
     AGENT_NACK,    /* tell it the refusal, then agent_nacked() */
+    AGENT_TELL,    /* tell it agent_untold(), an order that came beside it, then agent_told() */
 };
 
 struct agent *agent_new(void);
@@ -73,6 +78,14 @@ void agent_restore(struct agent *a, struct ruleset *set, const struct epochs *ep
  * <0: refused with the reason, which is also queued as a Nack; the routes served stay. CORRUPT when
  * the checksum of the result differs, INVALID for a flaw. */
 int agent_take(struct agent *a, const struct agent_update *u, struct err *err) MUST_CHECK;
+
+/* "Legacy, now", beside the coordinator: for one migration of the accepted set, or with an empty
+ * name for each. `order` gives the words and the time; the epoch is one above the highest known of
+ * the migration. 0: taken; AGENT_KNOWN: it stands already, in the same words. NOT_FOUND names what
+ * there is, REFUSED: nothing is served here that could go to legacy. */
+int agent_order(struct agent *a, const struct emergency *order, struct err *err) MUST_CHECK;
+/* Does every loop serve with the newest order of the migration? False when there is none. */
+bool agent_obeys(const struct agent *a, const char *migration);
 
 /* What the driver has to do now; ask again after each outcome that it tells. */
 enum agent_job agent_next(const struct agent *a);
@@ -106,6 +119,9 @@ void agent_retry(struct agent *a);
 /* The coordinator was told. */
 void agent_acked(struct agent *a);
 void agent_nacked(struct agent *a);
+/* The order to tell next; borrowed. */
+const struct emergency *agent_untold(const struct agent *a);
+void agent_told(struct agent *a);
 
 /* ---- freshness ------------------------------------------------------------------------------- */
 

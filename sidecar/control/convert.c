@@ -306,21 +306,24 @@ void update_box_deinit(struct update_box *b)
 
 /* ---- upwards --------------------------------------------------------------------------------- */
 
+void convert_order(const struct emergency *o, Switchyard__V1__EmergencyOrder *ret)
+{
+    switchyard__v1__emergency_order__init(ret);
+    ret->migration = convert_lend(o->migration.s);
+    ret->epoch = o->epoch;
+    ret->active = o->active;
+    ret->reason = convert_lend(o->reason);
+    ret->operator_ = convert_lend(o->operator_name);
+    ret->ordered_at = o->ordered_at.ns;
+}
+
 Switchyard__V1__EmergencyOrder **convert_orders(const struct epochs *epochs)
 {
     Switchyard__V1__EmergencyOrder **list = xcalloc(epochs->count + 1, sizeof *list);
 
     for (unsigned i = 0; i < epochs->count; i++) {
-        const struct emergency *o = &epochs->item[i];
-
         list[i] = xnew(Switchyard__V1__EmergencyOrder);
-        switchyard__v1__emergency_order__init(list[i]);
-        list[i]->migration = convert_lend(o->migration.s);
-        list[i]->epoch = o->epoch;
-        list[i]->active = o->active;
-        list[i]->reason = convert_lend(o->reason);
-        list[i]->operator_ = convert_lend(o->operator_name);
-        list[i]->ordered_at = o->ordered_at.ns;
+        convert_order(&epochs->item[i], list[i]);
     }
     return list;
 }

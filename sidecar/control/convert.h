@@ -32,6 +32,8 @@ static inline char *convert_lend(const char *s)
     return (char *)(uintptr_t)s;
 }
 
+/* An order as a message that borrows its texts. */
+void convert_order(const struct emergency *o, Switchyard__V1__EmergencyOrder *ret);
 /* Orders for Hello. Free with convert_orders_free(). */
 Switchyard__V1__EmergencyOrder **convert_orders(const struct epochs *epochs);
 void convert_orders_free(Switchyard__V1__EmergencyOrder **orders, unsigned count);

@@ -89,6 +89,7 @@ static bool say_hello(struct coord_client *c)
     h.emergencies = convert_orders(epochs);
     h.n_emergencies = epochs->count;
     h.proxy_address = convert_lend(c->config.proxy_address);
+    h.control_address = convert_lend(c->config.control_address);
     m.kind_case = SWITCHYARD__V1__NODE_MESSAGE__KIND_HELLO;
     m.hello = &h;
     sent = send(c, &m);
@@ -120,6 +121,17 @@ bool coord_client_nack(struct coord_client *c, const struct position *p, const c
     n.reason = convert_lend(reason);
     m.kind_case = SWITCHYARD__V1__NODE_MESSAGE__KIND_NACK;
     m.nack = &n;
+    return send(c, &m);
+}
+
+bool coord_client_tell(struct coord_client *c, const struct emergency *order)
+{
+    Switchyard__V1__NodeMessage m = SWITCHYARD__V1__NODE_MESSAGE__INIT;
+    Switchyard__V1__EmergencyOrder o;
+
+    convert_order(order, &o);
+    m.kind_case = SWITCHYARD__V1__NODE_MESSAGE__KIND_ORDER;
+    m.order = &o;
     return send(c, &m);
 }
 

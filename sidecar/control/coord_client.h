@@ -18,9 +18,10 @@ struct coord_client_config {
     const struct labels *labels;
     const char *version;
     const char *proxy_address;
-    const char *endpoints; /* "host:port[,host:port...]" */
-    dur_t retry_base;      /* first wait between attempts; 0: 100 ms */
-    dur_t retry_cap;       /* longest; 0: 5 s */
+    const char *control_address; /* where this node takes orders itself; "": nowhere */
+    const char *endpoints;       /* "host:port[,host:port...]" */
+    dur_t retry_base;            /* first wait between attempts; 0: 100 ms */
+    dur_t retry_cap;             /* longest; 0: 5 s */
 };
 
 struct coord_client_events {
@@ -59,6 +60,8 @@ void coord_client_redial(struct coord_client *c, dur_t wait);
 /* False when the stream cannot take it now: say it again later. */
 bool coord_client_ack(struct coord_client *c, const struct position *p, wall_t since);
 bool coord_client_nack(struct coord_client *c, const struct position *p, const char *reason);
+/* An order that came beside the coordinator. */
+bool coord_client_tell(struct coord_client *c, const struct emergency *order);
 /* One interval's counters; lost when the stream is down or slow (the sums of a node that could not
  * report are not worth its memory). */
 void coord_client_report(struct coord_client *c, uint64_t revision, dur_t interval,

@@ -89,6 +89,9 @@ static void work(struct agent *a, unsigned choices)
         case AGENT_NACK:
             agent_nacked(a);
             break;
+        case AGENT_TELL:
+            agent_told(a);
+            break;
         }
     }
     check_die("the agent does not come to rest");

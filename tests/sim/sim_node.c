@@ -412,6 +412,8 @@ static bool do_next(struct sim_node *n)
         return do_ack(n);
     case AGENT_NACK:
         return do_nack(n);
+    case AGENT_TELL: /* here orders come from coordinators only */
+        return false;
     }
     return false;
 }

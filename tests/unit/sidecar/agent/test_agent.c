@@ -721,7 +721,24 @@ static void walk_job(struct walk *w)
     case AGENT_NACK:
         agent_nacked(w->a);
         break;
+    case AGENT_TELL:
+        assert_true(agent_untold(w->a)->active);
+        agent_told(w->a);
+        break;
     }
+}
+
+/* Somebody at the node says "legacy", for one of the names or for all of them. */
+static void walk_order(struct walk *w)
+{
+    struct emergency order = {.ordered_at = {1}};
+    unsigned which = chance(w, ARRAY_LEN(walk_names) + 1);
+    struct err err;
+
+    if (which < ARRAY_LEN(walk_names))
+        (void)str_fmt(order.migration.s, sizeof order.migration.s, "%s", walk_names[which]);
+    (void)str_fmt(order.reason, sizeof order.reason, "INC-%u", chance(w, 3));
+    (void)!agent_order(w->a, &order, &err);
 }
 
 static void walk_outcome(struct walk *w)
@@ -798,6 +815,8 @@ static void random_walks_keep_the_promises(void **state UNUSED)
                 walk_update(&w);
             if (chance(&w, 15) == 0)
                 agent_retry(w.a);
+            if (chance(&w, 15) == 0)
+                walk_order(&w);
             walk_job(&w);
             walk_outcome(&w);
             walk_check(&w);

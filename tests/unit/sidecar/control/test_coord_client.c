@@ -10,8 +10,9 @@ struct coordinator {
     struct rpc_server *server;
     struct rpc_stream *stream;
     unsigned streams, acks, nacks, reports, closed;
-    char node[64], labels[64], boot[32], incarnation[64], address[64], nack[300];
+    char node[64], labels[64], boot[32], incarnation[64], address[64], control[64], nack[300];
     uint64_t revision, ack_revision, report_sequence, epoch;
+    uint64_t told; /* epoch of an order beside Hello */
     size_t checksum;
     uint32_t clients;
     bool stopped;
@@ -39,6 +40,7 @@ static void take_hello(struct coordinator *c, const Switchyard__V1__Hello *h)
     (void)str_fmt(c->node, sizeof c->node, "%s", h->node);
     (void)str_fmt(c->boot, sizeof c->boot, "%s", h->boot);
     (void)str_fmt(c->address, sizeof c->address, "%s", h->proxy_address);
+    (void)str_fmt(c->control, sizeof c->control, "%s", h->control_address);
     (void)str_fmt(c->incarnation, sizeof c->incarnation, "%s", h->incarnation);
     if (h->n_labels > 0)
         (void)str_fmt(c->labels, sizeof c->labels, "%s=%s", h->labels[0]->key, h->labels[0]->value);
@@ -61,6 +63,8 @@ static void on_message(struct rpc_stream *s, const ProtobufCMessage *message, vo
     } else if (m->kind_case == SWITCHYARD__V1__NODE_MESSAGE__KIND_NACK) {
         c->nacks++;
         (void)str_fmt(c->nack, sizeof c->nack, "%s", m->nack->reason);
+    } else if (m->kind_case == SWITCHYARD__V1__NODE_MESSAGE__KIND_ORDER) {
+        c->told = m->order->epoch;
     } else {
         c->reports++;
         c->report_sequence = m->report->sequence;
@@ -186,6 +190,7 @@ static void connect_client(struct fixture *f)
         .labels = &f->labels,
         .version = "0",
         .proxy_address = "127.0.0.1:8080",
+        .control_address = "unix:/run/control.sock",
         .endpoints = f->endpoints,
         .retry_base = dur_ms(1),
         .retry_cap = dur_ms(5),
@@ -242,6 +247,7 @@ static void hello_says_who_and_what(void **state)
     assert_string_equal(f->c[0].labels, "cluster=eu-1");
     assert_string_equal(f->c[0].incarnation, "cafe");
     assert_string_equal(f->c[0].address, "127.0.0.1:8080");
+    assert_string_equal(f->c[0].control, "unix:/run/control.sock");
     assert_int_equal(strlen(f->c[0].boot), 16);
     assert_int_equal(f->c[0].checksum, SHA256_SIZE);
     assert_int_equal(f->c[0].epoch, 7);
@@ -263,6 +269,7 @@ static void an_update_is_answered(void **state)
 {
     struct fixture *f = *state;
     struct position p = {"cafe", 2, 5};
+    struct emergency order = {.migration = {"app"}, .epoch = 17, .active = true};
 
     connect_client(f);
     WAIT_FOR(f->loop, f->c[0].node[0]);
@@ -275,7 +282,8 @@ static void an_update_is_answered(void **state)
     assert_string_equal(f->up_at, coord_client_endpoint(f->client));
     assert_true(coord_client_ack(f->client, &p, (wall_t){99}));
     assert_true(coord_client_nack(f->client, &p, "no such name"));
-    WAIT_FOR(f->loop, f->c[0].acks == 1 && f->c[0].nacks == 1);
+    assert_true(coord_client_tell(f->client, &order));
+    WAIT_FOR(f->loop, f->c[0].acks == 1 && f->c[0].nacks == 1 && f->c[0].told == 17);
     assert_int_equal(f->c[0].ack_revision, 5);
     assert_string_equal(f->c[0].nack, "no such name");
     push(&f->c[0], 6, SHA256_SIZE);

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The node's own door over a real socket and a real port, with the agent behind it and the proxy
+ * played by hand. */
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/lib/wait.h"
+#include "tests/unit/sidecar/agent/agent_fixture.h"
+
+#include "common/base/mem.h"
+#include "common/rpc/rpc.h"
+#include "sidecar.pb-c.h"
+#include "sidecar/control/convert.h"
+#include "sidecar/control/order_service.h"
+
+struct fixture {
+    struct loop *loop;
+    struct agent *agent;
+    struct order_service *service;
+    char folder[64];
+    struct rpc_client *client;
+    /* the latest answer */
+    bool answered;
+    struct err status;
+    double measured_ms;
+    unsigned migrations, serving;
+    uint64_t epoch;
+};
+
+static int on_order(void *ctx, const struct emergency *order, struct err *err)
+{
+    struct fixture *f = ctx;
+
+    return agent_order(f->agent, order, err);
+}
+
+/* The agent serves "app" and "baskets". */
+static void serve_routes(struct fixture *f)
+{
+    struct fixture_update u;
+    struct ruleset *set;
+    struct err err = {0};
+
+    fixture_begin(&u, 5);
+    fixture_add(&u, "app", 5000);
+    fixture_add(&u, "baskets", 5000);
+    u.u.checksum = fixture_sum(&u);
+    assert_ok(agent_take(f->agent, &u.u, &err), &err);
+    assert_non_null(agent_write_started(f->agent));
+    agent_written(f->agent);
+    set = agent_publishable(f->agent);
+    agent_serving(f->agent, set, (wall_t){1});
+    ruleset_unref(set);
+}
+
+static void start(struct fixture *f, const char *listen)
+{
+    struct order_service_config c = {
+        .node = "n1", .folder = f->folder, .listen = listen, .agent = f->agent};
+    struct err closed, err = {0};
+
+    assert_ok(order_service_new(&c, f->loop, on_order, f, &f->service, &closed, &err), &err);
+    assert_int_equal(closed.code, ERR_NONE);
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = xnew(struct fixture);
+    struct err err = {0};
+
+    rpc_start();
+    (void)str_fmt(f->folder, sizeof f->folder, "/tmp/switchyard-order-XXXXXX");
+    assert_non_null(mkdtemp(f->folder));
+    assert_ok(loop_new(clock_system, &f->loop, &err), &err);
+    f->agent = agent_new();
+    serve_routes(f);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    char path[128];
+
+    rpc_client_free(f->client);
+    order_service_free(f->service);
+    agent_free(f->agent);
+    loop_free(f->loop);
+    (void)str_fmt(path, sizeof path, "%s/control.sock", f->folder);
+    unlink(path);
+    rmdir(f->folder);
+    free(f);
+    rpc_shutdown();
+    return 0;
+}
+
+static void on_reply(void *ctx, const ProtobufCMessage *reply, const struct err *status)
+{
+    const Switchyard__V1__OrderResult *m = (const Switchyard__V1__OrderResult *)reply;
+    struct fixture *f = ctx;
+
+    f->answered = true;
+    f->status = *status;
+    f->migrations = f->serving = 0;
+    if (!m)
+        return;
+    assert_string_equal(m->node, "n1");
+    f->measured_ms = m->measured_ms;
+    f->migrations = (unsigned)m->n_migrations;
+    for (size_t i = 0; i < m->n_migrations; i++) {
+        f->serving += m->migrations[i]->serving;
+        f->epoch = m->migrations[i]->epoch;
+    }
+}
+
+static void ask(struct fixture *f, const char *migration, const char *reason)
+{
+    struct rpc_client_config config = {.target = order_service_address(f->service),
+                                       .own_connection = true};
+    Switchyard__V1__OrderRequest m = SWITCHYARD__V1__ORDER_REQUEST__INIT;
+    struct err err = {0};
+
+    m.all = migration[0] == '\0';
+    m.migration = convert_lend(migration);
+    m.reason = convert_lend(reason);
+    m.operator_ = convert_lend("bob");
+    f->answered = false;
+    if (!f->client)
+        assert_ok(rpc_client_new(&config, f->loop, &f->client, &err), &err);
+    rpc_client_call(f->client, &switchyard__v1__sidecar__descriptor, "Order", &m.base, dur_s(20),
+                    on_reply, f);
+}
+
+static void serve_order(struct fixture *f)
+{
+    struct ruleset *set = agent_publishable(f->agent);
+
+    agent_serving(f->agent, set, (wall_t){2});
+    ruleset_unref(set);
+    order_service_served(f->service);
+}
+
+static void an_order_is_answered_when_it_is_served(void **state)
+{
+    struct fixture *f = *state;
+
+    start(f, NULL);
+    ask(f, "", "INC-1");
+    WAIT_FOR(f->loop, agent_next(f->agent) == AGENT_PUBLISH);
+    order_service_served(f->service);
+    assert_false(f->answered);
+    serve_order(f);
+    WAIT_FOR(f->loop, f->answered);
+    assert_int_equal(f->status.code, ERR_NONE);
+    assert_int_equal(f->migrations, 2);
+    assert_int_equal(f->serving, 2);
+    assert_true(f->measured_ms >= 0);
+
+    ask(f, "app", "INC-1"); /* stands and is served */
+    WAIT_FOR(f->loop, f->answered);
+    assert_int_equal(f->migrations, 1);
+    assert_int_equal(f->epoch, 1);
+}
+
+static void an_order_that_is_not_served_is_told_as_such(void **state)
+{
+    struct fixture *f = *state;
+
+    start(f, NULL);
+    ask(f, "app", "INC-1");
+    WAIT_FOR(f->loop, agent_next(f->agent) == AGENT_PUBLISH);
+    WAIT_FOR(f->loop, f->answered);
+    assert_int_equal(f->migrations, 1);
+    assert_int_equal(f->serving, 0);
+    assert_true(f->measured_ms < 0);
+}
+
+static void the_socket_is_the_owners_alone(void **state)
+{
+    struct fixture *f = *state;
+    struct stat st;
+
+    start(f, NULL);
+    assert_holds(order_service_address(f->service), "unix:/");
+    assert_int_equal(stat(order_service_address(f->service) + 5, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+}
+
+static void a_port_answers_the_same(void **state)
+{
+    struct fixture *f = *state;
+
+    start(f, "127.0.0.1:0");
+    assert_holds(order_service_address(f->service), "127.0.0.1:");
+    ask(f, "app", "INC-1");
+    WAIT_FOR(f->loop, agent_next(f->agent) == AGENT_PUBLISH);
+    serve_order(f);
+    WAIT_FOR(f->loop, f->answered);
+    assert_int_equal(f->serving, 1);
+}
+
+static void assert_refused(struct fixture *f, const char *migration, const char *reason,
+                           const char *part)
+{
+    ask(f, migration, reason);
+    WAIT_FOR(f->loop, f->answered);
+    assert_int_not_equal(f->status.code, ERR_NONE);
+    assert_holds(f->status.msg, part);
+}
+
+static void what_is_no_order_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    char novel[TEXT_SIZE + 10];
+
+    memset(novel, 'x', sizeof novel);
+    novel[sizeof novel - 1] = '\0';
+    start(f, NULL);
+    assert_refused(f, "app", "", "reason");
+    assert_refused(f, "app", novel, "longer");
+    assert_refused(f, "apx", "INC-1", "no route for a migration");
+    assert_refused(f, "no name", "INC-1", "migration");
+    assert_int_equal(agent_epochs(f->agent)->count, 0);
+}
+
+static void a_folder_too_deep_for_a_socket_leaves_the_port(void **state)
+{
+    struct fixture *f = *state;
+    char deep[256], part[161];
+    struct order_service_config c = {
+        .node = "n1", .folder = deep, .listen = "127.0.0.1:0", .agent = f->agent};
+    struct err closed, err = {0};
+
+    memset(part, 'd', sizeof part);
+    part[sizeof part - 1] = '\0';
+    assert_true(str_fmt(deep, sizeof deep, "%s/%s", f->folder, part));
+    assert_int_equal(mkdir(deep, 0700), 0);
+    assert_ok(order_service_new(&c, f->loop, on_order, f, &f->service, &closed, &err), &err);
+    assert_int_not_equal(closed.code, ERR_NONE);
+    assert_holds(order_service_address(f->service), "127.0.0.1:");
+    rmdir(deep);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(an_order_is_answered_when_it_is_served),
+        TEST(an_order_that_is_not_served_is_told_as_such),
+        TEST(the_socket_is_the_owners_alone),
+        TEST(a_port_answers_the_same),
+        TEST(what_is_no_order_is_refused),
+        TEST(a_folder_too_deep_for_a_socket_leaves_the_port),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
