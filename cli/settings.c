@@ -152,6 +152,36 @@ static int take_options(struct cli *c, const struct args *a, struct err *err)
     return r;
 }
 
+/* The library would take a missing port for 443 and a URL for a name to resolve. */
+static bool is_endpoint(struct str s)
+{
+    const char *colon = s.n > 0 ? memrchr(s.p, ':', s.n) : NULL;
+    uint64_t port = 0;
+
+    if (str_starts(s, STR("unix:")))
+        return s.n > 5;
+    if (!colon || colon == s.p || memchr(s.p, '/', s.n))
+        return false;
+    return str_to_u64((struct str){colon + 1, (size_t)(s.p + s.n - colon - 1)}, UINT16_MAX,
+                      &port) &&
+           port > 0;
+}
+
+static int check_endpoints(const struct cli *c, struct err *err)
+{
+    struct str rest = str_of(c->endpoints), item;
+
+    while (rest.n > 0) {
+        str_cut(rest, ',', &item, &rest);
+        item = str_trim(item);
+        if (item.n == 0 || is_endpoint(item))
+            continue;
+        err_set(err, ERR_INVALID, "\"%.*s\" is no address of a coordinator", (int)item.n, item.p);
+        return err_hint(err, "write host:port[,host:port...], as in 127.0.0.1:7400");
+    }
+    return 0;
+}
+
 int cli_init(struct cli *c, const struct args *a, struct err *err)
 {
     const char *endpoints = getenv("SWITCHYARD_ENDPOINTS");    /* allowed: the CLI's settings */
@@ -169,6 +199,8 @@ int cli_init(struct cli *c, const struct args *a, struct err *err)
                           sizeof c->operator_name, err);
     if (r == 0)
         r = take_options(c, a, err);
+    if (r == 0)
+        r = check_endpoints(c, err);
     if (r == 0)
         r = loop_new(clock_system, &c->loop, err);
     return r;
