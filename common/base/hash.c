@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/base/hash.h"
 
-#include <openssl/evp.h>
-#include <pthread.h>
+#include <sha2.h>
 
-#include "common/base/check.h"
+#include "common/base/mem.h"
 
 /* MurmurHash3_x86_32 takes four bytes at a time. Bytes of both pieces go through `word`, so that a
  * block may begin in the salt and end in the key. Little endian by construction. */
@@ -57,39 +56,29 @@ struct sha256 sha256_of(const void *p, size_t n)
     return sha256_final(c);
 }
 
-/* Without OpenSSL's configuration file, error texts and legacy algorithms a process is 0.6 MiB
- * smaller. A later user of more of it in the same process (TLS) initializes the rest itself. */
-static void init_openssl(void)
-{
-    uint64_t without = OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS |
-                       OPENSSL_INIT_NO_ADD_ALL_CIPHERS | OPENSSL_INIT_NO_ADD_ALL_DIGESTS;
+struct sha256_ctx {
+    SHA2_CTX sha;
+};
 
-    CHECK(OPENSSL_init_crypto(without, NULL) == 1);
-}
-
-/* `struct sha256_ctx` is OpenSSL's context under our name. */
 struct sha256_ctx *sha256_new(void)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    EVP_MD_CTX *ctx;
+    struct sha256_ctx *c = xnew(struct sha256_ctx);
 
-    pthread_once(&once, init_openssl);
-    ctx = EVP_MD_CTX_new();
-    CHECK(ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1);
-    return (struct sha256_ctx *)ctx;
+    SHA256Init(&c->sha);
+    return c;
 }
 
 void sha256_add(struct sha256_ctx *c, const void *p, size_t n)
 {
-    CHECK(EVP_DigestUpdate((EVP_MD_CTX *)c, p, n) == 1);
+    SHA256Update(&c->sha, p, n);
 }
 
 struct sha256 sha256_final(struct sha256_ctx *c)
 {
     struct sha256 h;
 
-    CHECK(EVP_DigestFinal_ex((EVP_MD_CTX *)c, h.b, NULL) == 1);
-    EVP_MD_CTX_free((EVP_MD_CTX *)c);
+    SHA256Final(h.b, &c->sha);
+    xfreep(&c);
     return h;
 }
 

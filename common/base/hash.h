@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* murmur3_32 for bucketing (the value is a promise: it decides which users are on new) and SHA-256
- * for checksums of rule sets and files. hash.c is the only file that includes OpenSSL's hashes. */
+ * for checksums of rule sets and files. hash.c is the only file that includes libmd. */
 #pragma once
 
 #include "common/base/str.h"

@@ -34,7 +34,7 @@ grpc/: common/rpc
 protobuf-c/: common/rpc coordinator/service
 sqlite3.h: coordinator/store/store_sqlite.c
 curl/: coordinator/store/etcd_http.c
-openssl/: common/base/hash.c
+sha2.h: common/base/hash.c
 cjson/: common/base/json.c
 yaml.h: common/base/yaml.c
 sys/epoll.h: common/loop
