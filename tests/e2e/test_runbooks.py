@@ -59,6 +59,8 @@ class Scene:
             "users send requests": self.users_send_requests,
             "node dev-2 hangs": lambda: os.kill(self.pid_of("dev-2"), signal.SIGSTOP),
             "node dev-2 goes on": self.dev_2_goes_on,
+            "no coordinator answers": lambda: os.kill(self.pid_of("coordinator"), signal.SIGSTOP),
+            "the coordinator is back": self.the_coordinator_is_back,
             "new answers 500": self.new_answers_500,
             "new is repaired": self.new_is_repaired,
             "orders becomes ready": lambda: self.orders_becomes("ready"),
@@ -79,14 +81,21 @@ class Scene:
     def users_send_requests(self):
         self.load = Load(self.yard, SimpleNamespace(node="dev-1", url=f"http://127.0.0.1:{self.port}"), connections=2)
 
-    def pid_of(self, node):
+    def pid_of(self, name):
+        """Of the coordinator, or of a node's sidecar."""
         children = Path(f"/proc/{self.dev.pid}/task/{self.dev.pid}/children").read_text().split()
         lines = {int(p): Path(f"/proc/{p}/cmdline").read_text().split("\0") for p in children}
-        return next(p for p, words in lines.items() if node in words)
+        return next(p for p, words in lines.items() if name in words or words[0].endswith(name))
 
     def dev_2_goes_on(self):
         os.kill(self.pid_of("dev-2"), signal.SIGCONT)
         wait_for(lambda: self.yard.status("orders")["convergence"]["serving"] == 2, "dev-2 takes the order over")
+
+    def the_coordinator_is_back(self):
+        os.kill(self.pid_of("coordinator"), signal.SIGCONT)
+        self.yard.wait_nodes(2)
+        wait_for(lambda: "no coordinator" in self.yard.cli("status", "orders", status=None).out,
+                 "the coordinator takes the order over")
 
     def new_answers_500(self):
         self.yard.new.become(500)
@@ -107,6 +116,7 @@ class Scene:
     def type(self, text, how):
         wanted = re.search(r"\bexit (\d)", how)
         says = re.search(r'\bsays "([^"]+)"', how)
+        text = text.replace("/var/lib/switchyard-sidecar", str(*self.yard.folder.glob("switchyard-dev-*/dev-1")))
         done = subprocess.run(["bash", "-euo", "pipefail", "-c", text], text=True, capture_output=True, timeout=60,
                               cwd=self.yard.folder, stdin=subprocess.DEVNULL, env={
                                   "PATH": f"{BIN}:{os.environ['PATH']}", "HOME": str(self.yard.folder),
