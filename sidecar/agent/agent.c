@@ -375,15 +375,24 @@ void agent_told(struct agent *a)
 
 /* ---- jobs ------------------------------------------------------------------------------------ */
 
-/* Does the accepted set bring an active order that is not served yet? */
+static bool has_active_order(const struct ruleset *set, const char *migration)
+{
+    const struct ruleset_entry *e = set ? ruleset_find(set, migration) : NULL;
+
+    return e && e->emergency.active;
+}
+
+/* Does the accepted set bring an active order that is not served yet, or that the disk does not
+ * have? The second kind is served already, under an older revision: a disk that cannot take it must
+ * not keep the node from saying so. */
 static bool adds_active_order(const struct agent *a)
 {
     for (unsigned i = 0; i < a->accepted->count; i++) {
         const struct ruleset_entry *e = &a->accepted->entry[i];
-        const struct ruleset_entry *served =
-            a->serving ? ruleset_find(a->serving, e->route.migration.s) : NULL;
+        const char *migration = e->route.migration.s;
 
-        if (e->emergency.active && !(served && served->emergency.active))
+        if (e->emergency.active &&
+            !(has_active_order(a->serving, migration) && has_active_order(a->on_disk, migration)))
             return true;
     }
     return false;

@@ -428,6 +428,47 @@ static void an_emergency_is_served_without_a_disk(void **state)
     assert_true(served_active(a, "app"));
 }
 
+/* The disk was full before the order: the node had refused a set, and gets the order with a full
+ * one once it stands on what it has. It serves legacy, and must be able to say so. */
+static void an_emergency_after_a_refusal_is_acknowledged_without_a_disk(void **state)
+{
+    struct agent *a = *state;
+    struct fixture_update f;
+    struct err err;
+
+    fixture_full(&f, 5, 1000);
+    serve(a, &f);
+    fixture_full(&f, 6, 2000);
+    assert_ok(take(a, &f, &err), &err);
+    (void)agent_write_started(a);
+    agent_write_failed(a, "no space left");
+    assert_holds(nack_of(a), "no space left");
+    agent_nacked(a);
+
+    fixture_full(&f, 7, 2000);
+    fixture_order(&f, "app", 1, true);
+    f.u.full = false;
+    f.u.base_revision = 6;
+    assert_int_equal(take(a, &f, &err), AGENT_GAP);
+    publish(a); /* revision 5, under the order */
+    assert_true(served_active(a, "app"));
+    ack(a);
+    assert_int_equal(agent_next(a), AGENT_WRITE);
+    (void)agent_write_started(a);
+    agent_write_failed(a, "no space left");
+
+    f.u.full = true;
+    assert_ok(take(a, &f, &err), &err);
+    publish(a);
+    assert_int_equal(agent_position_serving(a).revision, 7);
+    ack(a);
+    assert_int_equal(agent_next(a), AGENT_WRITE);
+    (void)agent_write_started(a);
+    agent_write_failed(a, "no space left");
+    assert_int_equal(agent_next(a), AGENT_IDLE);
+    assert_int_equal(agent_position(a).revision, 7);
+}
+
 /* Lifting is an order too: it must not wait for a disk that is full, nor ask for it for ever. */
 static void an_order_is_lifted_without_a_disk(void **state)
 {
@@ -848,6 +889,7 @@ int main(void)
         TEST(an_order_without_epoch_is_refused),
         TEST(a_set_that_cannot_be_written_is_not_served),
         TEST(an_emergency_is_served_without_a_disk),
+        TEST(an_emergency_after_a_refusal_is_acknowledged_without_a_disk),
         TEST(an_order_is_lifted_without_a_disk),
         TEST(a_set_that_cannot_be_served_keeps_its_orders),
         TEST(an_overtaken_set_is_not_gone_back_behind),
