@@ -203,9 +203,10 @@ static void read_again(struct etcd_watch *w)
 {
     CLEANUP(store_list_deinitp) struct store_list present = {0};
     CLEANUP(store_list_deinitp) struct store_list changes = {0};
+    struct err err;
 
     w->reread_at = mono_add(now(), reread_every(w));
-    if (read_all(w, 0, &present, NULL) != 0 || present.rev < w->last) {
+    if (read_all(w, 0, &present, &err) != 0 || present.rev < w->last) {
         w->broken = true;
         return;
     }

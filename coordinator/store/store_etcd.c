@@ -402,9 +402,11 @@ int store_etcd_renew(const struct store_etcd_config *config, struct err *err)
     const struct store_op put = {
         .kind = STORE_PUT, .key = STR(META_INCARNATION), .value = write_incarnation(text)};
     const struct etcd_txn txn = {.op = &put, .count = 1};
+    struct err scratch;
     int r;
 
     etcd_answer_init(&answer);
+    err = err ? err : &scratch;
     r = store_etcd_open(config, &s, err);
     if (r == 0)
         r = call_txn(etcd_of(s), &txn, true, &answer, err);
