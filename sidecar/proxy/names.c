@@ -184,8 +184,9 @@ static void on_looked_up(struct worker_job *job)
     n->running = NULL;
     for (unsigned i = 0; i < l->count; i++)
         remember(n, &l->entry[i]);
-    if (l->failed && !find_entry(n->known, n->known_count, l->entry[l->failed - 1].host))
-        failed = l->entry[l->failed - 1].host;
+    for (unsigned i = 0; i < l->count && !failed; i++)
+        if (!find_entry(n->known, n->known_count, l->entry[i].host))
+            failed = l->entry[i].host;
     if (n->closing)
         ruleset_unref(next);
     else if (next)
