@@ -147,7 +147,7 @@ static const struct sm_row stage_rows[] = {
     {PHASE_BAKING,          STAGE_OVERRIDE,  G(share_may_change),       PHASE_CONVERGING,      FX_OVERRIDE | FX_AGAIN | FX_RECORD, "an operator set the override"},
     {PHASE_BAKING,          STAGE_TRIGGER,   G(violating),              PHASE_ROLLING_BACK,    FX_FALL | FX_RECORD,              "a trigger fired"},
     {PHASE_BAKING,          STAGE_REVIEW,    G(next_by_itself),         PHASE_CONVERGING,      FX_ENTER | FX_RECORD,             "the stage has baked, its gate does not object, and the next one needs no approval"},
-    {PHASE_BAKING,          STAGE_REVIEW,    G(next_by_operator),       PHASE_READY,           0,                                "the stage has baked and its gate does not object; the next one waits for an operator"},
+    {PHASE_BAKING,          STAGE_REVIEW,    G(next_by_operator),       PHASE_READY,           0,                                "the stage has baked and its gate does not object; moving on waits for an operator"},
     {PHASE_BAKING,          STAGE_REVIEW,    G(at_the_end),             PHASE_COMPLETED,       FX_RECORD,                        "the last stage has baked and its gate does not object"},
 
     {PHASE_READY,           STAGE_PROMOTE,   G(next_is_open),           PHASE_CONVERGING,      FX_ENTER | FX_RECORD,             "an operator promoted the rollout"},
