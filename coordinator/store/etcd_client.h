@@ -40,8 +40,8 @@ struct etcd_call {
 /* Outcome of a read at a revision: it is forgotten, or yet to come. */
 enum { ETCD_COMPACTED = 1 };
 
-/* `ret` is initialised here in any case, `err` is not NULL. <0: UNKNOWN_OUTCOME when it may have taken effect; after
- * any other code it has not. */
+/* `ret` is initialised here in any case, `err` is not NULL. <0: UNKNOWN_OUTCOME when it may have
+ * taken effect; after any other code it has not. */
 int etcd_client_call(struct etcd_client *c, const struct etcd_call *call, struct etcd_answer *ret,
                      struct err *err) MUST_CHECK;
 
