@@ -359,7 +359,16 @@ static void note_address(struct sidecar *s)
 }
 
 /* A node without one of its doors serves all the same, and says so. */
-static int open_doors(struct sidecar *s, struct err *err)
+static void open_file_door(struct sidecar *s)
+{
+    struct err closed = {0};
+
+    if (order_file_new(s->config.data, s->loop, on_order_file, s, &s->order_file, &closed) < 0)
+        log_err(LOG_WARN, LOG_EMERGENCY, &closed, "action=open door=file");
+    order_file_look(s->order_file);
+}
+
+static int open_rpc_doors(struct sidecar *s, struct err *err)
 {
     struct order_service_config c = {.node = s->config.node,
                                      .folder = s->config.data,
@@ -370,11 +379,7 @@ static int open_doors(struct sidecar *s, struct err *err)
 
     if (closed.code != ERR_NONE)
         log_err(LOG_WARN, LOG_EMERGENCY, &closed, "action=open door=socket");
-    if (r < 0)
-        return r;
-    if (order_file_new(s->config.data, s->loop, on_order_file, s, &s->order_file, &closed) < 0)
-        log_err(LOG_WARN, LOG_EMERGENCY, &closed, "action=open door=file");
-    return 0;
+    return r;
 }
 
 static int start_parts(struct sidecar *s, struct err *err)
@@ -389,10 +394,12 @@ static int start_parts(struct sidecar *s, struct err *err)
     if (r < 0)
         return r;
     note_address(s);
+    open_file_door(s);
+    work(s); /* requests come in already: serve what the disk had before what takes time */
     if (s->config.admin)
         r = admin_new(s->config.admin, s->loop, &admin_pages, s, &s->admin, err);
     if (r == 0)
-        r = open_doors(s, err);
+        r = open_rpc_doors(s, err);
     return r < 0 ? r : start_coord(s, err);
 }
 
@@ -413,8 +420,6 @@ int sidecar_start(const struct sidecar_config *config, struct loop *control, str
     log_line(LOG_INFO, LOG_STARTED, "proxy=%s admin_port=%u control=%s coordinators=%s state=%s",
              s->proxy_address, sidecar_admin_port(s), order_service_address(s->orders),
              config->coordinators, agent_link_name(agent_link(s->agent)));
-    order_file_look(s->order_file);
-    work(s);
     *ret = steal(s);
     return 0;
 }
