@@ -42,6 +42,11 @@ static inline void cli_reply_freep(ProtobufCMessage **m)
 {
     cli_reply_free(*m);
 }
+/* The generated structs take char * for texts they only read. */
+static inline char *cli_lend(const char *s)
+{
+    return (char *)(uintptr_t)s;
+}
 /* Let the loop turn for `d`. */
 void cli_pause(struct cli *c, dur_t d);
 /* Show once or, for --watch, again each second until the process is ended. Watching goes on while

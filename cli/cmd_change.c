@@ -19,17 +19,6 @@ struct change {
     bool moves_nodes; /* wait for the nodes and tell how long they took */
 };
 
-/* The generated structs take char * for texts they only read. */
-static char *lend(const char *s)
-{
-    union {
-        const char *in;
-        char *out;
-    } u = {.in = s};
-
-    return u.out;
-}
-
 static void change_init(struct change *ch, const struct cli *cli, const struct args *a)
 {
     const char *reason = a->option[OPT_REASON];
@@ -40,9 +29,9 @@ static void change_init(struct change *ch, const struct cli *cli, const struct a
     str_fmt(ch->id, sizeof ch->id, "%016" PRIx64, rng_u64(&rng));
     switchyard__v1__command__init(&ch->request);
     ch->request.request_id = ch->id;
-    ch->request.migration = lend(a->name_count > 0 ? a->name[0] : "");
-    ch->request.operator_ = lend(cli->operator_name);
-    ch->request.reason = lend(reason ? reason : "");
+    ch->request.migration = cli_lend(a->name_count > 0 ? a->name[0] : "");
+    ch->request.operator_ = cli_lend(cli->operator_name);
+    ch->request.reason = cli_lend(reason ? reason : "");
     ch->request.dry_run = args_has(a, OPT_DRY_RUN);
 }
 
@@ -205,7 +194,7 @@ int run_apply(struct cli *cli, const struct args *a, int *ret_status, struct err
         return r;
     change_init(&ch, cli, a);
     action.document = (ProtobufCBinaryData){text.len, (uint8_t *)text.data};
-    action.source = lend(strcmp(path, "-") == 0 ? "standard input" : path);
+    action.source = cli_lend(strcmp(path, "-") == 0 ? "standard input" : path);
     ch.request.action_case = SWITCHYARD__V1__COMMAND__ACTION_APPLY;
     ch.request.apply = &action;
     ch.moves_nodes = false;
@@ -226,7 +215,7 @@ int run_promote(struct cli *cli, const struct args *a, int *ret_status, struct e
         action.to_stage = (uint32_t)stage;
     } else if (to) {
         action.target_case = SWITCHYARD__V1__PROMOTE__TARGET_TO_STAGE_NAME;
-        action.to_stage_name = lend(to);
+        action.to_stage_name = cli_lend(to);
     }
     change_init(&ch, cli, a);
     ch.request.action_case = SWITCHYARD__V1__COMMAND__ACTION_PROMOTE;
@@ -261,7 +250,7 @@ static int find_stage(struct cli *cli, const struct args *a, const char *name, u
     const Switchyard__V1__Status *status;
     int r;
 
-    request.migration = lend(a->name[0]);
+    request.migration = cli_lend(a->name[0]);
     r = cli_call(cli, "GetStatus", &request.base, dur_ms(0), &reply, err);
     if (r < 0)
         return r;
@@ -330,6 +319,11 @@ int run_rollback(struct cli *cli, const struct args *a, int *ret_status, struct 
         err_set(err, ERR_INVALID, "which migration?");
         return err_hint(
             err, "give its name, or --all with --emergency; `switchyard get plans` lists them");
+    }
+    if (args_has(a, OPT_DIRECT) || args_has(a, OPT_FLEET_FILE)) {
+        if (!emergency)
+            return err_set(err, ERR_INVALID, "nodes themselves take --emergency orders only");
+        return run_direct(cli, a, ret_status, err);
     }
     if (to)
         return roll_to(cli, a, ret_status, err);

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "cli/cli.h"
+#include "cli/fleet_list.h"
 #include "cli/only.h"
 #include "cli/run.h"
 #include "common/base/units.h"
@@ -79,9 +80,12 @@ int run_get_nodes(struct cli *cli, const struct args *a, int *ret_status, struct
     (void)a;
     (void)ret_status;
     r = cli_call(cli, "ListNodes", &request.base, dur_ms(0), &reply, err);
-    if (r < 0 || cli_print_message(cli, reply, &r, err))
+    if (r < 0)
         return r;
     nodes = (const Switchyard__V1__Nodes *)reply;
+    fleet_list_keep(cli, nodes);
+    if (cli_print_message(cli, reply, &r, err))
+        return r;
     if (nodes->n_nodes == 0) {
         cli_say("no nodes; start switchyard-sidecar --coordinator %s on each\n", cli->endpoints);
         return 0;

@@ -120,17 +120,24 @@ const struct command cli_commands[] = {
         .summary = "back to an earlier stage, or to legacy at once",
         .names = "[NAME]",
         .names_max = 1,
-        .options = CHANGE | OPT(REASON) | OPT(TO) | OPT(EMERGENCY) | OPT(CLEAR) | OPT(ALL),
+        .options = CHANGE | OPT(REASON) | OPT(TO) | OPT(EMERGENCY) | OPT(CLEAR) | OPT(ALL) |
+                   OPT(DIRECT) | OPT(FLEET_FILE),
         .needed = OPT(REASON),
         .help = "Exactly one of --to, --emergency and --clear. An emergency order sends everything "
                 "to legacy, beats\n"
                 "every other setting, and holds through restarts until it is cleared on purpose. "
                 "The answer comes\n"
                 "when every node serves it, with the measured time; nodes that lag are named (exit "
-                "status 1).",
+                "status 1).\n"
+                "When no coordinator answers: --direct orders the sidecars themselves, by the last "
+                "known fleet (all, or\n"
+                "names) or by address. Exit status 1: not every one serves it; 2: none could be "
+                "asked. Coordinators that\n"
+                "come back adopt the order.",
         .example = "switchyard rollback orders --to 1 --reason \"p99 doubled\"\n"
                    "switchyard rollback orders --emergency --reason \"INC-1234\"\n"
                    "switchyard rollback --all --emergency --reason \"INC-1234\"\n"
+                   "switchyard rollback --all --emergency --direct all --reason \"INC-1234\"\n"
                    "switchyard rollback orders --clear --reason \"fixed in 2.4.1\"",
         .run = run_rollback,
     },

@@ -27,6 +27,8 @@
     X(WATCH, "watch", 'w', NULL, "show again each second until Ctrl-C")                         \
     X(TO, "to", 0, "STAGE", "number or name of the stage; 0 is before the first")               \
     X(EMERGENCY, "emergency", 0, NULL, "everything to legacy, now; holds until it is cleared")  \
+    X(DIRECT, "direct", 0, "LIST", "order these nodes themselves: names, addresses, or all")    \
+    X(FLEET_FILE, "fleet-file", 0, "FILE", "the same, from what `get nodes -o json` printed")   \
     X(CLEAR, "clear", 0, NULL, "lift an emergency order; the weight stays 0")                   \
     X(ALL, "all", 0, NULL, "every migration")                                                   \
     X(WINDOW, "window", 0, "DURATION", "only the last so long (since the coordinator started)") \

@@ -6,6 +6,7 @@
 
 #include "cli/args.h"
 #include "cli/cli.h"
+#include "cli/fleet_list.h"
 #include "cli/help.h"
 
 #define HELP_MAX (256u << 10)
@@ -54,6 +55,8 @@ static int run(const struct command *command, const struct args *a)
         return fail(&err, STATUS_NOT_RUN);
     rpc_start();
     r = command->run(&cli, a, &status, &err);
+    if (r >= 0 && cli.asked)
+        fleet_list_refresh(&cli);
     rpc_shutdown();
     cli_deinit(&cli);
     if (r < 0)

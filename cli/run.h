@@ -20,6 +20,8 @@ COMMAND(set_weight);
 COMMAND(set_override);
 COMMAND(delete);
 
+COMMAND(direct); /* cmd_direct.c: a part of rollback */
+
 COMMAND(get_plans); /* cmd_show.c */
 COMMAND(get_nodes);
 COMMAND(health);
