@@ -45,9 +45,9 @@ mirror() {
 
 if [ ! -e "$folder/etc/debian_version" ]; then
     echo "== a bare Debian 12 in $folder"
-    debootstrap --variant=minbase bookworm "$folder" "$(mirror)" >"$folder.log" 2>&1 ||
-        { tail -n 20 "$folder.log" >&2; exit 1; }
-    rm -f "$folder.log"
+    log=$(mktemp)
+    debootstrap --variant=minbase bookworm "$folder" "$(mirror)" >"$log" 2>&1 || { tail -n 20 "$log" >&2; exit 1; }
+    rm -f "$log"
 fi
 mkdir -p "$folder/etc/apt"
 rm -rf "$folder/etc/apt/sources.list" "$folder/etc/apt/sources.list.d" "$folder/etc/apt/apt.conf.d"
