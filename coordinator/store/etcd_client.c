@@ -13,7 +13,7 @@
 /* Keys in a page of a list; fewer when they turn out to be large. */
 #define PAGE_KEYS 512u
 /* Room for at least one page of one key with the largest value. */
-#define ANSWER_MAX (8u << 20)
+#define ANSWER_MAX (4u << 20)
 /* A list starts again when its revision is compacted under it. */
 #define LIST_TRIES 3
 

@@ -277,11 +277,24 @@ static int read_responses(struct kv_reader *r, const struct json *root, struct e
     return e;
 }
 
+/* It becomes a header, so nothing in it may end one. */
+static bool is_token(const char *s)
+{
+    for (; s && *s; s++)
+        if (*s < 0x21 || *s > 0x7e)
+            return false;
+    return s;
+}
+
 static int read_token(const struct json *root, struct etcd_answer *ret, struct err *err)
 {
     const struct json *token = json_get(root, "token");
 
-    if (token && !str_copy(str_of(json_string(token, NULL)), ret->token, sizeof ret->token))
+    const char *text = json_string(token, NULL);
+
+    if (!token)
+        return 0;
+    if (!is_token(text) || !str_copy(str_of(text), ret->token, sizeof ret->token))
         return fail(err, "token");
     return 0;
 }

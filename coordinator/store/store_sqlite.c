@@ -50,9 +50,8 @@ static const char *const sql_text[SQL_COUNT] = {
     [SQL_ROLLBACK] = "ROLLBACK",
     [SQL_GET] = "SELECT rev, value FROM kv WHERE key = ?1",
     [SQL_LIST] = "SELECT rev, value, key FROM kv WHERE key >= ?1 AND key < ?2 ORDER BY key",
-    [SQL_PUT] =
-        "INSERT INTO kv (key, value, rev) VALUES (?1, ?2, ?3) "
-        "ON CONFLICT (key) DO UPDATE SET value = excluded.value, rev = excluded.rev",
+    [SQL_PUT] = ("INSERT INTO kv (key, value, rev) VALUES (?1, ?2, ?3) "
+                 "ON CONFLICT (key) DO UPDATE SET value = excluded.value, rev = excluded.rev"),
     [SQL_DELETE] = "DELETE FROM kv WHERE key = ?1",
     [SQL_SET_REVISION] = "UPDATE meta SET value = ?1 WHERE name = 'revision'",
 };

@@ -331,6 +331,19 @@ static bool pass_lines(struct etcd_gateway *g, int fd, struct buf *in, struct bu
     return true;
 }
 
+/* False when the gateway is being stopped. */
+static bool begin_stream(struct connection *c, int upstream)
+{
+    bool begun;
+
+    pthread_mutex_lock(&c->gateway->lock);
+    c->upstream = upstream;
+    c->streams = true;
+    begun = upstream >= 0 && !c->gateway->stopping;
+    pthread_mutex_unlock(&c->gateway->lock);
+    return begun;
+}
+
 static void serve_stream(struct connection *c, struct message *m)
 {
     static const char head[] =
@@ -341,11 +354,9 @@ static void serve_stream(struct connection *c, struct message *m)
     CLEANUP(buf_deinitp) struct buf late = BUF_INIT(MESSAGE_MAX);
     struct pollfd fds[2];
 
-    c->upstream = pass_on(g, m);
-    if (c->upstream < 0 || !read_head(c->upstream, &in, m) ||
+    if (!begin_stream(c, pass_on(g, m)) || !read_head(c->upstream, &in, m) ||
         !send_all(c->fd, head, sizeof head - 1))
         return;
-    c->streams = true;
     while (pass_lines(g, c->fd, &in, &late)) {
         fds[0] = (struct pollfd){.fd = c->upstream, .events = POLLIN};
         fds[1] = (struct pollfd){.fd = c->fd, .events = POLLIN};

@@ -255,9 +255,11 @@ void etcd_stop(struct etcd_cluster *c)
     nftw(c->dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 }
 
-int etcdctl_output(struct etcd_cluster *c, const char *const *args, char *ret, size_t size)
+/* Its exit status; what it prints goes into `ret`, cut off, or nowhere. */
+static int run_etcdctl(const struct etcd_cluster *c, const char *endpoint, const char *const *args,
+                       char *ret, size_t size)
 {
-    const char *argv[ARGS_MAX] = {"/usr/bin/etcdctl", "--endpoints", c->member[0].endpoint};
+    const char *argv[ARGS_MAX] = {"/usr/bin/etcdctl", "--endpoints", endpoint};
     size_t n = 3;
     int status = 0;
     int fd = open_log(c, "etcdctl.log");
@@ -279,7 +281,7 @@ int etcdctl_output(struct etcd_cluster *c, const char *const *args, char *ret, s
 
 int etcdctl(struct etcd_cluster *c, const char *const *args)
 {
-    return etcdctl_output(c, args, NULL, 0);
+    return run_etcdctl(c, c->member[0].endpoint, args, NULL, 0);
 }
 
 /* Its line of the status says "true" in the fifth column: endpoint, id, version, size, leader. */
@@ -287,9 +289,10 @@ static bool leads(struct etcd_cluster *c, unsigned i)
 {
     char text[1024] = "";
     const char *at = text;
-    const char *const args[] = {"--endpoints", c->member[i].endpoint, "endpoint", "status", NULL};
+    const char *const args[] = {"endpoint", "status", NULL};
 
-    if (c->member[i].pid == 0 || etcdctl_output(c, args, text, sizeof text) != 0)
+    if (c->member[i].pid == 0 ||
+        run_etcdctl(c, c->member[i].endpoint, args, text, sizeof text) != 0)
         return false;
     for (int comma = 0; comma < 4 && at; comma++) {
         at = strchr(at, ',');

@@ -42,10 +42,8 @@ void etcd_freeze(struct etcd_cluster *c, unsigned i, bool frozen);
 /* The member that leads; waits for one. */
 unsigned etcd_leader(struct etcd_cluster *c);
 
-/* Run etcdctl on member 0 (or with --endpoints of one's own); its exit status. What it prints is
- * dropped, or the first `size` bytes of it are kept. */
+/* Run etcdctl on member 0; its exit status. */
 int etcdctl(struct etcd_cluster *c, const char *const *args);
-int etcdctl_output(struct etcd_cluster *c, const char *const *args, char *ret, size_t size);
 #define ETCDCTL(c, ...) etcdctl((c), (const char *const[]){__VA_ARGS__, NULL})
 
 /* A port that nobody listens on now. */

@@ -22,7 +22,7 @@ static struct store_etcd_config config_of(const struct fixture *f, const char *e
     return (struct store_etcd_config){
         .endpoints = endpoints,
         .space = f->space,
-        .timeout = dur_ms(1000),
+        .timeout = dur_ms(2000),
         .reread = dur_s(300), /* only when it is asked for */
     };
 }
