@@ -177,9 +177,21 @@ static void ask_all(struct errands *all, const Switchyard__V1__OrderRequest *req
 
 /* ---- telling --------------------------------------------------------------------------------- */
 
+/* What was given as an address has no name to expect. */
+static bool is_named(const struct errand *e)
+{
+    return strcmp(e->to->name, e->to->address) != 0;
+}
+
+/* The same loopback address or socket path is another node's on another machine. */
+static bool is_stranger(const struct errand *e)
+{
+    return e->answer && is_named(e) && strcmp(e->answer->node, e->to->name) != 0;
+}
+
 static bool serves(const struct errand *e)
 {
-    return e->answer && e->answer->measured_ms >= 0;
+    return e->answer && e->answer->measured_ms >= 0 && !is_stranger(e);
 }
 
 static unsigned count_serving(const struct errands *all)
@@ -203,18 +215,30 @@ static unsigned count_heard(const struct errands *all)
 
 static const char *name_of(const struct errand *e)
 {
-    return e->answer && e->answer->node[0] ? e->answer->node : e->to->name;
+    return e->answer && !is_named(e) ? e->answer->node : e->to->name;
+}
+
+/* Why it does not serve; `dst` has TEXT_SIZE bytes. */
+static const char *failure_of(const struct errand *e, char *dst)
+{
+    if (is_stranger(e))
+        str_fmt(dst, TEXT_SIZE, "another node answers there: %s", e->answer->node);
+    else
+        str_fmt(dst, TEXT_SIZE, "%s",
+                e->answer ? "took it and does not serve it yet" : e->status.msg);
+    return dst;
 }
 
 static struct json *errand_json(const struct errand *e)
 {
     struct json *j = e->answer ? cli_message_json(&e->answer->base) : json_object();
+    char why[TEXT_SIZE];
 
     json_set_string(j, "node", name_of(e));
     json_set_string(j, "address", e->to->address);
     json_set_bool(j, "serving", serves(e));
-    if (!e->answer)
-        json_set_string(j, "error", e->status.msg);
+    if (!serves(e))
+        json_set_string(j, "error", failure_of(e, why));
     return j;
 }
 
@@ -239,11 +263,13 @@ static int answer_json(const struct errands *all, struct err *err)
 
 static void add_row(struct buf *b, const struct errand *e)
 {
+    char why[TEXT_SIZE];
+
     buf_addf(b, "%s\t%s\t", name_of(e), e->to->address);
     if (serves(e))
         buf_addf(b, "%.1f ms\tserves it\n", e->answer->measured_ms);
     else
-        buf_addf(b, "-\t%s\n", e->answer ? "took it and does not serve it yet" : e->status.msg);
+        buf_addf(b, "-\t%s\n", failure_of(e, why));
 }
 
 static void tell(const struct errands *all)
@@ -256,7 +282,7 @@ static void tell(const struct errands *all)
         add_row(&b, &all->item[i]);
     cli_print_table(buf_text(&b));
     if (serving == all->count)
-        cli_say("all %u nodes serve it, %.1f ms after the order\n", serving, measured_ms(all));
+        cli_say("all nodes (%u) serve it, %.1f ms after the order\n", serving, measured_ms(all));
     else
         cli_say(
             "%u of %u nodes serve it; on the others' machines: `switchyard-sidecar emergency "

@@ -102,7 +102,12 @@ def test_a_fleet_file_and_the_socket_on_the_same_machine(yard):
     assert sides(node) == {"legacy"}
     again = yard.cli("rollback", "--all", "--emergency", "--direct", f"unix:{node.data}/control.sock",
                      "--reason", "INC-10")
-    assert "all 1 nodes serve it" in again.out
+    assert "all nodes (1) serve it" in again.out
+
+    # On another machine the same address is another node's: it must not pass for the one that is meant.
+    elsewhere = yard.write(fleet.read_text().replace("node-1", "node-9"), "elsewhere.json")
+    wrong = yard.cli("rollback", "--all", "--emergency", "--fleet-file", elsewhere, "--reason", "INC-11", status=1)
+    assert "another node answers there: node-1" in wrong.out
 
 
 def test_orders_on_the_node_are_served_logged_and_told_at_once(yard):
