@@ -51,6 +51,7 @@ static const struct refusal_row {
      "etcd wants a user: --etcd-user NAME --etcd-password-file FILE"},
     {"authentication is not enabled", ERR_REFUSED, NEXT_STOP,
      "leave --etcd-user out, or switch it on: etcdctl auth enable"},
+    {"requested lease not found", ERR_NOT_FOUND, NEXT_STOP, "nothing was written"},
     {"too many requests", ERR_UNAVAILABLE, NEXT_ENDPOINT, NULL},
     {"Error while dialing", ERR_UNAVAILABLE, NEXT_ENDPOINT, NULL},
     {"client certificate", ERR_DENIED, NEXT_STOP,
@@ -132,10 +133,10 @@ static int read_answer(struct etcd_client *c, const struct etcd_call *call, cons
     struct err why;
 
     *ret_next = NEXT_ENDPOINT;
-    if (is_status_of_others(status))
-        return not_etcd(c, status, err);
     if (status != 200 && etcd_json_read_refusal(buf_view(body), &refusal))
         return refused(c, &refusal, ret_next, err);
+    if (is_status_of_others(status))
+        return not_etcd(c, status, err);
     if (status != 200) {
         err_set(&why, ERR_CORRUPT, "HTTP status %d", status);
         return bad_answer(c, call, &why, err);

@@ -144,6 +144,11 @@ bool etcd_json_lease_grant(int64_t seconds, struct buf *b)
     return buf_addf(b, "{\"TTL\":\"%" PRId64 "\"}", seconds);
 }
 
+bool etcd_json_lease(int64_t lease, struct buf *b)
+{
+    return buf_addf(b, "{\"ID\":\"%" PRId64 "\"}", lease);
+}
+
 /* ---- answers --------------------------------------------------------------------------------- */
 
 static int fail(struct err *err, const char *field)
@@ -322,14 +327,18 @@ void etcd_answer_deinit(struct etcd_answer *a)
     store_list_deinit(&a->kvs);
 }
 
+/* What is a stream in etcd (keeping a lease) comes inside a "result". */
 int etcd_json_read(const struct etcd_space *s, struct str body, struct etcd_answer *ret,
                    struct err *err)
 {
-    CLEANUP(json_freep) struct json *root = NULL;
+    CLEANUP(json_freep) struct json *whole = NULL;
     CLEANUP(kv_reader_deinitp) struct kv_reader reader = KV_READER(s);
+    const struct json *root = NULL;
     uint64_t lease = 0;
-    int r = parse_object(body, &root, err);
+    int r = parse_object(body, &whole, err);
 
+    if (r == 0)
+        root = json_get(whole, "result") ? json_get(whole, "result") : whole;
     if (r == 0)
         r = read_header(root, &ret->rev, err);
     if (r == 0)
@@ -340,6 +349,8 @@ int etcd_json_read(const struct etcd_space *s, struct str body, struct etcd_answ
         r = read_responses(&reader, root, ret, err);
     if (r == 0)
         r = read_u64(root, "ID", &lease, err);
+    if (r == 0)
+        r = read_u64(root, "TTL", &ret->ttl, err);
     if (r == 0)
         r = read_token(root, ret, err);
     ret->lease = (int64_t)lease;

@@ -53,6 +53,8 @@ bool etcd_json_watch(const struct etcd_space *s, struct str prefix, store_rev fr
                      struct buf *b) MUST_CHECK;
 bool etcd_json_authenticate(const char *name, const char *password, struct buf *b) MUST_CHECK;
 bool etcd_json_lease_grant(int64_t seconds, struct buf *b) MUST_CHECK;
+/* Keep it, or revoke it. */
+bool etcd_json_lease(int64_t lease, struct buf *b) MUST_CHECK;
 
 /* ---- answers --------------------------------------------------------------------------------- */
 
@@ -64,6 +66,7 @@ struct etcd_answer {
     struct buf last;       /* owned; last key of a range as etcd has it, for etcd_range.after */
     struct store_list kvs; /* owned; of all ranges, without those passed over */
     int64_t lease;
+    uint64_t ttl; /* seconds that a lease has left; 0: it has ended */
     char token[ETCD_TOKEN_MAX + 1];
 };
 

@@ -140,12 +140,21 @@ int store_list(struct store *s, struct str prefix, struct store_list *ret, struc
     return r;
 }
 
+static int check_leases(const struct store *s, struct err *err)
+{
+    if (s->ops->lease_grant)
+        return 0;
+    return err_set(err, ERR_UNSUPPORTED, "the store (%s) has no leases", s->ops->name);
+}
+
 int store_txn(struct store *s, const struct store_txn *txn, store_rev *ret_rev, struct err *err)
 {
     struct err scratch;
     store_rev rev = 0;
     int r = store_txn_check(txn, err);
 
+    if (r == 0 && txn->lease)
+        r = check_leases(s, err);
     if (r == 0)
         r = s->ops->txn(s, txn, &rev, some(err, &scratch));
     if (r == 0 && ret_rev)
@@ -163,6 +172,32 @@ int store_watch(struct store *s, struct str prefix, store_rev from, store_watch_
     if (r < 0)
         return r;
     return s->ops->watch(s, prefix, from, fn, ctx, some(err, &scratch));
+}
+
+int store_lease_grant(struct store *s, dur_t ttl, store_lease *ret, struct err *err)
+{
+    struct err scratch;
+    int r = check_leases(s, err);
+
+    if (r == 0 && (ttl.ns < dur_s(1).ns || ttl.ns > dur_s(STORE_LEASE_MAX_S).ns))
+        r = err_set(err, ERR_INVALID, "a lease lasts from 1 to %d seconds", STORE_LEASE_MAX_S);
+    return r < 0 ? r : s->ops->lease_grant(s, ttl, ret, some(err, &scratch));
+}
+
+int store_lease_keep(struct store *s, store_lease lease, struct err *err)
+{
+    struct err scratch;
+    int r = check_leases(s, err);
+
+    return r < 0 ? r : s->ops->lease_keep(s, lease, some(err, &scratch));
+}
+
+int store_lease_revoke(struct store *s, store_lease lease, struct err *err)
+{
+    struct err scratch;
+    int r = check_leases(s, err);
+
+    return r < 0 ? r : s->ops->lease_revoke(s, lease, some(err, &scratch));
 }
 
 void store_on_news(struct store *s, void (*fn)(void *ctx), void *ctx)

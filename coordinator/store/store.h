@@ -29,7 +29,8 @@
 /* Keys and values of one transaction together: fits a request to etcd with its default settings. */
 #define STORE_TXN_BYTES_MAX (STORE_VALUE_MAX + (256u << 10))
 
-typedef uint64_t store_rev; /* 0: never */
+typedef uint64_t store_rev;   /* 0: never */
+typedef uint64_t store_lease; /* 0: none */
 
 /* Positive outcomes. */
 enum store_outcome {
@@ -70,6 +71,7 @@ struct store_op {
 struct store_txn {
     const struct store_op *op; /* borrowed */
     size_t count;
+    store_lease lease; /* the keys that are put go when it ends; 0: they stay */
 };
 
 /* Told of each committed change under the prefix and after `from`: in order, once, one call per
@@ -91,6 +93,10 @@ struct store_ops {
     int (*txn)(struct store *s, const struct store_txn *txn, store_rev *ret_rev, struct err *err);
     int (*watch)(struct store *s, struct str prefix, store_rev from, store_watch_fn fn, void *ctx,
                  struct err *err);
+    /* All three, or none: NULL. */
+    int (*lease_grant)(struct store *s, dur_t ttl, store_lease *ret, struct err *err);
+    int (*lease_keep)(struct store *s, store_lease lease, struct err *err);
+    int (*lease_revoke)(struct store *s, store_lease lease, struct err *err);
     int (*poll)(struct store *s, dur_t wait, struct err *err); /* NULL: nothing ever to tell */
     void (*free)(struct store *s);
 };
@@ -115,8 +121,8 @@ int store_list(struct store *s, struct str prefix, struct store_list *ret,
                struct err *err) MUST_CHECK;
 /* All or nothing. Sets the store's revision after it. STORE_CONFLICT, or <0: INVALID for keys and
  * sizes outside the limits, EXHAUSTED (disk full), DENIED (read-only), CORRUPT, UNKNOWN_OUTCOME (it
- * may or may not have been written: read before trying again). After every code but the last,
- * nothing was written. */
+ * may or may not have been written: read before trying again), NOT_FOUND (the lease has ended).
+ * After every code but UNKNOWN_OUTCOME, nothing was written. */
 int store_txn(struct store *s, const struct store_txn *txn, store_rev *ret_rev,
               struct err *err) MUST_CHECK;
 /* One watch per store; another one takes its place. Known changes may be told before the return.
@@ -124,6 +130,21 @@ int store_txn(struct store *s, const struct store_txn *txn, store_rev *ret_rev,
  * store; the watch before it then stands. A watch is a hint: readers compare revisions. */
 int store_watch(struct store *s, struct str prefix, store_rev from, store_watch_fn fn, void *ctx,
                 struct err *err) MUST_CHECK;
+/* A lease ends `ttl` after it was granted or kept last, by the store's clock, or when it is
+ * revoked; then its keys are deleted, which is a change like another. To campaign: a transaction
+ * with a lease that compares a key with 0 and puts it. Who holds the key compares its revision in
+ * every transaction: that a lease was kept proves nothing (etcd 3.4 has said so of leases that were
+ * gone), so who leads also stops in time by a clock of its own. UNSUPPORTED by a store that one
+ * process has for itself (SQLite): it leads as long as it holds it.
+ *
+ * Whole seconds, of which etcd makes 2 at least; INVALID below one. */
+#define STORE_LEASE_MAX_S 3600
+int store_lease_grant(struct store *s, dur_t ttl, store_lease *ret, struct err *err) MUST_CHECK;
+/* STORE_NOT_FOUND when it has ended. */
+int store_lease_keep(struct store *s, store_lease lease, struct err *err) MUST_CHECK;
+/* Also fine when it has ended. */
+int store_lease_revoke(struct store *s, store_lease lease, struct err *err) MUST_CHECK;
+
 /* Where others write too, their changes (and then ours, too) arrive by themselves and are told in
  * this call: all that have arrived, after waiting up to `wait` for the first. */
 int store_poll(struct store *s, dur_t wait, struct err *err) MUST_CHECK;

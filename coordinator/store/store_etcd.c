@@ -151,16 +151,18 @@ static int open_incarnation(struct store_etcd *e, struct err *err)
 
 /* ---- doubt ----------------------------------------------------------------------------------- */
 
-static int grant_lease(struct store_etcd *e, int64_t *ret, struct err *err)
+static int grant_lease(struct store_etcd *e, int64_t seconds, int64_t *ret, struct err *err)
 {
     CLEANUP(buf_deinitp) struct buf body = BUF_INIT(128);
     CLEANUP(etcd_answer_deinit) struct etcd_answer answer;
     struct etcd_call call = {.path = "/v3/lease/grant", .repeatable = true};
     int r;
 
-    CHECK(etcd_json_lease_grant(FENCE_S, &body));
+    CHECK(etcd_json_lease_grant(seconds, &body));
     call.body = buf_view(&body);
     r = etcd_client_call(e->client, &call, &answer, err);
+    if (r == 0 && answer.lease == 0)
+        r = err_set(err, ERR_CORRUPT, "etcd granted a lease without a name");
     *ret = answer.lease;
     return r;
 }
@@ -176,7 +178,7 @@ static int settle(struct store_etcd *e, struct err *err)
     etcd_answer_init(&answer);
     if (!e->in_doubt)
         return 0;
-    r = grant_lease(e, &txn.lease, err);
+    r = grant_lease(e, FENCE_S, &txn.lease, err);
     if (r == 0)
         r = call_txn(e, &txn, true, &answer, err);
     if (r < 0)
@@ -262,6 +264,7 @@ static int etcd_txn(struct store *s, const struct store_txn *txn, store_rev *ret
     const struct etcd_txn full = {
         .op = op,
         .count = txn->count + OUR_COMPARES,
+        .lease = (int64_t)txn->lease,
         .on_success = &range,
         .on_success_count = has_writes(txn) ? 0 : 1,
         .on_failure = &range,
@@ -285,6 +288,49 @@ static int etcd_txn(struct store *s, const struct store_txn *txn, store_rev *ret
         return r;
     *ret_rev = answer.rev;
     return answer.succeeded ? 0 : not_succeeded(e, &answer, err);
+}
+
+/* ---- leases ---------------------------------------------------------------------------------- */
+
+static int etcd_lease_grant(struct store *s, dur_t ttl, store_lease *ret, struct err *err)
+{
+    int64_t lease = 0;
+    int r = grant_lease(etcd_of(s), (ttl.ns + dur_s(1).ns - 1) / dur_s(1).ns, &lease, err);
+
+    *ret = (store_lease)lease;
+    return r;
+}
+
+/* Keep or revoke; both may arrive twice. `ret_left`: seconds. */
+static int call_lease(struct store_etcd *e, const char *path, store_lease lease, uint64_t *ret_left,
+                      struct err *err)
+{
+    CLEANUP(buf_deinitp) struct buf body = BUF_INIT(128);
+    CLEANUP(etcd_answer_deinit) struct etcd_answer answer;
+    struct etcd_call call = {.path = path, .repeatable = true};
+    int r;
+
+    CHECK(etcd_json_lease((int64_t)lease, &body));
+    call.body = buf_view(&body);
+    r = etcd_client_call(e->client, &call, &answer, err);
+    *ret_left = answer.ttl;
+    return r == -ERR_NOT_FOUND ? STORE_NOT_FOUND : r;
+}
+
+static int etcd_lease_keep(struct store *s, store_lease lease, struct err *err)
+{
+    uint64_t left = 0;
+    int r = call_lease(etcd_of(s), "/v3/lease/keepalive", lease, &left, err);
+
+    return r == 0 && left == 0 ? STORE_NOT_FOUND : r;
+}
+
+static int etcd_lease_revoke(struct store *s, store_lease lease, struct err *err)
+{
+    uint64_t left;
+    int r = call_lease(etcd_of(s), "/v3/lease/revoke", lease, &left, err);
+
+    return r == STORE_NOT_FOUND ? 0 : r;
 }
 
 /* ---- the watch ------------------------------------------------------------------------------- */
@@ -369,6 +415,9 @@ static const struct store_ops etcd_ops = {
     .list = etcd_list,
     .txn = etcd_txn,
     .watch = etcd_watch,
+    .lease_grant = etcd_lease_grant,
+    .lease_keep = etcd_lease_keep,
+    .lease_revoke = etcd_lease_revoke,
     .poll = etcd_poll,
     .free = etcd_free,
 };

@@ -4,7 +4,12 @@
  * The incarnation is random; a simulation that must repeat itself writes its own over it. */
 #pragma once
 
+#include "common/base/clock.h"
 #include "coordinator/store/store.h"
+
+/* The clock that leases end by; the system's when nothing else is said. Leases end when an
+ * operation looks: store_poll() is one. */
+void store_mem_set_clock(struct store *s, struct clock *clock);
 
 /* Fail once with `code`: the operation (get, list or transaction) after `n` more have gone through.
  * `written`: a transaction takes effect first, as when a commit was done and its answer got lost;

@@ -50,6 +50,12 @@ struct call {
     struct store_op *op; /* owned, in one piece with the bytes it points to */
     size_t count;
     size_t bytes;
+    store_lease lease; /* of a transaction, or the lease itself */
+
+    /* a lease */
+    enum store_lease_call lease_call;
+    dur_t ttl;
+    store_thread_lease_fn on_lease;
 };
 
 static struct call *call_of(struct worker_job *j)
@@ -95,7 +101,7 @@ static void done_load(struct worker_job *j)
 static void run_txn(struct worker_job *j)
 {
     struct call *c = call_of(j);
-    struct store_txn txn = {.op = c->op, .count = c->count};
+    struct store_txn txn = {.op = c->op, .count = c->count, .lease = c->lease};
 
     c->r = store_txn(c->thread->store, &txn, &c->rev, &c->err);
 }
@@ -186,6 +192,55 @@ int store_thread_txn(struct store_thread *t, const struct store_txn *txn, store_
     *c = (struct call){
         .job = {.run = run_txn, .done = done_txn}, .thread = t, .on_txn = fn, .ctx = ctx};
     copy_ops(c, txn);
+    c->lease = txn->lease;
+    r = submit(t, c, err);
+    if (r == 0)
+        steal(c);
+    return r;
+}
+
+/* ---- leases ---------------------------------------------------------------------------------- */
+
+static void run_lease(struct worker_job *j)
+{
+    struct call *c = call_of(j);
+    struct store *s = c->thread->store;
+
+    switch (c->lease_call) {
+    case STORE_LEASE_GRANT:
+        c->r = store_lease_grant(s, c->ttl, &c->lease, &c->err);
+        break;
+    case STORE_LEASE_KEEP:
+        c->r = store_lease_keep(s, c->lease, &c->err);
+        break;
+    case STORE_LEASE_REVOKE:
+        c->r = store_lease_revoke(s, c->lease, &c->err);
+        break;
+    }
+}
+
+static void done_lease(struct worker_job *j)
+{
+    CLEANUP(call_donep) struct call *c = call_of(j);
+
+    c->on_lease(c->ctx, c->r, c->lease, &c->err);
+}
+
+int store_thread_lease(struct store_thread *t, enum store_lease_call what,
+                       const struct store_thread_lease *lease, store_thread_lease_fn fn, void *ctx,
+                       struct err *err)
+{
+    CLEANUP(call_freep) struct call *c = xnew(struct call);
+    int r;
+
+    loop_assert_owner(t->loop);
+    *c = (struct call){.job = {.run = run_lease, .done = done_lease},
+                       .thread = t,
+                       .lease_call = what,
+                       .lease = lease->lease,
+                       .ttl = lease->ttl,
+                       .on_lease = fn,
+                       .ctx = ctx};
     r = submit(t, c, err);
     if (r == 0)
         steal(c);

@@ -29,6 +29,9 @@ typedef void (*store_thread_load_fn)(void *ctx, int r, struct store_list *list,
 typedef void (*store_thread_watch_fn)(void *ctx, int r, const struct store_list *changes,
                                       const struct err *err);
 
+/* `r` as store_lease_grant() and its kin; the lease that was granted, or asked about. */
+typedef void (*store_thread_lease_fn)(void *ctx, int r, store_lease lease, const struct err *err);
+
 /* Takes `s` over on success. */
 int store_thread_new(struct loop *l, struct store *s, struct store_thread **ret,
                      struct err *err) MUST_CHECK;
@@ -54,3 +57,14 @@ int store_thread_txn(struct store_thread *t, const struct store_txn *txn, store_
  * place at once. INVALID or EXHAUSTED now. */
 int store_thread_watch(struct store_thread *t, struct str prefix, store_rev from,
                        store_thread_watch_fn fn, void *ctx, struct err *err) MUST_CHECK;
+
+enum store_lease_call { STORE_LEASE_GRANT, STORE_LEASE_KEEP, STORE_LEASE_REVOKE };
+struct store_thread_lease {
+    store_lease lease; /* to keep or revoke */
+    dur_t ttl;         /* to grant */
+};
+/* It stands in line behind all that was asked for before: who must keep a lease in time looks at
+ * the clock when it is answered. EXHAUSTED now. */
+int store_thread_lease(struct store_thread *t, enum store_lease_call what,
+                       const struct store_thread_lease *lease, store_thread_lease_fn fn, void *ctx,
+                       struct err *err) MUST_CHECK;

@@ -405,8 +405,8 @@ static void sizes_past_the_limits_are_refused(void **state)
         snprintf(key[i], sizeof key[i], STORE_ROOT "%u", i);
         op[i] = PUT(str_of(key[i]), STR("1"));
     }
-    assert_refused(s, (struct store_txn){op, STORE_OPS_MAX + 1}, "2049 operations");
-    step(s, (struct store_txn){op, STORE_OPS_MAX});
+    assert_refused(s, (struct store_txn){.op = op, .count = STORE_OPS_MAX + 1}, "2049 operations");
+    step(s, (struct store_txn){.op = op, .count = STORE_OPS_MAX});
     free(big);
 }
 
@@ -557,6 +557,92 @@ static void log_of_changes_is_bounded_in_bytes(void **state)
     free(big);
 }
 
+/* ---- leases ---------------------------------------------------------------------------------- */
+
+static store_lease grant(struct store *s, int seconds)
+{
+    store_lease lease = 0;
+    struct err err;
+
+    assert_ok(store_lease_grant(s, dur_s(seconds), &lease, &err), &err);
+    assert_int_not_equal(lease, 0);
+    return lease;
+}
+
+static store_rev put_leased(struct store *s, struct str key, store_lease lease)
+{
+    struct store_txn txn = TXN(COMPARE(key, 0), PUT(key, STR("me")));
+
+    txn.lease = lease;
+    return step(s, txn);
+}
+
+static bool has_leases(void **state)
+{
+    struct err err;
+    store_lease lease;
+
+    if (backend_of(state)->open != open_sqlite)
+        return true;
+    assert_int_equal(store_lease_grant(store_of(state), dur_s(5), &lease, &err), -ERR_UNSUPPORTED);
+    assert_int_equal(store_lease_keep(store_of(state), 1, &err), -ERR_UNSUPPORTED);
+    assert_int_equal(store_lease_revoke(store_of(state), 1, &err), -ERR_UNSUPPORTED);
+    return false;
+}
+
+static void keys_go_with_their_lease(void **state)
+{
+    struct store *s = store_of(state);
+    CLEANUP(buf_deinitp) struct buf told = BUF_INIT(4096);
+    store_lease lease;
+    struct err err;
+
+    if (!has_leases(state))
+        return;
+    assert_ok(store_watch(s, STR(STORE_ROOT), base, note, &told, &err), &err);
+    lease = grant(s, 60);
+    put_leased(s, K("leader"), lease);
+    put_leased(s, K("stays"), lease);
+    step(s, TXN(PUT(K("stays"), STR("mine")))); /* now without a lease */
+    assert_int_equal(store_lease_keep(s, lease, &err), 0);
+    assert_ok(store_lease_revoke(s, lease, &err), &err);
+    assert_absent(s, K("leader"));
+    assert_value(s, K("stays"), STR("mine"));
+    assert_told(s, &told, "1:leader=me 2:stays=me 3:stays=mine 4:leader-");
+    assert_ok(store_lease_revoke(s, lease, &err), &err);
+    assert_int_equal(store_lease_keep(s, lease, &err), STORE_NOT_FOUND);
+}
+
+static void lease_that_has_ended_takes_no_keys(void **state)
+{
+    struct store *s = store_of(state);
+    struct store_txn txn = TXN(PUT(K("leader"), STR("me")));
+    struct err err;
+
+    if (!has_leases(state))
+        return;
+    txn.lease = grant(s, 60);
+    assert_ok(store_lease_revoke(s, txn.lease, &err), &err);
+    assert_int_equal(store_txn(s, &txn, NULL, &err), -ERR_NOT_FOUND);
+    assert_absent(s, K("leader"));
+    assert_int_equal(store_lease_grant(s, dur_ms(10), &txn.lease, &err), -ERR_INVALID);
+}
+
+static void only_one_of_two_candidates_gets_the_key(void **state)
+{
+    struct store *s = store_of(state);
+    struct store_txn txn = TXN(COMPARE(K("leader"), 0), PUT(K("leader"), STR("second")));
+    store_rev first;
+
+    if (!has_leases(state))
+        return;
+    first = put_leased(s, K("leader"), grant(s, 60));
+    txn.lease = grant(s, 60);
+    assert_conflict(s, txn);
+    assert_value(s, K("leader"), STR("me"));
+    step(s, TXN(COMPARE(K("leader"), base + first), PUT(K("a"), STR("fenced"))));
+}
+
 /* ---- opening again --------------------------------------------------------------------------- */
 
 static void incarnation_is_made_once_per_store(void **state)
@@ -651,6 +737,9 @@ static const struct {
     T(second_watch_takes_the_place_of_the_first),
     T(watch_from_what_is_forgotten_or_to_come_is_compacted),
     T(log_of_changes_is_bounded_in_bytes),
+    T(keys_go_with_their_lease),
+    T(lease_that_has_ended_takes_no_keys),
+    T(only_one_of_two_candidates_gets_the_key),
     T(incarnation_is_made_once_per_store),
     T(what_was_committed_is_there_when_opened_again),
     T(watch_after_opening_again_knows_the_present_or_all),

@@ -101,8 +101,9 @@ static void transaction_past_etcds_own_limit_names_the_option(void **state)
         snprintf(key[i], sizeof key[i], STORE_ROOT "%zu", i);
         op[i] = PUT(str_of(key[i]), STR("1"));
     }
-    assert_int_equal(store_txn(s, &(struct store_txn){op, ARRAY_LEN(op)}, NULL, &err),
-                     -ERR_EXHAUSTED);
+    assert_int_equal(
+        store_txn(s, &(struct store_txn){.op = op, .count = ARRAY_LEN(op)}, NULL, &err),
+        -ERR_EXHAUSTED);
     assert_says(&err, "--max-txn-ops");
     assert_absent(s, K("1"));
 }

@@ -462,7 +462,7 @@ static int put_one(struct store *s, struct err *err)
     const struct store_op op = {.kind = STORE_PUT, .key = K("b"), .value = STR("2")};
     store_rev rev;
 
-    return store_txn(s, &(struct store_txn){&op, 1}, &rev, err);
+    return store_txn(s, &(struct store_txn){.op = &op, .count = 1}, &rev, err);
 }
 
 static void file_that_was_moved_away_takes_no_writes(void **state)

@@ -113,7 +113,7 @@ static void transaction_is_copied(void **state)
 
     {
         struct store_op op[] = {COMPARE(str_of(key), 0), PUT(str_of(key), str_of(value))};
-        ask_txn(f, (struct store_txn){op, ARRAY_LEN(op)});
+        ask_txn(f, (struct store_txn){.op = op, .count = ARRAY_LEN(op)});
         memset(op, 0xff, sizeof op);
     }
     memset(key, 'x', sizeof key - 1);

@@ -285,7 +285,7 @@ static void a_conflict_reads_the_store_again(void **state)
     /* Somebody else writes the same rollout once more. */
     assert_ok(store_get(f->store, STR("/switchyard/v1/rollouts/app"), &value, NULL, &err), &err);
     struct store_op put = {STORE_PUT, STR("/switchyard/v1/rollouts/app"), buf_view(&value), 0};
-    assert_ok(store_txn(f->store, &(struct store_txn){&put, 1}, &rev, &err), &err);
+    assert_ok(store_txn(f->store, &(struct store_txn){.op = &put, .count = 1}, &rev, &err), &err);
 
     assert_int_equal(run(f, CMD_ABORT), ERR_CONFLICT);
     assert_int_equal(stage_of(f), 1);
@@ -318,7 +318,7 @@ static void put_plan(struct fixture *f, const char *name, struct str value)
 
     str_fmt(key, sizeof(key), "/switchyard/v1/plans/%s", name);
     op.key = str_of(key);
-    assert_ok(store_txn(f->store, &(struct store_txn){&op, 1}, NULL, &err), &err);
+    assert_ok(store_txn(f->store, &(struct store_txn){.op = &op, .count = 1}, NULL, &err), &err);
 }
 
 static void commands_are_refused_while_the_store_cannot_be_read(void **state)

@@ -74,6 +74,9 @@ static void small_requests(void **state UNUSED)
     buf_clear(&b);
     assert_true(etcd_json_lease_grant(600, &b));
     assert_string_equal(buf_text(&b), "{\"TTL\":\"600\"}");
+    buf_clear(&b);
+    assert_true(etcd_json_lease(7, &b));
+    assert_string_equal(buf_text(&b), "{\"ID\":\"7\"}");
 }
 
 static void requests_past_the_maximum_are_told(void **state UNUSED)
@@ -152,7 +155,14 @@ static void lease_and_token_are_read(void **state UNUSED)
                              &a, &err),
               &err);
     assert_int_equal(a.lease, 2324035519603579915);
+    assert_int_equal(a.ttl, 600);
     assert_string_equal(a.token, "abc.9");
+
+    etcd_answer_deinit(&a);
+    etcd_answer_init(&a);
+    assert_ok(etcd_json_read(&none, STR("{\"result\":{\"header\":{},\"ID\":\"7\"}}"), &a, &err),
+              &err);
+    assert_true(a.lease == 7 && a.ttl == 0);
 }
 
 static void what_etcd_does_not_write_is_refused(void **state UNUSED)
