@@ -57,6 +57,7 @@ done
 cp -L /etc/resolv.conf "$folder/etc/resolv.conf"
 cp -L /etc/hosts "$folder/etc/hosts"
 mount -t proc proc "$folder/proc"
+mount -t sysfs -o ro sysfs "$folder/sys"
 mount --rbind /dev "$folder/dev"
 
 rm -rf "$folder/switchyard"
