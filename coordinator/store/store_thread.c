@@ -341,7 +341,7 @@ static void on_news(void *ctx)
     struct store_thread *t = ctx;
 
     if (!atomic_exchange(&t->has_news, true) && !mailbox_post(t->box, &t->news)) {
-        /* Full of changes: the loop looks for news after them. */
+        /* Full of changes that nobody takes: the watch ends, and whoever begins another polls. */
         atomic_store(&t->lost, true);
         atomic_store(&t->has_news, false);
     }
