@@ -529,18 +529,25 @@ struct ruleset *agent_publishable(struct agent *a)
     return ruleset_ref(a->publishing);
 }
 
-/* An overtaken set may have reached the loops before the one that follows it. */
+static bool is_behind(const struct ruleset *set, const struct ruleset *serving)
+{
+    return serving && strcmp(set->incarnation, serving->incarnation) == 0 &&
+           set->revision <= serving->revision;
+}
+
+/* An overtaken set may have reached the loops before the one that follows it, also one that two
+ * others have overtaken since: whatever the loops serve must not be gone back behind. */
 void agent_serving(struct agent *a, const struct ruleset *set, wall_t now)
 {
-    if (set == a->publishing) {
-        put(&a->serving, a->publishing);
-        put(&a->publishing, NULL);
-    } else if (set == a->overtaken) {
-        put(&a->serving, a->overtaken);
-    } else {
+    CLEANUP(ruleset_unrefp) struct ruleset *served = ruleset_ref(set);
+
+    if (served != a->publishing && served != a->overtaken && is_behind(served, a->serving))
         return;
-    }
-    put(&a->overtaken, NULL);
+    if (served == a->publishing || served == a->overtaken)
+        put(&a->overtaken, NULL);
+    if (served == a->publishing)
+        put(&a->publishing, NULL);
+    put(&a->serving, served);
     a->serving_since = now;
     a->ack_due = true;
 }

@@ -293,7 +293,6 @@ static void an_emergency_overtakes_a_set_that_is_being_published(void **state)
     assert_int_equal(agent_next(a), AGENT_PUBLISH);
     urgent = agent_publishable(a);
     agent_publish_failed(a, slow, "no such name"); /* overtaken: nobody waits for it */
-    agent_serving(a, slow, (wall_t){1});
     assert_int_equal(agent_position_serving(a).revision, 5);
     agent_serving(a, urgent, (wall_t){2});
     assert_int_equal(agent_position_serving(a).revision, 7);
