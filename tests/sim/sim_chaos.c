@@ -242,6 +242,13 @@ static void fault_deposed(struct sim *s, unsigned node)
     sim_node_replay(s->node[node]);
 }
 
+/* Not a fault, but what people do about one. */
+static void fault_node_order(struct sim *s, unsigned node)
+{
+    if (sim_chance(s, 3)) /* it holds everything up until it is cleared */
+        sim_node_order(s->node[node], sim_chance(s, 2) ? "the file emergency" : "signal");
+}
+
 static void fault_disk(struct sim *s, unsigned node)
 {
     sim_node_disk(s->node[node], SIM_DISK_FULL, dur_ms(0));
@@ -301,10 +308,10 @@ static void fault_silence(struct sim *s, unsigned node UNUSED)
 }
 
 static void (*const faults[])(struct sim *s, unsigned node) = {
-    fault_partition, fault_partition, fault_break, fault_node,       fault_deposed,
-    fault_disk,      fault_slow_disk, fault_proxy, fault_coord,      fault_coord_in_step,
-    fault_store,     fault_store,     fault_store, fault_store_long, fault_release,
-    fault_release,   fault_silence,
+    fault_partition, fault_partition, fault_break,      fault_node,       fault_deposed,
+    fault_disk,      fault_slow_disk, fault_proxy,      fault_coord,      fault_coord_in_step,
+    fault_store,     fault_store,     fault_store,      fault_store_long, fault_release,
+    fault_release,   fault_silence,   fault_node_order,
 };
 
 static void disturb(struct sim *s, void *who, uint64_t arg UNUSED)
@@ -360,6 +367,23 @@ void sim_chaos_end(struct sim_chaos *c)
 
 /* ---- rest ------------------------------------------------------------------------------------ */
 
+/* Orders reach the coordinator, and what it says of them reaches everybody. */
+static bool obeys(const struct sim *s, const struct sim_node *n)
+{
+    const struct ruleset *set = sim_node_lane(n, 0);
+    struct emergency order;
+
+    for (unsigned i = 0; set && i < set->count; i++) {
+        const struct ruleset_entry *e = &set->entry[i];
+
+        if (!core_emergency(sim_coord_core(s->coord), e->route.migration.s, &order))
+            order.active = false;
+        if (e->emergency.active != order.active)
+            return false;
+    }
+    return true;
+}
+
 static const char *node_unrest(const struct sim *s, const struct sim_node *n)
 {
     const struct sim_heard *h = sim_coord_heard(s->coord, sim_node_index(n));
@@ -372,6 +396,8 @@ static const char *node_unrest(const struct sim *s, const struct sim_node *n)
         return "a node does not serve the latest";
     if (sim_node_lane(n, 0) && sim_node_lane(n, 0)->revision != sim_node_disk_rev(n))
         return "a node's file is behind what it serves";
+    if (!obeys(s, n))
+        return "a node and the coordinator differ in an emergency order";
     return NULL;
 }
 

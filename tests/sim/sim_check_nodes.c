@@ -44,7 +44,8 @@ static void check_order(struct sim_check *c, const struct sim_node *n, const str
     }
 }
 
-/* Orders may be ahead of the set's revision: they do not wait for it. */
+/* Orders may be ahead of the set's revision: they do not wait for it. An order that was given at
+ * the node may have the epoch of a lifting that it has not heard of, and then goes before it. */
 static const char *find_fault(const struct sim_decision *d, const struct ruleset_entry *e)
 {
     if (!e)
@@ -57,7 +58,7 @@ static const char *find_fault(const struct sim_decision *d, const struct ruleset
         return "with another override";
     if (e->emergency.epoch < d->epoch)
         return "without its emergency order";
-    if (e->emergency.epoch == d->epoch && e->emergency.active != d->ordered)
+    if (e->emergency.epoch == d->epoch && d->ordered && !e->emergency.active)
         return "with its emergency order turned around";
     return NULL;
 }

@@ -25,6 +25,7 @@ struct mail {
     unsigned index;
     uint64_t boot;
     mono_t seen;
+    struct emergency order;    /* epoch 0: none; then `node` has its name only */
     struct route_stats *stats; /* owned; NULL: `node` is meant */
     unsigned count;
     struct mail *prev, *next;
@@ -42,6 +43,7 @@ struct sim_coord {
     struct err doubt;
     uint64_t revision;
     mono_t quiet_until;
+    bool orders_again;
     struct sim_fleet *fleet;
     struct mail *mails;
     mono_t mail_due;
@@ -224,6 +226,7 @@ static void on_saved(struct sim *s, int r, store_rev rev, const struct err *err)
     if (r == 0) {
         c->revision = rev;
         core_commit(c->core, rev, &c->update);
+        c->orders_again = c->orders_again || c->update.has_answer;
         sim_check_committed(s->check, rev);
         carry_out(c);
     } else if (r == STORE_CONFLICT) {
@@ -234,6 +237,7 @@ static void on_saved(struct sim *s, int r, store_rev rev, const struct err *err)
     } else {
         c->quiet_until = mono_add(s->now, RETRY);
         core_abandon(c->core, err, &c->update);
+        c->orders_again = true;
         sim_check_abandoned(s->check);
         done(c);
     }
@@ -306,6 +310,9 @@ static void tick(struct sim *s, void *who, uint64_t boot)
     if (mono_before(s->now, c->quiet_until))
         return;
     event_queue_tick(&c->queue);
+    if (c->orders_again)
+        event_queue_repeat_orders(&c->queue);
+    c->orders_again = false;
     pump_soon(c);
 }
 
@@ -380,6 +387,7 @@ static void use_core(struct sim_coord *c, const struct store_list *list)
     for (unsigned i = 0; i < SIM_NODES_MAX; i++)
         c->heard[i].connected = false;
     event_queue_repeat_nodes(&c->queue);
+    event_queue_repeat_orders(&c->queue);
     sim_check_loaded(c->sim->check, list->rev);
     publish_all(c, old);
     sim_say(c->sim, "coord", "%s with revision %" PRIu64, old ? "goes on" : "is up", list->rev);
@@ -519,6 +527,8 @@ static void open_mail(struct sim *s UNUSED, void *who, uint64_t boot)
         return;
     if (m->stats) {
         event_queue_report(&c->queue, &m->node.name, m->stats, m->count);
+    } else if (m->order.epoch > 0) {
+        event_queue_order(&c->queue, &m->node.name, &m->order);
     } else {
         event_queue_node(&c->queue, &m->node, m->seen);
         c->queued_boot[m->index] = m->boot;
@@ -546,6 +556,15 @@ void sim_coord_on_node(struct sim_coord *c, unsigned node, const struct core_nod
     m->index = node;
     m->boot = boot;
     m->seen = sim_coord_mono(c);
+    post(c, m);
+}
+
+void sim_coord_on_order(struct sim_coord *c, unsigned node, const struct emergency *order)
+{
+    struct mail *m = xnew(struct mail);
+
+    m->node.name = *sim_node_name(c->sim->node[node]);
+    m->order = *order;
     post(c, m);
 }
 

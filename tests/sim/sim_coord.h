@@ -55,6 +55,7 @@ void sim_coord_on_closed(struct sim_coord *c, struct sim_stream *st);
 /* From the fleet; on the core's side a moment later. */
 void sim_coord_on_node(struct sim_coord *c, unsigned node, const struct core_node *n,
                        uint64_t boot);
+void sim_coord_on_order(struct sim_coord *c, unsigned node, const struct emergency *order);
 void sim_coord_on_report(struct sim_coord *c, unsigned node, const struct route_stats *stats,
                          unsigned count);
 

@@ -297,6 +297,12 @@ static void leave(struct sim_fleet *f, unsigned node)
     changed(f, node);
 }
 
+static void told(struct sim_fleet *f, unsigned node, const struct sim_msg *m)
+{
+    for (unsigned i = 0; i < m->order_count; i++)
+        sim_coord_on_order(f->sim->coord, node, &m->order[i]);
+}
+
 static void on_hello(struct sim_fleet *f, struct sim_stream *st, const struct sim_msg *h)
 {
     struct member *m = &f->member[st->node];
@@ -310,6 +316,7 @@ static void on_hello(struct sim_fleet *f, struct sim_stream *st, const struct si
                          .newest_epoch = h->newest_epoch,
                          .heard = f->sim->now};
     changed(f, st->node);
+    told(f, st->node, h);
     if (f->revision > 0)
         send_full(f, m);
     else
@@ -346,6 +353,8 @@ void sim_fleet_on_message(struct sim_fleet *f, struct sim_stream *st, const stru
     else if (msg->kind == SIM_NACK && m->sent_rev > 0 && msg->revision == m->sent_rev &&
              !m->sent_full)
         send_full(f, m);
+    else if (msg->kind == SIM_ORDER)
+        told(f, st->node, msg);
     else if (msg->kind == SIM_REPORT)
         sim_coord_on_report(f->sim->coord, st->node, msg->stats, msg->stats_count);
 }

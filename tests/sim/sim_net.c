@@ -19,6 +19,7 @@ struct sim_msg *sim_msg_free(struct sim_msg *m)
 {
     if (!m)
         return NULL;
+    free(m->order);
     free(m->stats);
     sim_update_unref(m->update);
     free(m);

@@ -12,15 +12,25 @@
 struct sim_update;
 
 /* NOTHING_YET: the answer to a hello before anything was decided. */
-enum sim_msg_kind { SIM_HELLO, SIM_ACK, SIM_NACK, SIM_REPORT, SIM_UPDATE, SIM_NOTHING_YET };
+enum sim_msg_kind {
+    SIM_HELLO,
+    SIM_ACK,
+    SIM_NACK,
+    SIM_REPORT,
+    SIM_ORDER,
+    SIM_UPDATE,
+    SIM_NOTHING_YET
+};
 
 /* The fields of the fleet protocol that something depends on. */
 struct sim_msg {
     enum sim_msg_kind kind;
-    uint64_t term, revision;   /* HELLO: serving; ACK, NACK */
-    char incarnation[40];      /* HELLO */
-    uint64_t boot;             /* HELLO */
-    uint64_t newest_epoch;     /* HELLO */
+    uint64_t term, revision; /* HELLO: serving; ACK, NACK */
+    char incarnation[40];    /* HELLO */
+    uint64_t boot;           /* HELLO */
+    uint64_t newest_epoch;   /* HELLO */
+    struct emergency *order; /* HELLO: all active ones; ORDER: one; owned */
+    unsigned order_count;
     struct route_stats *stats; /* REPORT; owned */
     unsigned stats_count;
     struct sim_update *update; /* UPDATE; counted */

@@ -397,6 +397,18 @@ static bool do_nack(struct sim_node *n)
     return true;
 }
 
+static bool do_tell(struct sim_node *n)
+{
+    const struct emergency *order = agent_untold(n->agent);
+
+    if (!n->stream ||
+        !send(n, (struct sim_msg){
+                     .kind = SIM_ORDER, .order = xmemdup(order, sizeof *order), .order_count = 1}))
+        return false;
+    agent_told(n->agent);
+    return true;
+}
+
 static bool do_next(struct sim_node *n)
 {
     switch (agent_next(n->agent)) {
@@ -412,8 +424,8 @@ static bool do_next(struct sim_node *n)
         return do_ack(n);
     case AGENT_NACK:
         return do_nack(n);
-    case AGENT_TELL: /* here orders come from coordinators only */
-        return false;
+    case AGENT_TELL:
+        return do_tell(n);
     }
     return false;
 }
@@ -434,9 +446,13 @@ static void say_hello(struct sim_node *n)
         .kind = SIM_HELLO, .term = p.term, .revision = p.revision, .boot = n->boots};
 
     CHECK(str_copy(str_of(p.incarnation), m.incarnation, sizeof m.incarnation));
-    for (unsigned i = 0; i < epochs->count; i++)
+    m.order = xcalloc(epochs->count + 1, sizeof *m.order);
+    for (unsigned i = 0; i < epochs->count; i++) {
         if (epochs->item[i].epoch > m.newest_epoch)
             m.newest_epoch = epochs->item[i].epoch;
+        if (epochs->item[i].active)
+            m.order[m.order_count++] = epochs->item[i];
+    }
     sim_check_acked(n->sim->check, n, p.revision);
     (void)send(n, m);
 }
@@ -464,6 +480,20 @@ static void remember(struct sim_node *n, struct sim_update *u)
     sim_update_unref(n->remembered);
     u->refs++;
     n->remembered = u;
+}
+
+void sim_node_order(struct sim_node *n, const char *reason)
+{
+    struct emergency order = {.ordered_at = sim_wall(n->sim)};
+    struct err err;
+
+    if (!n->running)
+        return;
+    CHECK(str_copy(str_of(reason), order.reason, sizeof order.reason));
+    CHECK(str_copy(str_of(n->name.s), order.operator_name, sizeof order.operator_name));
+    if (agent_order(n->agent, &order, &err) >= 0)
+        sim_say(n->sim, n->name.s, "is told to go to legacy: %s", reason);
+    work(n);
 }
 
 void sim_node_replay(struct sim_node *n)

@@ -16,6 +16,9 @@ struct sim_node *sim_node_free(struct sim_node *n); /* tolerates NULL; returns N
 void sim_node_start(struct sim_node *n);
 void sim_node_crash(struct sim_node *n);
 
+/* Somebody at the node says "legacy, now", for everything. */
+void sim_node_order(struct sim_node *n, const char *reason);
+
 /* A coordinator that was deposed says once more what it said some time ago. */
 void sim_node_replay(struct sim_node *n);
 

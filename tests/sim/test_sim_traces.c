@@ -152,6 +152,32 @@ static void an_emergency_reaches_a_node_that_was_cut_off(void **state UNUSED)
            "[ 22172] coord says converged migration=shop nodes=2 measured_ms=20167.2\n");
 }
 
+/* Told at a node that nobody reaches; when it is reached again the fleet follows it. */
+static void an_order_given_at_a_node_that_is_cut_off_is_adopted(void **state UNUSED)
+{
+    CLEANUP(sim_freep) struct sim *s = fleet_at_half(2);
+
+    sim_net_partition(s->net, 1, true);
+    sim_run_for(s, dur_s(1));
+    sim_node_order(s->node[1], "INC-7");
+    sim_run_for(s, dur_s(20));
+    expect(s,
+           "[  3000] n2 is told to go to legacy: INC-7\n"
+           "[  3002] n2 serves 2; shop 50 % EMERGENCY\n");
+    sim_net_partition(s->net, 1, false);
+    sim_run_for(s, dur_s(5));
+    expect(s,
+           "[ 23197] shop is rolling_back at stage 0, 0 %: an emergency order sends "
+           "everything to legacy: INC-7\n"
+           "[ 23197] coord says emergency action=adopted migration=shop epoch=1 node=n2 "
+           "operator=n2 reason=INC-7\n"
+           "[ 23200] n1 serves 5; shop 0 % EMERGENCY\n"
+           "[ 23205] n2 serves 5; shop 0 % EMERGENCY\n"
+           "[ 23210] shop is rolled_back at stage 0, 0 %: every node serves what was rolled "
+           "back to\n"
+           "[ 23210] coord says converged migration=shop nodes=2 measured_ms=13.0\n");
+}
+
 static void a_coordinator_dies_between_save_and_publish(void **state UNUSED)
 {
     CLEANUP(sim_freep) struct sim *s = fleet_at_half(2);
@@ -220,6 +246,7 @@ int main(void)
         cmocka_unit_test(a_plan_walks_from_0_to_100_by_itself),
         cmocka_unit_test(a_bad_release_is_rolled_back_by_itself),
         cmocka_unit_test(an_emergency_reaches_a_node_that_was_cut_off),
+        cmocka_unit_test(an_order_given_at_a_node_that_is_cut_off_is_adopted),
         cmocka_unit_test(a_coordinator_dies_between_save_and_publish),
         cmocka_unit_test(a_store_that_loses_its_answer_loses_no_command),
         cmocka_unit_test(a_node_restarts_without_a_coordinator_and_serves),
