@@ -59,7 +59,7 @@ static int take_word(struct str word, const struct fleet_list *known, struct fle
     e = fleet_list_find(known, text);
     if (!e && !strchr(text, ':'))
         return unknown_node(known, text, err);
-    fleet_list_add(ret, e ? e->name : text, e ? e->address : text);
+    fleet_list_add(ret, e ? e->name : "", e ? e->address : text);
     return 0;
 }
 
@@ -180,7 +180,7 @@ static void ask_all(struct errands *all, const Switchyard__V1__OrderRequest *req
 /* What was given as an address has no name to expect. */
 static bool is_named(const struct errand *e)
 {
-    return strcmp(e->to->name, e->to->address) != 0;
+    return e->to->name[0] != '\0';
 }
 
 /* The same loopback address or socket path is another node's on another machine. */
@@ -215,7 +215,9 @@ static unsigned count_heard(const struct errands *all)
 
 static const char *name_of(const struct errand *e)
 {
-    return e->answer && !is_named(e) ? e->answer->node : e->to->name;
+    if (is_named(e))
+        return e->to->name;
+    return e->answer ? e->answer->node : e->to->address;
 }
 
 /* Why it does not serve; `dst` has TEXT_SIZE bytes. */
@@ -303,7 +305,9 @@ static int answer(const struct errands *all, int *ret_status, struct err *err)
 static void tell_plan(const struct fleet_list *targets)
 {
     for (unsigned i = 0; i < targets->count; i++)
-        cli_say("would order %s at %s\n", targets->item[i].name, targets->item[i].address);
+        cli_say("would order %s at %s\n",
+                targets->item[i].name[0] ? targets->item[i].name : "the node",
+                targets->item[i].address);
 }
 
 /* ---- doing ----------------------------------------------------------------------------------- */

@@ -9,7 +9,7 @@
 #define FLEET_LIST_MAX 20000
 
 struct fleet_entry {
-    char name[NAME_SIZE];
+    char name[NAME_SIZE];        /* empty: only the address was given */
     char address[ENDPOINT_SIZE]; /* "host:port" or "unix:/path" */
 };
 
