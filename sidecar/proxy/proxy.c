@@ -14,6 +14,7 @@
 #define CONTROL_MAX \
     (3 * PROXY_THREADS_MAX) /* letters on their way back: a lane has one of a kind */
 #define COLLECT_EVERY dur_s(1)
+#define NAMES_AGAIN   dur_s(5)
 
 struct proxy {
     struct loop *loop;          /* borrowed; control */
@@ -27,10 +28,11 @@ struct proxy {
     uint16_t port;
 
     struct names *names;
-    struct ruleset *asked; /* the latest published set, served or waiting for names */
-    struct live *live;     /* the latest sent to the lanes */
-    unsigned waiting;      /* lanes that do not serve with it yet */
-    struct ruleset *next;  /* to be sent when they do, or NULL */
+    struct ruleset *asked;  /* the latest published set, served or waiting for names */
+    struct live *live;      /* the latest sent to the lanes */
+    unsigned waiting;       /* lanes that do not serve with it yet */
+    struct ruleset *next;   /* to be sent when they do, or NULL */
+    struct timer ask_again; /* for names that a served set still lacks */
 
     struct timer collect;
     unsigned collecting; /* lanes that have yet to answer */
@@ -85,17 +87,29 @@ static void distribute(struct proxy *p, struct ruleset *set)
     p->next = ruleset_ref(set);
 }
 
+static void on_ask_again(struct timer *t)
+{
+    struct proxy *p = container_of(t, struct proxy, ask_again);
+
+    names_look_up(p->names, p->asked);
+}
+
+/* Without any set to stay with, what resolves is better than nothing: a node that starts while
+ * names cannot be looked up serves its other routes. */
 static void on_names(void *ctx, const struct ruleset *set, const char *unresolved, const char *why)
 {
     struct proxy *p = ctx;
-    bool served = (p->live && p->live->set == p->asked) || p->next == p->asked;
     struct err err = {0};
 
     if (set != p->asked)
         return; /* overtaken by a set without names */
-    if (!unresolved) {
+    if (!unresolved || !p->live)
         distribute(p, p->asked);
-    } else if (!served && p->events.on_refused) {
+    if (!unresolved)
+        return;
+    if (p->live->set == p->asked || p->next == p->asked) {
+        timer_set(p->loop, &p->ask_again, NAMES_AGAIN, on_ask_again, "proxy names");
+    } else if (p->events.on_refused) {
         err_set(&err, ERR_UNAVAILABLE, "cannot resolve \"%s\": %s", unresolved, why);
         err_hint(&err, "check the name in the plan's endpoints, or use an address");
         p->events.on_refused(p->ctx, set, &err);
@@ -317,6 +331,7 @@ struct proxy *proxy_free(struct proxy *p)
     if (!p)
         return NULL;
     timer_cancel(&p->collect);
+    timer_cancel(&p->ask_again);
     names_free(p->names);
     for (unsigned i = 0; i < p->lane_count; i++)
         lane_free(p->lane[i]);

@@ -43,7 +43,8 @@ struct proxy_events {
      * proxy_publish() before they served are passed over in silence. The same revision can come
      * twice, with other emergency orders. */
     void (*on_serving)(void *ctx, const struct ruleset *set);
-    /* `set` could not be served, the one before stays: a name does not resolve. */
+    /* `set` could not be served, the one before stays: a name does not resolve. The first set of
+     * all is served with what resolves; its other names are asked for again every few seconds. */
     void (*on_refused)(void *ctx, const struct ruleset *set, const struct err *why);
     /* Once a second: what happened in it on all lanes, one element per migration that is served or
      * was in this second (borrowed for the call), and the client connections open now. */

@@ -175,6 +175,18 @@ static void an_unknown_name_is_refused_and_the_set_before_stays(void **state)
     assert_int_equal(f->serving, 1);
 }
 
+static void the_first_set_serves_what_resolves(void **state)
+{
+    struct fixture *f = *state;
+
+    proxy_publish(f->proxy, make_set(1, "no-such-host.invalid", 0));
+    WAIT_FOR(f->loop, f->serving == 1);
+    assert_int_equal(f->refused, 0);
+    ask(f, "no connection to the legacy system");
+    proxy_publish(f->proxy, make_set(2, "no-other-host.invalid", 0));
+    WAIT_FOR(f->loop, f->refused == 2);
+}
+
 static void an_emergency_order_waits_for_no_name(void **state)
 {
     struct fixture *f = *state;
@@ -256,6 +268,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(an_unknown_name_is_refused_and_the_set_before_stays, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(the_first_set_serves_what_resolves, setup, teardown),
         cmocka_unit_test_setup_teardown(an_emergency_order_waits_for_no_name, setup, teardown),
         cmocka_unit_test_setup_teardown(reports_come_each_second_with_every_migration, setup,
                                         teardown),
