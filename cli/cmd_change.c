@@ -283,16 +283,30 @@ static int roll_to(struct cli *cli, const struct args *a, int *ret_status, struc
     return execute(cli, a, &ch, ret_status, err);
 }
 
+/* Is the coordinator, or its store, what keeps the order from the nodes? */
+static bool coordinator_is_in_the_way(int r)
+{
+    return r == -ERR_UNAVAILABLE || r == -ERR_TIMEOUT || r == -ERR_EXHAUSTED || r == -ERR_DENIED ||
+           r == -ERR_IO || r == -ERR_CORRUPT || r == -ERR_UNKNOWN_OUTCOME;
+}
+
 static int roll_emergency(struct cli *cli, const struct args *a, int *ret_status, struct err *err)
 {
     Switchyard__V1__Emergency action = SWITCHYARD__V1__EMERGENCY__INIT;
     struct change ch;
+    int r;
 
     action.all = args_has(a, OPT_ALL);
     change_init(&ch, cli, a);
     ch.request.action_case = SWITCHYARD__V1__COMMAND__ACTION_EMERGENCY;
     ch.request.emergency = &action;
-    return execute(cli, a, &ch, ret_status, err);
+    r = execute(cli, a, &ch, ret_status, err);
+    if (!coordinator_is_in_the_way(r))
+        return r;
+    return err_hint(err,
+                    "the nodes can be told without it: switchyard rollback %s --emergency --direct "
+                    "all --reason TEXT",
+                    args_has(a, OPT_ALL) ? "--all" : a->name[0]);
 }
 
 static int roll_clear(struct cli *cli, const struct args *a, int *ret_status, struct err *err)

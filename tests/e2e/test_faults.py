@@ -80,6 +80,7 @@ def test_an_order_that_cannot_be_stored_is_refused_and_not_half_obeyed(yard):
     answer = yard.cli("rollback", "app", "--emergency", "--reason", "INC-9", status=1)
 
     assert "No space left" in answer.err, answer
+    assert "rollback app --emergency --direct all" in answer.err, answer
     assert not yard.status()["emergency"]["active"]
     assert set(yard.sidecars[0].client().sides(USERS[:50]).values()) == {"new"}
     yard.coordinator.kill()
