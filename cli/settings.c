@@ -3,11 +3,10 @@
  * speaks. */
 #include "cli/cli.h"
 
-#include <pwd.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "common/base/atomic_file.h"
+#include "common/base/login.h"
 #include "common/base/units.h"
 #include "common/base/yaml.h"
 
@@ -90,14 +89,6 @@ static int read_config(struct cli *c, struct err *err)
                   sizeof c->operator_name))
         return err_set(err, ERR_INVALID, "%s: operator: too long", path);
     return 0;
-}
-
-static void login_name(char *ret, size_t size)
-{
-    const struct passwd *p = getpwuid(getuid());
-
-    if (!p || !str_copy(str_of(p->pw_name), ret, size))
-        str_fmt(ret, size, "uid-%u", (unsigned)getuid());
 }
 
 static int override_text(const char *what, const char *text, char *ret, size_t size,

@@ -5,11 +5,10 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
+#include "common/base/login.h"
 #include "common/model/ids.h"
 #include "sidecar/control/convert.h"
 #include "sidecar/control/order_call.h"
@@ -84,14 +83,6 @@ static int take_options(int argc, char **argv, struct options *o, struct err *er
     if (!o->help && (!o->data || !o->reason))
         return err_set(err, ERR_INVALID, "--data and --reason are needed");
     return 0;
-}
-
-static void login_name(char *ret, size_t size)
-{
-    const struct passwd *p = getpwuid(getuid());
-
-    if (!p || !str_copy(str_of(p->pw_name), ret, size))
-        str_fmt(ret, size, "uid-%u", (unsigned)getuid());
 }
 
 /* Whether every migration asked for is served on legacy. */
