@@ -16,7 +16,7 @@
 #include "common/base/check.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
-#include "coordinator/driver.h"
+#include "coordinator/driver/driver.h"
 #include "coordinator/service/service.h"
 
 #define STORE_FILE    "switchyard.db"

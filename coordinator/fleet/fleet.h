@@ -8,9 +8,9 @@
 #pragma once
 
 #include "common/loop/mailbox.h"
-#include "common/model/ruleset.h"
 #include "common/model/stats.h"
 #include "common/rpc/rpc.h"
+#include "coordinator/fleet/fleet_route.h"
 
 #define FLEET_NODES_MAX 20000
 
@@ -73,16 +73,8 @@ void fleet_stop(struct fleet *f);
 void fleet_free(struct fleet *f);
 DEFINE_CLEANUP(struct fleet, fleet_free)
 
-/* One change to what nodes must serve; the set moves to `revision` as a whole. */
-struct fleet_route {
-    struct route route;
-    bool removed; /* only route.migration counts */
-    bool has_emergency;
-    struct emergency emergency;
-};
-
-/* `routes` are copied. Routes not named stay. Before the first publication nodes wait without an
- * update. Revisions must not fall. */
+/* The set moves to `revision` as a whole. `routes` are copied. Routes not named stay. Before the
+ * first publication nodes wait without an update. Revisions must not fall. */
 void fleet_publish(struct fleet *f, uint64_t revision, const struct fleet_route *routes,
                    unsigned count);
 

@@ -7,7 +7,7 @@
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
-#include "coordinator/event_queue.h"
+#include "coordinator/driver/event_queue.h"
 #include "tests/sim/sim_check.h"
 #include "tests/sim/sim_fleet.h"
 #include "tests/sim/sim_node.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A coordinator that can die: the real core and the real queue, and a driver that keeps core.h's
- * order, as coordinator/driver.c does with threads. Each process has a monotonic clock of its
- * own. */
+ * order, as coordinator/driver/driver.c does with threads. Each process has a monotonic clock of
+ * its own. */
 #pragma once
 
 #include "coordinator/core/core_view.h"

@@ -8,7 +8,7 @@
 #pragma once
 
 #include "coordinator/core/core.h"
-#include "coordinator/fleet/fleet.h"
+#include "coordinator/fleet/fleet_route.h"
 #include "coordinator/store/store_thread.h"
 
 struct driver;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "coordinator/event_queue.h"
+#include "coordinator/driver/event_queue.h"
 
 #include "tests/lib/unit.h"
 

@@ -9,7 +9,7 @@
  * A conflict means that somebody else wrote to the store, an unknown outcome that we do not know
  * what it holds. In both cases what the core believes is worth nothing: it is made anew from the
  * store, and then the command is answered with the truth. */
-#include "coordinator/driver.h"
+#include "coordinator/driver/driver.h"
 
 #include <stdlib.h>
 
@@ -17,7 +17,7 @@
 #include "common/base/failpoint.h"
 #include "common/base/mem.h"
 #include "common/loop/timer.h"
-#include "coordinator/event_queue.h"
+#include "coordinator/driver/event_queue.h"
 
 #define KEY_PREFIX "/switchyard/v1/"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The driver on the store in memory, with its faults: what is published and answered, in which
  * order, and what stays as it was. */
-#include "coordinator/driver.h"
+#include "coordinator/driver/driver.h"
 
 #include <stdio.h>
 #include <stdlib.h>
