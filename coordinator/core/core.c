@@ -161,6 +161,8 @@ void core_step(struct core *c, const struct core_event *ev, struct core_update *
     case EV_REPORT:
         on_report(c, ev, u);
         break;
+    case EV_PAST:
+        break;
     case EV_TICK:
         on_tick(c, u);
         break;

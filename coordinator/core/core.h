@@ -44,6 +44,23 @@ int core_load(struct core *c, const char *key, struct str value, uint64_t rev,
 /* Checks what was loaded as a whole. `incarnation` and `rev` are the store's. */
 int core_loaded(struct core *c, const char *incarnation, uint64_t rev, struct err *err) MUST_CHECK;
 
+/* Does this coordinator lead? Only then rollouts move on by themselves; commands are decided either
+ * way, since an emergency order needs no leader. A new core does not lead. */
+void core_lead(struct core *c, bool leads);
+
+/* What the store holds now, written by others or by us: `whole` when it is everything under the
+ * core's prefix, else some keys, a NULL value for one that is gone. Not between a step that saves
+ * and its end. Keys that are known at their revision or a later one change nothing. All or nothing:
+ * on <0 (CORRUPT or UNSUPPORTED naming the key) the core is as before. Samples, nodes and
+ * measurements stay. `ret_update` was initialised and gets what is to be published and told. */
+struct core_kv {
+    const char *key;
+    struct str value; /* .p NULL: deleted */
+    uint64_t rev;     /* of the last put; for a deletion that of the change */
+};
+int core_observe(struct core *c, const struct core_kv *kv, unsigned count, bool whole, uint64_t rev,
+                 struct core_update *ret_update, struct err *err) MUST_CHECK;
+
 /* Decide. `ret_update` was initialised; what it held from the step before is gone. Event time does
  * not run backwards. */
 void core_step(struct core *c, const struct core_event *ev, struct core_update *ret_update);

@@ -42,7 +42,10 @@ struct core_command {
     const char *to_stage_name; /* PROMOTE: NULL, or the stage's name instead of its number */
     uint32_t weight_bp;        /* SET_WEIGHT */
     enum system system;        /* SET_OVERRIDE */
-    void *token;               /* given back in the answer; the shell's */
+    const char *const *quarantine; /* RECOVER: nodes that no longer count, as in operator.proto */
+    unsigned quarantine_count;
+    bool quarantine_laggards; /* RECOVER */
+    void *token;              /* given back in the answer; the shell's */
 };
 
 /* A node as the fleet knows it. */
@@ -58,7 +61,17 @@ enum core_event_kind {
     EV_NODE,    /* a node joined, serves another revision, or left */
     EV_ORDER,   /* a node reported an emergency order that the coordinator may not know */
     EV_REPORT,  /* a node's counters of one interval */
+    EV_PAST,    /* what a node measured before it was heard here; asked for by core_update.ask */
     EV_TICK,    /* time has passed; at least each second */
+};
+
+/* Counters of one stretch of the past, which may be as old as an hour. */
+struct core_bucket {
+    dur_t age; /* from its end to now */
+    dur_t interval;
+    uint64_t revision; /* served during all of it; 0: of another store's history, or unknown */
+    const struct route_stats *route;
+    unsigned count;
 };
 
 struct core_event {
@@ -77,5 +90,11 @@ struct core_event {
             const struct route_stats *route;
             unsigned count;
         } report;
+        struct {
+            const struct name *node;
+            const struct core_bucket *bucket;
+            unsigned count;
+            bool more; /* another part follows */
+        } past;
     };
 };

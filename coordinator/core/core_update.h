@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the shell must do after a step, in this order: save (one transaction), publish, answer,
- * tell. Memory belongs to the update's arena and is valid until core_update_reset(). */
+ * tell, ask. Memory belongs to the update's arena and is valid until core_update_reset(). */
 #pragma once
 
 #include "common/base/arena.h"
+#include "common/base/clock.h"
 #include "common/base/err.h"
 #include "common/base/log.h"
 #include "common/model/ids.h"
@@ -42,6 +43,13 @@ struct core_change {
     struct core_change *next;
 };
 
+/* A node whose past is wanted before its reports count. */
+struct core_ask {
+    struct name node;
+    dur_t window; /* how far back; at most an hour */
+    struct core_ask *next;
+};
+
 /* A line for the log: event, then "migration=... from=... to=... why=..." */
 struct core_tell {
     enum log_level level;
@@ -55,6 +63,7 @@ struct core_update {
     struct core_save *save; /* empty: nothing to store, the step is final already */
     unsigned save_count;
     struct core_publish *publish;
+    struct core_ask *ask;
     struct core_tell *tell;
     /* The answer to a command; valid when has_answer. `refused.code` ERR_NONE: done. */
     bool has_answer;

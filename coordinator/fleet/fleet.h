@@ -20,6 +20,8 @@
  * callback. */
 struct fleet_node {
     struct name name;
+    char boot[NAME_SIZE]; /* of its process */
+    uint64_t dial;        /* rises with each connection of one boot */
     struct labels labels;
     bool connected;
     bool same_incarnation; /* `serving_rev` counts in this store's revisions; false, too, for one
@@ -45,9 +47,25 @@ struct fleet_report {
     unsigned count;
 };
 
+/* What a node measured before, or a part of it. Borrowed during the callback. */
+struct fleet_bucket {
+    dur_t age, interval;
+    uint64_t revision; /* 0: of another store's history */
+    const struct route_stats *route;
+    unsigned count;
+};
+struct fleet_past {
+    struct name node;
+    char id[NAME_SIZE]; /* of who asked */
+    const struct fleet_bucket *bucket;
+    unsigned count;
+    bool more; /* another part follows */
+};
+
 struct fleet_events {
     void (*on_node)(void *ctx, const struct fleet_node *n);
     void (*on_report)(void *ctx, const struct fleet_report *r);
+    void (*on_past)(void *ctx, const struct fleet_past *h);
 };
 
 /* ---- the fleet ------------------------------------------------------------------------------- */
@@ -56,7 +74,7 @@ struct fleet;
 
 struct fleet_config {
     char incarnation[40];
-    uint64_t term;
+    uint64_t term;        /* until fleet_set_term() */
     dur_t report_silence; /* a node that is silent longer is cut off; default 10 s */
 };
 
@@ -77,6 +95,18 @@ DEFINE_CLEANUP(struct fleet, fleet_free)
  * first publication nodes wait without an update. Revisions must not fall. */
 void fleet_publish(struct fleet *f, uint64_t revision, const struct fleet_route *routes,
                    unsigned count);
+
+/* Updates carry `term` from now on; it never falls. What nodes acknowledged of an older one counts
+ * on: terms are revisions of the same store. */
+void fleet_set_term(struct fleet *f, uint64_t term);
+/* Send an order to every node that is connected, now, and to those that connect until the next
+ * publication brings one of the same or a higher epoch. It comes back by on_node() from each node
+ * that serves with it. Copied. */
+void fleet_push_order(struct fleet *f, const struct emergency *order);
+/* Ask a node for its past; on_past() follows with this id if it is connected and answers. */
+void fleet_ask_past(struct fleet *f, const struct name *node, const char *id, dur_t window);
+/* End this process's stream, because another one has its name; it reads why. */
+void fleet_refuse(struct fleet *f, const struct name *node, const char *boot, const char *why);
 
 /* End every stream, because the coordinator stops: nodes serve on and look for another one. */
 void fleet_dismiss(struct fleet *f);

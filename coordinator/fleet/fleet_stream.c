@@ -347,6 +347,7 @@ static void on_message(struct rpc_stream *rpc UNUSED, const ProtobufCMessage *me
     case SWITCHYARD__V1__NODE_MESSAGE__KIND_ORDER:
         return on_order(s, m->order);
     case SWITCHYARD__V1__NODE_MESSAGE__KIND_HELLO:
+    case SWITCHYARD__V1__NODE_MESSAGE__KIND_PAST:
     case SWITCHYARD__V1__NODE_MESSAGE__KIND__NOT_SET:
     default:
         return; /* a newer node's message: nothing depends on it */

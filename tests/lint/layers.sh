@@ -17,9 +17,11 @@ common/rpc: common/base common/loop proto
 coordinator/core: common/base common/fsm common/model
 coordinator/store: common/base common/loop
 coordinator/fleet: common/base common/loop common/model common/rpc proto
-coordinator/driver: common/base common/loop common/model coordinator/core coordinator/store coordinator/fleet
+coordinator/election: common/base common/fsm common/model
+coordinator/peer: common/base common/loop common/model common/rpc proto coordinator/fleet
+coordinator/driver: common/base common/fsm common/loop common/model coordinator/core coordinator/election coordinator/store coordinator/fleet
 coordinator/service: common/base common/loop common/model common/rpc proto coordinator/core coordinator/fleet
-coordinator: common/base common/fsm common/loop common/model common/rpc proto coordinator/core coordinator/store coordinator/fleet coordinator/driver coordinator/service
+coordinator: common/base common/fsm common/loop common/model common/rpc proto coordinator/core coordinator/store coordinator/fleet coordinator/driver coordinator/election coordinator/peer coordinator/service
 sidecar/agent: common/base common/fsm common/model
 sidecar/proxy: common/base common/loop common/fsm common/model common/decide common/http1
 sidecar/control: common/base common/loop common/model common/rpc proto sidecar/agent
