@@ -76,10 +76,18 @@ class Process:
         self.popen.kill()
         self.popen.wait()
 
+    def pause(self):
+        """SIGSTOP: alive, with open connections, and doing nothing."""
+        self.popen.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self.popen.send_signal(signal.SIGCONT)
+
     def stop(self, seconds=PATIENCE):
         """Ask, wait, insist. The exit status."""
         if self.alive():
             self.popen.terminate()
+            self.resume()
         try:
             return self.popen.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -183,20 +191,30 @@ class Nginx:
 
 
 class Coordinator:
-    def __init__(self, yard, data=None, port=None):
+    """Alone on SQLite, or with a `store` (an etcd.Etcd) one of several, then with an `id`."""
+
+    def __init__(self, yard, data=None, port=None, store=None, id=None):
         self.yard, self.port = yard, port or free_port()
-        self.data = Path(data or yard.folder / "coordinator")
+        self.store, self.id = store, id
+        self.data = Path(data or yard.folder / (id or "coordinator"))
         self.process = None
 
     @property
     def address(self):
         return f"127.0.0.1:{self.port}"
 
+    def argv(self):
+        argv = [BIN / "switchyard-coordinator", "--listen", self.address, "--data", self.data,
+                "--startup-grace", "1s"]
+        if self.store:
+            argv += ["--store", "etcd", "--etcd-endpoints", self.store.endpoints]
+        if self.id:
+            argv += ["--id", self.id]
+        return argv
+
     def start(self, failpoints=None, wait=True, before=(), options=()):
         env = {"SWITCHYARD_FAILPOINTS": failpoints} if failpoints else None
-        self.process = self.yard.run(
-            "coordinator", [BIN / "switchyard-coordinator", "--listen", self.address,
-                            "--data", self.data, "--startup-grace", "1s", *options], env, before)
+        self.process = self.yard.run(self.id or "coordinator", [*self.argv(), *options], env, before)
         if failpoints:
             self.process.expected.add(86)
         if wait:
@@ -205,7 +223,11 @@ class Coordinator:
 
     def answers(self):
         assert self.process.alive(), f"the coordinator ended:\n{self.process.text()[-2000:]}"
-        return self.yard.cli("health", "--timeout", "2s", status=None).status in (0, 1)
+        return self.yard.cli("health", "--timeout", "2s", endpoints=self.address, status=None).status in (0, 1)
+
+    def cli(self, *args, **how):
+        """The CLI, asking this one only."""
+        return self.yard.cli(*args, endpoints=self.address, **how)
 
     def kill(self):
         self.process.kill()
@@ -214,7 +236,7 @@ class Coordinator:
 class Sidecar:
     def __init__(self, yard, node, labels="", coordinators=None, port=None):
         self.yard, self.node, self.labels = yard, node, labels
-        self.coordinators = coordinators or yard.coordinator.address
+        self.coordinators = coordinators or yard.endpoints
         self.port = port or free_port()
         self.data = yard.folder / node
         self.process = None
@@ -336,6 +358,7 @@ class Yard:
         self.processes = []
         self.counter = iter(range(1, 100000))
         self.coordinator = Coordinator(self)
+        self.replicas = []
         self.legacy = self.new = None
         self.sidecars = []
 
@@ -349,8 +372,13 @@ class Yard:
     def services(self):
         self.legacy, self.new = Nginx(self, "legacy"), Nginx(self, "new")
 
-    def sidecar(self, node, labels="", **how):
-        sidecar = Sidecar(self, node, labels).start(**how)
+    @property
+    def endpoints(self):
+        """Of every coordinator, as sidecars and operators are told them."""
+        return ",".join(c.address for c in self.replicas or [self.coordinator])
+
+    def sidecar(self, node, labels="", coordinators=None, **how):
+        sidecar = Sidecar(self, node, labels, coordinators).start(**how)
         self.sidecars.append(sidecar)
         return sidecar
 
@@ -370,12 +398,53 @@ class Yard:
         self.wait_nodes(nodes)
         return self
 
+    def open_replicas(self, store, coordinators=3, nodes=0, options=()):
+        """Coordinators c-1, c-2, ... on one store, one of them leading, and sidecars spread over them."""
+        self.services()
+        self.replicas = [Coordinator(self, store=store, id=f"c-{i + 1}") for i in range(coordinators)]
+        self.coordinator = self.replicas[0]
+        for coordinator in self.replicas:
+            coordinator.start(options=options)
+        self.wait_leader()
+        for i in range(nodes):
+            turn = i % coordinators
+            order = [*self.replicas[turn:], *self.replicas[:turn]]
+            self.sidecar(f"node-{i + 1}", coordinators=",".join(c.address for c in order))
+        self.wait_nodes(nodes)
+        return self
+
     # ---- asking
+
+    def tool(self, *argv, env=None, timeout=30):
+        """Run another program to its end; it must succeed."""
+        return subprocess.run([str(a) for a in argv], env={**os.environ, **(env or {})}, text=True,
+                              capture_output=True, timeout=timeout, stdin=subprocess.DEVNULL, check=True)
+
+    def coordinators(self, asked=None):
+        """`get coordinators` as `asked` sees it, else the first that answers; None when nobody does."""
+        endpoints = asked.address if asked else None
+        answer = self.cli("get", "coordinators", "-o", "json", "--timeout", "2s", endpoints=endpoints, status=None)
+        return answer.json if answer.status == 0 else None
+
+    def leader(self, asked=None):
+        """The Coordinator that leads, as the one that is asked knows it."""
+        known = self.coordinators(asked)
+        return next((c for c in self.replicas if known and c.id == known["leader"]), None)
+
+    def wait_leader(self, other_than=None, seconds=PATIENCE):
+        """One that leads; every replica that is alive knows it."""
+        alive = [c for c in self.replicas if c.process.alive() and c is not other_than]
+
+        def agreed():
+            found = {c: self.leader(asked=c) for c in alive}
+            first = next(iter(found.values()))
+            return first if first and first is not other_than and len(set(found.values())) == 1 else None
+        return wait_for(agreed, "one coordinator leads and the others know it", seconds)
 
     def cli(self, *args, status=0, endpoints=None, env=None, timeout=60):
         """Run the CLI; `status` is the exit status it must have, None for any."""
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "USER": "tester",
-                       "SWITCHYARD_ENDPOINTS": endpoints or self.coordinator.address,
+                       "SWITCHYARD_ENDPOINTS": endpoints or self.endpoints,
                        "SWITCHYARD_OPERATOR": "tester", **(env or {})}
         start = time.monotonic()
         done = subprocess.run([BIN / "switchyard", *map(str, args)], env=environment, text=True,
