@@ -12,12 +12,16 @@
  * the leader, the coordinators, meta) is not in it. */
 #pragma once
 
+#include "common/base/arena.h"
 #include "common/base/buf.h"
 #include "common/base/clock.h"
 #include "common/base/err.h"
 
 #define BACKUP_KEYS_MAX  200000u
 #define BACKUP_BYTES_MAX (256u << 20)
+/* Of one key and one value: what every store takes. */
+#define BACKUP_KEY_MAX   256u
+#define BACKUP_VALUE_MAX (1u << 20)
 
 struct backup_kv {
     const char *key;
@@ -35,7 +39,9 @@ struct backup_head {
 /* Is this key part of a backup? */
 bool backup_has(struct str key);
 
-/* Append the document to `dst`; `kv` in any order. EXHAUSTED past the limits. */
+/* Append the document to `dst`; `kv` in any order, and what is no part of a backup is left out, so
+ * head->keys is not looked at. EXHAUSTED past the limits or dst's maximum; CORRUPT names a key
+ * whose value is no text. */
 int backup_write(const struct backup_head *head, const struct backup_kv *kv, unsigned count,
                  struct buf *dst, struct err *err) MUST_CHECK;
 
@@ -43,7 +49,8 @@ int backup_write(const struct backup_head *head, const struct backup_kv *kv, uns
  * of order; UNSUPPORTED: of a newer version. Free with backup_deinit(). */
 struct backup {
     struct backup_head head;
-    struct backup_kv *kv; /* in the revisions' order; owned, with what they point to */
+    struct backup_kv *kv; /* in the revisions' order; values are followed by a NUL */
+    struct arena arena;   /* owns it all */
 };
 int backup_read(struct str text, struct backup *ret, struct err *err) MUST_CHECK;
 void backup_deinit(struct backup *b);
