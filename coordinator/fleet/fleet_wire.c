@@ -168,8 +168,7 @@ void fleet_wire_text(const char *from, char *ret_dst, size_t size)
     ret_dst[n] = '\0';
 }
 
-/* Identifiers are refused rather than repaired: a repaired one would be another one. */
-static int take_word(const char *what, const char *from, char *dst, size_t size, struct err *err)
+int fleet_wire_word(const char *what, const char *from, char *ret_dst, size_t size, struct err *err)
 {
     struct str s = str_of(from);
     char shown[SHOW_SIZE];
@@ -179,21 +178,21 @@ static int take_word(const char *what, const char *from, char *dst, size_t size,
             return err_set(err, ERR_INVALID, "%s %s is not printable ASCII", what,
                            ids_show(s, shown));
     }
-    if (!str_copy(s, dst, size))
+    if (!str_copy(s, ret_dst, size))
         return err_set(err, ERR_INVALID, "%s %s is longer than %zu bytes", what, ids_show(s, shown),
                        size - 1);
     return 0;
 }
 
-static int take_labels(const Switchyard__V1__Hello *h, struct labels *ret, struct err *err)
+int fleet_wire_labels(Switchyard__V1__Label *const *label, size_t count, struct labels *ret,
+                      struct err *err)
 {
     int r = 0;
 
-    if (h->n_labels > LABELS_MAX)
-        return err_set(err, ERR_INVALID, "%zu labels, at most %d are allowed", h->n_labels,
-                       LABELS_MAX);
-    for (size_t i = 0; i < h->n_labels && r == 0; i++)
-        r = labels_add(ret, str_of(h->labels[i]->key), str_of(h->labels[i]->value), err);
+    if (count > LABELS_MAX)
+        return err_set(err, ERR_INVALID, "%zu labels, at most %d are allowed", count, LABELS_MAX);
+    for (size_t i = 0; i < count && r == 0; i++)
+        r = labels_add(ret, str_of(label[i]->key), str_of(label[i]->value), err);
     return r;
 }
 
@@ -203,18 +202,19 @@ int fleet_wire_hello(const Switchyard__V1__Hello *h, struct fleet_node *ret, cha
     int r = name_parse_node(str_of(h->node), &ret->name, err);
 
     if (r == 0)
-        r = take_labels(h, &ret->labels, err);
+        r = fleet_wire_labels(h->labels, h->n_labels, &ret->labels, err);
     if (r == 0)
-        r = take_word("boot id", h->boot, ret_boot, NAME_SIZE, err);
+        r = fleet_wire_word("boot id", h->boot, ret_boot, NAME_SIZE, err);
     if (r == 0 && ret_boot[0] == '\0')
         r = err_set(err, ERR_INVALID, "no boot id");
     if (r == 0)
-        r = take_word("version", h->version, ret->version, sizeof(ret->version), err);
+        r = fleet_wire_word("version", h->version, ret->version, sizeof(ret->version), err);
     if (r == 0)
-        r = take_word("proxy address", h->proxy_address, ret->address, sizeof(ret->address), err);
+        r = fleet_wire_word("proxy address", h->proxy_address, ret->address, sizeof(ret->address),
+                            err);
     if (r == 0)
-        r = take_word("control address", h->control_address, ret->control_address,
-                      sizeof(ret->control_address), err);
+        r = fleet_wire_word("control address", h->control_address, ret->control_address,
+                            sizeof(ret->control_address), err);
     return r < 0 ? err_ctx(err, "hello") : 0;
 }
 

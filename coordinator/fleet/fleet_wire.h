@@ -30,5 +30,11 @@ int fleet_wire_orders(const Switchyard__V1__Hello *h, struct emergency **ret,
 int fleet_wire_stats(const Switchyard__V1__RouteReport *r, struct route_stats *ret,
                      struct err *err) MUST_CHECK;
 
+/* A word that names something: it is refused rather than repaired, because a repaired one would be
+ * another one. INVALID: not printable ASCII, or longer than `size` with its NUL. */
+int fleet_wire_word(const char *what, const char *from, char *ret_dst, size_t size,
+                    struct err *err) MUST_CHECK;
+int fleet_wire_labels(Switchyard__V1__Label *const *label, size_t count, struct labels *ret,
+                      struct err *err) MUST_CHECK;
 /* Text from a node for people: cut to `size`, control characters and broken UTF-8 become '?'. */
 void fleet_wire_text(const char *from, char *ret_dst, size_t size);
