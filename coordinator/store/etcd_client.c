@@ -156,6 +156,7 @@ static int attempt(struct etcd_client *c, const struct etcd_call *call, struct e
         .body = call->body,
         .token = c->token[0] ? c->token : NULL,
         .repeatable = call->repeatable,
+        .timeout = call->timeout,
     };
     int status = 0;
     int r = etcd_http_post(c->http, &request, &body, &status, err);
@@ -170,9 +171,30 @@ static int attempt(struct etcd_client *c, const struct etcd_call *call, struct e
 
 /* ---- a call ---------------------------------------------------------------------------------- */
 
-void etcd_client_next_endpoint(struct etcd_client *c)
+void etcd_client_leave_endpoint(struct etcd_client *c)
 {
-    c->current = (c->current + 1) % c->count;
+    atomic_fetch_or(&c->failing->endpoints, 1u << c->current);
+}
+
+static void endpoint_works(struct etcd_client *c)
+{
+    atomic_fetch_and(&c->failing->endpoints, ~(1u << c->current));
+}
+
+/* From the current one on: one that is not known to fail, or any. False when none is left. */
+static bool choose_endpoint(struct etcd_client *c, unsigned tried)
+{
+    const unsigned skip[] = {tried | atomic_load(&c->failing->endpoints), tried};
+
+    for (unsigned i = 0; i < 2 * c->count; i++) {
+        unsigned at = (c->current + i) % c->count;
+
+        if (skip[i / c->count] & 1u << at)
+            continue;
+        c->current = at;
+        return true;
+    }
+    return false;
 }
 
 void etcd_client_drop_token(struct etcd_client *c)
@@ -191,28 +213,33 @@ static int give_up(const struct etcd_client *c, const struct etcd_call *call, in
     return -(int)err->code;
 }
 
-/* Each endpoint once, the current one first. */
+/* Each endpoint once, unless what was asked may have been done. */
 static int try_endpoints(struct etcd_client *c, const struct etcd_call *call,
                          struct etcd_answer *ret, enum next *ret_next, struct err *err)
 {
+    unsigned tried = 0;
+    bool again = true;
     int r = 0;
 
-    for (unsigned i = 0; i < c->count; i++) {
+    while (again && choose_endpoint(c, tried)) {
+        tried |= 1u << c->current;
         r = attempt(c, call, ret, ret_next, err);
-        if (r >= 0 || *ret_next != NEXT_ENDPOINT)
+        if (r >= 0 || *ret_next != NEXT_ENDPOINT) {
+            endpoint_works(c);
             return r;
-        etcd_client_next_endpoint(c);
-        if (r == -ERR_UNKNOWN_OUTCOME && !call->repeatable)
-            break;
+        }
+        etcd_client_leave_endpoint(c);
+        again = r != -ERR_UNKNOWN_OUTCOME || call->repeatable;
     }
     return give_up(c, call, r, err);
 }
 
-static int authenticate(struct etcd_client *c, struct err *err)
+static int authenticate(struct etcd_client *c, dur_t timeout, struct err *err)
 {
     CLEANUP(etcd_answer_deinit) struct etcd_answer answer;
     CLEANUP(buf_deinitp) struct buf body = BUF_INIT(8u << 10);
-    struct etcd_call call = {.path = "/v3/auth/authenticate", .repeatable = true};
+    struct etcd_call call = {
+        .path = "/v3/auth/authenticate", .repeatable = true, .timeout = timeout};
     enum next next;
     int r;
 
@@ -242,7 +269,7 @@ int etcd_client_call(struct etcd_client *c, const struct etcd_call *call, struct
     etcd_answer_init(ret);
     for (int i = 0; i < 2; i++) {
         if (needs_token(c))
-            r = authenticate(c, err);
+            r = authenticate(c, call->timeout, err);
         if (r == 0)
             r = try_endpoints(c, call, ret, &next, err);
         if (r >= 0 || next != NEXT_TOKEN || !c->user)
@@ -345,7 +372,13 @@ void etcd_client_stream(struct etcd_client *c, struct str body, etcd_line_fn fn,
         .repeatable = true,
     };
 
+    c->stream_at = c->current;
     etcd_http_stream_open(c->http, &request, fn, ctx);
+}
+
+bool etcd_client_stream_is_here(const struct etcd_client *c)
+{
+    return c->stream_at == c->current;
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -408,8 +441,8 @@ static int check_secrets(const struct store_etcd_config *config, struct err *err
     return 0;
 }
 
-int etcd_client_new(const struct store_etcd_config *config, struct etcd_client **ret,
-                    struct err *err)
+int etcd_client_new(const struct store_etcd_config *config, struct etcd_failing *failing,
+                    struct etcd_client **ret, struct err *err)
 {
     CLEANUP(etcd_client_freep) struct etcd_client *c = xnew(struct etcd_client);
     const struct etcd_http_config http = {
@@ -432,6 +465,7 @@ int etcd_client_new(const struct store_etcd_config *config, struct etcd_client *
     c->user = config->user ? xstrdup(config->user) : NULL;
     c->password = config->password ? xstrdup(config->password) : NULL;
     c->page = PAGE_KEYS;
+    c->failing = failing;
     *ret = steal(c);
     return 0;
 }

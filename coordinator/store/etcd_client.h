@@ -2,12 +2,20 @@
 /* One caller's way to etcd: which endpoint, with which token, and what its refusals mean.
  *
  * A call goes to the endpoint that worked last. When that one fails it goes to the others, each
- * once, unless it may already have taken effect. owner: one thread at a time. */
+ * once, unless it may already have taken effect. owner: one thread at a time; what several clients
+ * of one store find out about the endpoints they tell each other. */
 #pragma once
+
+#include <stdatomic.h>
 
 #include "coordinator/store/etcd_http.h"
 #include "coordinator/store/etcd_json.h"
 #include "coordinator/store/store_etcd.h"
+
+/* Bit i: the endpoint i failed when it was asked last. Any thread. */
+struct etcd_failing {
+    atomic_uint endpoints;
+};
 
 struct etcd_client {
     struct etcd_http *http; /* owned */
@@ -18,16 +26,18 @@ struct etcd_client {
     char *endpoint[STORE_ETCD_ENDPOINTS_MAX]; /* owned */
     unsigned count;
     unsigned current;
-    char *user, *password; /* owned; NULL: none */
+    unsigned stream_at;           /* the endpoint of the stream */
+    struct etcd_failing *failing; /* borrowed */
+    char *user, *password;        /* owned; NULL: none */
     char token[ETCD_TOKEN_MAX + 1];
     store_rev newest; /* of all answers: none may go back behind it */
     unsigned page;    /* keys to ask for at once */
 };
 
 /* Nothing is asked of etcd yet. INVALID for endpoints, prefix or secrets that cannot be meant; what
- * the configuration points to is copied. */
-int etcd_client_new(const struct store_etcd_config *config, struct etcd_client **ret,
-                    struct err *err) MUST_CHECK;
+ * the configuration points to is copied, `failing` is borrowed. */
+int etcd_client_new(const struct store_etcd_config *config, struct etcd_failing *failing,
+                    struct etcd_client **ret, struct err *err) MUST_CHECK;
 void etcd_client_free(struct etcd_client *c);
 DEFINE_CLEANUP(struct etcd_client, etcd_client_free)
 
@@ -35,6 +45,7 @@ struct etcd_call {
     const char *path;
     struct str body;
     bool repeatable; /* arriving twice does no harm: never UNKNOWN_OUTCOME */
+    dur_t timeout;   /* at each endpoint; 0: the configuration's */
 };
 
 /* Outcome of a read at a revision: it is forgotten, or yet to come. */
@@ -58,7 +69,9 @@ int etcd_client_list(struct etcd_client *c, const struct etcd_view *v, struct st
 
 /* A watch's stream on etcd_http_stream_open(): with a token, at the endpoint that worked last. */
 void etcd_client_stream(struct etcd_client *c, struct str body, etcd_line_fn fn, void *ctx);
+/* Is that still the endpoint that calls go to? */
+bool etcd_client_stream_is_here(const struct etcd_client *c);
 /* What worked last has stopped working. */
-void etcd_client_next_endpoint(struct etcd_client *c);
+void etcd_client_leave_endpoint(struct etcd_client *c);
 /* The token is not taken any more: get another one with the next call. */
 void etcd_client_drop_token(struct etcd_client *c);

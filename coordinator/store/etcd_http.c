@@ -259,7 +259,8 @@ int etcd_http_post(struct etcd_http *h, const struct etcd_request *r, struct buf
     x->answer = ret_body;
     prepare(x, r);
     SET(x->easy, CURLOPT_WRITEFUNCTION, take_answer);
-    SET(x->easy, CURLOPT_TIMEOUT_MS, h->timeout_ms);
+    SET(x->easy, CURLOPT_TIMEOUT_MS,
+        r->timeout.ns > 0 ? (long)dur_to_ms(r->timeout) : h->timeout_ms);
     code = curl_easy_perform(x->easy);
     if (code != CURLE_OK)
         return explain(x, code, r->endpoint, err);

@@ -32,6 +32,7 @@ struct etcd_request {
     struct str body;
     const char *token; /* NULL: none */
     bool repeatable;   /* arriving twice does no harm */
+    dur_t timeout;     /* 0: the configuration's */
 };
 
 /* POST, and append the answer's body, whatever its status. <0:

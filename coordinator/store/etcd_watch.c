@@ -12,6 +12,9 @@
 #include "coordinator/store/store_list.h"
 
 #define REREAD_S 30
+/* How long a silent stream is believed, and how long its member may take to prove that it lives. */
+#define SILENCE_MS 1000
+#define PROOF_MS   1000
 /* What waits to be delivered. Past this nothing is passed on until a later reading. */
 #define QUEUE_BYTES_MAX (32u << 20)
 
@@ -35,6 +38,7 @@ struct etcd_watch {
     bool broken; /* the stream cannot go on */
     bool stale;  /* something may be missing */
     mono_t reread_at;
+    mono_t heard_at; /* the stream, or the proof that its member lives */
     struct backoff backoff;
     struct rng rng;
 
@@ -153,6 +157,7 @@ static void on_line(void *ctx, struct str text)
     struct etcd_watch *w = ctx;
     CLEANUP(etcd_watch_line_deinit) struct etcd_watch_line line = {0};
 
+    w->heard_at = now();
     if (w->broken)
         return;
     if (etcd_json_read_watch(&w->client->space, text, &line, NULL) < 0 || line.canceled ||
@@ -225,6 +230,23 @@ static void open_stream(struct etcd_watch *w)
     CHECK(etcd_json_watch(&w->client->space, str_of(w->prefix), w->last + 1, &body));
     etcd_client_stream(w->client, buf_view(&body), on_line, w);
     w->streaming = true;
+    w->heard_at = now();
+}
+
+/* A read that goes to the stream's member first, and there waits until the others agree. */
+static void prove(struct etcd_watch *w)
+{
+    CLEANUP(buf_deinitp) struct buf body = BUF_INIT(4u << 10);
+    CLEANUP(etcd_answer_deinit) struct etcd_answer answer;
+    const struct etcd_range range = {.key = STR(META_INCARNATION)};
+    struct etcd_call call = {
+        .path = "/v3/kv/range", .repeatable = true, .timeout = dur_ms(PROOF_MS)};
+    struct err err;
+
+    CHECK(etcd_json_range(&w->client->space, &range, &body));
+    call.body = buf_view(&body);
+    w->broken |= etcd_client_call(w->client, &call, &answer, &err) != 0;
+    w->heard_at = now();
 }
 
 /* Elsewhere, with a new token, after a pause, from what etcd holds then. */
@@ -232,17 +254,29 @@ static void recover(struct etcd_watch *w)
 {
     etcd_http_stream_close(w->client->http);
     etcd_client_drop_token(w->client);
-    etcd_client_next_endpoint(w->client);
+    if (etcd_client_stream_is_here(w->client))
+        etcd_client_leave_endpoint(w->client);
     etcd_http_pause(w->client->http, backoff_next(&w->backoff, &w->rng));
     w->streaming = w->broken = false;
     w->stale = true;
 }
 
-static dur_t until_reread(const struct etcd_watch *w)
+static dur_t until(mono_t at)
 {
-    dur_t left = mono_sub(w->reread_at, now());
+    dur_t left = mono_sub(at, now());
 
     return left.ns > 0 ? left : dur_ms(0);
+}
+
+/* Lines, for as long as the stream may be believed. */
+static void listen_on(struct etcd_watch *w)
+{
+    mono_t silent_at = mono_add(w->heard_at, dur_ms(SILENCE_MS));
+    mono_t end = mono_before(silent_at, w->reread_at) ? silent_at : w->reread_at;
+
+    w->broken |= etcd_http_stream_wait(w->client->http, until(end), NULL) < 0;
+    if (!w->broken && until(mono_add(w->heard_at, dur_ms(SILENCE_MS))).ns == 0)
+        prove(w);
 }
 
 static void *run(void *ctx)
@@ -250,12 +284,13 @@ static void *run(void *ctx)
     struct etcd_watch *w = ctx;
 
     while (!etcd_http_is_cancelled(w->client->http)) {
-        if (w->stale || until_reread(w).ns == 0)
+        if (w->stale || until(w->reread_at).ns == 0)
             read_again(w);
+        w->broken |= w->streaming && !etcd_client_stream_is_here(w->client);
         if (!w->broken && !w->streaming)
             open_stream(w);
-        if (!w->broken && etcd_http_stream_wait(w->client->http, until_reread(w), NULL) < 0)
-            w->broken = true;
+        if (!w->broken)
+            listen_on(w);
         if (w->broken)
             recover(w);
     }
@@ -290,7 +325,7 @@ static int begin(struct etcd_watch *w, struct err *err)
     if (r == 0)
         r = mailbox_new(w->loop, QUEUE_BYTES_MAX / sizeof(struct batch), on_batch, w, &w->box, err);
     if (r == 0)
-        r = etcd_client_new(w->config.etcd, &w->client, err);
+        r = etcd_client_new(w->config.etcd, w->config.failing, &w->client, err);
     if (r == 0)
         r = read_all(w, w->config.from, &w->told, err);
     return r;

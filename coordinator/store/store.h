@@ -9,7 +9,9 @@
  * anywhere. A put is a change even when the value is the same; a delete of a key that does not
  * exist is none. A key's revision is that of its last put.
  *
- * A back end blocks, and is used by one thread at a time: the store thread (store_thread.h).
+ * A back end blocks, and is used by one thread at a time: the store thread (store_thread.h). One
+ * with ops->apart has leases, and the watch with store_poll(), used by further threads meanwhile:
+ * neither waits for a transaction that hangs.
  * Persist, then act: a transaction that returned 0 survives the loss of the process and, in a back
  * end with a disk, of the machine. */
 #pragma once
@@ -87,6 +89,7 @@ struct store;
  * NULL. */
 struct store_ops {
     const char *name;
+    bool apart; /* the watch, and leases, may each have a thread of their own */
     int (*get)(struct store *s, struct str key, struct buf *value, store_rev *ret_rev,
                struct err *err);
     int (*list)(struct store *s, struct str prefix, struct store_list *ret, struct err *err);

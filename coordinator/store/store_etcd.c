@@ -23,6 +23,8 @@
 #define SCHEMA      1
 #define META_FENCES STORE_META "fence/"
 #define FENCE_S     600
+/* At each endpoint: a leader that looks for one which answers has less than a second or two. */
+#define KEEP_MS 600
 /* The fence and the incarnation, compared by every transaction. */
 #define OUR_COMPARES         2u
 #define INCARNATION_TEXT_MAX 128
@@ -30,8 +32,10 @@
 struct store_etcd {
     struct store store;
     struct store_etcd_config config; /* its strings belong to `client` or are owned */
+    struct etcd_failing failing;
     struct etcd_client *client;
-    store_rev incarnation_rev; /* of META_INCARNATION */
+    struct etcd_client *leases; /* its own: used by another thread */
+    store_rev incarnation_rev;  /* of META_INCARNATION */
     char fence[sizeof META_FENCES + 16];
     bool in_doubt;
     struct etcd_watch *watch; /* NULL: none */
@@ -151,7 +155,7 @@ static int open_incarnation(struct store_etcd *e, struct err *err)
 
 /* ---- doubt ----------------------------------------------------------------------------------- */
 
-static int grant_lease(struct store_etcd *e, int64_t seconds, int64_t *ret, struct err *err)
+static int grant_lease(struct etcd_client *c, int64_t seconds, int64_t *ret, struct err *err)
 {
     CLEANUP(buf_deinitp) struct buf body = BUF_INIT(128);
     CLEANUP(etcd_answer_deinit) struct etcd_answer answer;
@@ -160,7 +164,7 @@ static int grant_lease(struct store_etcd *e, int64_t seconds, int64_t *ret, stru
 
     CHECK(etcd_json_lease_grant(seconds, &body));
     call.body = buf_view(&body);
-    r = etcd_client_call(e->client, &call, &answer, err);
+    r = etcd_client_call(c, &call, &answer, err);
     if (r == 0 && answer.lease == 0)
         r = err_set(err, ERR_CORRUPT, "etcd granted a lease without a name");
     *ret = answer.lease;
@@ -178,7 +182,7 @@ static int settle(struct store_etcd *e, struct err *err)
     etcd_answer_init(&answer);
     if (!e->in_doubt)
         return 0;
-    r = grant_lease(e, FENCE_S, &txn.lease, err);
+    r = grant_lease(e->client, FENCE_S, &txn.lease, err);
     if (r == 0)
         r = call_txn(e, &txn, true, &answer, err);
     if (r < 0)
@@ -295,32 +299,33 @@ static int etcd_txn(struct store *s, const struct store_txn *txn, store_rev *ret
 static int etcd_lease_grant(struct store *s, dur_t ttl, store_lease *ret, struct err *err)
 {
     int64_t lease = 0;
-    int r = grant_lease(etcd_of(s), (ttl.ns + dur_s(1).ns - 1) / dur_s(1).ns, &lease, err);
+    int r = grant_lease(etcd_of(s)->leases, (ttl.ns + dur_s(1).ns - 1) / dur_s(1).ns, &lease, err);
 
     *ret = (store_lease)lease;
     return r;
 }
 
 /* Keep or revoke; both may arrive twice. `ret_left`: seconds. */
-static int call_lease(struct store_etcd *e, const char *path, store_lease lease, uint64_t *ret_left,
-                      struct err *err)
+static int call_lease(struct store_etcd *e, struct etcd_call call, store_lease lease,
+                      uint64_t *ret_left, struct err *err)
 {
     CLEANUP(buf_deinitp) struct buf body = BUF_INIT(128);
     CLEANUP(etcd_answer_deinit) struct etcd_answer answer;
-    struct etcd_call call = {.path = path, .repeatable = true};
     int r;
 
     CHECK(etcd_json_lease((int64_t)lease, &body));
     call.body = buf_view(&body);
-    r = etcd_client_call(e->client, &call, &answer, err);
+    call.repeatable = true;
+    r = etcd_client_call(e->leases, &call, &answer, err);
     *ret_left = answer.ttl;
     return r == -ERR_NOT_FOUND ? STORE_NOT_FOUND : r;
 }
 
 static int etcd_lease_keep(struct store *s, store_lease lease, struct err *err)
 {
+    const struct etcd_call call = {.path = "/v3/lease/keepalive", .timeout = dur_ms(KEEP_MS)};
     uint64_t left = 0;
-    int r = call_lease(etcd_of(s), "/v3/lease/keepalive", lease, &left, err);
+    int r = call_lease(etcd_of(s), call, lease, &left, err);
 
     return r == 0 && left == 0 ? STORE_NOT_FOUND : r;
 }
@@ -328,7 +333,8 @@ static int etcd_lease_keep(struct store *s, store_lease lease, struct err *err)
 static int etcd_lease_revoke(struct store *s, store_lease lease, struct err *err)
 {
     uint64_t left;
-    int r = call_lease(etcd_of(s), "/v3/lease/revoke", lease, &left, err);
+    int r =
+        call_lease(etcd_of(s), (struct etcd_call){.path = "/v3/lease/revoke"}, lease, &left, err);
 
     return r == STORE_NOT_FOUND ? 0 : r;
 }
@@ -349,6 +355,7 @@ static int etcd_watch(struct store *s, struct str prefix, store_rev from, store_
     struct store_etcd *e = etcd_of(s);
     const struct etcd_watch_config config = {
         .etcd = &e->config,
+        .failing = &e->failing,
         .prefix = prefix,
         .from = from,
         .on_news = on_news,
@@ -404,6 +411,7 @@ static void etcd_free(struct store *s)
     struct store_etcd *e = etcd_of(s);
 
     etcd_watch_free(e->watch);
+    etcd_client_free(e->leases);
     etcd_client_free(e->client);
     config_deinit(&e->config);
     free(e);
@@ -411,6 +419,7 @@ static void etcd_free(struct store *s)
 
 static const struct store_ops etcd_ops = {
     .name = "etcd",
+    .apart = true,
     .get = etcd_get,
     .list = etcd_list,
     .txn = etcd_txn,
@@ -432,7 +441,9 @@ int store_etcd_open(const struct store_etcd_config *config, struct store **ret, 
     e->store.ops = &etcd_ops;
     config_copy(config, &e->config);
     new_fence(e);
-    r = etcd_client_new(&e->config, &e->client, err);
+    r = etcd_client_new(&e->config, &e->failing, &e->client, err);
+    if (r == 0)
+        r = etcd_client_new(&e->config, &e->failing, &e->leases, err);
     if (r == 0)
         r = open_incarnation(e, err);
     if (r < 0) {

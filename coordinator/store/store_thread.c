@@ -9,10 +9,16 @@
 #include "common/loop/worker.h"
 #include "coordinator/store/store_list.h"
 
+/* Each a worker. A back end that is not `apart` has the first one only. */
+enum line { LINE_STATE, LINE_WATCH, LINE_LEASE, LINE_COUNT };
+
+static const char *const line_names[] =
+    {[LINE_STATE] = "store", [LINE_WATCH] = "store-news", [LINE_LEASE] = "store-lease"};
+
 struct store_thread {
     struct loop *loop;   /* borrowed */
-    struct store *store; /* owned; used by the worker while it runs */
-    struct worker *worker;
+    struct store *store; /* owned; used by the workers while they run */
+    struct worker *line[LINE_COUNT];
     size_t waiting_bytes;
     bool closing;
 
@@ -21,7 +27,7 @@ struct store_thread {
     store_thread_watch_fn on_watch; /* NULL: nobody watches */
     void *watch_ctx;
     unsigned watch;        /* which watch it is, counted */
-    unsigned worker_watch; /* the one whose changes the worker is told; the worker's */
+    unsigned worker_watch; /* the one whose changes the worker is told; LINE_WATCH's */
     atomic_bool lost;      /* `box` was full */
     struct mail news;      /* the store has something to poll for */
     atomic_bool has_news;  /* it is on its way */
@@ -114,12 +120,14 @@ static void done_txn(struct worker_job *j)
     c->on_txn(c->ctx, c->r, c->rev, &c->err);
 }
 
-/* Hand `c` to the worker, or refuse it; then it stays the caller's. */
-static int submit(struct store_thread *t, struct call *c, struct err *err)
+/* Put `c` in the line, or refuse it; then it stays the caller's. */
+static int submit(struct store_thread *t, enum line line, struct call *c, struct err *err)
 {
+    struct worker *w = t->line[line] ? t->line[line] : t->line[LINE_STATE];
+
     if (t->closing)
         return err_set(err, ERR_CANCELLED, "the store is being closed");
-    if (t->waiting_bytes + c->bytes > STORE_THREAD_BYTES_MAX || !worker_do(t->worker, &c->job))
+    if (t->waiting_bytes + c->bytes > STORE_THREAD_BYTES_MAX || !worker_do(w, &c->job))
         return err_set(err, ERR_EXHAUSTED, "too much waits for the store: its disk is slow");
     t->waiting_bytes += c->bytes;
     return 0;
@@ -139,7 +147,7 @@ int store_thread_load(struct store_thread *t, struct str prefix, store_thread_lo
     *c = (struct call){
         .job = {.run = run_load, .done = done_load}, .thread = t, .on_load = fn, .ctx = ctx};
     CHECK(str_copy(prefix, c->prefix, sizeof c->prefix));
-    r = submit(t, c, err);
+    r = submit(t, LINE_STATE, c, err);
     if (r == 0)
         steal(c);
     return r;
@@ -193,7 +201,7 @@ int store_thread_txn(struct store_thread *t, const struct store_txn *txn, store_
         .job = {.run = run_txn, .done = done_txn}, .thread = t, .on_txn = fn, .ctx = ctx};
     copy_ops(c, txn);
     c->lease = txn->lease;
-    r = submit(t, c, err);
+    r = submit(t, LINE_STATE, c, err);
     if (r == 0)
         steal(c);
     return r;
@@ -241,7 +249,7 @@ int store_thread_lease(struct store_thread *t, enum store_lease_call what,
                        .ttl = lease->ttl,
                        .on_lease = fn,
                        .ctx = ctx};
-    r = submit(t, c, err);
+    r = submit(t, LINE_LEASE, c, err);
     if (r == 0)
         steal(c);
     return r;
@@ -330,7 +338,7 @@ static void poll_owed(struct store_thread *t)
 
     c->job = (struct worker_job){.run = run_poll, .done = done_poll};
     c->thread = t;
-    t->poll_owed = submit(t, c, NULL) < 0 && !t->closing;
+    t->poll_owed = submit(t, LINE_WATCH, c, NULL) < 0 && !t->closing;
     if (!t->poll_owed && !t->closing)
         steal(c);
 }
@@ -393,7 +401,7 @@ int store_thread_watch(struct store_thread *t, struct str prefix, store_rev from
                        .rev = from,
                        .watch = t->watch + 1};
     CHECK(str_copy(prefix, c->prefix, sizeof c->prefix));
-    r = submit(t, c, err);
+    r = submit(t, LINE_WATCH, c, err);
     if (r < 0)
         return r;
     steal(c);
@@ -410,6 +418,22 @@ const char *store_thread_incarnation(const struct store_thread *t)
     return t->store->incarnation;
 }
 
+static int start_lines(struct store_thread *t, struct err *err)
+{
+    unsigned count = t->store->ops->apart ? LINE_COUNT : 1;
+    int r = 0;
+
+    for (unsigned i = 0; i < count && r == 0; i++)
+        r = worker_new(t->loop, line_names[i], STORE_THREAD_CALLS_MAX, &t->line[i], err);
+    return r;
+}
+
+static void end_lines(struct store_thread *t)
+{
+    for (unsigned i = 0; i < LINE_COUNT; i++)
+        worker_free(t->line[i]);
+}
+
 static void close_box(struct store_thread *t)
 {
     if (t->box)
@@ -422,15 +446,16 @@ int store_thread_new(struct loop *l, struct store *s, struct store_thread **ret,
     struct store_thread *t = xnew(struct store_thread);
     int r = mailbox_new(l, STORE_THREAD_CHANGES_MAX, on_mail, t, &t->box, err);
 
+    t->loop = l;
+    t->store = s;
     if (r == 0)
-        r = worker_new(l, "store", STORE_THREAD_CALLS_MAX, &t->worker, err);
+        r = start_lines(t, err);
     if (r < 0) {
+        end_lines(t);
         close_box(t);
         free(t);
         return r;
     }
-    t->loop = l;
-    t->store = s;
     store_on_news(s, on_news, t);
     *ret = t;
     return 0;
@@ -442,7 +467,7 @@ struct store_thread *store_thread_free(struct store_thread *t)
         return NULL;
     t->closing = true;
     t->on_watch = NULL;
-    worker_free(t->worker);
+    end_lines(t);
     store_free(t->store);
     close_box(t);
     free(t);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Runs a store's blocking calls on a thread of its own, in the order they are asked for; results
  * come back on the loop. So a transaction sees all before it, and a load that is asked for after a
- * transaction shows it. owner: the loop's thread; all functions are called there.
+ * transaction shows it. Where the back end allows it (ops->apart) the watch stands in a line of its
+ * own, and so do leases: a lease is kept in time while a transaction waits for a member that hangs.
+ * owner: the loop's thread; all functions are called there.
  *
  * Each call either fails now (<0) and its function is never called, or returns 0 and the function
  * is called exactly once, later. */
@@ -63,8 +65,9 @@ struct store_thread_lease {
     store_lease lease; /* to keep or revoke */
     dur_t ttl;         /* to grant */
 };
-/* It stands in line behind all that was asked for before: who must keep a lease in time looks at
- * the clock when it is answered. EXHAUSTED now. */
+/* In line behind other leases, and where the back end does not take them apart behind all that was
+ * asked for before: who must keep one in time looks at the clock when it is answered. EXHAUSTED
+ * now. */
 int store_thread_lease(struct store_thread *t, enum store_lease_call what,
                        const struct store_thread_lease *lease, store_thread_lease_fn fn, void *ctx,
                        struct err *err) MUST_CHECK;

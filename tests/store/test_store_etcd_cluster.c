@@ -195,6 +195,73 @@ static void watch_goes_on_whichever_member_goes(void **state)
     buf_deinit(&want);
 }
 
+/* ---- a member that hangs --------------------------------------------------------------------- */
+
+/* A store that asks a member first which does not lead; `ret` says which. */
+static struct store *open_at_follower(const struct fixture *f, unsigned *ret)
+{
+    unsigned leader = etcd_leader(&etcd);
+    unsigned i = (leader + 1) % etcd.count;
+    char endpoints[256];
+    const struct store_etcd_config config = {
+        .endpoints = endpoints, .space = f->space, .reread = dur_s(300)};
+    struct store *s;
+    struct err err;
+
+    snprintf(endpoints, sizeof endpoints, "%s,%s,%s", etcd.member[i].endpoint,
+             etcd.member[leader].endpoint, etcd.member[(leader + 2) % etcd.count].endpoint);
+    assert_ok(store_etcd_open(&config, &s, &err), &err);
+    *ret = i;
+    return s;
+}
+
+/* The kernel takes what is sent to a frozen member, and nothing ever comes back. */
+static void watch_leaves_a_member_that_hangs(void **state)
+{
+    struct fixture *f = *state;
+    unsigned frozen;
+    struct store *s = open_at_follower(f, &frozen);
+    mono_t end = in_seconds(8);
+    struct err err;
+
+    assert_ok(store_watch(s, K("step/"), revision(s), note, f, &err), &err);
+    step(f);
+    while (f->told.len == 0 && !is_over(end))
+        assert_ok(store_poll(s, dur_ms(50), &err), &err);
+    etcd_freeze(&etcd, frozen, true);
+    end = in_seconds(8);
+    step(f);
+    while (f->told.len < strlen("0000 0001 ") && !is_over(end))
+        assert_ok(store_poll(s, dur_ms(50), &err), &err);
+    etcd_freeze(&etcd, frozen, false);
+    assert_string_equal(buf_text(&f->told), "0000 0001 ");
+    store_free(s);
+}
+
+/* A leader that renews its lease each 1.25 s and stops after 3 s has 1.75 s for one that works. */
+static void lease_is_kept_in_time_past_a_member_that_hangs(void **state)
+{
+    struct fixture *f = *state;
+    unsigned frozen;
+    struct store *s = open_at_follower(f, &frozen);
+    struct buf b = BUF_INIT(64);
+    store_lease lease;
+    mono_t end;
+    struct err err;
+
+    assert_ok(store_lease_grant(s, dur_s(30), &lease, &err), &err);
+    etcd_freeze(&etcd, frozen, true);
+    end = mono_add(clock_system->mono(clock_system), dur_ms(1750));
+    assert_ok(store_lease_keep(s, lease, &err), &err);
+    assert_false(is_over(end));
+    /* Reads, which may wait longer, have been told. */
+    end = mono_add(clock_system->mono(clock_system), dur_ms(1750));
+    assert_int_equal(store_get(s, K("a"), &b, NULL, &err), STORE_NOT_FOUND);
+    assert_false(is_over(end));
+    etcd_freeze(&etcd, frozen, false);
+    store_free(s);
+}
+
 static int start_etcd(void **state UNUSED)
 {
     etcd_start(&etcd, 3, "http", NULL);
@@ -216,6 +283,8 @@ int main(void)
         T(lead_may_be_lost_and_moved),
         T(without_a_majority_nothing_is_promised),
         T(watch_goes_on_whichever_member_goes),
+        T(watch_leaves_a_member_that_hangs),
+        T(lease_is_kept_in_time_past_a_member_that_hangs),
     };
 
     if (!etcd_installed())

@@ -3,6 +3,7 @@
 #include "tests/store/store_fixture.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 
 #include "common/base/mem.h"
 #include "coordinator/store/store_mem.h"
@@ -314,6 +315,146 @@ static void closing_tells_nothing_more(void **state)
     assert_int_equal(f->told.len, 0);
 }
 
+/* ---- a back end that waits ------------------------------------------------------------------- */
+
+/* A back end whose transactions wait for a word, or tell a change each; its leases take no time. */
+struct slow {
+    struct store store;
+    sem_t go, done; /* a transaction may go on; it has */
+    store_watch_fn fn;
+    void *ctx;
+    store_rev rev;
+};
+
+static struct slow *slow_of(struct store *s)
+{
+    return container_of(s, struct slow, store);
+}
+
+static int slow_txn(struct store *s, const struct store_txn *txn UNUSED, store_rev *ret_rev,
+                    struct err *err UNUSED)
+{
+    struct slow *slow = slow_of(s);
+    struct store_list none = {.rev = ++slow->rev};
+
+    sem_wait(&slow->go);
+    if (slow->fn)
+        slow->fn(slow->ctx, &none);
+    *ret_rev = slow->rev;
+    sem_post(&slow->done);
+    return 0;
+}
+
+static int slow_watch(struct store *s, struct str prefix UNUSED, store_rev from UNUSED,
+                      store_watch_fn fn, void *ctx, struct err *err UNUSED)
+{
+    slow_of(s)->fn = fn;
+    slow_of(s)->ctx = ctx;
+    return 0;
+}
+
+static int slow_poll(struct store *s, dur_t wait UNUSED, struct err *err UNUSED)
+{
+    slow_of(s)->fn(slow_of(s)->ctx, &(struct store_list){.rev = 7});
+    return 0;
+}
+
+static int slow_keep(struct store *s UNUSED, store_lease lease UNUSED, struct err *err UNUSED)
+{
+    return 0;
+}
+
+static int slow_grant(struct store *s UNUSED, dur_t ttl UNUSED, store_lease *ret,
+                      struct err *err UNUSED)
+{
+    *ret = 1;
+    return 0;
+}
+
+static void slow_free(struct store *s)
+{
+    sem_destroy(&slow_of(s)->go);
+    sem_destroy(&slow_of(s)->done);
+    free(slow_of(s));
+}
+
+/* In the place of the fixture's store. */
+static struct slow *use_slow(struct fixture *f, const struct store_ops *ops)
+{
+    struct slow *slow = xnew(struct slow);
+    struct err err;
+
+    slow->store.ops = ops;
+    assert_int_equal(sem_init(&slow->go, 0, 0), 0);
+    assert_int_equal(sem_init(&slow->done, 0, 0), 0);
+    store_thread_free(f->thread);
+    assert_ok(store_thread_new(f->loop, &slow->store, &f->thread, &err), &err);
+    return slow;
+}
+
+static void on_lease(void *ctx, int r, store_lease lease, const struct err *err UNUSED)
+{
+    struct fixture *f = ctx;
+
+    answered(f);
+    buf_addf(&f->told, "lease:%d@%d ", r, (int)lease);
+}
+
+static void hanging_transaction_delays_neither_leases_nor_the_watch(void **state)
+{
+    static const struct store_ops ops = {.name = "slow",
+                                         .apart = true,
+                                         .txn = slow_txn,
+                                         .watch = slow_watch,
+                                         .lease_grant = slow_grant,
+                                         .lease_keep = slow_keep,
+                                         .poll = slow_poll,
+                                         .free = slow_free};
+    const struct store_thread_lease lease = {.lease = 5};
+    struct fixture *f = *state;
+    struct slow *slow = use_slow(f, &ops);
+    struct err err;
+
+    ask_txn(f, TXN(PUT(K("a"), STR("1"))));
+    assert_ok(store_thread_lease(f->thread, STORE_LEASE_KEEP, &lease, on_lease, f, &err), &err);
+    turn_until(f, 1);
+    assert_ok(store_thread_watch(f->thread, K("a"), 0, on_watch, f, &err), &err);
+    slow->store.on_news(slow->store.on_news_ctx);
+    turn_until(f, 2);
+    assert_string_equal(buf_text(&f->told), "lease:0@5 told@7 ");
+    slow->fn = NULL;
+    sem_post(&slow->go);
+    turn_until(f, 3);
+    assert_string_equal(buf_text(&f->told), "lease:0@5 told@7 txn:0@1 ");
+}
+
+/* More than the queue holds while the loop does not turn: what was lost is said, once. */
+static void changes_that_nobody_took_end_the_watch(void **state)
+{
+    static const struct store_ops ops = {
+        .name = "slow", .txn = slow_txn, .watch = slow_watch, .free = slow_free};
+    struct fixture *f = *state;
+    struct slow *slow = use_slow(f, &ops);
+    unsigned count = STORE_THREAD_CHANGES_MAX + 1;
+    struct err err;
+
+    assert_ok(store_thread_watch(f->thread, K("a"), 0, on_watch, f, &err), &err);
+    for (unsigned i = 0; i < count; i++) {
+        change(f, TXN(PUT(K("a"), STR("1"))));
+        sem_post(&slow->go);
+    }
+    for (unsigned i = 0; i < count; i++)
+        sem_wait(&slow->done);
+    turn_until(f, count + 2);
+    assert_string_equal(buf_text(&f->told), "told@1 end:3 ");
+
+    assert_ok(store_thread_watch(f->thread, K("a"), count, on_watch, f, &err), &err);
+    sem_post(&slow->go);
+    change(f, TXN(PUT(K("a"), STR("1"))));
+    turn_until(f, count + 4);
+    assert_string_equal(buf_text(&f->told), "told@1 end:3 told@130 ");
+}
+
 static void file_is_free_after_closing(void **state)
 {
     struct fixture *f = *state;
@@ -354,6 +495,8 @@ int main(void)
         T(second_watch_silences_the_first),
         T(watch_from_an_unknown_revision_ends),
         T(closing_tells_nothing_more),
+        T(hanging_transaction_delays_neither_leases_nor_the_watch),
+        T(changes_that_nobody_took_end_the_watch),
         T(file_is_free_after_closing),
     };
 
