@@ -6,25 +6,25 @@ import http.client
 import shutil
 import signal
 
-from switchyard import free_port, wait_for
+from switchyard import LOOPBACK, free_port, wait_for
 
 
 class Member:
     """One etcd process; it comes back with the data and the ports it had."""
 
-    def __init__(self, cluster, name):
-        self.cluster, self.name = cluster, name
+    def __init__(self, cluster, name, place=LOOPBACK):
+        self.cluster, self.name, self.place = cluster, name, place
         self.client_port, self.peer_port, self.health_port = free_port(), free_port(), free_port()
         self.data = cluster.yard.folder / name
         self.process = None
 
     @property
     def client_url(self):
-        return f"http://127.0.0.1:{self.client_port}"
+        return f"http://{self.place.address}:{self.client_port}"
 
     @property
     def peer_url(self):
-        return f"http://127.0.0.1:{self.peer_port}"
+        return f"http://{self.place.address}:{self.peer_port}"
 
     def start(self, before=()):
         argv = ["etcd", "--name", self.name, "--data-dir", self.data,
@@ -32,9 +32,10 @@ class Member:
                 "--listen-peer-urls", self.peer_url, "--initial-advertise-peer-urls", self.peer_url,
                 "--initial-cluster", ",".join(f"{m.name}={m.peer_url}" for m in self.cluster.members),
                 "--initial-cluster-state", "new",
-                "--listen-metrics-urls", f"http://127.0.0.1:{self.health_port}",
+                "--listen-metrics-urls", f"http://{self.place.address}:{self.health_port}",
                 "--max-txn-ops=4096", "--logger=zap", "--log-level=error", *self.cluster.options]
-        self.process = self.cluster.yard.run(self.name, argv, before=before)
+        self.process = self.cluster.yard.run(self.name, argv,
+                                             before=[*self.place.before, *before])
         # Its own end by a signal it was sent.
         self.process.expected |= {-signal.SIGTERM}
         return self
@@ -43,7 +44,7 @@ class Member:
         """It sees a leader and its cluster takes writes."""
         assert self.process.alive(), f"{self.name} ended:\n{self.process.text()[-2000:]}"
         with contextlib.suppress(OSError, http.client.HTTPException):
-            connection = http.client.HTTPConnection("127.0.0.1", self.health_port, timeout=2)
+            connection = http.client.HTTPConnection(self.place.address, self.health_port, timeout=2)
             connection.request("GET", "/health")
             return b'"true"' in connection.getresponse().read()
         return False
@@ -59,13 +60,14 @@ class Member:
 
 
 class Etcd:
-    """The cluster. `options` go to every member."""
+    """The cluster. `options` go to every member; member i runs at places[i]."""
 
-    def __init__(self, yard, members=1, options=()):
+    def __init__(self, yard, members=1, options=(), places=()):
         assert shutil.which("etcd"), "etcd is not installed: apt-get install etcd-server etcd-client"
         self.yard, self.options = yard, options
         self.members = []
-        self.members += [Member(self, f"etcd-{i + 1}") for i in range(members)]
+        places = [*places, *[LOOPBACK] * (members - len(places))]
+        self.members += [Member(self, f"etcd-{i + 1}", places[i]) for i in range(members)]
 
     @property
     def endpoints(self):

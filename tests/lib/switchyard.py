@@ -54,6 +54,16 @@ def free_port():
     raise AssertionError("no free port")
 
 
+class Place:
+    """Where a process runs: its address, and the words before its command line that bring it there."""
+
+    def __init__(self, address="127.0.0.1", before=()):
+        self.address, self.before = address, tuple(before)
+
+
+LOOPBACK = Place()
+
+
 class Process:
     """A program with its output in a log file."""
 
@@ -193,15 +203,15 @@ class Nginx:
 class Coordinator:
     """Alone on SQLite, or with a `store` (an etcd.Etcd) one of several, then with an `id`."""
 
-    def __init__(self, yard, data=None, port=None, store=None, id=None):
-        self.yard, self.port = yard, port or free_port()
+    def __init__(self, yard, data=None, port=None, store=None, id=None, place=LOOPBACK):
+        self.yard, self.port, self.place = yard, port or free_port(), place
         self.store, self.id = store, id
         self.data = Path(data or yard.folder / (id or "coordinator"))
         self.process = None
 
     @property
     def address(self):
-        return f"127.0.0.1:{self.port}"
+        return f"{self.place.address}:{self.port}"
 
     def argv(self):
         argv = [BIN / "switchyard-coordinator", "--listen", self.address, "--data", self.data,
@@ -214,7 +224,8 @@ class Coordinator:
 
     def start(self, failpoints=None, wait=True, before=(), options=()):
         env = {"SWITCHYARD_FAILPOINTS": failpoints} if failpoints else None
-        self.process = self.yard.run(self.id or "coordinator", [*self.argv(), *options], env, before)
+        self.process = self.yard.run(self.id or "coordinator", [*self.argv(), *options], env,
+                                     [*self.place.before, *before])
         if failpoints:
             self.process.expected.add(86)
         if wait:
@@ -234,45 +245,49 @@ class Coordinator:
 
 
 class Sidecar:
-    def __init__(self, yard, node, labels="", coordinators=None, port=None):
-        self.yard, self.node, self.labels = yard, node, labels
+    def __init__(self, yard, node, labels="", coordinators=None, port=None, place=LOOPBACK):
+        self.yard, self.node, self.labels, self.place = yard, node, labels, place
         self.coordinators = coordinators or yard.endpoints
         self.port = port or free_port()
         self.data = yard.folder / node
         self.process = None
 
     @property
+    def address(self):
+        return f"{self.place.address}:{self.port}"
+
+    @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.address}"
 
     def start(self, before=(), failpoints=None, options=()):
         argv = [BIN / "switchyard-sidecar", "--node", self.node, "--data", self.data,
-                "--listen", f"127.0.0.1:{self.port}", "--coordinator", self.coordinators,
+                "--listen", self.address, "--coordinator", self.coordinators,
                 "--threads", "1", "--drain", "2s", *options]
         if self.labels:
             argv += ["--labels", self.labels]
         env = {"SWITCHYARD_FAILPOINTS": failpoints} if failpoints else None
-        self.process = self.yard.run(self.node, argv, env, before)
+        self.process = self.yard.run(self.node, argv, env, [*self.place.before, *before])
         wait_for(self.listens, f"{self.node} listens")
         return self
 
     def listens(self):
         assert self.process.alive(), f"{self.node} ended:\n{self.process.text()[-2000:]}"
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+        with contextlib.suppress(OSError), socket.create_connection((self.place.address, self.port), 1):
             return True
 
     def kill(self):
         self.process.kill()
 
     def client(self):
-        return Client(self.port)
+        return Client(self.port, self.place.address)
 
 
 class Client:
     """A browser that keeps its connection: ask() tells which system answered."""
 
-    def __init__(self, port):
-        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    def __init__(self, port, address=LOOPBACK.address):
+        self.connection = http.client.HTTPConnection(address, port, timeout=20)
 
     def request(self, user=None, method="GET", path="/", body=None, headers=None):
         headers = dict(headers or {})
