@@ -25,7 +25,7 @@ struct fleet_node {
     struct labels labels;
     bool connected;
     bool same_incarnation; /* `serving_rev` counts in this store's revisions; false, too, for one
-                              that an older copy of the store has not reached */
+                              that has not been published here yet */
     uint64_t serving_rev;  /* acknowledged by every proxy loop; 0: none */
     mono_t since;          /* of the connection, or of its end */
     mono_t seen;           /* when this was learned on the fleet's thread: measured times use it */
@@ -76,6 +76,8 @@ struct fleet_config {
     char incarnation[40];
     uint64_t term;        /* until fleet_set_term() */
     dur_t report_silence; /* a node that is silent longer is cut off; default 10 s */
+    dur_t ahead_wait;     /* a node with a newer revision than this store's is sent the older set
+                             after this, to see it refused; default 3 s */
 };
 
 /* Events come on `core_loop`, whose thread owns the fleet's side that is declared here. */

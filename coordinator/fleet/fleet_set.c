@@ -65,6 +65,32 @@ void fleet_set_free(struct fleet_set *s)
     free(s);
 }
 
+void fleet_set_rise(struct fleet_set *s, uint64_t term)
+{
+    if (term <= s->term)
+        return;
+    s->term = term;
+    drop_full(s);
+}
+
+uint64_t fleet_set_epoch(const struct fleet_set *s, const struct name *migration)
+{
+    struct entry *e;
+
+    HASH_FIND_STR(s->entries, migration->s, e);
+    return e ? e->order.epoch : 0;
+}
+
+bool fleet_set_orders_changed(const struct fleet_set *s)
+{
+    struct entry *e, *next;
+
+    HASH_ITER (hh, s->entries, e, next)
+        if (e->order_changed)
+            return true;
+    return false;
+}
+
 uint64_t fleet_set_revision(const struct fleet_set *s)
 {
     return s->revision;

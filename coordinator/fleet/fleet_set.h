@@ -15,6 +15,13 @@ void fleet_set_free(struct fleet_set *s); /* tolerates NULL */
 void fleet_set_apply(struct fleet_set *s, uint64_t revision, struct fleet_route *routes,
                      unsigned count);
 
+/* Updates carry `term` from now on; a lower one changes nothing. */
+void fleet_set_rise(struct fleet_set *s, uint64_t term);
+/* The epoch of the newest order that was published for the migration; 0: none. */
+uint64_t fleet_set_epoch(const struct fleet_set *s, const struct name *migration);
+/* Have orders changed since the base? */
+bool fleet_set_orders_changed(const struct fleet_set *s);
+
 /* 0 before the first publication. */
 uint64_t fleet_set_revision(const struct fleet_set *s);
 /* The revision that was pushed last; 0: none yet. */

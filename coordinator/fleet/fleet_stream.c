@@ -18,19 +18,41 @@
 #define ALIVE_WITHIN_S 3
 #define LOOK_EACH_S    1
 
-/* Counters that may wait for the core's loop, fleet-wide: some 20 MB. */
-#define STATS_WAITING_MAX 8192u
-
 /* ---- updates down ---------------------------------------------------------------------------- */
+
+/* A node that came from another coordinator may have a revision that has not reached this one yet.
+ * It would refuse an older set, so it is left alone until the revision is here. */
+static bool is_ahead(const struct fleet_stream *s)
+{
+    return s->ahead > fleet_set_revision(s->fleet->set);
+}
+
+static void find_ahead(struct fleet_stream *s, uint64_t revision)
+{
+    if (revision <= s->ahead)
+        return;
+    if (!is_ahead(s))
+        s->ahead_since = loop_now(s->fleet->loop);
+    s->ahead = revision;
+    s->sent_rev = s->first_rev = 0;
+}
+
+/* A stream that has ended says so by on_closed; only a full queue is news here. */
+void fleet_stream_send(struct fleet_stream *s, struct rpc_msg *message)
+{
+    if (!s->behind)
+        s->behind = rpc_stream_send(s->rpc, message, NULL) == -ERR_EXHAUSTED;
+}
 
 static void send_update(struct fleet_stream *s, struct rpc_msg *update, bool full)
 {
-    /* A stream that has ended says so by on_closed; only a full queue is news here. */
-    s->behind = rpc_stream_send(s->rpc, update, NULL) == -ERR_EXHAUSTED;
+    fleet_stream_send(s, update);
     if (s->behind)
         return;
     s->sent_rev = fleet_set_revision(s->fleet->set);
     s->sent_full = full;
+    if (s->first_rev == 0 && !is_ahead(s))
+        s->first_rev = s->sent_rev;
 }
 
 static void send_full(struct fleet_stream *s)
@@ -38,15 +60,24 @@ static void send_full(struct fleet_stream *s)
     send_update(s, fleet_set_full(s->fleet->set), true);
 }
 
-/* Before anything was decided a message without content tells the node that it was heard. What it
- * serves stays: an empty store is no reason to take a fleet's routes away. */
+/* A message without content tells the node that it was heard. What it serves stays: an empty store
+ * is no reason to take a fleet's routes away. */
 static void send_nothing_yet(struct fleet_stream *s)
 {
     Switchyard__V1__CoordinatorMessage m = SWITCHYARD__V1__COORDINATOR_MESSAGE__INIT;
     CLEANUP(rpc_msg_unrefp) struct rpc_msg *empty = rpc_msg_encode(&m.base);
 
-    /* Its first message: there is room. */
-    CHECK(rpc_stream_send(s->rpc, empty, NULL) != -ERR_EXHAUSTED);
+    fleet_stream_send(s, empty);
+}
+
+/* All that it may have missed. */
+static void bring_up(struct fleet_stream *s)
+{
+    if (fleet_set_revision(s->fleet->set) > 0 && !is_ahead(s))
+        send_full(s);
+    else
+        send_nothing_yet(s);
+    fleet_order_tell(s);
 }
 
 static void on_push(struct loop_deferred *d)
@@ -54,12 +85,14 @@ static void on_push(struct loop_deferred *d)
     struct fleet *f = container_of(d, struct fleet, push);
     uint64_t base = fleet_set_base(f->set);
     CLEANUP(rpc_msg_unrefp) struct rpc_msg *delta = base ? fleet_set_delta(f->set) : NULL;
+    bool urgent = fleet_set_orders_changed(f->set);
     struct fleet_member *m, *next;
 
     HASH_ITER (hh, f->members, m, next) {
         struct fleet_stream *s = m->stream;
 
-        if (!s || s->behind)
+        /* Orders are taken from a set whose routes are refused, too. */
+        if (!s || s->behind || (is_ahead(s) && !urgent))
             continue;
         if (delta && s->sent_rev == base)
             send_update(s, delta, false);
@@ -78,8 +111,10 @@ static void on_writable(struct rpc_stream *rpc UNUSED, void *ctx)
 {
     struct fleet_stream *s = ctx;
 
-    if (s->behind && s->member)
-        send_full(s);
+    if (!s->behind || !s->member)
+        return;
+    s->behind = false;
+    bring_up(s);
 }
 
 /* ---- who it is ------------------------------------------------------------------------------- */
@@ -104,45 +139,61 @@ static void leave(struct fleet_stream *s, const char *why)
     fleet_member_changed(s->fleet, m);
 }
 
+static void part(struct fleet_stream *s, const struct err *why)
+{
+    finish(s, why);
+    leave(s, why->msg);
+}
+
 static bool is_alive(const struct fleet_stream *s)
 {
     return mono_sub(loop_now(s->fleet->loop), s->heard).ns < dur_s(ALIVE_WITHIN_S).ns;
 }
 
+static void let_go(struct fleet_stream *old)
+{
+    old->member->stream = NULL;
+    old->member = NULL;
+    old->ending = true;
+    rpc_stream_cancel(old->rpc);
+}
+
 /* Make room for a newcomer with this name, or refuse it. */
-static int displace(struct fleet_member *m, const char *boot, struct err *err)
+static int displace(struct fleet_member *m, const struct fleet_node *newcomer, struct err *err)
 {
     struct fleet_stream *old = m->stream;
+    bool same = strcmp(m->node.boot, newcomer->boot) == 0;
 
-    if (!old)
-        return 0;
-    if (strcmp(m->boot, boot) != 0 && is_alive(old)) {
+    if (old && !same && is_alive(old)) {
         err_set(err, ERR_EXISTS, "a node named %s is connected already, from %s", m->node.name.s,
                 rpc_stream_peer(old->rpc));
         return err_hint(err, "give each sidecar a name of its own with --node");
     }
-    old->member = NULL;
-    old->ending = true;
-    m->stream = NULL;
-    rpc_stream_cancel(old->rpc);
+    if (old && same && newcomer->dial < m->node.dial)
+        return err_set(err, ERR_EXISTS, "%s has dialled again since", m->node.name.s);
+    if (old)
+        let_go(old);
     return 0;
 }
 
-/* A revision that this store has not reached is of a history that was lost with a newer copy of it:
- * it says nothing about what was decided here, and must not pass for having served it. */
-static bool counts_here(const struct fleet *f, const Switchyard__V1__Hello *h)
+/* What the node says it serves. A revision that this store has not reached does not count: it is on
+ * its way here from another coordinator, or of a history that was lost with a newer copy of the
+ * store. Which of the two shows when the node takes what it is sent. */
+static void note_position(struct fleet_stream *s, const Switchyard__V1__Hello *h,
+                          struct fleet_node *n)
 {
-    return strcmp(h->incarnation, f->config.incarnation) == 0 &&
-           h->revision <= fleet_set_revision(f->set);
+    s->same_store = strcmp(h->incarnation, s->fleet->config.incarnation) == 0;
+    if (s->same_store && h->revision > fleet_set_revision(s->fleet->set))
+        find_ahead(s, h->revision);
+    n->same_incarnation = s->same_store && !is_ahead(s);
+    n->serving_rev = h->revision;
 }
 
-static void fill_node(struct fleet_stream *s, const Switchyard__V1__Hello *h, struct fleet_node *n)
+static void fill_node(struct fleet_stream *s, struct fleet_node *n)
 {
     n->connected = true;
     n->since = loop_now(s->fleet->loop);
     n->connected_at = loop_wall(s->fleet->loop);
-    n->same_incarnation = counts_here(s->fleet, h);
-    n->serving_rev = h->revision;
 }
 
 static int join(struct fleet_stream *s, const Switchyard__V1__Hello *h, struct err *err)
@@ -150,24 +201,23 @@ static int join(struct fleet_stream *s, const Switchyard__V1__Hello *h, struct e
     CLEANUP(xfreep) struct emergency *orders = NULL;
     struct fleet_node node = {.connected = true};
     struct fleet_member *m;
-    char boot[NAME_SIZE] = "";
-    int r = fleet_wire_hello(h, &node, boot, err);
+    int r = fleet_wire_hello(h, &node, err);
 
     if (r == 0)
         r = fleet_wire_orders(h, &orders, err);
     if (r < 0)
         return r;
     m = fleet_member_find(s->fleet, node.name.s);
-    r = m ? displace(m, boot, err) : fleet_member_new(s->fleet, &node, &m, err);
+    r = m ? displace(m, &node, err) : fleet_member_new(s->fleet, &node, &m, err);
     if (r < 0)
         return r;
 
-    fill_node(s, h, &node);
+    fill_node(s, &node);
+    note_position(s, h, &node);
     free(m->orders);
     m->orders = steal(orders);
     node.emergency_count = (unsigned)h->n_emergencies;
     m->node = node;
-    memcpy(m->boot, boot, sizeof(boot));
     m->stream = s;
     s->member = m;
     fleet_member_changed(s->fleet, m);
@@ -181,30 +231,30 @@ static void on_hello(struct fleet_stream *s, const Switchyard__V1__Hello *h)
     if (s->member)
         err_set(&err, ERR_INVALID, "a second hello on one stream");
     else if (join(s, h, &err) == 0)
-        return fleet_set_revision(s->fleet->set) > 0 ? send_full(s) : send_nothing_yet(s);
-    finish(s, &err);
-    leave(s, err.msg);
+        return bring_up(s);
+    part(s, &err);
 }
 
 /* ---- what it says ---------------------------------------------------------------------------- */
 
+/* Acknowledged is what was sent on this stream; a node whose revisions count may take over one of
+ * them late, that another coordinator sent. What is above all that was sent here is not: the node
+ * had it from elsewhere. */
 static void on_ack(struct fleet_stream *s, const Switchyard__V1__Ack *a)
 {
     struct fleet_node *n = &s->member->node;
-    struct err err;
 
-    if (a->term != s->fleet->config.term)
-        return; /* for an update of another coordinator: it says nothing about ours */
-    if (!n->same_incarnation && a->revision == n->serving_rev && a->revision != s->sent_rev)
-        return; /* of another history: it took an order and refused our routes */
+    if (a->incarnation[0] && strcmp(a->incarnation, s->fleet->config.incarnation) != 0)
+        return; /* it took an order and refused our routes */
     if (a->revision > s->sent_rev) {
-        err_set(&err, ERR_INVALID, "acknowledged revision %llu, which it was never sent",
-                (unsigned long long)a->revision);
-        finish(s, &err);
-        return leave(s, err.msg);
+        if (s->same_store || a->incarnation[0])
+            find_ahead(s, a->revision);
+        return;
     }
+    if (!n->same_incarnation && (s->first_rev == 0 || a->revision < s->first_rev))
+        return;
     n->serving_rev = a->revision;
-    n->same_incarnation = true;
+    n->same_incarnation = s->same_store = true;
     fleet_member_changed(s->fleet, s->member);
 }
 
@@ -246,76 +296,33 @@ static void on_order(struct fleet_stream *s, const Switchyard__V1__EmergencyOrde
 
     if (add_order(s->member, order, &err) == 0)
         return fleet_member_changed(s->fleet, s->member);
-    finish(s, &err);
-    leave(s, err.msg);
+    part(s, &err);
 }
 
-struct report_mail {
-    struct mail mail;
-    struct fleet_report report;
-    struct route_stats route[];
-};
-
-static int read_report(struct fleet_stream *s, const Switchyard__V1__Report *r,
-                       struct report_mail **ret, struct err *err)
+/* What it measured and is not understood is not worth a node's stream: decisions still reach it. */
+static void not_understood(struct fleet_stream *s, const struct err *why)
 {
-    CLEANUP(xfreep) struct report_mail *m = NULL;
-
-    if (r->n_routes > RULESET_ROUTES_MAX)
-        return err_set(err, ERR_INVALID, "report of %zu routes, at most %d are allowed",
-                       r->n_routes, RULESET_ROUTES_MAX);
-    m = xalloc(sizeof(*m) + r->n_routes * sizeof(m->route[0]));
-    m->report.node = s->member->node.name;
-    m->report.client_connections = r->client_connections;
-    m->report.route = m->route;
-    for (size_t i = 0; i < r->n_routes; i++) {
-        if (fleet_wire_stats(r->routes[i], &m->route[i], err) < 0)
-            return -(int)ERR_INVALID;
-        m->report.count++;
-    }
-    *ret = steal(m);
-    return 0;
+    if (strcmp(s->member->node.last_refusal, why->msg) != 0)
+        refused(s, why->msg);
 }
 
-static void pass_on(struct fleet *f, struct report_mail *m)
-{
-    unsigned waiting = atomic_fetch_add(&f->stats_waiting, m->report.count);
-
-    if (waiting < STATS_WAITING_MAX && mailbox_post(f->reports, &m->mail))
-        return;
-    atomic_fetch_sub(&f->stats_waiting, m->report.count);
-    atomic_fetch_add(&f->reports_dropped, 1);
-    free(m);
-}
-
-void fleet_stream_deliver_report(void *ctx, struct mail *mail)
-{
-    struct fleet *f = ctx;
-    struct report_mail *m = container_of(mail, struct report_mail, mail);
-
-    atomic_fetch_sub(&f->stats_waiting, m->report.count);
-    f->events->on_report(f->events_ctx, &m->report);
-    free(m);
-}
-
-void fleet_stream_drop_report(void *ctx UNUSED, struct mail *mail)
-{
-    free(container_of(mail, struct report_mail, mail));
-}
-
-/* Counters that are not understood are not worth a node's stream: its decisions still reach it. */
 static void on_report(struct fleet_stream *s, const Switchyard__V1__Report *r)
 {
-    struct report_mail *m;
     struct err err;
 
     if (r->sequence <= s->last_report)
         return; /* had it before */
     s->last_report = r->sequence;
-    if (read_report(s, r, &m, &err) == 0)
-        pass_on(s->fleet, m);
-    else if (strcmp(s->member->node.last_refusal, err.msg) != 0)
-        refused(s, err.msg);
+    if (fleet_measured_report(s->fleet, s->member, r, &err) < 0)
+        not_understood(s, &err);
+}
+
+static void on_past(struct fleet_stream *s, const Switchyard__V1__Past *m)
+{
+    struct err err;
+
+    if (fleet_past_come(s, m, &err) < 0)
+        not_understood(s, &err);
 }
 
 /* ---- the stream ------------------------------------------------------------------------------ */
@@ -346,8 +353,9 @@ static void on_message(struct rpc_stream *rpc UNUSED, const ProtobufCMessage *me
         return on_report(s, m->report);
     case SWITCHYARD__V1__NODE_MESSAGE__KIND_ORDER:
         return on_order(s, m->order);
-    case SWITCHYARD__V1__NODE_MESSAGE__KIND_HELLO:
     case SWITCHYARD__V1__NODE_MESSAGE__KIND_PAST:
+        return on_past(s, m->past);
+    case SWITCHYARD__V1__NODE_MESSAGE__KIND_HELLO:
     case SWITCHYARD__V1__NODE_MESSAGE__KIND__NOT_SET:
     default:
         return; /* a newer node's message: nothing depends on it */
@@ -369,6 +377,7 @@ static void on_closed(struct rpc_stream *rpc UNUSED, const struct err *status, v
     struct fleet_stream *s = ctx;
 
     leave(s, status->code == ERR_NONE ? "the stream ended" : status->msg);
+    fleet_past_left(s);
     DL_DELETE(s->fleet->streams, s);
     free(s);
 }
@@ -405,10 +414,20 @@ void fleet_stream_dismiss(struct fleet *f)
     struct err why;
 
     err_set(&why, ERR_UNAVAILABLE, "the coordinator stops");
-    DL_FOREACH_SAFE (f->streams, s, next) {
-        finish(s, &why);
-        leave(s, why.msg);
-    }
+    DL_FOREACH_SAFE (f->streams, s, next)
+        part(s, &why);
+}
+
+void fleet_stream_refuse(struct fleet *f, const struct name *node, const char *boot,
+                         const char *why)
+{
+    struct fleet_member *m = fleet_member_find(f, node->s);
+    struct err err;
+
+    if (!m || !m->stream || strcmp(m->node.boot, boot) != 0)
+        return;
+    err_set(&err, ERR_EXISTS, "%s", why);
+    part(m->stream, &err);
 }
 
 /* ---- silence --------------------------------------------------------------------------------- */
@@ -425,12 +444,26 @@ static void cut_off(struct fleet_stream *s)
     rpc_stream_cancel(s->rpc);
 }
 
+/* Its revision does not come: the set that is here shows whether the node refuses it, and why. */
+static void confront(struct fleet *f, mono_t now)
+{
+    struct fleet_stream *s;
+
+    DL_FOREACH (f->streams, s)
+        if (s->member && !s->behind && s->sent_rev == 0 && is_ahead(s) &&
+            fleet_set_revision(f->set) > 0 &&
+            mono_sub(now, s->ahead_since).ns > f->config.ahead_wait.ns)
+            send_full(s);
+}
+
 static void on_silence(struct timer *t)
 {
     struct fleet *f = container_of(t, struct fleet, silence);
     mono_t now = loop_now(f->loop);
     struct fleet_stream *s, *next;
 
+    fleet_past_look(f);
+    confront(f, now);
     DL_FOREACH_SAFE (f->streams, s, next) {
         if (mono_sub(now, s->heard).ns <= f->config.report_silence.ns)
             break;

@@ -15,9 +15,9 @@ void fleet_wire_route(struct route *r, struct buf *b);
 /* An order as a message whose strings are borrowed from `e`. */
 void fleet_wire_order(struct emergency *e, Switchyard__V1__EmergencyOrder *ret);
 
-/* A node's first words. Sets name, labels, address, version; `ret_boot` has NAME_SIZE bytes.
- * INVALID names the field. */
-int fleet_wire_hello(const Switchyard__V1__Hello *h, struct fleet_node *ret, char *ret_boot,
+/* A node's first words. Sets name, boot, dial, labels, addresses, version. INVALID names the
+ * field. */
+int fleet_wire_hello(const Switchyard__V1__Hello *h, struct fleet_node *ret,
                      struct err *err) MUST_CHECK;
 /* An order that stands at a node. */
 int fleet_wire_told(const Switchyard__V1__EmergencyOrder *m, struct emergency *ret,
@@ -36,5 +36,19 @@ int fleet_wire_word(const char *what, const char *from, char *ret_dst, size_t si
                     struct err *err) MUST_CHECK;
 int fleet_wire_labels(Switchyard__V1__Label *const *label, size_t count, struct labels *ret,
                       struct err *err) MUST_CHECK;
+
+/* A past with the memory that its arrays live in. */
+struct fleet_past_box {
+    struct fleet_past past; /* but for the node's name */
+    struct fleet_bucket *bucket;
+    struct route_stats *stats;
+};
+
+/* `foreign`: the revisions are of another store's history. INVALID names what cannot be; then there
+ * is nothing to free. */
+int fleet_wire_past(const Switchyard__V1__Past *m, bool foreign, struct fleet_past_box *ret,
+                    struct err *err) MUST_CHECK;
+void fleet_wire_past_deinit(struct fleet_past_box *b);
+
 /* Text from a node for people: cut to `size`, control characters and broken UTF-8 become '?'. */
 void fleet_wire_text(const char *from, char *ret_dst, size_t size);

@@ -106,14 +106,8 @@ const Switchyard__V1__Route *fake_node_route(struct fake_node *n, const char *mi
 
 /* ---- the stream ------------------------------------------------------------------------------ */
 
-static void on_message(struct rpc_stream *s UNUSED, const ProtobufCMessage *message, void *ctx)
+static void take_update(struct fake_node *n, const Switchyard__V1__Update *u)
 {
-    const Switchyard__V1__Update *u = ((const Switchyard__V1__CoordinatorMessage *)message)->update;
-    struct fake_node *n = ctx;
-
-    n->messages++;
-    if (!u)
-        return;
     n->updates++;
     n->full_updates += u->full;
     n->wrong_bases += !u->full && u->base_revision != n->revision;
@@ -125,6 +119,25 @@ static void on_message(struct rpc_stream *s UNUSED, const ProtobufCMessage *mess
     CHECK(str_copy(str_of(u->incarnation), n->set_incarnation, sizeof(n->set_incarnation)));
     if (!n->silent)
         fake_node_ack(n, u->revision);
+}
+
+static void on_message(struct rpc_stream *s UNUSED, const ProtobufCMessage *message, void *ctx)
+{
+    const Switchyard__V1__CoordinatorMessage *m =
+        (const Switchyard__V1__CoordinatorMessage *)message;
+    struct fake_node *n = ctx;
+
+    n->messages++;
+    if (m->kind_case == SWITCHYARD__V1__COORDINATOR_MESSAGE__KIND_UPDATE) {
+        take_update(n, m->update);
+    } else if (m->kind_case == SWITCHYARD__V1__COORDINATOR_MESSAGE__KIND_ORDER) {
+        n->pushed++;
+        n->pushed_epoch = m->order->epoch;
+    } else if (m->kind_case == SWITCHYARD__V1__COORDINATOR_MESSAGE__KIND_PAST_WANTED) {
+        n->pasts_wanted++;
+        n->past_age_s = m->past_wanted->max_age_s;
+        CHECK(str_copy(str_of(m->past_wanted->id), n->past_id, sizeof(n->past_id)));
+    }
 }
 
 static void on_closed(struct rpc_stream *s UNUSED, const struct err *status, void *ctx)
@@ -167,6 +180,7 @@ static void say_hello(struct fake_node *n)
     h.n_labels = n->bad_labels + 1;
     h.node = text(n->name);
     h.boot = text(n->boot ? n->boot : "boot-1");
+    h.dial = n->dial;
     h.version = text("0.1.0");
     h.proxy_address = text("127.0.0.1:8080");
     h.control_address = text("unix:/run/n1.sock");
@@ -209,6 +223,7 @@ void fake_node_ack(struct fake_node *n, uint64_t revision)
 
     a.term = n->term;
     a.revision = revision;
+    a.incarnation = n->set_incarnation;
     m.kind_case = SWITCHYARD__V1__NODE_MESSAGE__KIND_ACK;
     m.ack = &a;
     fake_node_say(n, &m);
@@ -227,29 +242,46 @@ void fake_node_nack(struct fake_node *n, uint64_t revision, const char *reason)
     fake_node_say(n, &m);
 }
 
+/* Counters of one route on new, with what they point to. */
+struct counters {
+    Switchyard__V1__RouteReport route;
+    Switchyard__V1__SystemReport system;
+    Switchyard__V1__Histogram latency;
+    uint32_t index, count;
+    char name[NAME_SIZE];
+};
+
+static void fill_counters(struct counters *c, const char *migration, uint64_t on_new,
+                          uint64_t errors, const char *breaker)
+{
+    switchyard__v1__route_report__init(&c->route);
+    switchyard__v1__system_report__init(&c->system);
+    switchyard__v1__histogram__init(&c->latency);
+    CHECK(str_fmt(c->name, sizeof(c->name), "%s", migration));
+    c->index = 20;
+    c->count = (uint32_t)on_new;
+    c->latency.total = on_new;
+    c->latency.sum_us = 30 * on_new;
+    c->latency.index = &c->index;
+    c->latency.count = &c->count;
+    c->latency.n_index = c->latency.n_count = 1;
+    c->system.requests = on_new;
+    c->system.errors = errors;
+    c->system.latency = &c->latency;
+    c->route.migration = c->name;
+    c->route.new_ = &c->system;
+    c->route.breaker = text(breaker);
+}
+
 void fake_node_report(struct fake_node *n, const char *migration, uint64_t on_new, uint64_t errors,
                       const char *breaker)
 {
     Switchyard__V1__NodeMessage m = SWITCHYARD__V1__NODE_MESSAGE__INIT;
     Switchyard__V1__Report report = SWITCHYARD__V1__REPORT__INIT;
-    Switchyard__V1__RouteReport route = SWITCHYARD__V1__ROUTE_REPORT__INIT;
-    Switchyard__V1__RouteReport *routes[] = {&route};
-    Switchyard__V1__SystemReport system = SWITCHYARD__V1__SYSTEM_REPORT__INIT;
-    Switchyard__V1__Histogram latency = SWITCHYARD__V1__HISTOGRAM__INIT;
-    uint32_t index = 20;
-    uint32_t count = (uint32_t)on_new;
+    struct counters counters;
+    Switchyard__V1__RouteReport *routes[] = {&counters.route};
 
-    latency.total = on_new;
-    latency.sum_us = 30 * on_new;
-    latency.index = &index;
-    latency.count = &count;
-    latency.n_index = latency.n_count = 1;
-    system.requests = on_new;
-    system.errors = errors;
-    system.latency = &latency;
-    route.migration = text(migration);
-    route.new_ = &system;
-    route.breaker = text(breaker);
+    fill_counters(&counters, migration, on_new, errors, breaker);
     report.sequence = ++n->reports;
     report.interval_ms = 1000;
     report.revision = n->revision;
@@ -259,4 +291,43 @@ void fake_node_report(struct fake_node *n, const char *migration, uint64_t on_ne
     m.kind_case = SWITCHYARD__V1__NODE_MESSAGE__KIND_REPORT;
     m.report = &report;
     fake_node_say(n, &m);
+}
+
+void fake_node_past(struct fake_node *n, const char *id, unsigned buckets, unsigned routes,
+                    bool more)
+{
+    Switchyard__V1__NodeMessage m = SWITCHYARD__V1__NODE_MESSAGE__INIT;
+    Switchyard__V1__Past past = SWITCHYARD__V1__PAST__INIT;
+    Switchyard__V1__PastBucket *bucket = xcalloc(buckets + 1, sizeof(*bucket));
+    Switchyard__V1__PastBucket **bucket_at = xcalloc(buckets + 1, sizeof(*bucket_at));
+    struct counters *counters = xcalloc(routes + 1, sizeof(*counters));
+    Switchyard__V1__RouteReport **routes_at = xcalloc(routes + 1, sizeof(*routes_at));
+
+    for (unsigned i = 0; i < routes; i++) {
+        char name[NAME_SIZE];
+
+        CHECK(str_fmt(name, sizeof(name), "migration-%u", i));
+        fill_counters(&counters[i], name, 100, 1, "closed");
+        routes_at[i] = &counters[i].route;
+    }
+    for (unsigned i = 0; i < buckets; i++) {
+        switchyard__v1__past_bucket__init(&bucket[i]);
+        bucket[i].age_ms = (buckets - i) * 10000;
+        bucket[i].interval_ms = 10000;
+        bucket[i].revision = n->revision;
+        bucket[i].routes = routes_at;
+        bucket[i].n_routes = routes;
+        bucket_at[i] = &bucket[i];
+    }
+    past.id = text(id);
+    past.buckets = bucket_at;
+    past.n_buckets = buckets;
+    past.more = more;
+    m.kind_case = SWITCHYARD__V1__NODE_MESSAGE__KIND_PAST;
+    m.past = &past;
+    fake_node_say(n, &m);
+    free(routes_at);
+    free(counters);
+    free(bucket_at);
+    free(bucket);
 }

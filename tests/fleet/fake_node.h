@@ -12,9 +12,10 @@ struct fake_route;
 struct fake_node {
     /* Set before fake_node_open(); strings are borrowed. */
     const char *name;
-    const char *boot;                      /* NULL: "boot-1" */
-    const char *incarnation;               /* NULL: serves nothing yet */
-    uint64_t serving;                      /* goes with the incarnation */
+    const char *boot;        /* NULL: "boot-1" */
+    const char *incarnation; /* NULL: serves nothing yet */
+    uint64_t serving;        /* goes with the incarnation */
+    uint64_t dial;
     bool silent;                           /* does not acknowledge by itself */
     bool unchecked;                        /* does not keep routes: for thousands of nodes */
     unsigned bad_labels;                   /* so many labels in the Hello */
@@ -26,8 +27,13 @@ struct fake_node {
     unsigned full_updates;
     unsigned wrong_checksums;
     unsigned wrong_bases; /* deltas on top of something it does not have */
-    unsigned orders;      /* emergency orders received */
-    uint64_t revision;    /* it has, acknowledged or not */
+    unsigned orders;      /* emergency orders received with updates */
+    unsigned pushed;      /* orders received by themselves */
+    uint64_t pushed_epoch;
+    unsigned pasts_wanted;
+    char past_id[64]; /* of the latest wish */
+    uint32_t past_age_s;
+    uint64_t revision; /* it has, acknowledged or not */
     uint64_t term;
     unsigned routes;
     char set_incarnation[40]; /* of the latest update */
@@ -53,5 +59,8 @@ void fake_node_nack(struct fake_node *n, uint64_t revision, const char *reason);
 /* One report with counters of one route; `breaker` as in fleet.proto. */
 void fake_node_report(struct fake_node *n, const char *migration, uint64_t on_new, uint64_t errors,
                       const char *breaker);
+/* A part of a past: `buckets` of ten seconds with counters of `routes` routes each. */
+void fake_node_past(struct fake_node *n, const char *id, unsigned buckets, unsigned routes,
+                    bool more);
 /* Any message. */
 void fake_node_say(struct fake_node *n, Switchyard__V1__NodeMessage *m);

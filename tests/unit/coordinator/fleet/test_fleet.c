@@ -1,144 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The fleet over real streams on loopback: the core's side is the test's loop. */
-#include "coordinator/fleet/fleet.h"
-
-#include <stdlib.h>
-
-#include "common/base/mem.h"
-#include "tests/fleet/fake_node.h"
-#include "tests/lib/unit.h"
-#include "tests/lib/wait.h"
-
-#define INCARNATION "c0ffee"
-
-/* What the core's side was told last of each node. */
-struct heard {
-    struct fleet_node node;
-    unsigned times;
-    uint64_t order_epoch;
-};
-
-struct fixture {
-    struct loop *loop;
-    struct rpc_server *server;
-    struct fleet *fleet;
-    char address[64];
-    struct heard heard[4];
-    unsigned reports;
-    struct fleet_report report;
-    struct route_stats stats;
-    bool stopped;
-};
-
-static struct heard *heard_of(struct fixture *f, const char *name)
-{
-    for (size_t i = 0; i < ARRAY_LEN(f->heard); i++) {
-        struct heard *h = &f->heard[i];
-
-        if (h->times == 0 || strcmp(h->node.name.s, name) == 0)
-            return h;
-    }
-    fail_msg("no room for %s", name);
-    return NULL;
-}
-
-static void on_node(void *ctx, const struct fleet_node *n)
-{
-    struct heard *h = heard_of(ctx, n->name.s);
-
-    h->node = *n;
-    h->times++;
-    if (n->emergency_count > 0)
-        h->order_epoch = n->emergency[0].epoch;
-}
-
-static void on_report(void *ctx, const struct fleet_report *r)
-{
-    struct fixture *f = ctx;
-
-    f->reports++;
-    f->report = *r;
-    f->stats = r->route[0];
-}
-
-static const struct fleet_events events = {.on_node = on_node, .on_report = on_report};
-
-static int setup_with(void **state, dur_t silence)
-{
-    struct fleet_config config = {INCARNATION, 7, silence};
-    struct rpc_server_config listen = {.listen = "127.0.0.1:0"};
-    struct fixture *f = xnew(struct fixture);
-    struct err err;
-
-    rpc_start();
-    assert_ok(loop_new(clock_system, &f->loop, &err), &err);
-    assert_ok(fleet_new(&config, f->loop, &events, f, &f->fleet, &err), &err);
-    assert_ok(rpc_server_new(&listen, &f->server, &err), &err);
-    assert_ok(fleet_serve(f->fleet, f->server, &err), &err);
-    assert_ok(rpc_server_start(f->server, &err), &err);
-    str_fmt(f->address, sizeof(f->address), "127.0.0.1:%d", rpc_server_port(f->server));
-    *state = f;
-    return 0;
-}
-
-static int setup(void **state)
-{
-    return setup_with(state, dur_s(60));
-}
+/* Streams: who joins, what is sent, what is acknowledged. */
+#include "tests/unit/coordinator/fleet/fleet_fixture.h"
 
 static int setup_impatient(void **state)
 {
-    return setup_with(state, dur_ms(1));
+    return setup_with(state, dur_ms(1), dur_ms(1));
 }
 
-static void on_stopped(void *ctx)
+static int setup_confronting(void **state)
 {
-    struct fixture *f = ctx;
-
-    f->stopped = true;
+    return setup_with(state, dur_s(60), dur_ms(1));
 }
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    rpc_server_stop(f->server, dur_s(0), f->loop, on_stopped, f);
-    WAIT_FOR(f->loop, f->stopped);
-    fleet_stop(f->fleet);
-    rpc_server_free(f->server);
-    fleet_free(f->fleet);
-    loop_free(f->loop);
-    free(f);
-    rpc_shutdown();
-    return 0;
-}
-
-static struct fleet_route route_of(const char *migration, uint32_t weight_bp)
-{
-    struct fleet_route r = {.removed = false};
-
-    assert_true(str_copy(str_of(migration), r.route.migration.s, NAME_SIZE));
-    r.route.key = (struct route_key){.source = KEY_HEADER, .name = "X-User-Id"};
-    r.route.weight_bp = weight_bp;
-    for (unsigned s = SYSTEM_LEGACY; s <= SYSTEM_NEW; s++) {
-        struct route_upstream *u = &r.route.upstream[s];
-
-        u->endpoint_count = 1;
-        u->endpoint[0] = (struct endpoint){.host = "::1", .port = (uint16_t)(8000 + s)};
-        u->connect_timeout_ms = 1000;
-        u->response_timeout_ms = 15000;
-    }
-    return r;
-}
-
-static void publish(struct fixture *f, uint64_t revision, const char *migration, uint32_t weight_bp)
-{
-    struct fleet_route r = route_of(migration, weight_bp);
-
-    fleet_publish(f->fleet, revision, &r, 1);
-}
-
-#define SERVES(f, name, rev) (heard_of(f, name)->node.serving_rev == (rev))
 
 /* ---- joining --------------------------------------------------------------------------------- */
 
@@ -290,7 +162,8 @@ static void the_same_process_on_a_new_connection_takes_over(void **state)
 {
     struct fixture *f = *state;
     struct fake_node old = {.name = "n1"};
-    struct fake_node again = {.name = "n1", .incarnation = INCARNATION, .serving = 5};
+    struct fake_node again = {.name = "n1", .dial = 2, .incarnation = INCARNATION, .serving = 5};
+    struct fake_node late = {.name = "n1", .dial = 1};
 
     publish(f, 5, "orders", 1000);
     fake_node_open(&old, f->address, f->loop);
@@ -302,8 +175,38 @@ static void the_same_process_on_a_new_connection_takes_over(void **state)
     publish(f, 6, "orders", 2000);
     WAIT_FOR(f->loop, again.revision == 6 && SERVES(f, "n1", 6));
     assert_int_equal(old.revision, 5);
+    assert_int_equal(heard_of(f, "n1")->node.dial, 2);
+    assert_string_equal(heard_of(f, "n1")->node.boot, "boot-1");
+
+    /* An older connection of the process, whose Hello came late. */
+    fake_node_open(&late, f->address, f->loop);
+    WAIT_FOR(f->loop, late.closed);
+    assert_int_equal(late.status.code, ERR_EXISTS);
+    assert_false(again.closed);
+    fake_node_close(&late);
     fake_node_close(&again);
     fake_node_close(&old);
+}
+
+static void a_node_is_refused_on_request_by_its_process(void **state)
+{
+    struct fixture *f = *state;
+    struct fake_node n = {.name = "n1", .boot = "a"};
+    struct name name = {.s = "n1"}, other = {.s = "n2"};
+
+    publish(f, 5, "orders", 1000);
+    fake_node_open(&n, f->address, f->loop);
+    WAIT_FOR(f->loop, SERVES(f, "n1", 5));
+    fleet_refuse(f->fleet, &other, "a", "no such node");
+    fleet_refuse(f->fleet, &name, "b", "not this process");
+    publish(f, 6, "orders", 2000);
+    WAIT_FOR(f->loop, SERVES(f, "n1", 6));
+    fleet_refuse(f->fleet, &name, "a", "a node named n1 is connected to c2 already");
+    WAIT_FOR(f->loop, n.closed && !heard_of(f, "n1")->node.connected);
+    assert_int_equal(n.status.code, ERR_EXISTS);
+    assert_holds(n.status.msg, "c2 already");
+    assert_holds(heard_of(f, "n1")->node.why_gone, "c2 already");
+    fake_node_close(&n);
 }
 
 static void a_node_that_comes_back_is_welcome_and_its_revision_counts(void **state)
@@ -333,9 +236,59 @@ static void a_node_that_comes_back_is_welcome_and_its_revision_counts(void **sta
     fake_node_close(&other_store);
 }
 
+/* It comes from another coordinator, which was faster: the older set would only be refused. */
+static void a_node_ahead_of_this_coordinator_is_left_alone_until_it_catches_up(void **state)
+{
+    struct fixture *f = *state;
+    struct fake_node n = {.name = "n1", .incarnation = INCARNATION, .serving = 9};
+    struct heard *h = heard_of(f, "n1");
+
+    publish(f, 5, "orders", 1000);
+    fake_node_open(&n, f->address, f->loop);
+    WAIT_FOR(f->loop, h->node.connected && n.messages == 1);
+    assert_int_equal(n.updates, 0);
+    assert_false(h->node.same_incarnation);
+
+    publish(f, 8, "orders", 2000);
+    fake_node_report(&n, "orders", 1, 0, "closed");
+    WAIT_FOR(f->loop, f->reports == 1);
+    assert_int_equal(n.updates, 0);
+    publish(f, 9, "orders", 3000);
+    WAIT_FOR(f->loop, SERVES(f, "n1", 9) && h->node.same_incarnation);
+    assert_int_equal(n.full_updates, 1);
+    publish(f, 10, "orders", 4000);
+    WAIT_FOR(f->loop, SERVES(f, "n1", 10));
+    assert_int_equal(n.full_updates, 1);
+    fake_node_close(&n);
+}
+
+/* An order is taken from a set that is refused. */
+static void an_order_goes_to_a_node_that_is_ahead(void **state)
+{
+    struct fixture *f = *state;
+    struct fake_node n = {.name = "n1", .incarnation = INCARNATION, .serving = 9, .silent = true};
+    struct heard *h = heard_of(f, "n1");
+    struct fleet_route r = route_of("orders", 0);
+
+    publish(f, 5, "orders", 1000);
+    fake_node_open(&n, f->address, f->loop);
+    WAIT_FOR(f->loop, h->node.connected && n.messages == 1);
+    r.has_emergency = true;
+    r.emergency = (struct emergency){.migration = r.route.migration, .epoch = 4, .active = true};
+    fleet_publish(f->fleet, 6, &r, 1);
+    WAIT_FOR(f->loop, n.orders == 1);
+    fake_node_ack(&n, 9);
+    publish(f, 7, "orders", 1);
+    fake_node_report(&n, "orders", 1, 0, "closed");
+    WAIT_FOR(f->loop, f->reports == 1);
+    assert_int_equal(n.updates, 1);
+    assert_false(h->node.same_incarnation);
+    fake_node_close(&n);
+}
+
 /* The coordinator was started on an older copy of its store. The node refuses what it is sent, and
- * must not pass for serving it. */
-static void a_node_ahead_of_the_store_does_not_count_as_serving(void **state)
+ * must not pass for serving it, nor when the store's revisions have passed its own. */
+static void a_node_of_a_lost_history_does_not_count_until_it_takes_a_set(void **state)
 {
     struct fixture *f = *state;
     struct fake_node n = {.name = "n1", .incarnation = INCARNATION, .serving = 9, .silent = true};
@@ -352,6 +305,60 @@ static void a_node_ahead_of_the_store_does_not_count_as_serving(void **state)
     WAIT_FOR(f->loop, h->node.last_refusal[0] != '\0');
     assert_true(h->node.connected);
     assert_false(h->node.same_incarnation);
+
+    publish(f, 12, "orders", 1000);
+    WAIT_FOR(f->loop, n.revision == 12);
+    fake_node_ack(&n, 9); /* of what it had: it was never sent here */
+    fake_node_nack(&n, 12, "no");
+    WAIT_FOR(f->loop, strcmp(h->node.last_refusal, "no") == 0);
+    assert_false(h->node.same_incarnation);
+    fake_node_ack(&n, 12);
+    WAIT_FOR(f->loop, SERVES(f, "n1", 12) && h->node.same_incarnation);
+    fake_node_close(&n);
+}
+
+/* It took a set from the coordinator that it left, and serves it now. */
+static void a_late_acknowledgement_of_another_coordinators_set_counts_when_it_is_here(void **state)
+{
+    struct fixture *f = *state;
+    struct fake_node n = {.name = "n1", .incarnation = INCARNATION, .serving = 4, .silent = true};
+    struct heard *h = heard_of(f, "n1");
+
+    publish(f, 6, "orders", 1000);
+    fake_node_open(&n, f->address, f->loop);
+    WAIT_FOR(f->loop, n.updates == 1 && h->node.same_incarnation);
+    fake_node_ack(&n, 5);
+    WAIT_FOR(f->loop, SERVES(f, "n1", 5));
+    fake_node_ack(&n, 8);
+    fake_node_report(&n, "orders", 1, 0, "closed");
+    WAIT_FOR(f->loop, f->reports == 1);
+    assert_int_equal(h->node.serving_rev, 5);
+    assert_false(n.closed);
+    publish(f, 7, "orders", 2000);
+    publish(f, 8, "orders", 3000);
+    WAIT_FOR(f->loop, n.revision == 8);
+    assert_int_equal(n.full_updates, 2);
+    fake_node_ack(&n, 8);
+    WAIT_FOR(f->loop, SERVES(f, "n1", 8));
+    fake_node_close(&n);
+}
+
+static void the_term_rises_while_nodes_are_connected(void **state)
+{
+    struct fixture *f = *state;
+    struct fake_node n = {.name = "n1", .silent = true};
+
+    publish(f, 5, "orders", 1000);
+    fake_node_open(&n, f->address, f->loop);
+    WAIT_FOR(f->loop, n.revision == 5);
+    assert_int_equal(n.term, 7);
+    fleet_set_term(f->fleet, 11);
+    fleet_set_term(f->fleet, 8);
+    fake_node_ack(&n, 5); /* with the older term */
+    WAIT_FOR(f->loop, SERVES(f, "n1", 5));
+    publish(f, 6, "orders", 2000);
+    WAIT_FOR(f->loop, n.revision == 6);
+    assert_int_equal(n.term, 11);
     fake_node_close(&n);
 }
 
@@ -393,20 +400,27 @@ static void a_refusal_is_kept_and_a_refused_delta_is_followed_by_the_full_set(vo
     fake_node_close(&n);
 }
 
-static void an_acknowledgement_of_what_was_never_sent_ends_the_stream(void **state)
+static void an_acknowledgement_of_what_was_never_sent_does_not_count(void **state)
 {
     struct fixture *f = *state;
     struct fake_node n = {.name = "n1", .silent = true};
+    struct fake_node other = {.name = "n2", .incarnation = "facade", .serving = 5, .silent = true};
 
     publish(f, 5, "orders", 1000);
     fake_node_open(&n, f->address, f->loop);
-    WAIT_FOR(f->loop, n.revision == 5);
+    fake_node_open(&other, f->address, f->loop);
+    WAIT_FOR(f->loop, n.revision == 5 && other.revision == 5);
     fake_node_ack(&n, 99);
-    WAIT_FOR(f->loop, n.closed);
-    assert_int_equal(n.status.code, ERR_INVALID);
-    assert_holds(n.status.msg, "99");
+    fake_node_ack(&n, 4);
+    assert_true(str_copy(STR("facade"), other.set_incarnation, sizeof(other.set_incarnation)));
+    fake_node_ack(&other, 5);
+    fake_node_report(&n, "orders", 1, 0, "closed");
+    fake_node_report(&other, "orders", 1, 0, "closed");
+    WAIT_FOR(f->loop, f->reports == 2);
     assert_int_equal(heard_of(f, "n1")->node.serving_rev, 0);
+    assert_false(heard_of(f, "n2")->node.same_incarnation);
     fake_node_close(&n);
+    fake_node_close(&other);
 }
 
 static void reports_reach_the_core_and_broken_ones_are_named(void **state)
@@ -555,8 +569,6 @@ static void a_node_that_does_not_read_catches_up_with_a_full_set(void **state)
     loop_free(other);
 }
 
-#define FLEET_TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -568,10 +580,17 @@ int main(void)
         FLEET_TEST(a_second_node_of_the_same_name_is_refused),
         FLEET_TEST(the_same_process_on_a_new_connection_takes_over),
         FLEET_TEST(a_node_that_comes_back_is_welcome_and_its_revision_counts),
-        FLEET_TEST(a_node_ahead_of_the_store_does_not_count_as_serving),
+        FLEET_TEST(a_node_is_refused_on_request_by_its_process),
+        FLEET_TEST(a_node_ahead_of_this_coordinator_is_left_alone_until_it_catches_up),
+        FLEET_TEST(an_order_goes_to_a_node_that_is_ahead),
+        cmocka_unit_test_setup_teardown(
+            a_node_of_a_lost_history_does_not_count_until_it_takes_a_set, setup_confronting,
+            teardown),
+        FLEET_TEST(a_late_acknowledgement_of_another_coordinators_set_counts_when_it_is_here),
+        FLEET_TEST(the_term_rises_while_nodes_are_connected),
         cmocka_unit_test_setup_teardown(a_silent_node_is_cut_off, setup_impatient, teardown),
         FLEET_TEST(a_refusal_is_kept_and_a_refused_delta_is_followed_by_the_full_set),
-        FLEET_TEST(an_acknowledgement_of_what_was_never_sent_ends_the_stream),
+        FLEET_TEST(an_acknowledgement_of_what_was_never_sent_does_not_count),
         FLEET_TEST(reports_reach_the_core_and_broken_ones_are_named),
         FLEET_TEST(emergency_orders_travel_both_ways),
         FLEET_TEST(an_order_given_at_a_node_is_told_at_once),
