@@ -16,6 +16,7 @@
 #include "common/base/check.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "coordinator/backup_ports.h"
 #include "coordinator/driver/driver.h"
 #include "coordinator/service/service.h"
 
@@ -41,6 +42,7 @@ struct coordinator {
     struct fleet *fleet;
     struct service *service;
     struct rpc_server *server;
+    struct backup_ports backup;
 };
 
 /* ---- from the fleet -------------------------------------------------------------------------- */
@@ -219,13 +221,20 @@ static int open_server(struct coordinator *c, struct err *err)
         .listen = c->config.listen,
         .max_calls = FLEET_NODES_MAX + OPERATOR_CALLS_MAX,
     };
-    struct service_host host = {c, host_submit, host_core, host_facts};
+    struct service_host host = {
+        .ctx = c,
+        .submit = host_submit,
+        .core = host_core,
+        .facts = host_facts,
+        .backup = backup_ports_host(&c->backup),
+    };
     int r = rpc_server_new(&config, &c->server, err);
 
     if (r < 0)
         return r;
-    c->service = service_new(&host, c->registry, c->loop);
-    r = service_serve(c->service, c->server, err);
+    r = service_new(&host, c->registry, c->loop, &c->service, err);
+    if (r == 0)
+        r = service_serve(c->service, c->server, err);
     return r < 0 ? r : fleet_serve(c->fleet, c->server, err);
 }
 
@@ -239,6 +248,7 @@ static int open_parts(struct coordinator *c, struct err *err)
         r = open_server(c, err);
     if (r == 0)
         r = driver_new(&c->config.core, c->loop, c->store, &driver_ports, c, &c->driver, err);
+    c->backup = (struct backup_ports){c->store, c->driver};
     return r;
 }
 

@@ -5,6 +5,7 @@
 
 #define LOG_EVENTS(X)                                                                              \
     X(ANSWER_FAILED, "answer.failed", "an operator's command was refused or failed")               \
+    X(BACKUP, "backup", "the control state was written out for a caller")                          \
     X(COMMAND, "command", "an operator's command was carried out")                                 \
     X(CONFIG, "config", "a configuration file was read or refused")                                \
     X(CONVERGED, "converged", "every node serves the revision of a migration")                     \
@@ -17,6 +18,7 @@
     X(NODE_NACK, "node.nack", "a node refused an update")                                          \
     X(PROCESS_EXITED, "process.exited", "a child process ended")                                   \
     X(PROXY, "proxy", "the proxy's own life: listening, draining, limits")                         \
+    X(RESTORE, "restore", "a backup was put back into the store, or refused")                      \
     X(RULESET_REFUSED, "ruleset.refused", "an update or a stored rule set was refused")            \
     X(RULESET_SERVING, "ruleset.serving", "every proxy loop serves with this rule set")            \
     X(STAGE_MOVED, "stage.moved", "a rollout's phase or stage moved")                              \

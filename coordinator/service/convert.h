@@ -28,6 +28,16 @@ int convert_command(const ProtobufCMessage *command, struct convert_command *ret
                     struct err *err) MUST_CHECK;
 void convert_command_deinit(struct convert_command *c);
 
+/* Who restores a backup, and why; from the first part. */
+struct convert_restore {
+    char operator_name[2 * NAME_SIZE];
+    char reason[TEXT_SIZE];
+};
+
+/* INVALID without an operator or a reason. */
+int convert_restore(const ProtobufCMessage *part, struct convert_restore *ret,
+                    struct err *err) MUST_CHECK;
+
 /* What the other requests ask for; each has some of it. */
 struct convert_query {
     const char *migration; /* borrowed; "" when not given */

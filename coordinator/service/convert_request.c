@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 
+#include "common/base/check.h"
 #include "common/base/mem.h"
 #include "common/model/plan.h"
 #include "coordinator/service/convert.h"
@@ -150,27 +151,37 @@ static const struct action *action_of(const Switchyard__V1__Command *m)
     return NULL;
 }
 
+/* `what`: of what needs a reason; NULL: may go without. */
+static int check_author(const char *operator_name, const char *reason, const char *what,
+                        struct err *err)
+{
+    int r = check_text("operator", operator_name, 2 * NAME_SIZE - 1, err);
+
+    if (r == 0)
+        r = check_text("reason", reason, TEXT_SIZE - 1, err);
+    if (r < 0)
+        return r;
+    if (str_trim(str_of(operator_name)).n == 0) {
+        err_set(err, ERR_INVALID, "the command does not say who gives it");
+        return err_hint(err, "add --operator NAME");
+    }
+    if (what && str_trim(str_of(reason)).n == 0) {
+        err_set(err, ERR_INVALID, "%s needs a reason", what);
+        return err_hint(err, "add --reason TEXT; it is recorded");
+    }
+    return 0;
+}
+
 static int check_words(const Switchyard__V1__Command *m, const struct action *a, struct err *err)
 {
     int r = check_text("migration's name", m->migration, NAME_SIZE - 1, err);
 
     if (r == 0)
-        r = check_text("operator", m->operator_, 2 * NAME_SIZE - 1, err);
-    if (r == 0)
-        r = check_text("reason", m->reason, TEXT_SIZE - 1, err);
-    if (r == 0)
         r = check_text("request id", m->request_id, REQUEST_ID_MAX, err);
-    if (r < 0)
-        return r;
-    if (str_trim(str_of(m->operator_)).n == 0) {
-        err_set(err, ERR_INVALID, "the command does not say who gives it");
-        return err_hint(err, "add --operator NAME");
-    }
-    if (a->needs_reason && str_trim(str_of(m->reason)).n == 0) {
-        err_set(err, ERR_INVALID, "%s needs a reason", core_command_name(a->kind));
-        return err_hint(err, "add --reason TEXT; it is recorded in the history");
-    }
-    return 0;
+    if (r == 0)
+        r = check_author(m->operator_, m->reason,
+                         a->needs_reason ? core_command_name(a->kind) : NULL, err);
+    return r;
 }
 
 int convert_command(const ProtobufCMessage *command, struct convert_command *ret, struct err *err)
@@ -203,6 +214,18 @@ int convert_command(const ProtobufCMessage *command, struct convert_command *ret
 void convert_command_deinit(struct convert_command *c)
 {
     c->plan = plan_free(c->plan);
+}
+
+int convert_restore(const ProtobufCMessage *part, struct convert_restore *ret, struct err *err)
+{
+    const Switchyard__V1__RestorePart *m = (const Switchyard__V1__RestorePart *)part;
+    int r = check_author(m->operator_, m->reason, "a restore", err);
+
+    if (r < 0)
+        return r;
+    CHECK(str_copy(str_of(m->operator_), ret->operator_name, sizeof(ret->operator_name)));
+    CHECK(str_copy(str_of(m->reason), ret->reason, sizeof(ret->reason)));
+    return 0;
 }
 
 /* ---- the other requests ---------------------------------------------------------------------- */

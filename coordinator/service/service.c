@@ -38,6 +38,7 @@ struct service {
     struct waiter *waiters;
     unsigned waiter_count;
     bool stopping;
+    struct backup_service backup;
 };
 
 static const struct core *core_of(const struct service *s)
@@ -333,6 +334,18 @@ READ(health)
 READ(plans)
 READ(nodes)
 
+/* ---- backups --------------------------------------------------------------------------------- */
+
+static int open_backup(void *ctx, struct rpc_stream *s, void **ret_ctx, struct err *err)
+{
+    return backup_service_backup(&((struct service *)ctx)->backup, s, ret_ctx, err);
+}
+
+static int open_restore(void *ctx, struct rpc_stream *s, void **ret_ctx, struct err *err)
+{
+    return backup_service_restore(&((struct service *)ctx)->backup, s, ret_ctx, err);
+}
+
 static const struct rpc_method methods[] = {
     {.name = "Execute", .unary = on_execute},
     {.name = "Await", .unary = on_await},
@@ -342,20 +355,27 @@ static const struct rpc_method methods[] = {
     {.name = "GetHealth", .unary = on_health},
     {.name = "ListPlans", .unary = on_plans},
     {.name = "ListNodes", .unary = on_nodes},
+    {.name = "Backup", .open = open_backup, .events = &backup_events},
+    {.name = "Restore", .open = open_restore, .events = &restore_events},
     {.name = NULL},
 };
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-struct service *service_new(const struct service_host *host, struct registry *registry,
-                            struct loop *l)
+int service_new(const struct service_host *host, struct registry *registry, struct loop *l,
+                struct service **ret, struct err *err)
 {
-    struct service *s = xnew(struct service);
+    CLEANUP(service_freep) struct service *s = xnew(struct service);
+    int r;
 
     s->host = *host;
     s->registry = registry;
     s->loop = l;
-    return s;
+    r = backup_service_init(&s->backup, &host->backup, l, err);
+    if (r < 0)
+        return r;
+    *ret = steal(s);
+    return 0;
 }
 
 void service_free(struct service *s)
@@ -363,6 +383,7 @@ void service_free(struct service *s)
     if (!s)
         return;
     CHECK(!s->waiters);
+    backup_service_deinit(&s->backup);
     free(s);
 }
 

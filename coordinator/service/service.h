@@ -6,6 +6,7 @@
 
 #include "common/rpc/rpc.h"
 #include "coordinator/core/core_view.h"
+#include "coordinator/service/backup_service.h"
 #include "coordinator/service/registry.h"
 
 /* What the coordinator as a whole knows beside the core. */
@@ -24,14 +25,15 @@ struct service_host {
     int (*submit)(void *ctx, const struct core_command *cmd, struct err *err);
     const struct core *(*core)(void *ctx);
     void (*facts)(void *ctx, struct service_facts *ret);
+    struct backup_host backup; /* with a context of its own */
 };
 
 struct service;
 
 /* `host` and `registry` are borrowed. */
-struct service *service_new(const struct service_host *host, struct registry *registry,
-                            struct loop *l) MUST_CHECK;
-/* After the server has stopped. Tolerates NULL. */
+int service_new(const struct service_host *host, struct registry *registry, struct loop *l,
+                struct service **ret, struct err *err) MUST_CHECK;
+/* After the server and the store's thread have stopped. Tolerates NULL. */
 void service_free(struct service *s);
 DEFINE_CLEANUP(struct service, service_free)
 
