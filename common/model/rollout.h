@@ -31,12 +31,15 @@ struct rollout {
     uint32_t weight_bp;              /* in force; the stage's, or set by hand */
     bool weight_by_hand;
     enum system override;
-    wall_t since;             /* of the phase */
-    wall_t bake_until;        /* while BAKING; deadlines are stored, not durations */
-    dur_t bake_left;          /* while PAUSED out of BAKING */
-    wall_t deadline;          /* while ROLLING_BACK */
-    char why[TEXT_SIZE];      /* the sentence of the last move */
-    uint64_t decision_rev;    /* store revision of the latest decision: what nodes must serve */
+    wall_t since;            /* of the phase */
+    wall_t bake_until;       /* while BAKING; deadlines are stored, not durations */
+    dur_t bake_left;         /* while PAUSED out of BAKING */
+    wall_t deadline;         /* while ROLLING_BACK */
+    char why[TEXT_SIZE];     /* the sentence of the last move */
+    uint64_t decision_rev;   /* store revision of the latest decision: what nodes must serve; as
+                                stored, 0: that of the record itself */
+    char decision_store[40]; /* the store's incarnation that decision_rev counts in */
+    wall_t decided_at;
     uint64_t history_seq;     /* of the newest history entry */
     uint32_t rollbacks_today; /* counted since `rollbacks_day` */
     int64_t rollbacks_day;    /* days since 1970 in UTC */

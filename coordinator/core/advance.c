@@ -91,6 +91,8 @@ void advance(struct core *c, struct migration *m, struct core_update *u)
     const struct move nothing = {.event = STAGE_REVIEW, .reason = ""};
     struct stage_facts facts;
 
+    if (!c->leads)
+        return;
     facts_collect(c, m, &m->is, &nothing, &facts);
     for (unsigned i = 0; i < ARRAY_LEN(by_itself); i++) {
         const struct sm_row *row =

@@ -5,5 +5,6 @@
 #include "coordinator/core/core_update.h"
 #include "coordinator/core/state.h"
 
-/* Stage what one migration does by itself now, at most one move. */
+/* Stage what one migration does by itself now, at most one move; nothing unless the
+ * core leads. */
 void advance(struct core *c, struct migration *m, struct core_update *u);

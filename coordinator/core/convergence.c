@@ -1,18 +1,68 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "coordinator/core/convergence.h"
 
-void convergence_decided(struct core *c, struct migration *m, uint64_t rev)
+void convergence_name(const struct core *c, struct migration *m)
+{
+    struct rollout *r = &m->is.rollout;
+
+    r->decision_rev = m->takeover.rev;
+    str_fmt(r->decision_store, sizeof r->decision_store, "%s", c->incarnation);
+}
+
+static void begin(struct core *c, struct migration *m, uint64_t rev)
 {
     m->takeover.rev = rev;
     m->takeover.ordered = c->mono;
-    m->takeover.ordered_here = true;
     m->takeover.serving = nodes_serving(&c->nodes, rev);
     m->takeover.all_serve = false;
     m->takeover.all_served = false;
-    m->is.rollout.decision_rev = rev;
+    convergence_name(c, m);
     samples_clear(m->judged);
     if (rev > c->revision)
         c->revision = rev;
+}
+
+void convergence_decided(struct core *c, struct migration *m, uint64_t rev)
+{
+    begin(c, m, rev);
+    m->takeover.ordered_here = true;
+}
+
+static void ordered_at(struct takeover *t, mono_t at)
+{
+    t->ordered = at;
+    t->ordered_here = true;
+    if (t->fall_rev != t->rev)
+        return;
+    t->fall_ordered = at;
+    t->fall_ordered_here = true;
+}
+
+void convergence_found(struct core *c, struct migration *m, uint64_t rev, bool fell)
+{
+    struct takeover *t = &m->takeover;
+
+    begin(c, m, rev);
+    t->ordered_here = false;
+    if (fell) {
+        t->fall_rev = rev;
+        t->fall_ordered_here = false;
+    }
+    for (unsigned i = 0; i < ARRAY_LEN(c->ordered); i++)
+        if (c->ordered[i].rev == rev)
+            ordered_at(t, c->ordered[i].at);
+    /* Nodes of other coordinators may have been faster than the store. */
+    convergence_look(c, m);
+}
+
+void core_ordered(struct core *c, uint64_t rev, mono_t mono)
+{
+    c->ordered[c->ordered_count++ % CORE_ORDERED_KEPT] = (struct ordered){.rev = rev, .at = mono};
+    STATE_FOREACH(c, m)
+    {
+        if (m->takeover.rev == rev && !m->takeover.ordered_here)
+            ordered_at(&m->takeover, mono);
+    }
 }
 
 void convergence_look(struct core *c, struct migration *m)
@@ -73,11 +123,13 @@ double convergence_fall_ms(const struct core *c, const struct migration *m)
 {
     const struct takeover *t = &m->takeover;
     const struct rollback_record *fall = &m->is.rollout.last_rollback;
+    double ms;
 
     if (!t->all_served)
         return -1.0;
     if (t->fall_ordered_here)
         return ms_between(t->fall_ordered, t->served);
-    /* Ordered before this process began: only the wall clock spans both. */
-    return (double)(wall_sub(c->now, fall->ordered_at).ns - mono_sub(c->mono, t->served).ns) / 1e6;
+    /* Ordered elsewhere, or before this process began: only the wall clocks span both. */
+    ms = (double)(wall_sub(c->now, fall->ordered_at).ns - mono_sub(c->mono, t->served).ns) / 1e6;
+    return ms > 0.0 ? ms : 0.0;
 }

@@ -6,6 +6,11 @@
 
 /* The migration has a new decision of revision `rev`, made at c->mono. */
 void convergence_decided(struct core *c, struct migration *m, uint64_t rev);
+/* The store shows a decision that was made elsewhere, or before this process began; `fell`: a
+ * rollback began with it. */
+void convergence_found(struct core *c, struct migration *m, uint64_t rev, bool fell);
+/* Write the latest decision into the rollout, as it is to be stored. */
+void convergence_name(const struct core *c, struct migration *m);
 /* A node joined, left, or serves another revision: adjust every migration's counters. */
 void convergence_node_changed(struct core *c, const struct node_change *change);
 /* Notice that every node serves, or no longer does; after counters or the number of nodes

@@ -9,6 +9,7 @@
 #include "coordinator/core/advance.h"
 #include "coordinator/core/commands.h"
 #include "coordinator/core/convergence.h"
+#include "coordinator/core/drafts.h"
 #include "coordinator/core/staging.h"
 
 /* With a thousand nodes, triggers need not be looked at on each of a thousand reports a second. */
@@ -35,6 +36,7 @@ struct core *core_free(struct core *c)
     if (!c)
         return NULL;
     staging_drop(c);
+    drafts_free(c->loading);
     HASH_ITER (hh, c->by_name, m, next) {
         HASH_DEL(c->by_name, m);
         migration_free(m);
@@ -42,6 +44,11 @@ struct core *core_free(struct core *c)
     nodes_deinit(&c->nodes);
     free(c);
     return NULL;
+}
+
+void core_lead(struct core *c, bool leads)
+{
+    c->leads = leads;
 }
 
 /* ---- events ---------------------------------------------------------------------------------- */

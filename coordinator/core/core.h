@@ -52,7 +52,9 @@ void core_lead(struct core *c, bool leads);
  * core's prefix, else some keys, a NULL value for one that is gone. Not between a step that saves
  * and its end. Keys that are known at their revision or a later one change nothing. All or nothing:
  * on <0 (CORRUPT or UNSUPPORTED naming the key) the core is as before. Samples, nodes and
- * measurements stay. `ret_update` was initialised and gets what is to be published and told. */
+ * measurements stay. `rev` is the store's when it was read: a wait for a revision that the core has
+ * not been shown goes on, so changes of keys that are none of the core's are shown as well (`count`
+ * may be 0). `ret_update` was initialised and gets what is to be published and told. */
 struct core_kv {
     const char *key;
     struct str value; /* .p NULL: deleted */
@@ -77,7 +79,8 @@ bool core_compile(const struct core *c, const char *migration, struct route *ret
 bool core_emergency(const struct core *c, const char *migration, struct emergency *ret) MUST_CHECK;
 /* Store revision of the migration's latest decision; 0: unknown migration. */
 uint64_t core_decision_rev(const struct core *c, const char *migration);
-/* The highest revision of any decision. */
+/* The highest revision of any decision or deletion: that of the whole set of routes. Replicas which
+ * have seen the same of the store agree on it, and publish at it. */
 uint64_t core_revision(const struct core *c);
 /* The migrations' names, sorted: next after `after` ("" for the first), NULL at the end. */
 const char *core_next_migration(const struct core *c, const char *after);

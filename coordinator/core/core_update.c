@@ -41,6 +41,15 @@ const char *update_fmt(struct core_update *u, const char *fmt, ...)
     return copy;
 }
 
+void update_publish(struct core_update *u, const struct name *migration, bool removed)
+{
+    struct core_publish *p = arena_new(&u->arena, struct core_publish);
+
+    CHECK(p);
+    *p = (struct core_publish){.migration = *migration, .removed = removed, .next = u->publish};
+    u->publish = p;
+}
+
 void update_tell(struct core_update *u, enum log_level level, enum log_event event,
                  const char *text)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What operators see of the core. Read only; strings are borrowed and valid until the next step. */
+/* What operators see of the core. Strings are borrowed and valid until the next step. */
 #pragma once
 
 #include "coordinator/core/core.h"
@@ -68,3 +68,6 @@ void view_convergence(const struct core *c, const char *migration, uint64_t rev,
 /* Milliseconds from the command of this migration's latest decision to the last acknowledgement; -1
  * while nodes lag. */
 double view_measured_ms(const struct core *c, const char *migration);
+/* A command that another coordinator carried out was given here at `mono`: measure its decision,
+ * that of `rev`, from then on. Before or after core_observe() has shown it. */
+void core_ordered(struct core *c, uint64_t rev, mono_t mono);

@@ -65,15 +65,11 @@ static bool raises(const struct durable *d, const struct move *move)
            (move->event == STAGE_OVERRIDE && move->system == SYSTEM_NEW);
 }
 
-void facts_collect(const struct core *c, const struct migration *m, const struct durable *d,
-                   const struct move *move, struct stage_facts *ret)
+void facts_stored(const struct durable *d, struct stage_facts *ret)
 {
     const struct rollout *r = &d->rollout;
     const struct plan *plan = d->plan;
-    struct view_gate trigger, gate;
 
-    facts_trigger(m, d, c->mono, &trigger);
-    facts_gate(m, d, c->mono, &gate);
     *ret = (struct stage_facts){
         .on_stage = r->stage > 0,
         .weightless = r->weight_bp == 0,
@@ -82,14 +78,25 @@ void facts_collect(const struct core *c, const struct migration *m, const struct
         .by_hand = r->weight_by_hand,
         .overridden = r->override != SYSTEM_NONE,
         .emergency = d->order.active,
-        .violating = trigger.verdict == VERDICT_FAIL,
-        .converged = convergence_reached(c, m, is_falling(r->phase)),
-        .baked = is_over(r->bake_until, c->now),
-        .gate_open = gate.verdict == VERDICT_NONE || gate.verdict == VERDICT_PASS,
-        .late = wall_is_set(r->deadline) && is_over(r->deadline, c->now),
-        .waking = mono_before(c->mono, c->awake),
-        .raises = raises(d, move),
-        .goes_down = move->to_stage < r->stage,
         .resume = r->resume_phase,
     };
+}
+
+void facts_collect(const struct core *c, const struct migration *m, const struct durable *d,
+                   const struct move *move, struct stage_facts *ret)
+{
+    const struct rollout *r = &d->rollout;
+    struct view_gate trigger, gate;
+
+    facts_trigger(m, d, c->mono, &trigger);
+    facts_gate(m, d, c->mono, &gate);
+    facts_stored(d, ret);
+    ret->violating = trigger.verdict == VERDICT_FAIL;
+    ret->converged = convergence_reached(c, m, is_falling(r->phase));
+    ret->baked = is_over(r->bake_until, c->now);
+    ret->gate_open = gate.verdict == VERDICT_NONE || gate.verdict == VERDICT_PASS;
+    ret->late = wall_is_set(r->deadline) && is_over(r->deadline, c->now);
+    ret->waking = mono_before(c->mono, c->awake);
+    ret->raises = raises(d, move);
+    ret->goes_down = move->to_stage < r->stage;
 }

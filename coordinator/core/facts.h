@@ -10,6 +10,9 @@
 void facts_collect(const struct core *c, const struct migration *m, const struct durable *d,
                    const struct move *move, struct stage_facts *ret);
 
+/* Of these, what is stored says alone; the rest is left unset. */
+void facts_stored(const struct durable *d, struct stage_facts *ret);
+
 /* The triggers as they stand; VERDICT_NONE when there are none, or no request goes to new. */
 void facts_trigger(const struct migration *m, const struct durable *d, mono_t now,
                    struct view_gate *ret);

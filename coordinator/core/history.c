@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/base/mem.h"
 #include "coordinator/core/moves.h"
 
 static void item_free(struct history_item *i)
@@ -19,6 +20,17 @@ void history_deinit(struct history *h)
     h->count = 0;
 }
 
+void history_copy(const struct history *from, struct history *to)
+{
+    for (unsigned i = 0; i < from->count; i++) {
+        struct history_item *item = xnew(struct history_item);
+
+        *item = *from->item[i];
+        item->extra = item->extra ? json_dup(item->extra) : NULL;
+        to->item[to->count++] = item;
+    }
+}
+
 int history_add(struct history *h, struct history_item *item, struct err *err)
 {
     unsigned at;
@@ -28,6 +40,10 @@ int history_add(struct history *h, struct history_item *item, struct err *err)
                         item->entry.sequence);
         item_free(item);
         return r;
+    }
+    if (h->count == CORE_HISTORY_KEPT && item->entry.sequence < h->item[0]->entry.sequence) {
+        item_free(item);
+        return 0;
     }
     if (h->count == CORE_HISTORY_KEPT) {
         item_free(h->item[0]);
@@ -47,6 +63,23 @@ struct history_item *history_find(const struct history *h, uint64_t sequence)
         if (h->item[i]->entry.sequence == sequence)
             return h->item[i];
     return NULL;
+}
+
+void history_remove(struct history *h, uint64_t sequence)
+{
+    for (unsigned i = 0; i < h->count; i++) {
+        if (h->item[i]->entry.sequence != sequence)
+            continue;
+        item_free(h->item[i]);
+        h->count--;
+        memmove(&h->item[i], &h->item[i + 1], (h->count - i) * sizeof h->item[0]);
+        return;
+    }
+}
+
+uint64_t history_last_sequence(const struct history *h)
+{
+    return h->count ? h->item[h->count - 1]->entry.sequence : 0;
 }
 
 static bool is_fall(const struct history_entry *e)

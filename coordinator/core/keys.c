@@ -11,10 +11,8 @@ static const struct {
     enum key_kind kind;
     const char *folder;
 } folders[] = {
-    {KEYS_PLAN, "plans"},
-    {KEYS_ROLLOUT, "rollouts"},
-    {KEYS_EMERGENCY, "emergency"},
-    {KEYS_HISTORY, "history"},
+    {KEYS_PLAN, "plans"},      {KEYS_ROLLOUT, "rollouts"}, {KEYS_EMERGENCY, "emergency"},
+    {KEYS_REMOVED, "removed"}, {KEYS_HISTORY, "history"},
 };
 
 static const char *folder_of(enum key_kind kind)
@@ -28,7 +26,9 @@ static const char *folder_of(enum key_kind kind)
 const char *keys_write(enum key_kind kind, const struct name *migration, uint64_t sequence,
                        char *dst)
 {
-    if (kind == KEYS_HISTORY)
+    if (kind == KEYS_REMOVED)
+        CHECK(str_fmt(dst, KEY_SIZE, KEYS_ROOT "%s", folder_of(kind)));
+    else if (kind == KEYS_HISTORY)
         CHECK(str_fmt(dst, KEY_SIZE, KEYS_ROOT "%s/%s/%012" PRIu64, folder_of(kind), migration->s,
                       sequence));
     else
@@ -58,7 +58,7 @@ int keys_read(const char *key, enum key_kind *ret_kind, struct name *ret_migrati
     rest.n -= sizeof KEYS_ROOT - 1;
     str_cut(rest, '/', &folder, &rest);
     *ret_kind = kind_of(folder);
-    if (*ret_kind == KEYS_OTHER)
+    if (*ret_kind == KEYS_OTHER || *ret_kind == KEYS_REMOVED)
         return 0;
 
     bool has_sequence = str_cut(rest, '/', &name, &sequence);

@@ -13,10 +13,12 @@ enum key_kind {
     KEYS_ROLLOUT,   /* rollouts/NAME: the plan in motion, with its override */
     KEYS_EMERGENCY, /* emergency/NAME: the newest order; outlives the plan, since epochs must keep
                        rising */
+    KEYS_REMOVED,   /* removed: the latest deletion of a plan; its revision is a decision's */
     KEYS_HISTORY,   /* history/NAME/SEQ: twelve digits, so that keys sort as numbers */
 };
 
-/* Write the key into `dst` of KEY_SIZE bytes; returns dst. `sequence` for KEYS_HISTORY only. */
+/* Write the key into `dst` of KEY_SIZE bytes; returns dst. `migration` is not looked at for
+ * KEYS_REMOVED, `sequence` for KEYS_HISTORY only. */
 const char *keys_write(enum key_kind kind, const struct name *migration, uint64_t sequence,
                        char *dst);
 

@@ -174,9 +174,10 @@ static const char *const rollback_fields[] = {
 };
 
 static const char *const rollout_fields[] = {
-    "version",      "phase",      "resumePhase",    "stage",        "stageName",    "weight",
-    "weightByHand", "override",   "since",          "bakeUntil",    "bakeLeftMs",   "deadline",
-    "why",          "historySeq", "rollbacksToday", "rollbacksDay", "lastRollback", NULL,
+    "version",      "phase",        "resumePhase", "stage",      "stageName",
+    "weight",       "weightByHand", "override",    "since",      "bakeUntil",
+    "bakeLeftMs",   "deadline",     "why",         "historySeq", "rollbacksToday",
+    "rollbacksDay", "lastRollback", "decision",    NULL,
 };
 
 static struct json *rollback_json(const struct rollback_record *r)
@@ -221,6 +222,35 @@ static int read_rollback(const struct json *j, struct rollback_record *ret, stru
     return 0;
 }
 
+/* Empty for a record of a version that did not store it. */
+static void set_decision(struct json *j, const struct rollout *r)
+{
+    struct json *decision;
+
+    if (!wall_is_set(r->decided_at))
+        return;
+    decision = json_object();
+    set_time(decision, "time", r->decided_at);
+    if (r->decision_rev) {
+        json_set_u64(decision, "revision", r->decision_rev);
+        json_set_string(decision, "store", r->decision_store);
+    }
+    json_set(j, "decision", decision);
+}
+
+static int get_decision(const struct json *j, struct rollout *ret, struct err *err)
+{
+    const struct json *decision = json_get(j, "decision");
+
+    if (!decision)
+        return 0;
+    ret->decision_rev = json_get_u64(decision, "revision", 0);
+    get_text(decision, "store", ret->decision_store, sizeof ret->decision_store);
+    if (get_time(decision, "time", &ret->decided_at, err) < 0)
+        return err_ctx(err, "decision");
+    return 0;
+}
+
 bool record_write_rollout(const struct rollout *r, const struct plan *plan, struct buf *b)
 {
     CLEANUP(json_freep) struct json *j = json_object();
@@ -240,6 +270,7 @@ bool record_write_rollout(const struct rollout *r, const struct plan *plan, stru
         json_set_i64(j, "bakeLeftMs", dur_to_ms(r->bake_left));
     set_time(j, "deadline", r->deadline);
     set_text(j, "why", r->why);
+    set_decision(j, r);
     json_set_u64(j, "historySeq", r->history_seq);
     json_set_u64(j, "rollbacksToday", r->rollbacks_today);
     set_day(j, "rollbacksDay", r->rollbacks_day);
@@ -269,7 +300,8 @@ static int read_rollout_fields(const struct json *j, struct rollout *ret, struct
         (r = get_time(j, "bakeUntil", &ret->bake_until, err)) < 0 ||
         (r = get_time(j, "deadline", &ret->deadline, err)) < 0 ||
         (r = get_count(j, "rollbacksToday", &ret->rollbacks_today, err)) < 0 ||
-        (r = get_day(j, "rollbacksDay", &ret->rollbacks_day, err)) < 0)
+        (r = get_day(j, "rollbacksDay", &ret->rollbacks_day, err)) < 0 ||
+        (r = get_decision(j, ret, err)) < 0)
         return r;
     ret->weight_by_hand = json_get_bool(j, "weightByHand", false);
     ret->bake_left = dur_ms(json_get_i64(j, "bakeLeftMs", 0));
@@ -394,4 +426,16 @@ int record_read_history(struct str value, struct history_entry *ret, struct json
     ret->measured_ms = json_get_number(j, "measuredMs", 0.0);
     *ret_extra = unknown_fields(j, history_fields);
     return 0;
+}
+
+/* ---- removals -------------------------------------------------------------------------------- */
+
+bool record_write_removed(const struct name *migration, wall_t now, struct buf *b)
+{
+    CLEANUP(json_freep) struct json *j = json_object();
+
+    json_set_number(j, "version", RECORD_VERSION);
+    json_set_string(j, "migration", migration->s);
+    set_time(j, "time", now);
+    return json_print(j, false, b);
 }

@@ -25,8 +25,11 @@ bool record_write_emergency(const struct emergency *e, const struct json *extra,
 bool record_write_history(const struct history_entry *e, const struct json *extra,
                           struct buf *b) MUST_CHECK;
 
+/* The latest deletion of a plan: for people, only the key's revision is read back. */
+bool record_write_removed(const struct name *migration, wall_t now, struct buf *b) MUST_CHECK;
+
 int record_read_plan(struct str value, struct plan **ret, struct err *err) MUST_CHECK;
-/* Sets everything but migration and decision_rev; ret->extra is owned by the caller. */
+/* Sets everything but the migration; ret->extra is owned by the caller. */
 int record_read_rollout(struct str value, struct rollout *ret, struct err *err) MUST_CHECK;
 /* Sets everything but the migration. */
 int record_read_emergency(struct str value, struct emergency *ret, struct json **ret_extra,

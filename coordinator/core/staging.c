@@ -61,6 +61,7 @@ struct saving {
     struct core_save **end;
     bool comparing;
     struct buf *text; /* where values are encoded */
+    wall_t now;
 };
 
 static void add_save(struct saving *w, struct core_save save)
@@ -173,6 +174,7 @@ static void save_removal(struct saving *w, const struct staged *s)
         save_compare(w, KEYS_ROLLOUT, &m->name, 0, m->rollout_rev);
         return;
     }
+    save_put(w, KEYS_REMOVED, &m->name, 0, record_write_removed(&m->name, w->now, w->text));
     save_delete(w, KEYS_PLAN, &m->name, 0);
     save_delete(w, KEYS_ROLLOUT, &m->name, 0);
     for (unsigned i = 0; i < m->history.count; i++)
@@ -198,24 +200,27 @@ static void save_staged(struct saving *w, const struct staged *s)
 
 static bool is_decision(const struct staged *s)
 {
-    return s->removed || compile_differs(&s->m->is, &s->next);
+    return s->removed || s->again || compile_differs(&s->m->is, &s->next);
 }
 
-static void publish(struct core_update *u, const struct staged *s)
+/* A decision's revision is that of its own transaction, which no record inside it can hold; those
+ * that follow name it, so that every replica counts from the same one. */
+static void name_decision(const struct core *c, struct staged *s)
 {
-    struct core_publish *p = arena_new(&u->arena, struct core_publish);
-
-    CHECK(p);
-    *p = (struct core_publish){.migration = s->m->name, .removed = s->removed, .next = u->publish};
-    u->publish = p;
+    if (!is_decision(s))
+        return;
+    s->next.rollout.decision_rev = 0;
+    s->next.rollout.decided_at = c->now;
 }
 
 void staging_finish(struct core *c, struct core_update *u)
 {
     CLEANUP(buf_deinitp) struct buf text = BUF_INIT(2 * RECORD_PLAN_MAX);
-    struct saving w = {.u = u, .end = &u->save, .text = &text};
+    struct saving w = {.u = u, .end = &u->save, .text = &text, .now = c->now};
     struct staged *s;
 
+    LL_FOREACH2(c->staged, s, next_staged)
+    name_decision(c, s);
     for (int pass = 0; pass < 2; pass++) {
         w.comparing = pass == 0;
         LL_FOREACH2(c->staged, s, next_staged)
@@ -224,7 +229,7 @@ void staging_finish(struct core *c, struct core_update *u)
     LL_FOREACH2(c->staged, s, next_staged)
     {
         if (is_decision(s))
-            publish(u, s);
+            update_publish(u, &s->m->name, s->removed);
     }
 }
 
@@ -234,6 +239,7 @@ static void commit_removal(struct core *c, struct migration *m, uint64_t rev)
 {
     if (rev > c->revision)
         c->revision = rev;
+    m->saved_rev = rev;
     state_leave_slot(c, m);
     plan_free(m->is.plan);
     m->is.plan = NULL;
@@ -242,14 +248,9 @@ static void commit_removal(struct core *c, struct migration *m, uint64_t rev)
     sm_init(&m->is.machine, &stage_machine, PHASE_PENDING);
     m->plan_rev = m->rollout_rev = 0;
     history_deinit(&m->history);
-    m->stats = samples_free(m->stats);
-    m->stats = samples_new();
-    samples_clear(m->judged);
     /* The epoch of its orders must keep rising if the plan comes back. */
-    if (m->order_rev)
-        return;
-    HASH_DEL(c->by_name, m);
-    migration_free(m);
+    if (m->order_rev == 0)
+        state_remove(c, m, rev);
 }
 
 static void commit_history(struct staged *s, uint64_t rev)
@@ -284,7 +285,7 @@ static void commit_change(struct core *c, struct staged *s, uint64_t rev)
     s->next.rollout.extra = NULL;
     s->next.order_extra = NULL;
 
-    m->rollout_rev = rev;
+    m->rollout_rev = m->saved_rev = rev;
     if (s->new_order)
         m->order_rev = rev;
     commit_history(s, rev);
@@ -295,6 +296,7 @@ static void commit_change(struct core *c, struct staged *s, uint64_t rev)
     if (decision)
         convergence_decided(c, m, rev);
     if (s->fell) {
+        m->takeover.fall_rev = rev;
         m->takeover.fall_ordered = c->mono;
         m->takeover.fall_ordered_here = true;
     }
@@ -304,6 +306,8 @@ static void commit_change(struct core *c, struct staged *s, uint64_t rev)
 
 void staging_commit(struct core *c, uint64_t rev)
 {
+    if (rev > c->known)
+        c->known = rev;
     while (c->staged) {
         struct staged *s = c->staged;
 

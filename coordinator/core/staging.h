@@ -13,6 +13,7 @@ struct staged {
     bool removed;        /* and has none after */
     bool new_plan;
     bool new_order;
+    bool again;                 /* nodes are to be told once more */
     bool fell;                  /* a rollback begins */
     bool baking;                /* the stage's gate begins to be watched */
     struct history_item *entry; /* owned, may be NULL: to be appended */
@@ -33,5 +34,7 @@ void staging_drop(struct core *c);
 
 void update_tell(struct core_update *u, enum log_level level, enum log_event event,
                  const char *text);
+/* Nodes have to hear of the migration; `removed`: that it is gone. */
+void update_publish(struct core_update *u, const struct name *migration, bool removed);
 /* Formats into the update's arena; never NULL. */
 const char *update_fmt(struct core_update *u, const char *fmt, ...) PRINTF(2, 3);

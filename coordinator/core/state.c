@@ -78,6 +78,24 @@ void state_add(struct core *c, struct migration *m)
     HASH_ADD_STR(c->by_name, name.s, m);
 }
 
+void state_remove(struct core *c, struct migration *m, uint64_t rev)
+{
+    CHECK(m->slot < 0);
+    c->gone[c->gone_count++ % CORE_GONE_KEPT] = (struct gone){.name = m->name, .rev = rev};
+    HASH_DEL(c->by_name, m);
+    migration_free(m);
+}
+
+uint64_t state_gone_rev(const struct core *c, const char *name)
+{
+    uint64_t rev = 0;
+
+    for (unsigned i = 0; i < ARRAY_LEN(c->gone); i++)
+        if (strcmp(c->gone[i].name.s, name) == 0 && c->gone[i].rev > rev)
+            rev = c->gone[i].rev;
+    return rev;
+}
+
 void state_take_slot(struct core *c, struct migration *m)
 {
     int i = 0;
@@ -94,6 +112,10 @@ void state_leave_slot(struct core *c, struct migration *m)
 {
     CHECK(m->slot >= 0 && c->slot[m->slot] == m);
     nodes_forget_slot(&c->nodes, m->slot);
+    m->stats = samples_free(m->stats);
+    m->stats = samples_new();
+    samples_clear(m->judged);
+    m->takeover = (struct takeover){.rev = 0};
     c->slot[m->slot] = NULL;
     m->slot = -1;
     c->migrations--;

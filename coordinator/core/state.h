@@ -24,13 +24,14 @@ struct durable {
  * anew. */
 struct takeover {
     uint64_t rev;        /* store revision of the decision */
-    mono_t ordered;      /* when it was made, or when the core started */
-    bool ordered_here;   /* by this process, so `ordered` can be measured from */
+    mono_t ordered;      /* when it was made, or when the core learned of it */
+    bool ordered_here;   /* its command was given here, so `ordered` can be measured from */
     unsigned serving;    /* connected nodes that serve `rev` or later */
     bool all_serve;      /* now: every node that counts, and there is one */
     bool all_served;     /* once since the decision, with the fleet complete */
     mono_t served;       /* when that was first so */
-    mono_t fall_ordered; /* of the rollback under way */
+    uint64_t fall_rev;   /* the decision that began the rollback under way; 0: not known */
+    mono_t fall_ordered; /* as `ordered`, of that one */
     bool fall_ordered_here;
     mono_t watched_since; /* the current stage's gate */
 };
@@ -40,6 +41,7 @@ struct migration {
     int slot; /* place in core.slot; -1: only an emergency order is remembered */
     struct durable is;
     uint64_t plan_rev, rollout_rev, order_rev; /* of the keys; 0: not stored */
+    uint64_t saved_rev; /* of our own latest change: a key that is gone since came before it */
     struct history history;
     struct takeover takeover;
     struct samples *stats;  /* owned: every report */
@@ -49,20 +51,43 @@ struct migration {
 };
 
 struct staged;
+struct drafts;
+
+#define CORE_ORDERED_KEPT 16
+#define CORE_GONE_KEPT    64
+
+/* A command that was given here and decided by another coordinator. */
+struct ordered {
+    uint64_t rev;
+    mono_t at;
+};
+
+/* A migration of which nothing is left: what the store tells of it from before is old news. */
+struct gone {
+    struct name name;
+    uint64_t rev;
+};
 
 struct core {
     struct core_config config;
     char incarnation[40];
-    wall_t now;                /* of the step; whole milliseconds, as stored */
-    mono_t mono;               /* of the step */
-    mono_t started;            /* the first instant it was given */
-    mono_t awake;              /* nothing moves on by itself before */
+    wall_t now;     /* of the step; whole milliseconds, as stored */
+    mono_t mono;    /* of the step */
+    mono_t started; /* the first instant it was given */
+    mono_t awake;   /* nothing moves on by itself before */
+    bool leads;
+    uint64_t known;            /* what the store held up to here has been seen */
     uint64_t revision;         /* highest of any decision */
     struct migration *by_name; /* hash; owned */
     struct migration *slot[CORE_MIGRATIONS_MAX];
     unsigned migrations; /* with a plan */
     struct nodes nodes;
-    struct staged *staged; /* owned; what the step decided and the shell has not stored yet */
+    struct staged *staged;  /* owned; what the step decided and the shell has not stored yet */
+    struct drafts *loading; /* owned; from core_load() to core_loaded() */
+    struct ordered ordered[CORE_ORDERED_KEPT]; /* ring */
+    unsigned ordered_count;                    /* ever */
+    struct gone gone[CORE_GONE_KEPT];          /* ring */
+    unsigned gone_count;                       /* ever */
 };
 
 struct migration *migration_new(const struct name *name);
@@ -77,7 +102,12 @@ int state_get(const struct core *c, const char *name, struct migration **ret,
               struct err *err) MUST_CHECK;
 
 void state_add(struct core *c, struct migration *m);
-/* Give the migration a slot, or take it away; it has a plan exactly while it has one. */
+/* The last key of a migration without a slot went with `rev`. */
+void state_remove(struct core *c, struct migration *m, uint64_t rev);
+/* Revision with which the last key of an unknown migration went; 0: not known to have been. */
+uint64_t state_gone_rev(const struct core *c, const char *name);
+/* Give the migration a slot, or take it away with all that was measured; it has a plan exactly
+ * while it has one. */
 void state_take_slot(struct core *c, struct migration *m);
 void state_leave_slot(struct core *c, struct migration *m);
 

@@ -59,10 +59,12 @@ unsigned view_history(const struct core *c, const char *migration, const struct 
     return count;
 }
 
-/* Revisions that were no decision reach no node: what is asked for is at most the latest
- * decision. */
-static uint64_t awaited(uint64_t rev, uint64_t decision)
+/* Revisions that were no decision reach no node: what is asked for is at most the latest decision.
+ * Of those that this replica has not seen yet it cannot know. */
+static uint64_t awaited(const struct core *c, uint64_t rev, uint64_t decision)
 {
+    if (rev > c->known)
+        return rev;
     return rev == 0 || rev > decision ? decision : rev;
 }
 
@@ -71,7 +73,7 @@ void view_convergence(const struct core *c, const char *migration, uint64_t rev,
 {
     uint64_t decision = migration[0] ? core_decision_rev(c, migration) : c->revision;
 
-    convergence_list(c, awaited(rev, decision), now, ret);
+    convergence_list(c, awaited(c, rev, decision), now, ret);
 }
 
 double view_measured_ms(const struct core *c, const char *migration)

@@ -231,6 +231,7 @@ static int make_core(struct driver *d, const struct store_list *list, struct cor
         r = core_loaded(c, store_thread_incarnation(d->store), list->rev, err);
     if (r < 0)
         return err_ctx(err, "read the state in the store");
+    core_lead(c, true);
     *ret = steal(c);
     return 0;
 }

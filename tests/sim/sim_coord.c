@@ -344,6 +344,7 @@ static struct core *make_core(struct sim_coord *c, const struct store_list *list
         r = core_loaded(core, SIM_INCARNATION, list->rev, &err);
     if (r < 0)
         sim_fail(c->sim, "the coordinator cannot read what it stored: %s", err.msg);
+    core_lead(core, true);
     return core;
 }
 

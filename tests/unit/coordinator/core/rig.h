@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A core with a store in memory, a fleet of names and a clock that moves when told: what the
- * driver, the fleet and the store do for it in production, in a page. Included by the tests of
+ * driver, the fleet and the store do for it in production, in a page. A second core follows it: it
+ * sees what is stored and hears the same nodes, and must know the same. Included by the tests of
  * coordinator/core. */
 #pragma once
 
@@ -23,6 +24,7 @@ struct rig_kv {
 
 struct rig {
     struct core *core;
+    struct core *follower; /* NULL: none */
     struct core_update u;
     wall_t now;
     mono_t mono;
@@ -115,6 +117,7 @@ static UNUSED struct core *rig_load_core(struct rig *r)
         fail_msg("%s", err.msg);
     if (invariants_check(core, &err) < 0)
         fail_msg("%s", err.msg);
+    core_lead(core, true);
     return core;
 }
 
@@ -173,11 +176,14 @@ static UNUSED void rig_same_history(const struct core *a, const struct core *b, 
     }
 }
 
-/* Would a coordinator that starts now from what is stored show the same and decide the same? */
-static UNUSED void rig_same_after_restart(struct rig *r)
+/* Does `again` show the same as the core, and decide the same? */
+static UNUSED void rig_same(struct rig *r, const struct core *again)
 {
-    struct core *again = rig_load_core(r);
     const char *name = "";
+
+    while ((name = core_next_migration(again, name)))
+        assert_true(core_decision_rev(r->core, name) > 0);
+    name = "";
 
     while ((name = core_next_migration(r->core, name))) {
         struct view_status a, b;
@@ -202,10 +208,74 @@ static UNUSED void rig_same_after_restart(struct rig *r)
         assert_int_equal(order_a.epoch, order_b.epoch);
         assert_int_equal(order_a.active, order_b.active);
         assert_string_equal(order_a.reason, order_b.reason);
-        assert_true(core_decision_rev(again, name) >= core_decision_rev(r->core, name));
+        assert_int_equal(core_decision_rev(again, name), core_decision_rev(r->core, name));
     }
-    assert_true(core_revision(again) >= core_revision(r->core));
+    assert_int_equal(core_revision(again), core_revision(r->core));
+}
+
+/* Would a coordinator that starts now from what is stored show the same and decide the same? */
+static UNUSED void rig_same_after_restart(struct rig *r)
+{
+    struct core *again = rig_load_core(r);
+
+    rig_same(r, again);
     core_free(again);
+}
+
+/* The transaction that was stored last, as a watch tells of it. */
+static UNUSED unsigned rig_changes(const struct rig *r, struct core_kv *ret, unsigned max)
+{
+    unsigned count = 0;
+
+    for (struct core_save *s = r->u.save; s; s = s->next) {
+        if (s->kind == SAVE_COMPARE)
+            continue;
+        assert_true(count < max);
+        ret[count++] =
+            (struct core_kv){.key = s->key,
+                             .value = s->kind == SAVE_PUT ? s->value : (struct str){NULL, 0},
+                             .rev = r->rev};
+    }
+    return count;
+}
+
+static UNUSED void rig_show(struct rig *r, struct core *c, const struct core_kv *kv, unsigned count,
+                            struct core_update *u)
+{
+    struct err err;
+
+    if (core_observe(c, kv, count, false, r->rev, u, &err) < 0)
+        fail_msg("%s", err.msg);
+}
+
+/* The follower sees the transaction and publishes what the leader does. */
+static UNUSED void rig_follow(struct rig *r)
+{
+    static struct core_kv kv[CORE_SAVES_MAX];
+    struct core_update u;
+    unsigned mine = 0, theirs = 0;
+
+    core_update_init(&u);
+    rig_show(r, r->follower, kv, rig_changes(r, kv, ARRAY_LEN(kv)), &u);
+    for (struct core_publish *p = r->u.publish; p; p = p->next)
+        theirs++;
+    for (struct core_publish *p = u.publish; p; p = p->next)
+        mine++;
+    assert_int_equal(mine, theirs);
+    core_update_deinit(&u);
+}
+
+/* What nodes say is said to every replica; one that does not lead saves nothing. */
+static UNUSED void rig_tell_follower(struct rig *r, const struct core_event *ev)
+{
+    struct core_update u;
+
+    if (ev->kind == EV_COMMAND || ev->kind == EV_ORDER)
+        return;
+    core_update_init(&u);
+    core_step(r->follower, ev, &u);
+    assert_null(u.save);
+    core_update_deinit(&u);
 }
 
 /* One step with all that the driver does. */
@@ -215,6 +285,8 @@ static UNUSED void rig_step(struct rig *r, struct core_event *ev)
 
     ev->now = r->now;
     ev->mono = r->mono;
+    if (r->follower)
+        rig_tell_follower(r, ev);
     core_step(r->core, ev, &r->u);
     if (r->u.save && r->disk_full) {
         err_set(&err, ERR_EXHAUSTED, "the disk is full");
@@ -225,13 +297,29 @@ static UNUSED void rig_step(struct rig *r, struct core_event *ev)
     } else if (r->u.save) {
         r->saves++;
         core_commit(r->core, r->rev, &r->u);
-        if (r->compare_every == 0 || r->saves % r->compare_every == 0)
+        if (r->follower)
+            rig_follow(r);
+        if (r->compare_every == 0 || r->saves % r->compare_every == 0) {
             rig_same_after_restart(r);
+            if (r->follower)
+                rig_same(r, r->follower);
+        }
     }
     for (struct core_publish *p = r->u.publish; p; p = p->next)
         r->published++;
-    if (!r->unchecked && invariants_check(r->core, &err) < 0)
+    if (r->unchecked)
+        return;
+    if (invariants_check(r->core, &err) < 0 ||
+        (r->follower && invariants_check(r->follower, &err) < 0))
         fail_msg("%s", err.msg);
+}
+
+static UNUSED struct core *rig_new_follower(struct rig *r)
+{
+    struct core *c = rig_load_core(r);
+
+    core_lead(c, false);
+    return c;
 }
 
 static UNUSED struct rig *rig_new(void)
@@ -242,12 +330,14 @@ static UNUSED struct rig *rig_new(void)
     r->mono = (mono_t){1000000000000};
     core_update_init(&r->u);
     r->core = rig_load_core(r);
+    r->follower = rig_new_follower(r);
     return r;
 }
 
 static UNUSED void rig_free(struct rig *r)
 {
     core_free(r->core);
+    core_free(r->follower);
     core_update_deinit(&r->u);
     for (int i = 0; i < RIG_KEYS; i++) {
         free(r->kv[i].key);
@@ -266,7 +356,9 @@ static UNUSED void rig_freep(struct rig **r)
 static UNUSED void rig_restart(struct rig *r)
 {
     core_free(r->core);
+    core_free(r->follower);
     r->core = rig_load_core(r);
+    r->follower = rig_new_follower(r);
 }
 
 static UNUSED void rig_tick(struct rig *r)

@@ -408,11 +408,18 @@ static void test_no_raise_while_a_trigger_is_violated(void **state UNUSED)
     rig_does(r, CMD(SET_WEIGHT, .weight_bp = 100));
 }
 
+static int keys_stored(const struct rig *r)
+{
+    int keys = 0;
+
+    for (int i = 0; i < RIG_KEYS; i++)
+        keys += r->kv[i].key != NULL;
+    return keys;
+}
+
 static void test_delete_needs_an_idle_plan(void **state UNUSED)
 {
     CLEANUP(rig_freep) struct rig *r = at(PHASE_READY);
-    int keys = 0;
-
     rig_refuses(r, CMD(DELETE), "switchyard abort orders --reason TEXT");
     rig_does(r, CMD(EMERGENCY));
     rig_all_serve(r, NODES);
@@ -423,23 +430,24 @@ static void test_delete_needs_an_idle_plan(void **state UNUSED)
     assert_true(r->u.publish->removed);
     assert_null(core_next_migration(r->core, ""));
     /* The order's epoch is remembered: should the plan come back, epochs go on rising. */
-    for (int i = 0; i < RIG_KEYS; i++)
-        keys += r->kv[i].key != NULL;
-    assert_int_equal(keys, 1);
+    assert_int_equal(keys_stored(r), 2);
+    assert_non_null(rig_find(r, "/switchyard/v1/emergency/orders"));
     rig_restart(r);
     rig_apply_text(r, PLAN_ORDERS);
     rig_does(r, CMD(EMERGENCY));
     assert_int_equal(rig_status(r, "orders").emergency->epoch, 3);
 }
 
-static void test_a_deleted_plan_without_orders_leaves_nothing(void **state UNUSED)
+static void test_a_deleted_plan_without_orders_leaves_its_revision(void **state UNUSED)
 {
     CLEANUP(rig_freep) struct rig *r = at(PHASE_PENDING);
 
     rig_does(r, CMD(DELETE));
-    for (int i = 0; i < RIG_KEYS; i++)
-        assert_null(r->kv[i].key);
+    assert_int_equal(keys_stored(r), 1);
+    assert_non_null(rig_find(r, "/switchyard/v1/removed"));
     assert_int_equal(core_decision_rev(r->core, "orders"), 0);
+    assert_int_equal(core_revision(r->core), r->rev);
+    rig_restart(r);
     assert_int_equal(core_revision(r->core), r->rev);
 }
 
@@ -560,7 +568,7 @@ int main(void)
         cmocka_unit_test(test_a_trigger_lifts_an_override_to_new),
         cmocka_unit_test(test_no_raise_while_a_trigger_is_violated),
         cmocka_unit_test(test_delete_needs_an_idle_plan),
-        cmocka_unit_test(test_a_deleted_plan_without_orders_leaves_nothing),
+        cmocka_unit_test(test_a_deleted_plan_without_orders_leaves_its_revision),
         cmocka_unit_test(test_the_largest_emergency_is_one_transaction),
         cmocka_unit_test(test_a_dry_run_changes_nothing),
         cmocka_unit_test(test_history_tells_who_did_what),

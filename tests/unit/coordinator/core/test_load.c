@@ -42,12 +42,14 @@ static int load(const struct pair *pair, size_t count, struct err *err)
     return r;
 }
 
+/* Each refusal says what to do as well. */
 #define refused(code, words, ...)                                   \
     do {                                                            \
         const struct pair pairs_[] = {__VA_ARGS__};                 \
         struct err err_;                                            \
         assert_fails(load(pairs_, ARRAY_LEN(pairs_), &err_), code); \
         assert_holds(err_.msg, words);                              \
+        assert_string_not_equal(err_.hint, "");                     \
     } while (0)
 
 static void test_any_order_is_fine(void **state UNUSED)
@@ -134,7 +136,7 @@ static void test_a_record_beyond_its_limit_is_named(void **state UNUSED)
     buf_addf(&big, "{\"version\":1,\"epoch\":1,\"active\":false,\"x\":\"%070000d\"}", 0);
     const struct pair pair[] = {{ROOT "emergency/orders", buf_text(&big)}};
     assert_fails(load(pair, 1, &err), ERR_CORRUPT);
-    assert_holds(err.msg, "key " ROOT "emergency/orders has 7");
+    assert_holds(err.msg, "key " ROOT "emergency/orders: it has 7");
 }
 
 static void test_an_empty_plan_folder_takes_the_first_apply(void **state UNUSED)
