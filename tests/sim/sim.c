@@ -12,6 +12,7 @@
 #include "tests/sim/sim_node.h"
 #include "tests/sim/sim_ops.h"
 #include "tests/sim/sim_store.h"
+#include "tests/sim/sim_store_thread.h"
 
 #define START INT64_C(1795255200000000000) /* 2026-11-21T10:00:00Z */
 
@@ -34,8 +35,10 @@ struct sim *sim_new(const struct sim_config *config)
 {
     struct sim *s = xnew(struct sim);
 
-    CHECK(config->nodes <= SIM_NODES_MAX);
+    CHECK(config->nodes <= SIM_NODES_MAX && config->coordinators <= SIM_COORDS_MAX);
     s->config = *config;
+    if (s->config.coordinators == 0)
+        s->config.coordinators = 1;
     usual(&s->config.net, dur_ms(1));
     usual(&s->config.store, dur_ms(2));
     usual(&s->config.disk, dur_ms(5));
@@ -47,11 +50,14 @@ struct sim *sim_new(const struct sim_config *config)
     s->check = sim_check_new(s);
     s->net = sim_net_new(s);
     s->store = sim_store_new(s);
+    s->requests = sim_requests_new();
     s->ops = sim_ops_new(s);
-    s->coord = sim_coord_new(s);
+    for (unsigned i = 0; i < s->config.coordinators; i++)
+        s->coord[i] = sim_coord_new(s, i);
     for (unsigned i = 0; i < config->nodes; i++)
         s->node[i] = sim_node_new(s, i);
-    sim_coord_start(s->coord);
+    for (unsigned i = 0; i < s->config.coordinators; i++)
+        sim_coord_start(s->coord[i]);
     for (unsigned i = 0; i < config->nodes; i++)
         sim_node_start(s->node[i]);
     return s;
@@ -63,10 +69,12 @@ struct sim *sim_free(struct sim *s)
 
     if (!s)
         return NULL;
-    sim_coord_free(s->coord);
+    for (unsigned i = 0; i < s->config.coordinators; i++)
+        sim_coord_free(s->coord[i]);
     for (unsigned i = 0; i < s->config.nodes; i++)
         sim_node_free(s->node[i]);
     sim_ops_free(s->ops);
+    sim_requests_free(s->requests);
     sim_store_free(s->store);
     sim_net_free(s->net);
     sim_check_free(s->check);

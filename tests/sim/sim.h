@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A whole Switchyard in one thread and in virtual time: one coordinator, its store, its nodes, the
- * network between them. The core, the agents, the decision, the store in memory and the driver's
- * queue are the real ones; everything that waits, breaks or dies is played here, and every chance
- * comes from one seed.
+/* A whole Switchyard in one thread and in virtual time: coordinators, their store, their nodes, the
+ * network between them. The driver with its election, the core, the agents, the decision and the
+ * store in memory are the real ones; everything that waits, breaks or dies is played here, and
+ * every chance comes from one seed.
  *
- *   sim        events in virtual time, trace, failure
- *   sim_net    streams: latency, loss, partitions; in order inside a stream
- *   sim_store  the store, with latency and faults; outlives coordinators
- *   sim_fleet  the coordinator's end of the streams
- *   sim_coord  the driver: step, save, publish, answer
- *   sim_ops    operators and their commands
- *   sim_node   a sidecar: agent, disk, proxy lanes, requests
- *   sim_check  what must hold after every step
- *   sim_chaos  random operators and faults
+ *   sim               events in virtual time, trace, failure
+ *   sim_net           streams: latency, loss, partitions; in order inside a stream
+ *   sim_store         the store and its faults; outlives coordinators
+ *   sim_store_thread  a coordinator's way to it: store_thread.h in virtual time
+ *   sim_loop          a coordinator's loop and clocks: loop.h in virtual time
+ *   sim_coord         a coordinator's process around the real driver
+ *   sim_fleet         its end of the nodes' streams
+ *   sim_peers         its links to the other coordinators
+ *   sim_ops           operators and their commands
+ *   sim_node          a sidecar: agent, disk, proxy lanes, requests
+ *   sim_check         what must hold after every step
+ *   sim_chaos         random operators and faults
  *
  * A check that fails keeps its sentence and stops the run; the caller shows the trace. */
 #pragma once
@@ -23,6 +26,7 @@
 #include "common/base/rng.h"
 
 #define SIM_NODES_MAX      6
+#define SIM_COORDS_MAX     3
 #define SIM_LANES          2
 #define SIM_MIGRATIONS_MAX 4
 #define SIM_TRACE_MAX      (8u << 20)
@@ -35,6 +39,7 @@ struct sim_coverage;
 struct sim_net;
 struct sim_node;
 struct sim_ops;
+struct sim_requests;
 struct sim_store;
 
 /* From `min` to `max`, evenly. */
@@ -45,6 +50,8 @@ struct sim_delay {
 struct sim_config {
     uint64_t seed;
     unsigned nodes;
+    unsigned coordinators; /* 0: one */
+    bool no_leases;        /* the store is one process's own */
     struct sim_delay net, store, disk, lane;
     struct sim_delay mail;         /* from the fleet's thread to the core's */
     struct sim_coverage *coverage; /* may be NULL; borrowed */
@@ -66,9 +73,11 @@ struct sim {
     struct buf trace;
     size_t trace_compared; /* by sim_trace_news() */
     char failure[1024];    /* "": every check held */
+    unsigned watch_faults; /* one in so many changes is told wrongly; 0: none */
     struct sim_net *net;
     struct sim_store *store;
-    struct sim_coord *coord;
+    struct sim_requests *requests;
+    struct sim_coord *coord[SIM_COORDS_MAX];
     struct sim_ops *ops;
     struct sim_node *node[SIM_NODES_MAX];
     struct sim_check *check;

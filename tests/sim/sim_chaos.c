@@ -114,11 +114,12 @@ static enum core_command_kind choose_row(struct sim *s, enum rollout_phase phase
 /* Somebody who looks at the status first and mostly orders what makes sense. */
 static enum core_command_kind choose(struct sim *s, const char *migration, unsigned *ret_stage)
 {
-    const struct core *core = sim_coord_core(s->coord);
+    const struct core *core = sim_coord_core(s->coord[0]);
     struct view_status st;
 
     *ret_stage = 0;
-    if (!core || view_status(core, migration, sim_wall(s), sim_coord_mono(s->coord), &st, NULL) < 0)
+    if (!core ||
+        view_status(core, migration, sim_wall(s), sim_coord_mono(s->coord[0]), &st, NULL) < 0)
         return CMD_APPLY;
     *ret_stage = st.rollout->stage;
     if (sim_chance(s, 8))
@@ -175,7 +176,7 @@ static void operate(struct sim *s, void *who, uint64_t arg UNUSED)
 
 static void heal_partition(struct sim *s, void *who UNUSED, uint64_t node)
 {
-    if (sim_net_is_cut(s->net, (unsigned)node))
+    if (sim_net_is_cut(s->net, (unsigned)node, sim_host_coord(0)))
         sim_say(s, "net", "n%u is reached again", (unsigned)node + 1);
     sim_net_partition(s->net, (unsigned)node, false);
 }
@@ -198,8 +199,8 @@ static void heal_proxy(struct sim *s, void *who UNUSED, uint64_t node)
 
 static void heal_coord(struct sim *s, void *who UNUSED, uint64_t arg UNUSED)
 {
-    if (!sim_coord_is_running(s->coord))
-        sim_coord_start(s->coord);
+    if (!sim_coord_is_running(s->coord[0]))
+        sim_coord_start(s->coord[0]);
 }
 
 static void heal_store(struct sim *s, void *who UNUSED, uint64_t arg UNUSED)
@@ -269,13 +270,13 @@ static void fault_proxy(struct sim *s, unsigned node)
 
 static void fault_coord(struct sim *s, unsigned node UNUSED)
 {
-    sim_coord_crash(s->coord);
+    sim_coord_crash(s->coord[0]);
     sim_after(s, a_while(s, 4000), heal_coord, NULL, 0);
 }
 
 static void fault_coord_in_step(struct sim *s, unsigned node UNUSED)
 {
-    sim_coord_crash_at(s->coord,
+    sim_coord_crash_at(s->coord[0],
                        (enum sim_crash)(SIM_CRASH_SENT + sim_below(s, SIM_CRASH_PUBLISHED)));
     sim_after(s, a_while(s, 5000), heal_coord, NULL, 0);
 }
@@ -353,7 +354,7 @@ void sim_chaos_end(struct sim_chaos *c)
 
     sim_say(s, "chaos", "ends");
     c->over = true;
-    sim_coord_crash_at(s->coord, SIM_CRASH_NEVER);
+    sim_coord_crash_at(s->coord[0], SIM_CRASH_NEVER);
     heal_store(s, NULL, 0);
     heal_coord(s, NULL, 0);
     heal_world(s, NULL, 0);
@@ -376,7 +377,7 @@ static bool obeys(const struct sim *s, const struct sim_node *n)
     for (unsigned i = 0; set && i < set->count; i++) {
         const struct ruleset_entry *e = &set->entry[i];
 
-        if (!core_emergency(sim_coord_core(s->coord), e->route.migration.s, &order))
+        if (!core_emergency(sim_coord_core(s->coord[0]), e->route.migration.s, &order))
             order.active = false;
         if (e->emergency.active != order.active)
             return false;
@@ -386,7 +387,7 @@ static bool obeys(const struct sim *s, const struct sim_node *n)
 
 static const char *node_unrest(const struct sim *s, const struct sim_node *n)
 {
-    const struct sim_heard *h = sim_coord_heard(s->coord, sim_node_index(n));
+    const struct sim_heard *h = sim_coord_heard(s->coord[0], sim_node_index(n));
 
     if (!sim_node_is_running(n))
         return "a node does not run";
@@ -405,8 +406,8 @@ static const char *rollout_unrest(const struct sim *s, const char *migration)
 {
     struct view_status st;
 
-    CHECK(view_status(sim_coord_core(s->coord), migration, sim_wall(s), sim_coord_mono(s->coord),
-                      &st, NULL) == 0);
+    CHECK(view_status(sim_coord_core(s->coord[0]), migration, sim_wall(s),
+                      sim_coord_mono(s->coord[0]), &st, NULL) == 0);
     if (st.convergence.lagging > 0 || st.convergence.serving != s->config.nodes)
         return "the fleet has not converged";
     if (st.rollout->phase == PHASE_CONVERGING || st.rollout->phase == PHASE_ROLLING_BACK ||
@@ -417,10 +418,10 @@ static const char *rollout_unrest(const struct sim *s, const char *migration)
 
 const char *sim_unrest(struct sim *s)
 {
-    const struct core *core = sim_coord_core(s->coord);
+    const struct core *core = sim_coord_core(s->coord[0]);
     const char *why = NULL;
 
-    if (!sim_coord_is_settled(s->coord))
+    if (!sim_coord_is_settled(s->coord[0]))
         return "the coordinator has not settled";
     for (unsigned i = 0; i < s->config.nodes && !why; i++)
         why = node_unrest(s, s->node[i]);

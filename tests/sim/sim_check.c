@@ -28,46 +28,7 @@ struct sim_check *sim_check_free(struct sim_check *c)
     return NULL;
 }
 
-/* ---- snapshots ------------------------------------------------------------------------------- */
-
-static void take_one(struct sim_check *c, const char *migration, struct sim_snap *ret)
-{
-    const struct core *core = sim_coord_core(c->sim->coord);
-    mono_t mono = sim_coord_mono(c->sim->coord);
-    struct view_status st;
-    unsigned stage;
-
-    CHECK(view_status(core, migration, sim_wall(c->sim), mono, &st, NULL) == 0);
-    CHECK(str_copy(str_of(migration), ret->migration.s, NAME_SIZE));
-    stage = st.rollout->stage;
-    ret->rollout = *st.rollout;
-    ret->epoch = st.emergency ? st.emergency->epoch : 0;
-    ret->new_requests = sim_check_quiet(c, migration)->new_requests;
-    ret->new_errors = sim_check_quiet(c, migration)->new_errors;
-    if (stage > 0 && st.plan->stage[stage - 1].has_gate)
-        ret->gate_requests = st.plan->stage[stage - 1].gate.min_requests;
-}
-
-static void take_all(struct sim_check *c, struct sim_snap ret[SIM_MIGRATIONS_MAX])
-{
-    const struct core *core = sim_coord_core(c->sim->coord);
-    unsigned n = 0;
-
-    memset(ret, 0, SIM_MIGRATIONS_MAX * sizeof *ret);
-    for (const char *m = ""; (m = core_next_migration(core, m));) {
-        CHECK(n < SIM_MIGRATIONS_MAX);
-        take_one(c, m, &ret[n++]);
-    }
-}
-
-static const struct sim_snap *find_snap(const struct sim_snap in[SIM_MIGRATIONS_MAX],
-                                        const struct sim_snap *like)
-{
-    for (unsigned i = 0; i < SIM_MIGRATIONS_MAX; i++)
-        if (name_eq(&in[i].migration, &like->migration))
-            return &in[i];
-    return NULL;
-}
+/* ---- the path in the table ------------------------------------------------------------------- */
 
 /* The name of a field that differs, or NULL. */
 static const char *find_difference(const struct rollout *a, const struct rollout *b)
@@ -90,50 +51,6 @@ static const char *find_difference(const struct rollout *a, const struct rollout
     return NULL;
 }
 
-static void compare(struct sim_check *c, const struct sim_snap want[SIM_MIGRATIONS_MAX],
-                    const struct sim_snap have[SIM_MIGRATIONS_MAX], const char *when)
-{
-    for (unsigned i = 0; i < SIM_MIGRATIONS_MAX; i++) {
-        const struct sim_snap *w = &want[i], *h = find_snap(have, w);
-        const char *differs;
-
-        if (!w->migration.s[0])
-            continue;
-        differs = h ? find_difference(&w->rollout, &h->rollout) : "existence";
-        if (!differs && w->epoch != h->epoch)
-            differs = "emergency order";
-        if (differs)
-            sim_fail(c->sim, "%s: %s of %s is not what it was", when, differs, w->migration.s);
-    }
-}
-
-/* ---- steps of the core ----------------------------------------------------------------------- */
-
-void sim_check_stepping(struct sim_check *c, const struct core_event *ev)
-{
-    c->event = ev->kind;
-    if (ev->kind == EV_COMMAND)
-        c->command = ev->command->kind;
-    take_all(c, c->before);
-}
-
-static void check_core(struct sim_check *c)
-{
-    struct err err;
-
-    if (invariants_check(sim_coord_core(c->sim->coord), &err) < 0)
-        sim_fail(c->sim, "invariant of the core: %s", err.msg);
-}
-
-void sim_check_abandoned(struct sim_check *c)
-{
-    struct sim_snap after[SIM_MIGRATIONS_MAX];
-
-    take_all(c, after);
-    compare(c, c->before, after, "after a step that was not stored");
-    check_core(c);
-}
-
 /* The row of the stage table that leads from `a` to `b`. */
 static const struct sm_row *find_row(const struct rollout *a, const struct rollout *b)
 {
@@ -149,23 +66,29 @@ static const struct sm_row *find_row(const struct rollout *a, const struct rollo
 }
 
 /* Commands that change something beside the machine. */
-static bool is_beside(const struct sim_check *c)
+static bool is_beside(const struct sim_decision *d)
 {
-    return c->event == EV_COMMAND &&
-           (c->command == CMD_APPLY || c->command == CMD_CLEAR || c->command == CMD_DELETE);
+    return strcmp(d->event, core_command_name(CMD_APPLY)) == 0 ||
+           strcmp(d->event, core_command_name(CMD_CLEAR)) == 0 ||
+           strcmp(d->event, core_command_name(CMD_DELETE)) == 0;
 }
 
 /* A stage is left by what it has proven: there was traffic enough to prove it with. */
-static void check_gate(struct sim_check *c, const struct sim_snap *was, const struct sm_row *row)
+static void check_gate(struct sim_check *c, const struct sim_decision *was,
+                       const struct sm_row *row)
 {
+    const char *migration = was->migration.s;
+    uint32_t asked = was->gate_requests[was->rollout.stage];
+    uint64_t had = sim_check_quiet(c, migration)->new_requests;
+
     if (row->event != STAGE_REVIEW && !(row->event == STAGE_PROMOTE && row->state == PHASE_BAKING))
         return;
-    if (was->new_requests < was->gate_requests)
-        sim_fail(c->sim, "%s: the gate passed with %" PRIu64 " of %u requests on new",
-                 was->migration.s, was->new_requests, was->gate_requests);
+    if (was->rollout.stage > 0 && had < asked)
+        sim_fail(c->sim, "%s: the gate passed with %" PRIu64 " of %u requests on new", migration,
+                 had, asked);
 }
 
-static void say_move(struct sim_check *c, const struct sim_snap *is)
+static void say_move(struct sim_check *c, const struct sim_decision *is)
 {
     const struct rollout *r = &is->rollout;
 
@@ -173,18 +96,18 @@ static void say_move(struct sim_check *c, const struct sim_snap *is)
             r->weight_bp / 100.0, r->why);
 }
 
-static void check_move(struct sim_check *c, const struct sim_snap *was, const struct sim_snap *is)
+static void check_move(struct sim_check *c, const struct sim_decision *was,
+                       const struct sim_decision *is)
 {
-    const struct sm_row *row;
     struct sim_coverage *taken = c->sim->config.coverage;
+    const struct sm_row *row;
 
     if (!find_difference(&was->rollout, &is->rollout))
         return;
     say_move(c, is);
-    if (is_beside(c)) {
+    if (is_beside(is)) {
         if (was->rollout.phase != is->rollout.phase)
-            sim_fail(c->sim, "%s: %s moved the machine", is->migration.s,
-                     core_command_name(c->command));
+            sim_fail(c->sim, "%s: %s moved the machine", is->migration.s, is->event);
         return;
     }
     row = find_row(&was->rollout, &is->rollout);
@@ -194,35 +117,35 @@ static void check_move(struct sim_check *c, const struct sim_snap *was, const st
         return;
     }
     check_gate(c, was, row);
-    if (row->event == STAGE_TRIGGER && was->new_errors == 0)
+    if (row->event == STAGE_TRIGGER && sim_check_quiet(c, is->migration.s)->new_errors == 0)
         sim_fail(c->sim, "%s: a trigger fired by errors of an earlier decision", is->migration.s);
     CHECK(stage_machine.row_count <= SIM_ROWS_MAX);
     if (taken)
         taken->taken[row - stage_machine.rows]++;
 }
 
-void sim_check_committed(struct sim_check *c, uint64_t rev)
+static void check_moves(struct sim_check *c, uint64_t rev)
 {
-    take_all(c, c->last);
-    c->last_rev = rev;
-    for (unsigned i = 0; i < SIM_MIGRATIONS_MAX; i++) {
-        const struct sim_snap *is = &c->last[i], *was = find_snap(c->before, is);
+    for (const struct sim_decision *is = c->ledger.decisions; is && is->rev == rev;
+         is = is->older) {
+        const struct sim_decision *was = sim_ledger_at(&c->ledger, is->migration.s, rev - 1);
 
-        if (!is->migration.s[0])
+        if (!is->exists)
             continue;
-        if (was)
+        if (was && was->exists)
             check_move(c, was, is);
         else if (is->rollout.phase != PHASE_PENDING)
             sim_fail(c->sim, "%s begins as %s", is->migration.s, phase_name(is->rollout.phase));
     }
-    check_core(c);
 }
 
 /* ---- what was acknowledged ------------------------------------------------------------------- */
 
-void sim_check_stored(struct sim_check *c, const struct store_txn *txn, uint64_t rev)
+void sim_check_stored(struct sim_check *c, struct sim_asker who UNUSED,
+                      const struct store_txn *txn UNUSED, uint64_t rev)
 {
-    sim_ledger_note(&c->ledger, txn, rev);
+    sim_ledger_note(&c->ledger, sim_store_change(c->sim->store, rev));
+    check_moves(c, rev);
     sim_check_raised(c, rev);
 }
 
@@ -261,54 +184,79 @@ static bool is_in_history(const struct core *core, const struct sim_deed *deed)
     return false;
 }
 
-static void check_deeds(struct sim_check *c)
+static void check_deeds(struct sim_check *c, const struct sim_coord *coord, uint64_t rev)
 {
-    const struct core *core = sim_coord_core(c->sim->coord);
-
     for (const struct sim_deed *d = c->ledger.deeds; d; d = d->older)
-        if (d->acknowledged && d->rev > sim_ledger_deleted(&c->ledger, d->migration.s) &&
-            !is_in_history(core, d))
-            sim_fail(c->sim, "%s was acknowledged, and is forgotten", d->operator_name);
+        if (d->acknowledged && d->rev <= rev &&
+            d->rev > sim_ledger_deleted(&c->ledger, d->migration.s) &&
+            !is_in_history(sim_coord_core(coord), d))
+            sim_fail(c->sim, "%s was acknowledged, and %s has forgotten it", d->operator_name,
+                     sim_coord_name(coord)->s);
 }
 
-static void check_decisions(struct sim_check *c, uint64_t rev)
-{
-    struct sim_snap now[SIM_MIGRATIONS_MAX];
+/* ---- what a core remembers ------------------------------------------------------------------- */
 
-    take_all(c, now);
+static void check_one(struct sim_check *c, const struct sim_coord *coord, const char *migration,
+                      uint64_t rev)
+{
+    const struct sim_decision *d = sim_ledger_at(&c->ledger, migration, rev);
+    struct view_status st;
+    const char *differs;
+
+    CHECK(view_status(sim_coord_core(coord), migration, sim_coord_wall(coord),
+                      sim_coord_mono(coord), &st, NULL) == 0);
+    differs = d && d->exists ? find_difference(&d->rollout, st.rollout) : "existence";
+    if (!differs && d->epoch != (st.emergency ? st.emergency->epoch : 0))
+        differs = "emergency order";
+    if (differs)
+        sim_fail(c->sim, "%s of %s at %s is not what is stored at revision %" PRIu64, differs,
+                 migration, sim_coord_name(coord)->s, rev);
+}
+
+/* To the letter what the store holds at the revision that the driver claims. */
+static void check_memory(struct sim_check *c, const struct sim_coord *coord, uint64_t rev)
+{
+    const struct core *core = sim_coord_core(coord);
+
+    for (const char *m = ""; (m = core_next_migration(core, m));)
+        check_one(c, coord, m, rev);
     for (unsigned i = 0; i < SIM_MIGRATIONS_MAX; i++) {
-        const struct rollout *r = &now[i].rollout;
-        const struct sim_decision *d = sim_ledger_at(&c->ledger, now[i].migration.s, rev);
+        const char *m = c->quiet[i].migration.s;
+        const struct sim_decision *d = m[0] ? sim_ledger_at(&c->ledger, m, rev) : NULL;
 
-        if (!now[i].migration.s[0])
-            continue;
-        if (!d || !d->exists || d->weight_bp != r->weight_bp || d->override != r->override ||
-            d->epoch != now[i].epoch)
-            sim_fail(c->sim, "%s was loaded as something else than what is stored",
-                     now[i].migration.s);
+        if (d && d->exists && core_decision_rev(core, m) == 0)
+            sim_fail(c->sim, "%s does not know %s, which is stored at revision %" PRIu64,
+                     sim_coord_name(coord)->s, m, rev);
     }
-    if (rev == c->last_rev)
-        compare(c, c->last, now, "after a start");
-    memcpy(c->last, now, sizeof now);
-    c->last_rev = rev;
 }
 
-void sim_check_loaded(struct sim_check *c, uint64_t rev)
+void sim_check_turn(struct sim_check *c, const struct sim_coord *coord)
 {
-    if (c->sim->failure[0])
+    const struct core *core = sim_coord_core(coord);
+    uint64_t *looked_at = &c->looked_at[sim_coord_index(coord)];
+    struct driver_health h;
+    struct err err;
+
+    if (!core || c->sim->failure[0])
         return;
-    check_core(c);
-    check_decisions(c, rev);
-    check_deeds(c);
+    if (!sim_coord_is_stepping(coord) && invariants_check(core, &err) < 0)
+        sim_fail(c->sim, "invariant of the core: %s", err.msg);
+    sim_coord_health(coord, &h);
+    check_memory(c, coord, h.revision);
+    if (*looked_at != h.revision)
+        check_deeds(c, coord, h.revision);
+    *looked_at = h.revision;
+    sim_check_claims(c, coord);
 }
 
-void sim_check_coord_died(struct sim_check *c)
+void sim_check_coord_died(struct sim_check *c, const struct sim_coord *coord)
 {
-    memset(c->before, 0, sizeof c->before);
+    c->looked_at[sim_coord_index(coord)] = 0;
 }
 
 void sim_check_step(struct sim_check *c)
 {
-    if (sim_coord_core(c->sim->coord) && !c->sim->failure[0])
-        sim_check_claims(c);
+    for (unsigned i = 0; i < c->sim->config.coordinators; i++)
+        if (sim_coord_core(c->sim->coord[i]) && !c->sim->failure[0])
+            sim_check_claims(c, c->sim->coord[i]);
 }

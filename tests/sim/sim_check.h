@@ -20,10 +20,10 @@
  *   after a converged fall to 0 no node that took part routes a request to new before a raise */
 #pragma once
 
-#include "coordinator/store/store.h"
 #include "tests/sim/sim_coord.h"
 #include "tests/sim/sim_node.h"
 #include "tests/sim/sim_ops.h"
+#include "tests/sim/sim_store.h"
 
 #define SIM_ROWS_MAX 128
 
@@ -37,16 +37,13 @@ struct sim_check *sim_check_free(struct sim_check *c); /* tolerates NULL; return
 
 void sim_check_step(struct sim_check *c);
 
-/* Around a step of the core. Abandoned: also when there was nothing to store. */
-void sim_check_stepping(struct sim_check *c, const struct core_event *ev);
-void sim_check_committed(struct sim_check *c, uint64_t rev);
-void sim_check_abandoned(struct sim_check *c);
-/* The core was made from the store. */
-void sim_check_loaded(struct sim_check *c, uint64_t rev);
-void sim_check_coord_died(struct sim_check *c);
+/* A coordinator had a turn. */
+void sim_check_turn(struct sim_check *c, const struct sim_coord *coord);
+void sim_check_coord_died(struct sim_check *c, const struct sim_coord *coord);
 
-/* The store carried a transaction out. */
-void sim_check_stored(struct sim_check *c, const struct store_txn *txn, uint64_t rev);
+/* The store carried a transaction out, and that made `rev`. */
+void sim_check_stored(struct sim_check *c, struct sim_asker who, const struct store_txn *txn,
+                      uint64_t rev);
 void sim_check_answered(struct sim_check *c, const struct sim_op *op);
 
 /* A node's process began; it said that it serves `rev`; a lane took a set over. */

@@ -52,9 +52,9 @@ static const char *find_fault(const struct sim_decision *d, const struct ruleset
         return d->exists ? "without its route" : NULL;
     if (!d->exists)
         return "that is deleted";
-    if (e->route.weight_bp != d->weight_bp)
+    if (e->route.weight_bp != d->rollout.weight_bp)
         return "with another weight";
-    if (e->route.override != d->override)
+    if (e->route.override != d->rollout.override)
         return "with another override";
     if (e->emergency.epoch < d->epoch)
         return "without its emergency order";
@@ -148,9 +148,9 @@ void sim_check_started(struct sim_check *c, const struct sim_node *n)
 
 /* ---- claims ---------------------------------------------------------------------------------- */
 
-static bool takes_part(const struct sim_check *c, const struct sim_node *n)
+static bool takes_part(const struct sim_coord *coord, const struct sim_node *n)
 {
-    const struct sim_heard *h = sim_coord_heard(c->sim->coord, sim_node_index(n));
+    const struct sim_heard *h = sim_coord_heard(coord, sim_node_index(n));
 
     return h->connected && sim_node_is_running(n) && h->boot == sim_node_boot(n);
 }
@@ -167,7 +167,8 @@ static void check_claim(struct sim_check *c, const struct sim_node *n, const cha
     }
 }
 
-static void claimed(struct sim_check *c, const char *migration, uint64_t rev)
+static void claimed(struct sim_check *c, const struct sim_coord *coord, const char *migration,
+                    uint64_t rev)
 {
     const struct sim_decision *d = sim_ledger_at(&c->ledger, migration, UINT64_MAX);
     struct sim_quiet *q = sim_check_quiet(c, migration);
@@ -176,7 +177,7 @@ static void claimed(struct sim_check *c, const char *migration, uint64_t rev)
     for (unsigned i = 0; i < c->sim->config.nodes; i++) {
         const struct sim_node *n = c->sim->node[i];
 
-        if (!takes_part(c, n))
+        if (!takes_part(coord, n))
             continue;
         check_claim(c, n, migration, rev);
         if (falls)
@@ -188,10 +189,10 @@ static void claimed(struct sim_check *c, const char *migration, uint64_t rev)
     }
 }
 
-void sim_check_claims(struct sim_check *c)
+void sim_check_claims(struct sim_check *c, const struct sim_coord *coord)
 {
-    const struct core *core = sim_coord_core(c->sim->coord);
-    mono_t mono = sim_coord_mono(c->sim->coord);
+    const struct core *core = sim_coord_core(coord);
+    mono_t mono = sim_coord_mono(coord);
 
     for (const char *m = ""; (m = core_next_migration(core, m));) {
         uint64_t rev = core_decision_rev(core, m);
@@ -199,7 +200,7 @@ void sim_check_claims(struct sim_check *c)
 
         view_convergence(core, m, rev, mono, &v);
         if (v.nodes > 0 && v.lagging == 0)
-            claimed(c, m, rev);
+            claimed(c, coord, m, rev);
     }
 }
 

@@ -5,16 +5,6 @@
 #include "tests/sim/sim_check.h"
 #include "tests/sim/sim_ledger.h"
 
-/* A rollout at one moment; the pointers in it are not followed. */
-struct sim_snap {
-    struct name migration; /* "": there is none */
-    struct rollout rollout;
-    uint32_t gate_requests; /* what the current stage's gate asks for at least; 0: no gate */
-    uint64_t new_requests;  /* what there was since the latest decision, on all nodes */
-    uint64_t new_errors;
-    uint64_t epoch;
-};
-
 /* A fall to 0 that every connected node had acknowledged. */
 struct sim_quiet {
     struct name migration; /* "": free */
@@ -28,11 +18,7 @@ struct sim_quiet {
 struct sim_check {
     struct sim *sim;
     struct sim_ledger ledger;
-    enum core_event_kind event;
-    enum core_command_kind command;
-    struct sim_snap before[SIM_MIGRATIONS_MAX];
-    struct sim_snap last[SIM_MIGRATIONS_MAX]; /* after the latest commit, which made: */
-    uint64_t last_rev;
+    uint64_t looked_at[SIM_COORDS_MAX]; /* revision that the core had when it was compared */
     struct sim_quiet quiet[SIM_MIGRATIONS_MAX];
     struct {
         uint64_t acked_rev;
@@ -42,6 +28,6 @@ struct sim_check {
 
 struct sim_quiet *sim_check_quiet(struct sim_check *c, const char *migration);
 /* Look whether a fleet claims to have converged; sim_check_nodes.c. */
-void sim_check_claims(struct sim_check *c);
+void sim_check_claims(struct sim_check *c, const struct sim_coord *coord);
 /* A transaction changed decisions; sim_check_nodes.c. */
 void sim_check_raised(struct sim_check *c, uint64_t rev);

@@ -1,47 +1,59 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A coordinator that can die: the real core and the real queue, and a driver that keeps core.h's
- * order, as coordinator/driver/driver.c does with threads. Each process has a monotonic clock of
- * its own. */
+/* A coordinator: processes one after the other, each with the real driver, its own clocks, and what
+ * the driver talks to played in virtual time. It can die at any point, or be stopped and go on. */
 #pragma once
 
 #include "coordinator/core/core_view.h"
+#include "coordinator/driver/driver.h"
 #include "tests/sim/sim_net.h"
 #include "tests/sim/sim_ops.h"
 
 /* Where a coordinator can be told to die, once. */
 enum sim_crash {
     SIM_CRASH_NEVER,
-    SIM_CRASH_SENT,      /* the transaction is on its way */
+    SIM_CRASH_SENT,      /* a transaction is on its way */
     SIM_CRASH_STORED,    /* it is stored, and the coordinator does not know */
     SIM_CRASH_COMMITTED, /* nothing was published yet */
-    SIM_CRASH_PUBLISHED, /* the command is not answered yet */
+    SIM_CRASH_PUBLISHED, /* a command that changed something is not answered yet */
 };
 
 struct sim_fleet;
 
-struct sim_coord *sim_coord_new(struct sim *s);
+struct sim_coord *sim_coord_new(struct sim *s, unsigned index);
 struct sim_coord *sim_coord_free(struct sim_coord *c); /* tolerates NULL; returns NULL */
 
 void sim_coord_start(struct sim_coord *c);
+/* As by SIGKILL. */
 void sim_coord_crash(struct sim_coord *c);
 void sim_coord_crash_at(struct sim_coord *c, enum sim_crash where);
 /* True when this is where it dies. */
 bool sim_coord_crash_point(struct sim_coord *c, enum sim_crash here);
+/* As by SIGSTOP and SIGCONT. */
+void sim_coord_pause(struct sim_coord *c, bool paused);
+/* The wall clock of its machine is set. */
+void sim_coord_jump(struct sim_coord *c, dur_t by);
 
+unsigned sim_coord_index(const struct sim_coord *c);
+const struct name *sim_coord_name(const struct sim_coord *c);
 bool sim_coord_is_running(const struct sim_coord *c);
+bool sim_coord_is_paused(const struct sim_coord *c);
 /* It runs, has read the store and takes streams. */
 bool sim_coord_accepts(const struct sim_coord *c);
-/* No step waits for the store and nothing waits in the queue. */
+/* Nothing that it was told is on its way to the core, and nothing to the store. */
 bool sim_coord_is_settled(const struct sim_coord *c);
+/* Is it between core_step() and the end of the step? */
+bool sim_coord_is_stepping(const struct sim_coord *c);
 /* Of the process; 0 while there is none. */
 uint64_t sim_coord_boot(const struct sim_coord *c);
 /* NULL while there is none. */
 const struct core *sim_coord_core(const struct sim_coord *c);
+/* The process's clocks. */
 mono_t sim_coord_mono(const struct sim_coord *c);
+wall_t sim_coord_wall(const struct sim_coord *c);
 struct sim_fleet *sim_coord_fleet(const struct sim_coord *c);
-
-/* Is it between core_step() and commit? */
-bool sim_coord_is_saving(const struct sim_coord *c);
+struct store_thread *sim_coord_store(const struct sim_coord *c);
+/* While it runs. */
+void sim_coord_health(const struct sim_coord *c, struct driver_health *ret);
 
 /* A command arrives; false when nobody takes it. */
 bool sim_coord_command(struct sim_coord *c, struct sim_op *op);
@@ -49,8 +61,9 @@ bool sim_coord_command(struct sim_coord *c, struct sim_op *op);
 bool sim_coord_has(const struct sim_coord *c, const struct sim_op *op);
 
 /* From the net. */
-void sim_coord_on_message(struct sim_coord *c, struct sim_stream *st, const struct sim_msg *m);
-void sim_coord_on_closed(struct sim_coord *c, struct sim_stream *st);
+void sim_coord_on_message(struct sim_coord *c, struct sim_stream *st, enum sim_end end,
+                          const struct sim_msg *m);
+void sim_coord_on_closed(struct sim_coord *c, struct sim_stream *st, enum sim_end end);
 
 /* From the fleet; on the core's side a moment later. */
 void sim_coord_on_node(struct sim_coord *c, unsigned node, const struct core_node *n,

@@ -40,6 +40,7 @@ struct member {
 
 struct sim_fleet {
     struct sim *sim;
+    struct sim_coord *coord;
     uint64_t boot;
     struct entry entry[SIM_MIGRATIONS_MAX];
     uint64_t revision, base;
@@ -48,12 +49,13 @@ struct sim_fleet {
     bool push_due;
 };
 
-struct sim_fleet *sim_fleet_new(struct sim *s, uint64_t boot)
+struct sim_fleet *sim_fleet_new(struct sim *s, struct sim_coord *c)
 {
     struct sim_fleet *f = xnew(struct sim_fleet);
 
     f->sim = s;
-    f->boot = boot;
+    f->coord = c;
+    f->boot = sim_coord_boot(c);
     return f;
 }
 
@@ -122,13 +124,13 @@ static struct entry *entry_of(struct sim_fleet *f, const struct name *migration)
     return unused;
 }
 
-static void apply(struct sim_fleet *f, const struct sim_route *r)
+static void apply(struct sim_fleet *f, const struct fleet_route *r)
 {
     struct entry *e = entry_of(f, &r->route.migration);
     struct rule rule;
 
-    if (r->has_order && r->order.epoch > e->order.epoch) {
-        e->order = r->order;
+    if (r->has_emergency && r->emergency.epoch > e->order.epoch) {
+        e->order = r->emergency;
         e->order_changed = true;
     }
     if (r->removed) {
@@ -211,7 +213,7 @@ static void send(struct sim_fleet *f, struct member *m, struct sim_update *u)
     u->refs++;
     m->sent_rev = f->revision;
     m->sent_full = u->u.full;
-    (void)sim_net_send(m->stream, SIM_COORD_END, msg);
+    (void)sim_net_send(m->stream, SIM_LISTENER, msg);
 }
 
 static void send_full(struct sim_fleet *f, struct member *m)
@@ -227,7 +229,7 @@ static void send_nothing_yet(struct member *m)
     struct sim_msg *msg = xnew(struct sim_msg);
 
     msg->kind = SIM_NOTHING_YET;
-    (void)sim_net_send(m->stream, SIM_COORD_END, msg);
+    (void)sim_net_send(m->stream, SIM_LISTENER, msg);
 }
 
 static void pushed(struct sim_fleet *f)
@@ -243,13 +245,17 @@ static void pushed(struct sim_fleet *f)
     }
 }
 
-static void push(struct sim *s, void *who UNUSED, uint64_t boot)
+static void push(struct sim *s, void *who, uint64_t boot)
 {
-    struct sim_fleet *f = sim_coord_fleet(s->coord);
+    struct sim_fleet *f = sim_coord_fleet(who);
     struct sim_update *delta;
 
     if (!f || f->boot != boot)
         return;
+    if (sim_coord_is_paused(f->coord)) {
+        sim_after(s, dur_ms(50), push, who, boot);
+        return;
+    }
     f->push_due = false;
     delta = f->base ? make_update(f, false) : NULL;
     for (unsigned i = 0; i < SIM_NODES_MAX; i++) {
@@ -264,7 +270,7 @@ static void push(struct sim *s, void *who UNUSED, uint64_t boot)
     pushed(f);
 }
 
-void sim_fleet_publish(struct sim_fleet *f, uint64_t revision, const struct sim_route *route,
+void sim_fleet_publish(struct sim_fleet *f, uint64_t revision, const struct fleet_route *route,
                        unsigned count)
 {
     CHECK(revision >= f->revision && revision > 0);
@@ -275,7 +281,7 @@ void sim_fleet_publish(struct sim_fleet *f, uint64_t revision, const struct sim_
     if (f->push_due)
         return;
     f->push_due = true;
-    sim_after(f->sim, sim_delay(f->sim, f->sim->config.mail), push, NULL, f->boot);
+    sim_after(f->sim, sim_delay(f->sim, f->sim->config.mail), push, f->coord, f->boot);
 }
 
 /* ---- what nodes say -------------------------------------------------------------------------- */
@@ -288,7 +294,7 @@ static void changed(struct sim_fleet *f, unsigned node)
                           .newest_epoch_seen = m->newest_epoch};
 
     n.name = *sim_node_name(f->sim->node[node]);
-    sim_coord_on_node(f->sim->coord, node, &n, m->boot);
+    sim_coord_on_node(f->coord, node, &n, m->boot);
 }
 
 static void leave(struct sim_fleet *f, unsigned node)
@@ -300,23 +306,23 @@ static void leave(struct sim_fleet *f, unsigned node)
 static void told(struct sim_fleet *f, unsigned node, const struct sim_msg *m)
 {
     for (unsigned i = 0; i < m->order_count; i++)
-        sim_coord_on_order(f->sim->coord, node, &m->order[i]);
+        sim_coord_on_order(f->coord, node, &m->order[i]);
 }
 
 static void on_hello(struct sim_fleet *f, struct sim_stream *st, const struct sim_msg *h)
 {
-    struct member *m = &f->member[st->node];
+    struct member *m = &f->member[st->host[SIM_DIALLER]];
 
     if (m->stream)
-        sim_net_close(m->stream, SIM_COORD_END);
+        sim_net_close(m->stream, SIM_LISTENER);
     *m = (struct member){.stream = st,
                          .boot = h->boot,
                          .same_incarnation = strcmp(h->incarnation, SIM_INCARNATION) == 0,
                          .serving_rev = h->revision,
                          .newest_epoch = h->newest_epoch,
                          .heard = f->sim->now};
-    changed(f, st->node);
-    told(f, st->node, h);
+    changed(f, st->host[SIM_DIALLER]);
+    told(f, st->host[SIM_DIALLER], h);
     if (f->revision > 0)
         send_full(f, m);
     else
@@ -339,7 +345,7 @@ static void on_ack(struct sim_fleet *f, unsigned node, const struct sim_msg *a)
 
 void sim_fleet_on_message(struct sim_fleet *f, struct sim_stream *st, const struct sim_msg *msg)
 {
-    struct member *m = &f->member[st->node];
+    struct member *m = &f->member[st->host[SIM_DIALLER]];
 
     if (msg->kind == SIM_HELLO) {
         on_hello(f, st, msg);
@@ -349,20 +355,20 @@ void sim_fleet_on_message(struct sim_fleet *f, struct sim_stream *st, const stru
         return; /* another one has taken its place */
     m->heard = f->sim->now;
     if (msg->kind == SIM_ACK)
-        on_ack(f, st->node, msg);
+        on_ack(f, st->host[SIM_DIALLER], msg);
     else if (msg->kind == SIM_NACK && m->sent_rev > 0 && msg->revision == m->sent_rev &&
              !m->sent_full)
         send_full(f, m);
     else if (msg->kind == SIM_ORDER)
-        told(f, st->node, msg);
+        told(f, st->host[SIM_DIALLER], msg);
     else if (msg->kind == SIM_REPORT)
-        sim_coord_on_report(f->sim->coord, st->node, msg->stats, msg->stats_count);
+        sim_coord_on_report(f->coord, st->host[SIM_DIALLER], msg->stats, msg->stats_count);
 }
 
 void sim_fleet_on_closed(struct sim_fleet *f, const struct sim_stream *st)
 {
-    if (f->member[st->node].stream == st)
-        leave(f, st->node);
+    if (f->member[st->host[SIM_DIALLER]].stream == st)
+        leave(f, st->host[SIM_DIALLER]);
 }
 
 void sim_fleet_look(struct sim_fleet *f)
@@ -374,6 +380,6 @@ void sim_fleet_look(struct sim_fleet *f)
         if (!st || mono_sub(f->sim->now, m->heard).ns <= SILENCE.ns)
             continue;
         leave(f, i);
-        sim_net_close(st, SIM_COORD_END);
+        sim_net_close(st, SIM_LISTENER);
     }
 }

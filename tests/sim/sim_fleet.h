@@ -4,6 +4,7 @@
 #pragma once
 
 #include "coordinator/core/core_event.h"
+#include "coordinator/fleet/fleet_route.h"
 #include "sidecar/agent/agent.h"
 #include "tests/sim/sim_net.h"
 
@@ -23,20 +24,12 @@ void sim_update_unref(struct sim_update *u); /* tolerates NULL */
 /* An agent_route_fn: the bytes of a rule. What no check looks at is filled in, the same for all. */
 int sim_rule_decode(struct str rule, struct route *ret, struct err *err);
 
-/* As struct fleet_route. */
-struct sim_route {
-    struct route route;
-    bool removed;
-    bool has_order;
-    struct emergency order;
-};
-
 struct sim_fleet;
 
-struct sim_fleet *sim_fleet_new(struct sim *s, uint64_t boot);
+struct sim_fleet *sim_fleet_new(struct sim *s, struct sim_coord *c);
 struct sim_fleet *sim_fleet_free(struct sim_fleet *f); /* tolerates NULL; returns NULL */
 
-void sim_fleet_publish(struct sim_fleet *f, uint64_t revision, const struct sim_route *route,
+void sim_fleet_publish(struct sim_fleet *f, uint64_t revision, const struct fleet_route *route,
                        unsigned count);
 void sim_fleet_on_message(struct sim_fleet *f, struct sim_stream *st, const struct sim_msg *m);
 void sim_fleet_on_closed(struct sim_fleet *f, const struct sim_stream *st);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/sim_ledger.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 #include "common/base/check.h"
@@ -9,6 +8,7 @@
 #include "common/base/mem.h"
 #include "common/model/ruleset.h"
 #include "coordinator/core/keys.h"
+#include "coordinator/core/record.h"
 
 void sim_ledger_deinit(struct sim_ledger *l)
 {
@@ -36,6 +36,7 @@ static struct sim_decision *open_decision(struct sim_ledger *l, const struct nam
         *d = *last;
     d->migration = *migration;
     d->rev = rev;
+    d->event[0] = '\0';
     d->older = l->decisions;
     l->decisions = d;
     return d;
@@ -51,25 +52,44 @@ static struct sim_decision *decision_of(struct sim_ledger *l, const struct name 
     return open_decision(l, migration, rev);
 }
 
-static void note_rollout(struct sim_decision *d, const struct json *j)
+static void note_plan(struct sim_decision *d, struct str value)
 {
-    d->exists = true;
-    d->weight_bp = (uint32_t)lround(json_get_number(j, "weight", -1.0) * 100.0);
-    CHECK(system_parse(str_of(json_get_string(j, "override", "")), &d->override));
+    struct plan *plan;
+
+    CHECK(record_read_plan(value, &plan, NULL) == 0);
+    CHECK(plan->stage_count < SIM_STAGES_MAX);
+    memset(d->gate_requests, 0, sizeof d->gate_requests);
+    for (unsigned i = 0; i < plan->stage_count; i++)
+        if (plan->stage[i].has_gate)
+            d->gate_requests[i + 1] = plan->stage[i].gate.min_requests;
+    plan_free(plan);
 }
 
-static void note_order(struct sim_decision *d, const struct json *j)
+static void note_rollout(struct sim_decision *d, struct str value)
 {
-    d->epoch = json_get_u64(j, "epoch", 0);
-    d->ordered = json_get_bool(j, "active", false);
+    d->exists = true;
+    CHECK(record_read_rollout(value, &d->rollout, NULL) == 0);
+    json_free(steal(d->rollout.extra));
+}
+
+static void note_order(struct sim_decision *d, struct str value)
+{
+    CLEANUP(json_freep) struct json *extra = NULL;
+    struct emergency order;
+
+    CHECK(record_read_emergency(value, &order, &extra, NULL) == 0);
+    d->epoch = order.epoch;
+    d->ordered = order.active;
 }
 
 static void note_deed(struct sim_ledger *l, const struct name *migration, uint64_t sequence,
-                      uint64_t rev, const struct json *j)
+                      uint64_t rev, struct str value)
 {
-    const char *name = json_get_string(j, "operator", "");
+    CLEANUP(json_freep) struct json *extra = NULL;
+    struct history_entry entry;
     struct sim_deed *d;
 
+    CHECK(record_read_history(value, &entry, &extra, NULL) == 0);
     for (d = l->deeds; d; d = d->older)
         if (d->sequence == sequence && name_eq(&d->migration, migration) &&
             d->rev > sim_ledger_deleted(l, migration->s))
@@ -78,46 +98,42 @@ static void note_deed(struct sim_ledger *l, const struct name *migration, uint64
     d->migration = *migration;
     d->sequence = sequence;
     d->rev = rev;
-    str_fmt(d->operator_name, sizeof d->operator_name, "%s", name);
+    CHECK(str_copy(str_of(entry.operator_name), d->operator_name, sizeof d->operator_name));
     d->older = l->deeds;
     l->deeds = d;
+    memcpy(decision_of(l, migration, rev)->event, entry.event, sizeof entry.event);
 }
 
-static void note_put(struct sim_ledger *l, const struct store_op *op, uint64_t rev)
+static void note_drop(struct sim_ledger *l, const struct name *migration, uint64_t sequence)
 {
-    CLEANUP(json_freep) struct json *j = NULL;
-    enum key_kind kind;
-    struct name name;
-    uint64_t sequence;
-
-    CHECK(keys_read(op->key.p, &kind, &name, &sequence, NULL) == 0);
-    CHECK(json_parse(op->value, &j, NULL) == 0);
-    if (kind == KEYS_ROLLOUT)
-        note_rollout(decision_of(l, &name, rev), j);
-    else if (kind == KEYS_EMERGENCY)
-        note_order(decision_of(l, &name, rev), j);
-    else if (kind == KEYS_HISTORY)
-        note_deed(l, &name, sequence, rev, j);
+    for (struct sim_deed *d = l->deeds; d; d = d->older)
+        if (d->sequence == sequence && name_eq(&d->migration, migration))
+            d->dropped = true;
 }
 
-static void note_delete(struct sim_ledger *l, const struct store_op *op, uint64_t rev)
+void sim_ledger_note(struct sim_ledger *l, const struct store_list *changes)
 {
     enum key_kind kind;
     struct name name;
     uint64_t sequence;
 
-    CHECK(keys_read(op->key.p, &kind, &name, &sequence, NULL) == 0);
-    if (kind == KEYS_ROLLOUT)
-        decision_of(l, &name, rev)->exists = false;
-}
+    for (size_t i = 0; i < changes->count; i++) {
+        const struct store_kv *kv = &changes->item[i];
+        struct str value = {kv->value, kv->value_len};
 
-void sim_ledger_note(struct sim_ledger *l, const struct store_txn *txn, uint64_t rev)
-{
-    for (size_t i = 0; i < txn->count; i++) {
-        if (txn->op[i].kind == STORE_PUT)
-            note_put(l, &txn->op[i], rev);
-        else if (txn->op[i].kind == STORE_DELETE)
-            note_delete(l, &txn->op[i], rev);
+        CHECK(keys_read(kv->key, &kind, &name, &sequence, NULL) == 0);
+        if (kind == KEYS_PLAN && kv->value)
+            note_plan(decision_of(l, &name, changes->rev), value);
+        else if (kind == KEYS_ROLLOUT && kv->value)
+            note_rollout(decision_of(l, &name, changes->rev), value);
+        else if (kind == KEYS_ROLLOUT)
+            decision_of(l, &name, changes->rev)->exists = false;
+        else if (kind == KEYS_EMERGENCY && kv->value)
+            note_order(decision_of(l, &name, changes->rev), value);
+        else if (kind == KEYS_HISTORY && kv->value)
+            note_deed(l, &name, sequence, changes->rev, value);
+        else if (kind == KEYS_HISTORY)
+            note_drop(l, &name, sequence);
     }
 }
 
@@ -148,7 +164,7 @@ uint64_t sim_ledger_deleted(const struct sim_ledger *l, const char *migration)
 
 uint32_t sim_decision_bp(const struct sim_decision *d)
 {
-    if (!d->exists || d->ordered || d->override == SYSTEM_LEGACY)
+    if (!d->exists || d->ordered || d->rollout.override == SYSTEM_LEGACY)
         return 0;
-    return d->override == SYSTEM_NEW ? WEIGHT_BP_MAX : d->weight_bp;
+    return d->rollout.override == SYSTEM_NEW ? WEIGHT_BP_MAX : d->rollout.weight_bp;
 }

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the store ever held, read from the transactions that it carried out and from nothing else:
- * the measure for what the core remembers and for what nodes serve. */
+/* What the store ever held, read from its changes and from nothing else: the measure for what cores
+ * remember and for what nodes serve. */
 #pragma once
 
-#include "common/model/ids.h"
+#include "common/model/rollout.h"
 #include "coordinator/store/store.h"
+
+#define SIM_STAGES_MAX 8
 
 struct sim_decision {
     struct name migration;
     uint64_t rev;
-    bool exists; /* has a rollout */
-    uint32_t weight_bp;
-    enum system override;
-    uint64_t epoch; /* of the newest emergency order; 0: none ever */
-    bool ordered;   /* and it is active */
+    bool exists; /* has a rollout: */
+    struct rollout rollout;
+    uint32_t gate_requests[SIM_STAGES_MAX]; /* that the stage's gate asks for; 0: it has none */
+    uint64_t epoch;                         /* of the newest emergency order; 0: none ever */
+    bool ordered;                           /* and it is active */
+    char event[32]; /* of the history entry that came with it; "": none did */
     struct sim_decision *older;
 };
 
@@ -21,6 +24,7 @@ struct sim_decision {
 struct sim_deed {
     struct name migration;
     uint64_t rev, sequence;
+    bool dropped; /* to make room for newer ones */
     char operator_name[NAME_SIZE * 2];
     bool acknowledged;
     struct sim_deed *older;
@@ -32,8 +36,8 @@ struct sim_ledger {
 };
 
 void sim_ledger_deinit(struct sim_ledger *l);
-/* A transaction was carried out and made `rev`. */
-void sim_ledger_note(struct sim_ledger *l, const struct store_txn *txn, uint64_t rev);
+/* A transaction has changed something. */
+void sim_ledger_note(struct sim_ledger *l, const struct store_list *changes);
 
 /* As of `rev`; NULL: unknown until then. */
 const struct sim_decision *sim_ledger_at(const struct sim_ledger *l, const char *migration,

@@ -11,8 +11,8 @@
 struct sim_net {
     struct sim *sim;
     struct sim_stream *streams; /* owned, all that ever were */
-    bool cut[SIM_NODES_MAX];
-    uint64_t cuts[SIM_NODES_MAX]; /* how often: tells one partition from the next */
+    bool cut[SIM_HOSTS][SIM_HOSTS];
+    bool stopped[SIM_HOSTS];
 };
 
 struct sim_msg *sim_msg_free(struct sim_msg *m)
@@ -21,6 +21,8 @@ struct sim_msg *sim_msg_free(struct sim_msg *m)
         return NULL;
     free(m->order);
     free(m->stats);
+    free(m->past);
+    free(m->refused);
     sim_update_unref(m->update);
     free(m);
     return NULL;
@@ -53,8 +55,8 @@ struct sim_net *sim_net_free(struct sim_net *net)
         struct sim_stream *st = net->streams;
 
         net->streams = st->next;
-        drop_all(st, SIM_NODE_END);
-        drop_all(st, SIM_COORD_END);
+        drop_all(st, SIM_DIALLER);
+        drop_all(st, SIM_LISTENER);
         free(st);
     }
     free(net);
@@ -63,19 +65,36 @@ struct sim_net *sim_net_free(struct sim_net *net)
 
 static enum sim_end other(enum sim_end end)
 {
-    return end == SIM_NODE_END ? SIM_COORD_END : SIM_NODE_END;
+    return end == SIM_DIALLER ? SIM_LISTENER : SIM_DIALLER;
+}
+
+static bool is_node(unsigned host)
+{
+    return host < SIM_NODES_MAX;
+}
+
+static struct sim_coord *coord_of(const struct sim_stream *st, enum sim_end end)
+{
+    return st->net->sim->coord[st->host[end] - SIM_NODES_MAX];
+}
+
+/* Nothing gets through, and neither end can tell why. */
+static bool is_silent(const struct sim_stream *st)
+{
+    const struct sim_net *net = st->net;
+
+    return net->cut[st->host[0]][st->host[1]] || net->stopped[st->host[0]] ||
+           net->stopped[st->host[1]];
 }
 
 /* ---- delivery -------------------------------------------------------------------------------- */
 
 static void hand_over(struct sim_stream *st, enum sim_end to, struct sim_msg *m)
 {
-    struct sim *s = st->net->sim;
-
-    if (to == SIM_NODE_END)
-        sim_node_on_message(s->node[st->node], st, m);
+    if (is_node(st->host[to]))
+        sim_node_on_message(st->net->sim->node[st->host[to]], st, m);
     else
-        sim_coord_on_message(s->coord, st, m);
+        sim_coord_on_message(coord_of(st, to), st, to, m);
     sim_msg_free(m);
 }
 
@@ -83,9 +102,9 @@ static void deliver(struct sim *s, void *who, uint64_t to)
 {
     struct sim_stream *st = who;
 
-    if (to == SIM_COORD_END && !st->accepted)
+    if (to == SIM_LISTENER && !st->accepted)
         return; /* arrive() comes back to it */
-    while (st->first[to] && !mono_before(s->now, st->first[to]->due) && !st->net->cut[st->node]) {
+    while (st->first[to] && !mono_before(s->now, st->first[to]->due) && !is_silent(st)) {
         struct sim_msg *m = st->first[to];
 
         st->first[to] = m->next;
@@ -130,16 +149,14 @@ bool sim_net_send(struct sim_stream *st, enum sim_end from, struct sim_msg *m)
 
 static void end_at(struct sim_stream *st, enum sim_end end)
 {
-    struct sim *s = st->net->sim;
-
     if (!st->is_open[end])
         return;
     st->is_open[end] = false;
     drop_all(st, end);
-    if (end == SIM_NODE_END)
-        sim_node_on_closed(s->node[st->node], st);
+    if (is_node(st->host[end]))
+        sim_node_on_closed(st->net->sim->node[st->host[end]], st);
     else
-        sim_coord_on_closed(s->coord, st);
+        sim_coord_on_closed(coord_of(st, end), st, end);
 }
 
 /* The news that the peer is gone; behind a partition it comes when that is over. */
@@ -147,7 +164,9 @@ static void hear_of_end(struct sim *s, void *who, uint64_t end)
 {
     struct sim_stream *st = who;
 
-    if (st->net->cut[st->node])
+    if (!st->is_open[end])
+        return;
+    if (is_silent(st))
         sim_after(s, dur_ms(50), hear_of_end, st, end);
     else
         end_at(st, (enum sim_end)end);
@@ -159,6 +178,8 @@ static void tell_other(struct sim_stream *st, enum sim_end by)
     struct sim *s = st->net->sim;
     enum sim_end to = other(by);
 
+    if (!st->is_open[to])
+        return;
     if (sim_chance(s, 2))
         drop_all(st, to);
     deliver_later(st, to);
@@ -174,21 +195,24 @@ void sim_net_close(struct sim_stream *st, enum sim_end by)
     tell_other(st, by);
 }
 
-void sim_net_break(struct sim_net *net, unsigned node)
+void sim_net_break(struct sim_net *net, unsigned host)
 {
     for (struct sim_stream *st = net->streams; st; st = st->next) {
-        if (st->node != node)
+        if (st->host[0] != host && st->host[1] != host)
             continue;
-        tell_other(st, SIM_NODE_END);
-        tell_other(st, SIM_COORD_END);
+        tell_other(st, SIM_DIALLER);
+        tell_other(st, SIM_LISTENER);
     }
 }
 
-void sim_net_coord_died(struct sim_net *net)
+void sim_net_died(struct sim_net *net, unsigned host)
 {
-    for (struct sim_stream *st = net->streams; st; st = st->next)
-        if (st->accepted)
-            sim_net_close(st, SIM_COORD_END);
+    for (struct sim_stream *st = net->streams; st; st = st->next) {
+        if (st->host[SIM_DIALLER] == host)
+            sim_net_close(st, SIM_DIALLER);
+        if (st->host[SIM_LISTENER] == host && st->accepted)
+            sim_net_close(st, SIM_LISTENER);
+    }
 }
 
 /* ---- dialling -------------------------------------------------------------------------------- */
@@ -197,70 +221,90 @@ static void arrive(struct sim *s, void *who, uint64_t arg UNUSED)
 {
     struct sim_stream *st = who;
 
-    if (st->net->cut[st->node]) {
+    if (!st->is_open[SIM_DIALLER])
+        return;
+    if (is_silent(st)) {
         sim_after(s, dur_ms(200), arrive, st, 0);
         return;
     }
-    if (!st->is_open[SIM_NODE_END])
-        return;
-    if (!sim_coord_accepts(s->coord)) {
-        tell_other(st, SIM_COORD_END);
+    if (!sim_coord_accepts(coord_of(st, SIM_LISTENER))) {
+        tell_other(st, SIM_LISTENER);
         return;
     }
     st->accepted = true;
-    st->is_open[SIM_COORD_END] = true;
-    deliver(s, st, SIM_COORD_END);
+    st->is_open[SIM_LISTENER] = true;
+    deliver(s, st, SIM_LISTENER);
 }
 
-static void give_up(struct sim *s UNUSED, void *who, uint64_t cuts)
+static void give_up(struct sim *s UNUSED, void *who, uint64_t silence)
 {
     struct sim_stream *st = who;
 
-    if (st->net->cut[st->node] && st->net->cuts[st->node] == cuts)
-        end_at(st, SIM_NODE_END);
+    if (st->silence == silence && is_silent(st) && !st->net->stopped[st->host[SIM_DIALLER]])
+        end_at(st, SIM_DIALLER);
 }
 
-static void watch_partition(struct sim_stream *st)
+static void watch_silence(struct sim_stream *st)
 {
-    sim_after(st->net->sim, SIM_KEEPALIVE, give_up, st, st->net->cuts[st->node]);
+    if (st->is_open[SIM_DIALLER] && is_silent(st))
+        sim_after(st->net->sim, SIM_KEEPALIVE, give_up, st, st->silence);
 }
 
-struct sim_stream *sim_net_dial(struct sim_net *net, unsigned node)
+struct sim_stream *sim_net_dial(struct sim_net *net, unsigned from, unsigned to)
 {
     struct sim_stream *st = xnew(struct sim_stream);
 
     st->net = net;
-    st->node = node;
-    st->is_open[SIM_NODE_END] = true;
+    st->host[SIM_DIALLER] = from;
+    st->host[SIM_LISTENER] = to;
+    st->is_open[SIM_DIALLER] = true;
     st->next = net->streams;
     net->streams = st;
-    st->due[SIM_COORD_END] = mono_add(net->sim->now, sim_delay(net->sim, net->sim->config.net));
-    sim_after(net->sim, mono_sub(st->due[SIM_COORD_END], net->sim->now), arrive, st, 0);
-    if (net->cut[node])
-        watch_partition(st);
+    st->due[SIM_LISTENER] = mono_add(net->sim->now, sim_delay(net->sim, net->sim->config.net));
+    sim_after(net->sim, mono_sub(st->due[SIM_LISTENER], net->sim->now), arrive, st, 0);
+    watch_silence(st);
     return st;
 }
 
 /* ---- partitions ------------------------------------------------------------------------------ */
 
-void sim_net_partition(struct sim_net *net, unsigned node, bool cut)
+/* Silence begins or ends between two hosts, or at one. */
+static void look_at(struct sim_stream *st)
 {
-    if (net->cut[node] == cut)
+    watch_silence(st);
+    if (is_silent(st))
         return;
-    net->cut[node] = cut;
-    net->cuts[node] += cut;
-    for (struct sim_stream *st = net->streams; st; st = st->next) {
-        if (st->node != node)
-            continue;
-        if (cut && st->is_open[SIM_NODE_END])
-            watch_partition(st);
-        for (int to = 0; to < 2 && !cut; to++)
-            if (st->first[to])
-                deliver_later(st, (enum sim_end)to);
-    }
+    st->silence++;
+    for (int to = 0; to < 2; to++)
+        if (st->first[to])
+            deliver_later(st, (enum sim_end)to);
 }
 
-bool sim_net_is_cut(const struct sim_net *net, unsigned node)
+void sim_net_cut(struct sim_net *net, unsigned a, unsigned b, bool cut)
 {
-    return net->cut[node];
+    if (net->cut[a][b] == cut)
+        return;
+    net->cut[a][b] = net->cut[b][a] = cut;
+    for (struct sim_stream *st = net->streams; st; st = st->next)
+        if ((st->host[0] == a && st->host[1] == b) || (st->host[0] == b && st->host[1] == a))
+            look_at(st);
+}
+
+bool sim_net_is_cut(const struct sim_net *net, unsigned a, unsigned b)
+{
+    return net->cut[a][b];
+}
+
+void sim_net_partition(struct sim_net *net, unsigned node, bool cut)
+{
+    for (unsigned i = 0; i < net->sim->config.coordinators; i++)
+        sim_net_cut(net, node, sim_host_coord(i), cut);
+}
+
+void sim_net_stop(struct sim_net *net, unsigned host, bool stopped)
+{
+    net->stopped[host] = stopped;
+    for (struct sim_stream *st = net->streams; st; st = st->next)
+        if (st->host[0] == host || st->host[1] == host)
+            look_at(st);
 }

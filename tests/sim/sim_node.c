@@ -41,6 +41,7 @@ struct sim_node {
     dur_t proxy_slower;
 
     struct sim_update *remembered; /* counted; one that came some time ago, or NULL */
+    unsigned coord;                /* the one it talks to, or dials next */
     struct sim_stream *stream;     /* borrowed */
     bool up;                       /* an update came over it */
     uint64_t dials;                /* tells a timer of an old stream from a new one's */
@@ -62,6 +63,7 @@ struct sim_node *sim_node_new(struct sim *s, unsigned index)
 
     n->sim = s;
     n->index = index;
+    n->coord = index % s->config.coordinators;
     str_fmt(n->name.s, sizeof n->name.s, "n%u", index + 1);
     buf_init(&n->disk, AGENT_STATE_MAX);
     buf_init(&n->writing, AGENT_STATE_MAX);
@@ -319,7 +321,7 @@ static bool send(struct sim_node *n, struct sim_msg m)
 {
     if (!n->stream)
         return false;
-    return sim_net_send(n->stream, SIM_NODE_END, xmemdup(&m, sizeof m));
+    return sim_net_send(n->stream, SIM_DIALLER, xmemdup(&m, sizeof m));
 }
 
 static void report(struct sim *s, void *who, uint64_t boot)
@@ -355,7 +357,7 @@ static bool do_ack(struct sim_node *n)
 static void redial(struct sim_node *n, dur_t wait)
 {
     if (n->stream)
-        sim_net_close(n->stream, SIM_NODE_END);
+        sim_net_close(n->stream, SIM_DIALLER);
     n->stream = NULL;
     n->up = false;
     dial_in(n, wait);
@@ -463,7 +465,7 @@ static void dial(struct sim *s, void *who, uint64_t dials)
 
     if (!n->running || n->dials != dials)
         return;
-    n->stream = sim_net_dial(s->net, n->index);
+    n->stream = sim_net_dial(s->net, n->index, sim_host_coord(n->coord));
     say_hello(n);
 }
 
@@ -538,6 +540,7 @@ void sim_node_on_closed(struct sim_node *n, struct sim_stream *st)
     n->stream = NULL;
     n->up = false;
     agent_connected(n->agent, false);
+    n->coord = (n->coord + 1) % n->sim->config.coordinators;
     dial_in(n, backoff_next(&n->backoff, &n->sim->rng));
 }
 
@@ -598,7 +601,7 @@ void sim_node_crash(struct sim_node *n)
         take_over_disk(n);
     lose_memory(n);
     if (n->stream)
-        sim_net_close(n->stream, SIM_NODE_END);
+        sim_net_close(n->stream, SIM_DIALLER);
     n->stream = NULL;
 }
 

@@ -52,7 +52,7 @@ static void arrive(struct sim *s, void *p, uint64_t arg UNUSED)
 {
     struct sim_op *op = p;
 
-    if (!sim_coord_command(s->coord, op))
+    if (!sim_coord_command(s->coord[0], op))
         lose(s->ops, op);
 }
 
@@ -113,9 +113,9 @@ void sim_ops_answer(struct sim_ops *o, struct sim_op *op, const struct core_upda
     sim_check_answered(o->sim->check, op);
 }
 
-void sim_ops_coord_died(struct sim_ops *o)
+void sim_ops_coord_died(struct sim_ops *o, const struct sim_coord *c)
 {
     for (struct sim_op *op = o->newest; op; op = op->next)
-        if (op->state == SIM_OP_SENT && sim_coord_has(o->sim->coord, op))
+        if (op->state == SIM_OP_SENT && sim_coord_has(c, op))
             lose(o, op);
 }

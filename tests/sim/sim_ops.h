@@ -36,4 +36,4 @@ const struct sim_op *sim_apply(struct sim *s, const char *plan_text);
 
 /* From the coordinator: an answer, or its death. */
 void sim_ops_answer(struct sim_ops *o, struct sim_op *op, const struct core_update *u);
-void sim_ops_coord_died(struct sim_ops *o);
+void sim_ops_coord_died(struct sim_ops *o, const struct sim_coord *c);

@@ -2,83 +2,132 @@
 #include "tests/sim/sim_store.h"
 
 #include <stdlib.h>
-#include <utlist.h>
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
+#include "coordinator/store/store_list.h"
 #include "tests/sim/sim_check.h"
-#include "tests/sim/sim_coord.h"
+#include "tests/sim/sim_store_thread.h"
 
-struct request {
-    uint64_t boot;
-    struct store_op *op; /* owned with keys and values; NULL: a load */
-    size_t count;
-    sim_saved_fn saved;
-    sim_loaded_fn loaded;
-    int result;
-    store_rev rev;
-    struct err err;
-    struct store_list list;
-    struct request *prev, *next;
+#define LOOK_EACH  dur_ms(100)
+#define LEASES_MAX 64
+
+/* A lease as the simulation keeps count of it. */
+struct lease {
+    store_lease id; /* 0: free */
+    dur_t ttl;
+    mono_t ends;
 };
 
 struct sim_store {
     struct sim *sim;
+    struct clock clock;
     struct store *mem;
-    struct request *requests; /* owned */
+    struct store_list *change; /* owned array: change[i] made revision i + 1 */
+    size_t count, room;
+    store_rev known_after;
+    struct lease lease[LEASES_MAX];
     enum sim_store_fault always, once;
     dur_t slow;
-    store_rev rev;
+    bool lies;
 };
+
+/* ---- time ------------------------------------------------------------------------------------ */
+
+static mono_t clock_mono(struct clock *c)
+{
+    return container_of(c, struct sim_store, clock)->sim->now;
+}
+
+static wall_t clock_wall(struct clock *c)
+{
+    return sim_wall(container_of(c, struct sim_store, clock)->sim);
+}
+
+static void look(struct sim *s, void *who, uint64_t arg UNUSED)
+{
+    struct sim_store *st = who;
+
+    CHECK(store_poll(st->mem, dur_ns(0), NULL) == 0); /* leases end */
+    sim_after(s, LOOK_EACH, look, st, 0);
+}
+
+/* ---- what changes ---------------------------------------------------------------------------- */
+
+static void copy_change(const struct store_list *from, struct store_list *ret)
+{
+    *ret = (struct store_list){.rev = from->rev};
+    for (size_t i = 0; i < from->count; i++) {
+        const struct store_kv *kv = &from->item[i];
+        struct str value = {kv->value, kv->value_len};
+
+        store_list_append(ret, str_of(kv->key), kv->value ? &value : NULL, kv->rev);
+    }
+}
+
+static void on_change(void *ctx, const struct store_list *changes)
+{
+    struct sim_store *st = ctx;
+
+    CHECK(changes->rev == st->count + 1);
+    if (st->count == st->room) {
+        st->room = st->room ? 2 * st->room : 64;
+        st->change = xrealloc(st->change, st->room * sizeof *st->change);
+    }
+    copy_change(changes, &st->change[st->count++]);
+    sim_store_threads_tell(st->sim);
+}
+
+store_rev sim_store_rev(const struct sim_store *st)
+{
+    return st->count;
+}
+
+store_rev sim_store_known_after(const struct sim_store *st)
+{
+    return st->known_after;
+}
+
+const struct store_list *sim_store_change(const struct sim_store *st, store_rev rev)
+{
+    CHECK(rev > 0 && rev <= st->count);
+    return &st->change[rev - 1];
+}
+
+void sim_store_compact(struct sim_store *st)
+{
+    st->known_after = st->count;
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
 
 struct sim_store *sim_store_new(struct sim *s)
 {
     struct sim_store *st = xnew(struct sim_store);
 
     st->sim = s;
+    st->clock = (struct clock){clock_mono, clock_wall};
     CHECK(store_mem_new(&st->mem, NULL) == 0);
+    store_mem_set_clock(st->mem, &st->clock);
     CHECK(str_copy(STR(SIM_INCARNATION), st->mem->incarnation, sizeof st->mem->incarnation));
+    CHECK(store_watch(st->mem, STR(STORE_ROOT), 0, on_change, st, NULL) == 0);
+    sim_after(s, LOOK_EACH, look, st, 0);
     return st;
-}
-
-static void forget(struct sim_store *st, struct request *q)
-{
-    DL_DELETE(st->requests, q);
-    for (size_t i = 0; i < q->count; i++) {
-        free((void *)(uintptr_t)q->op[i].key.p);
-        free((void *)(uintptr_t)q->op[i].value.p);
-    }
-    free(q->op);
-    store_list_deinit(&q->list);
-    free(q);
 }
 
 struct sim_store *sim_store_free(struct sim_store *st)
 {
     if (!st)
         return NULL;
-    while (st->requests)
-        forget(st, st->requests);
     store_free(st->mem);
+    for (size_t i = 0; i < st->count; i++)
+        store_list_deinit(&st->change[i]);
+    free(st->change);
     free(st);
     return NULL;
 }
 
-/* ---- one request ----------------------------------------------------------------------------- */
-
-static void answer(struct sim *s, void *who, uint64_t arg UNUSED)
-{
-    struct request *q = who;
-    struct request mine = *q;
-
-    if (mine.boot == sim_coord_boot(s->coord)) {
-        if (mine.op)
-            mine.saved(s, mine.result, mine.rev, &mine.err);
-        else
-            mine.loaded(s, mine.result, mine.result < 0 ? NULL : &mine.list, &mine.err);
-    }
-    forget(s->store, q);
-}
+/* ---- requests -------------------------------------------------------------------------------- */
 
 static enum sim_store_fault take_fault(struct sim_store *st)
 {
@@ -88,7 +137,7 @@ static enum sim_store_fault take_fault(struct sim_store *st)
     return f != SIM_STORE_WORKS ? f : st->always;
 }
 
-static void arm(struct sim_store *st, enum sim_store_fault f, bool is_load)
+static void arm(struct sim_store *st, enum sim_store_fault f)
 {
     static const struct {
         enum err_code code;
@@ -99,87 +148,136 @@ static void arm(struct sim_store *st, enum sim_store_fault f, bool is_load)
         [SIM_STORE_LOSES_ANSWER] = {ERR_UNKNOWN_OUTCOME, true},
         [SIM_STORE_LOSES_TXN] = {ERR_UNKNOWN_OUTCOME, false},
     };
-    if (f == SIM_STORE_WORKS || (is_load && f != SIM_STORE_AWAY))
-        return;
-    store_mem_fail_after(st->mem, 0, kinds[f].code, kinds[f].written);
+
+    if (f != SIM_STORE_WORKS && f != SIM_STORE_CONFLICTS)
+        store_mem_fail_after(st->mem, 0, kinds[f].code, kinds[f].written);
 }
 
-static void run_txn(struct sim_store *st, struct request *q)
+int sim_store_txn(struct sim_store *st, struct sim_asker who, const struct store_txn *txn,
+                  store_rev *ret_rev, struct err *err)
 {
-    struct store_txn txn = {.op = q->op, .count = q->count};
-    store_rev before = st->rev;
+    enum sim_store_fault f = take_fault(st);
+    store_rev before;
+    int r;
 
-    q->result = store_txn(st->mem, &txn, &q->rev, &q->err);
-    if (q->result == 0)
-        st->rev = q->rev;
-    else if (q->result == -ERR_UNKNOWN_OUTCOME) /* what it holds now is asked of itself */
-        CHECK(store_txn(st->mem, &(struct store_txn){.count = 0}, &st->rev, NULL) == 0);
-    if (st->rev > before)
-        sim_check_stored(st->sim->check, &txn, st->rev);
-    else if (q->result != 0)
-        sim_say(st->sim, "store", "%s", q->result < 0 ? err_text(q->err.code) : "conflict");
+    CHECK(store_poll(st->mem, dur_ns(0), NULL) == 0);
+    before = st->count;
+    if (f == SIM_STORE_CONFLICTS)
+        return STORE_CONFLICT;
+    arm(st, f);
+    r = store_txn(st->mem, txn, ret_rev, err);
+    if (st->count > before)
+        sim_check_stored(st->sim->check, who, txn, st->count);
+    if (r != 0)
+        sim_say(st->sim, "store", "%s", r < 0 ? err_text(err->code) : "conflict");
+    return r;
 }
 
-static void carry_out(struct sim *s, void *who, uint64_t arg UNUSED)
+/* Reads and leases fail only when nothing works. */
+static void arm_other(struct sim_store *st)
 {
-    struct request *q = who;
-    struct sim_store *st = s->store;
-    enum sim_store_fault f;
+    if (st->always == SIM_STORE_AWAY)
+        arm(st, SIM_STORE_AWAY);
+}
 
-    if (q->boot != sim_coord_boot(s->coord)) {
-        forget(st, q);
-        return;
+int sim_store_list(struct sim_store *st, struct str prefix, struct store_list *ret, struct err *err)
+{
+    arm_other(st);
+    return store_list(st->mem, prefix, ret, err);
+}
+
+/* ---- leases ---------------------------------------------------------------------------------- */
+
+static struct lease *find(struct sim_store *st, store_lease id)
+{
+    for (size_t i = 0; i < LEASES_MAX; i++)
+        if (st->lease[i].id == id)
+            return &st->lease[i];
+    return NULL;
+}
+
+static void extend(struct sim_store *st, struct lease *l)
+{
+    l->ends = mono_add(st->sim->now, l->ttl);
+}
+
+static void forget_ended(struct sim_store *st)
+{
+    for (size_t i = 0; i < LEASES_MAX; i++)
+        if (!mono_before(st->sim->now, st->lease[i].ends))
+            st->lease[i].id = 0;
+}
+
+int sim_store_grant(struct sim_store *st, dur_t ttl, store_lease *ret, struct err *err)
+{
+    struct lease *l;
+    int r;
+
+    if (st->sim->config.no_leases)
+        return err_set(err, ERR_UNSUPPORTED, "this store has no leases");
+    arm_other(st);
+    r = store_lease_grant(st->mem, ttl, ret, err);
+    if (r < 0)
+        return r;
+    forget_ended(st);
+    l = find(st, 0);
+    CHECK(l);
+    *l = (struct lease){.id = *ret, .ttl = ttl};
+    extend(st, l);
+    return 0;
+}
+
+int sim_store_keep(struct sim_store *st, store_lease lease, struct err *err)
+{
+    struct lease *l = find(st, lease);
+    int r;
+
+    arm_other(st);
+    r = store_lease_keep(st->mem, lease, err);
+    if (r == 0 && l)
+        extend(st, l);
+    return r == STORE_NOT_FOUND && st->lies ? 0 : r;
+}
+
+int sim_store_revoke(struct sim_store *st, store_lease lease, struct err *err)
+{
+    struct lease *l = find(st, lease);
+    int r;
+
+    arm_other(st);
+    r = store_lease_revoke(st->mem, lease, err);
+    if (r == 0 && l)
+        l->id = 0;
+    return r;
+}
+
+mono_t sim_store_lease_end(const struct sim_store *st, store_lease lease)
+{
+    for (size_t i = 0; i < LEASES_MAX; i++)
+        if (lease && st->lease[i].id == lease)
+            return st->lease[i].ends;
+    return (mono_t){0};
+}
+
+void sim_store_lie(struct sim_store *st, bool lies)
+{
+    st->lies = lies;
+}
+
+void sim_store_end_leases(struct sim_store *st)
+{
+    for (size_t i = 0; i < LEASES_MAX; i++) {
+        if (st->lease[i].id)
+            CHECK(store_lease_revoke(st->mem, st->lease[i].id, NULL) == 0);
+        st->lease[i].id = 0;
     }
-    f = take_fault(st);
-    if (f != SIM_STORE_CONFLICTS)
-        arm(st, f, !q->op);
-    if (q->op && f == SIM_STORE_CONFLICTS)
-        q->result = STORE_CONFLICT;
-    else if (q->op)
-        run_txn(st, q);
-    else
-        q->result = store_list(st->mem, STR(STORE_ROOT), &q->list, &q->err);
-    sim_coord_crash_point(s->coord, q->op ? SIM_CRASH_STORED : SIM_CRASH_NEVER);
-    sim_after(s, sim_delay(s, s->config.store), answer, q, 0);
 }
 
-static void begin(struct sim_store *st, struct request *q)
+void sim_store_stretch_leases(struct sim_store *st)
 {
-    struct sim *s = st->sim;
-    dur_t way = sim_delay(s, s->config.store);
-
-    DL_APPEND(st->requests, q);
-    sim_after(s, dur_ns(way.ns + st->slow.ns), carry_out, q, 0);
-}
-
-void sim_store_save(struct sim_store *st, const struct core_update *u, uint64_t boot,
-                    sim_saved_fn fn)
-{
-    static const enum store_op_kind kinds[] = {
-        [SAVE_COMPARE] = STORE_COMPARE, [SAVE_PUT] = STORE_PUT, [SAVE_DELETE] = STORE_DELETE};
-    struct request *q = xnew(struct request);
-
-    q->boot = boot;
-    q->saved = fn;
-    q->op = xcalloc(u->save_count, sizeof *q->op);
-    for (const struct core_save *c = u->save; c; c = c->next) {
-        struct store_op *op = &q->op[q->count++];
-
-        *op = (struct store_op){.kind = kinds[c->kind], .rev = c->rev};
-        op->key = (struct str){xstrdup(c->key), strlen(c->key)};
-        if (c->value.n > 0)
-            op->value = (struct str){xmemdup(c->value.p, c->value.n), c->value.n};
-    }
-    begin(st, q);
-}
-
-void sim_store_load(struct sim_store *st, uint64_t boot, sim_loaded_fn fn)
-{
-    struct request *q = xnew(struct request);
-
-    q->boot = boot;
-    q->loaded = fn;
-    begin(st, q);
+    for (size_t i = 0; i < LEASES_MAX; i++)
+        if (st->lease[i].id && store_lease_keep(st->mem, st->lease[i].id, NULL) == 0)
+            extend(st, &st->lease[i]);
 }
 
 /* ---- faults ---------------------------------------------------------------------------------- */
@@ -199,7 +297,7 @@ void sim_store_slow(struct sim_store *st, dur_t more)
     st->slow = more;
 }
 
-store_rev sim_store_rev(const struct sim_store *st)
+dur_t sim_store_slowness(const struct sim_store *st)
 {
-    return st->rev;
+    return st->slow;
 }
