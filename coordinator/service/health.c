@@ -130,7 +130,8 @@ static void judge_store(const struct service_facts *f, struct health_component *
         return;
     }
     ret->level = HEALTH_UNHEALTHY;
-    str_fmt(ret->text, sizeof(ret->text), "changes are refused: %s", f->store.msg);
+    str_fmt(ret->text, sizeof(ret->text), "changes are refused: %s%s%s", f->store.msg,
+            f->store.hint[0] ? "; " : "", f->store.hint);
 }
 
 static void judge_nodes(const struct registry *r, uint64_t target, bool needed,

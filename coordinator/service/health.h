@@ -12,7 +12,7 @@ const char *health_level_name(enum health_level l);
 struct health_component {
     char name[NAME_SIZE + 16]; /* "store", "migration/orders" */
     enum health_level level;
-    char text[TEXT_SIZE * 2];
+    char text[TEXT_SIZE * 4];
 };
 
 struct health {

@@ -32,7 +32,8 @@ static const struct refusal_row {
     enum next next;
     const char *hint;
 } refusals[] = {
-    {"invalid auth token", ERR_DENIED, NEXT_TOKEN, "check --etcd-user and its password file"},
+    {"invalid auth token", ERR_DENIED, NEXT_TOKEN,
+     "check --etcd-user and --etcd-password-file, which is read when the coordinator starts"},
     {"revision in header is old", ERR_DENIED, NEXT_TOKEN, "check --etcd-user"},
     {"required revision has been compacted", ERR_NONE, NEXT_STOP, NULL},
     {"required revision is a future revision", ERR_NONE, NEXT_STOP, NULL},
@@ -46,7 +47,8 @@ static const struct refusal_row {
     {"permission denied", ERR_DENIED, NEXT_STOP,
      "let the user's role write under /switchyard/: etcdctl role grant-permission --prefix ROLE "
      "readwrite /switchyard/"},
-    {"authentication failed", ERR_DENIED, NEXT_STOP, "check --etcd-user and its password file"},
+    {"authentication failed", ERR_DENIED, NEXT_STOP,
+     "check --etcd-user and --etcd-password-file, which is read when the coordinator starts"},
     {"user name is empty", ERR_DENIED, NEXT_STOP,
      "etcd wants a user: --etcd-user NAME --etcd-password-file FILE"},
     {"authentication is not enabled", ERR_REFUSED, NEXT_STOP,
@@ -109,8 +111,10 @@ static int bad_answer(const struct etcd_client *c, const struct etcd_call *call,
 {
     err_set(err, ERR_UNKNOWN_OUTCOME, "etcd %s: its answer to %s cannot be read: %s",
             c->endpoint[c->current], call->path, why->msg);
-    return err_hint(err, "something between here and etcd may cut or change it: curl %s/version",
-                    c->endpoint[c->current]);
+    return err_hint(
+        err,
+        "is that etcd? something in front of it may cut or change what it says: curl %s/version",
+        c->endpoint[c->current]);
 }
 
 /* A member that has lost its data, or was restored behind our back. */
@@ -259,25 +263,28 @@ static bool needs_token(const struct etcd_client *c)
     return c->user && !c->token[0];
 }
 
+static int call_with_token(struct etcd_client *c, const struct etcd_call *call,
+                           struct etcd_answer *ret, enum next *ret_next, struct err *err)
+{
+    int r = needs_token(c) ? authenticate(c, call->timeout, err) : 0;
+
+    return r < 0 ? r : try_endpoints(c, call, ret, ret_next, err);
+}
+
 /* A token is thrown away once per call: the second refusal is meant. */
 int etcd_client_call(struct etcd_client *c, const struct etcd_call *call, struct etcd_answer *ret,
                      struct err *err)
 {
     enum next next = NEXT_STOP;
-    int r = 0;
+    int r;
 
     etcd_answer_init(ret);
-    for (int i = 0; i < 2; i++) {
-        if (needs_token(c))
-            r = authenticate(c, call->timeout, err);
-        if (r == 0)
-            r = try_endpoints(c, call, ret, &next, err);
-        if (r >= 0 || next != NEXT_TOKEN || !c->user)
-            break;
+    r = call_with_token(c, call, ret, &next, err);
+    if (r < 0 && next == NEXT_TOKEN && c->user) {
         etcd_client_drop_token(c);
-        r = 0;
+        r = call_with_token(c, call, ret, &next, err);
     }
-    return r < 0 ? -(int)err->code : r;
+    return r;
 }
 
 /* ---- lists ----------------------------------------------------------------------------------- */

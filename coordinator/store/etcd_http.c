@@ -85,6 +85,8 @@ static int explain(const struct exchange *x, CURLcode code, const char *endpoint
 {
     const char *why = x->why[0] ? x->why : curl_easy_strerror(code);
 
+    if (code == CURLE_SEND_FAIL_REWIND) /* rewind_body() */
+        why = "the connection broke before an answer came";
     if (atomic_load(&x->http->cancelled))
         return err_set(err, ERR_CANCELLED, "etcd %s: the store is being closed", endpoint);
     if (x->too_large)

@@ -194,8 +194,11 @@ static int settle(struct store_etcd *e, struct err *err)
 
 static int enter_doubt(struct store_etcd *e, struct err *err)
 {
+    const struct err why = *err;
+
     e->in_doubt = true;
-    return err_hint(err, "look whether the command took effect before giving it again");
+    return err_hint(err, "look whether the command took effect before giving it again; %s",
+                    why.hint);
 }
 
 /* ---- operations ------------------------------------------------------------------------------ */

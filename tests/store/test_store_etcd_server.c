@@ -136,6 +136,38 @@ static void make_users(struct etcd_cluster *c)
     assert_int_equal(ETCDCTL(c, "auth", "enable"), 0);
 }
 
+/* A program that must succeed. */
+static void run(const char *dir, const char *const *argv)
+{
+    int status;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        int null = open("/dev/null", O_RDWR);
+
+        dup2(null, 1);
+        dup2(null, 2);
+        if (chdir(dir) == 0)
+            execvp(argv[0], (char *const *)(uintptr_t)argv);
+        _exit(127);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    if (status != 0)
+        fail_msg("%s %s: status %d", argv[0], argv[1], status);
+}
+
+static void passwd(const struct etcd_cluster *c, const char *password)
+{
+    char line[512];
+    const char *const argv[] = {"sh", "-c", line, NULL};
+
+    snprintf(line, sizeof line,
+             "echo %s | ETCDCTL_API=3 etcdctl --endpoints %s --user root:rootpw "
+             "user passwd yard --interactive=false",
+             password, c->endpoints);
+    run("/", argv);
+}
+
 static void users_and_their_tokens(void **state)
 {
     static const char *const extra[] = {"--bcrypt-cost", "4", NULL};
@@ -162,11 +194,18 @@ static void users_and_their_tokens(void **state)
     for (int i = 0; i < 500 && !strstr(buf_text(&told), "b "); i++)
         assert_ok(store_poll(s, dur_ms(20), &err), &err);
     assert_string_equal(buf_text(&told), "a b ");
+    /* A password that was changed is no success without an answer. */
+    passwd(c, "other");
+    assert_int_equal(store_txn(s, &TXN(PUT(K("c"), STR("3"))), NULL, &err), -ERR_DENIED);
+    assert_says(&err, "authenticate as yard");
+    assert_says(&err, "--etcd-password-file");
+    passwd(c, "secret");
+    commit(s, TXN(COMPARE(K("c"), 0), PUT(K("c"), STR("3"))));
     store_free(s);
 
     wrong = config;
     wrong.password = "guess";
-    assert_open_fails(&wrong, ERR_DENIED, "password file");
+    assert_open_fails(&wrong, ERR_DENIED, "--etcd-password-file");
     wrong.user = wrong.password = NULL;
     assert_open_fails(&wrong, ERR_DENIED, "--etcd-user");
     wrong = config;
@@ -181,8 +220,6 @@ static void run_openssl(const char *dir, const char *line)
     const char *argv[40] = {"openssl"};
     char text[512];
     size_t n = 1;
-    pid_t pid;
-    int status;
 
     snprintf(text, sizeof text, "%s", line);
     for (char *word = text; word && n < ARRAY_LEN(argv) - 1; n++) {
@@ -193,19 +230,7 @@ static void run_openssl(const char *dir, const char *line)
             *space++ = '\0';
         word = space;
     }
-    pid = fork();
-    if (pid == 0) {
-        int null = open("/dev/null", O_RDWR);
-
-        dup2(null, 1);
-        dup2(null, 2);
-        if (chdir(dir) == 0)
-            execvp(argv[0], (char *const *)(uintptr_t)argv);
-        _exit(127);
-    }
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    if (status != 0)
-        fail_msg("openssl %s: status %d", line, status);
+    run(dir, argv);
 }
 
 #define NEW_KEY "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes "
