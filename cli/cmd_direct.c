@@ -203,13 +203,21 @@ static unsigned count_serving(const struct errands *all)
     return n;
 }
 
+/* It answered, if only with a refusal. */
+static bool is_heard(const struct errand *e)
+{
+    enum err_code why = e->status.code;
+
+    return e->answer ||
+           (why != ERR_UNAVAILABLE && why != ERR_TIMEOUT && why != ERR_UNKNOWN_OUTCOME);
+}
+
 static unsigned count_heard(const struct errands *all)
 {
     unsigned n = 0;
 
     for (unsigned i = 0; i < all->count; i++)
-        n += all->item[i].answer || (all->item[i].status.code != ERR_UNAVAILABLE &&
-                                     all->item[i].status.code != ERR_TIMEOUT);
+        n += is_heard(&all->item[i]);
     return n;
 }
 

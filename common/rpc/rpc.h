@@ -36,6 +36,12 @@ void rpc_msg_unref(struct rpc_msg *m); /* tolerates NULL */
 DEFINE_CLEANUP(struct rpc_msg, rpc_msg_unref)
 size_t rpc_msg_size(const struct rpc_msg *m);
 
+/* The generated structs take char * for texts that are only read. */
+static inline char *rpc_lend(const char *s)
+{
+    return (char *)(uintptr_t)s;
+}
+
 /* ---- streams, the same on both sides -------------------------------------------------------- */
 
 struct rpc_stream;
@@ -140,6 +146,7 @@ struct rpc_client_config {
     size_t max_message_bytes; /* received; 0: 4 MiB */
     dur_t keepalive;          /* 0: 10 s */
     dur_t keepalive_timeout;  /* 0: 5 s */
+    dur_t connect_timeout;    /* of one attempt to connect; 0: 5 s */
     bool own_connection;      /* do not share a connection with other clients of this process */
 };
 
@@ -148,14 +155,17 @@ int rpc_client_new(const struct rpc_client_config *config, struct loop *l, struc
 /* Cancels open calls; their callbacks come before the return and must not open new ones. */
 void rpc_client_free(struct rpc_client *c);
 DEFINE_CLEANUP(struct rpc_client, rpc_client_free)
+/* Has the other side answered a call, if only with a refusal? */
+bool rpc_client_reached(const struct rpc_client *c);
 
 struct rpc_request; /* one unary call on the client */
 
 /* `reply` is borrowed and NULL unless status->code is ERR_NONE. Exactly once. */
 typedef void (*rpc_reply_fn)(void *ctx, const ProtobufCMessage *reply, const struct err *status);
 
-/* Call desc->methods[method]; the deadline always ends it (TIMEOUT). Fails fast (UNAVAILABLE) when
- * nobody listens. */
+/* Call desc->methods[method]; the deadline always ends it (TIMEOUT). Fails fast when nobody
+ * listens. UNAVAILABLE: nothing was done, because nobody could be reached or the other side said
+ * so. UNKNOWN_OUTCOME: the connection broke before the answer came. */
 struct rpc_request *rpc_client_call(struct rpc_client *c, const ProtobufCServiceDescriptor *desc,
                                     const char *method, const ProtobufCMessage *req, dur_t deadline,
                                     rpc_reply_fn fn, void *ctx);

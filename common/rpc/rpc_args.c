@@ -71,7 +71,7 @@ void rpc_args_client(struct rpc_args *ret, const struct rpc_client_config *confi
     add(ret, GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, BACKOFF_FIRST_MS);
     add(ret, GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, BACKOFF_MAX_MS);
     /* In this library the minimum is how long one attempt may take. */
-    add(ret, GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, CONNECT_TIMEOUT_MS);
+    add(ret, GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, ms_or(config->connect_timeout, CONNECT_TIMEOUT_MS));
     /* The address given is the address used: no proxy from the environment, no settings from DNS.
      */
     add(ret, GRPC_ARG_ENABLE_HTTP_PROXY, 0);

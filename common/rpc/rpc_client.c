@@ -27,6 +27,7 @@ struct rpc_client {
     struct open_call *calls;
     size_t max_message_bytes;
     bool freeing;
+    bool reached;
     char target[]; /* as it was given: what people know it by */
 };
 
@@ -111,11 +112,14 @@ static void request_answer(struct rpc_request *r, const ProtobufCMessage *reply,
 /* The reply, or NULL and why. */
 static ProtobufCMessage *take_reply(struct rpc_request *r, struct err *ret_status)
 {
-    const struct rpc_client *c = r->open.client;
+    struct rpc_client *c = r->open.client;
     size_t max = rpc_msg_decoded_max(c->max_message_bytes);
     ProtobufCMessage *reply = NULL;
 
-    rpc_status_restore(&r->ending, c->target, ret_status);
+    if (rpc_status_restore(&r->ending, c->target, ret_status))
+        c->reached = true;
+    else if (ret_status->code == ERR_UNAVAILABLE && !rpc_status_unsent(&r->ending))
+        ret_status->code = ERR_UNKNOWN_OUTCOME;
     if (ret_status->code != ERR_NONE)
         return NULL;
     if (!r->received) {
@@ -297,6 +301,11 @@ int rpc_client_new(const struct rpc_client_config *config, struct loop *l, struc
     grpc_channel_credentials_release(credentials);
     *ret = c;
     return 0;
+}
+
+bool rpc_client_reached(const struct rpc_client *c)
+{
+    return c->reached;
 }
 
 void rpc_client_free(struct rpc_client *c)

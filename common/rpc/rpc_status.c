@@ -102,18 +102,34 @@ static enum err_code code_of(const struct rpc_ending *e, bool *ret_ours)
     return *ret_ours ? code : err_from_grpc_status((int)e->status);
 }
 
+/* The library's words for a connection that never came up. */
+static bool is_unsent(struct str details)
+{
+    return str_starts(details, STR("failed to connect")) ||
+           str_starts(details, STR("DNS resolution failed"));
+}
+
+/* What follows the last `before`. */
+static bool find_last(struct str s, struct str before, struct str *ret_tail)
+{
+    for (size_t i = s.n; i >= before.n; i--) {
+        if (memcmp(s.p + i - before.n, before.p, before.n) == 0) {
+            *ret_tail = (struct str){s.p + i, s.n - i};
+            return true;
+        }
+    }
+    return false;
+}
+
 /* "... Failed to connect to remote host: Connection refused": the operator needs what comes
  * last. */
 static struct str connect_reason(struct str details)
 {
-    static const struct str before = {"remote host: ", 13};
+    struct str tail;
 
-    for (size_t i = details.n; i >= before.n; i--) {
-        struct str tail = {details.p + i, details.n - i};
-
-        if (memcmp(tail.p - before.n, before.p, before.n) == 0)
-            return tail;
-    }
+    if (find_last(details, STR("remote host: "), &tail) ||
+        find_last(details, STR("last error: UNKNOWN: "), &tail))
+        return tail;
     return details;
 }
 
@@ -130,7 +146,7 @@ static void tell(struct err *ret, enum err_code code, const char *target, struct
         return;
     case ERR_UNAVAILABLE:
         why = connect_reason(details);
-        if (str_starts(details, STR("failed to connect")))
+        if (is_unsent(details))
             err_set(ret, code, "cannot reach %s: %.*s", target, (int)why.n, why.p);
         else
             err_set(ret, code, "lost the connection to %s: %.*s", target, (int)why.n, why.p);
@@ -140,7 +156,7 @@ static void tell(struct err *ret, enum err_code code, const char *target, struct
     }
 }
 
-void rpc_status_restore(const struct rpc_ending *e, const char *target, struct err *ret)
+bool rpc_status_restore(const struct rpc_ending *e, const char *target, struct err *ret)
 {
     struct str details = view(&e->details);
     char decoded[sizeof ret->hint];
@@ -150,7 +166,7 @@ void rpc_status_restore(const struct rpc_ending *e, const char *target, struct e
 
     *ret = (struct err){.code = ERR_NONE};
     if (e->status == GRPC_STATUS_OK)
-        return;
+        return true;
     code = code_of(e, &ours);
     if (ours)
         err_set(ret, code, "%.*s", (int)details.n, details.p);
@@ -160,6 +176,12 @@ void rpc_status_restore(const struct rpc_ending *e, const char *target, struct e
         percent_decode(hint, decoded, sizeof decoded);
         err_hint(ret, "%s", decoded);
     }
+    return ours;
+}
+
+bool rpc_status_unsent(const struct rpc_ending *e)
+{
+    return is_unsent(view(&e->details));
 }
 
 /* ---- the library's log --------------------------------------------------------------------- */

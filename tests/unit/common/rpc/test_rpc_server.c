@@ -209,6 +209,8 @@ static void a_server_waits_for_its_handlers_answer(void **state)
     WAIT(f->loop, f->echo.held);
     rpc_server_stop(f->server, dur_ms(50), f->loop, on_fixture_stopped, f);
     WAIT(f->loop, a.came && rpc_call_cancelled(f->echo.held));
+    assert_int_equal(a.status.code, ERR_UNKNOWN_OUTCOME); /* the handler had it */
+    assert_holds(a.status.msg, "lost the connection to ");
     for (int i = 0; i < 5; i++)
         loop_turn(f->loop, dur_ms(10));
     assert_false(f->stopped);

@@ -51,6 +51,44 @@ static void an_unknown_code_falls_back_to_the_status(void **state UNUSED)
     assert_int_equal(restore((grpc_status_code)77, "x", NULL, NULL).code, ERR_INTERNAL);
 }
 
+static bool unsent(const char *details)
+{
+    struct rpc_ending e;
+    bool r;
+
+    rpc_ending_init(&e);
+    e.status = GRPC_STATUS_UNAVAILABLE;
+    e.details = grpc_slice_from_copied_string(details);
+    r = rpc_status_unsent(&e);
+    rpc_ending_deinit(&e);
+    return r;
+}
+
+/* The words are the library's (1.51). */
+static void what_was_never_sent_is_told_from_what_was_lost(void **state UNUSED)
+{
+    static const char refused[] =
+        "failed to connect to all addresses; last error: UNKNOWN: "
+        "ipv4:10.1.2.3:7400: Failed to connect to remote host: refused";
+    static const char deaf[] =
+        "failed to connect to all addresses; last error: UNKNOWN: "
+        "ipv4:10.1.2.3:7400: connection attempt timed out";
+    static const char nameless[] = "DNS resolution failed for nosuch:1: not found";
+
+    assert_true(unsent(refused) && unsent(deaf) && unsent(nameless));
+    assert_false(unsent("Socket closed") || unsent("Cancelling all calls") || unsent(""));
+    assert_string_equal(restore(GRPC_STATUS_UNAVAILABLE, refused, NULL, NULL).msg,
+                        "cannot reach 10.1.2.3:7400: refused");
+    assert_string_equal(restore(GRPC_STATUS_UNAVAILABLE, deaf, NULL, NULL).msg,
+                        "cannot reach 10.1.2.3:7400: ipv4:10.1.2.3:7400: connection attempt "
+                        "timed out");
+    assert_string_equal(restore(GRPC_STATUS_UNAVAILABLE, nameless, NULL, NULL).msg,
+                        "cannot reach 10.1.2.3:7400: DNS resolution failed for nosuch:1: not "
+                        "found");
+    assert_string_equal(restore(GRPC_STATUS_UNAVAILABLE, "Socket closed", NULL, NULL).msg,
+                        "lost the connection to 10.1.2.3:7400: Socket closed");
+}
+
 static void broken_escapes_stay_as_they_are(void **state UNUSED)
 {
     assert_string_equal(restore(GRPC_STATUS_ABORTED, "x", "", "50%").hint, "50%");
@@ -114,6 +152,7 @@ int main(void)
         cmocka_unit_test(ok_is_no_error),
         cmocka_unit_test(our_code_wins_over_the_status),
         cmocka_unit_test(an_unknown_code_falls_back_to_the_status),
+        cmocka_unit_test(what_was_never_sent_is_told_from_what_was_lost),
         cmocka_unit_test(broken_escapes_stay_as_they_are),
         cmocka_unit_test(a_hint_stays_one_line_of_bounded_length),
         cmocka_unit_test(what_the_library_reports_names_the_target),

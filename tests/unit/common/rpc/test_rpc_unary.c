@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/rpc/rpc.h"
 
+#include <arpa/inet.h>
+#include <unistd.h>
+
 #include "health.pb-c.h"
 #include "tests/rpc/rpc_fixture.h"
 
@@ -231,6 +234,42 @@ static void nobody_there_is_said_at_once(void **state)
     assert_holds(a.status.msg, "cannot reach ");
     assert_holds(a.status.msg, f->address);
     assert_holds(a.status.msg, "Connection refused");
+    assert_false(rpc_client_reached(f->client));
+}
+
+/* It accepts connections and says nothing: a process that is stopped. */
+static void an_attempt_to_connect_has_a_limit(void **state)
+{
+    struct fixture *f = *state;
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof at;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct rpc_client *deaf;
+    struct answer a;
+
+    assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
+    assert_int_equal(listen(fd, 8), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &size), 0);
+    (void)str_fmt(f->address, sizeof f->address, "127.0.0.1:%d", ntohs(at.sin_port));
+    deaf = fixture_connect(f, (struct rpc_client_config){.connect_timeout = dur_ms(50)});
+    ask(deaf, "Say", "x", dur_s(20), &a);
+    WAIT(f->loop, a.came);
+    assert_int_equal(a.status.code, ERR_UNAVAILABLE);
+    assert_holds(a.status.msg, "cannot reach ");
+    assert_false(rpc_client_reached(deaf));
+    rpc_client_free(deaf);
+    close(fd);
+}
+
+static void a_refusal_is_an_answer(void **state)
+{
+    struct fixture *f = *state;
+    struct answer a;
+
+    assert_false(rpc_client_reached(f->client));
+    fail_with(f, ERR_UNAVAILABLE, "not now", "", &a);
+    assert_int_equal(a.status.code, ERR_UNAVAILABLE);
+    assert_true(rpc_client_reached(f->client));
 }
 
 /* ---- the client's end ---------------------------------------------------------------------- */
@@ -294,6 +333,8 @@ int main(void)
         T(a_call_may_be_answered_later),
         T(a_cancelled_call_says_so_on_both_sides),
         T(nobody_there_is_said_at_once),
+        T(an_attempt_to_connect_has_a_limit),
+        T(a_refusal_is_an_answer),
         T(freeing_the_client_answers_its_calls_first),
         T(a_client_may_be_freed_in_its_callback),
     };
