@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs what Switchyard needs from Debian 12, and only what is missing.
 #
-# usage: deploy/install-deps.sh [build|run|test|all]...     (all)
+# usage: deploy/install-deps.sh [build|run|ha|test|all]...     (all)
 #   build  to compile the programs and their unit tests
 #   run    what deploy/quickstart.sh runs besides
-#   test   what tests/run.sh needs besides: pytest, linters, HAProxy to compare with
+#   ha     what deploy/ha.sh runs besides those: etcd
+#   test   what tests/run.sh needs besides: pytest, linters, HAProxy to compare with, clocks that jump
 #
 # Works as root and with sudo. Services that a package brings along are not started.
 set -euo pipefail
@@ -14,9 +15,10 @@ build=(build-essential cmake ninja-build pkg-config
     libgrpc-dev libc-ares-dev libprotobuf-c-dev protobuf-c-compiler libprotobuf-dev protobuf-compiler
     libcjson-dev libcurl4-openssl-dev libyaml-dev libmd-dev libssl-dev libsqlite3-dev libcmocka-dev uthash-dev)
 run=(nginx-light wrk curl jq procps)
+ha=(etcd-server etcd-client)
 test=(python3 python3-pytest python3-grpcio python3-protobuf python3-yaml
     clang clang-format libclang-rt-14-dev shellcheck codespell cppcheck pmccabe
-    etcd-server etcd-client haproxy openssl util-linux git)
+    haproxy openssl util-linux iproute2 libfaketime git)
 
 policy=/usr/sbin/policy-rc.d # asked by invoke-rc.d whether a service may start
 policy_is_ours=no
@@ -39,9 +41,10 @@ choose() {
         case $group in
         build) wanted+=("${build[@]}") ;;
         run) wanted+=("${run[@]}") ;;
+        ha) wanted+=("${ha[@]}") ;;
         test) wanted+=("${test[@]}") ;;
-        all) wanted+=("${build[@]}" "${run[@]}" "${test[@]}") ;;
-        *) fail "unknown group \"$group\": build, run, test or all" ;;
+        all) wanted+=("${build[@]}" "${run[@]}" "${ha[@]}" "${test[@]}") ;;
+        *) fail "unknown group \"$group\": build, run, ha, test or all" ;;
         esac
     done
 }

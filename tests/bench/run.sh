@@ -18,7 +18,7 @@ die() {
 
 build() {
     local log
-    deploy/install-deps.sh build run test
+    deploy/install-deps.sh all
     log=$(cmake --preset release 2>&1) || die "$log"
     log=$(cmake --build --preset release -j "$(nproc)" --target switchyard switchyard-coordinator \
         switchyard-sidecar bench_fleet_1000 bench_fanout 2>&1) || die "$(tail -n 40 <<<"$log")"
