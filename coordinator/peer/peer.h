@@ -2,8 +2,8 @@
 /* The other coordinators (proto/peer.proto). Each tells every other one what its own nodes say, so
  * that all know the whole fleet; calls for the leader are handed on to it, once.
  *
- *   mine ─ peers_node, peers_report, peers_past ─► each link out ─► their on_node, on_report,
- * ... their peers_ask_past ─► my on_ask (the node is connected here)
+ *   mine ─ peers_node, peers_report, peers_past ─► each link out ─► their on_node, on_report, ...
+ *   their peers_ask_past ─► my on_ask (the node is connected here)
  *
  * A link that breaks is dialled again with jitter; then every node that is connected is told anew.
  * What cannot be sent is bounded: nodes are kept (the latest of each), reports and pasts are
@@ -26,8 +26,9 @@ struct peers_config {
 
 struct peers_events {
     /* What a node of `peer` says; `n` as the fleet's own. When the link is lost each of its nodes
-     * is told once more with connected = false. */
+     * is told once more with connected = false, and then only name, boot, dial and why_gone. */
     void (*on_node)(void *ctx, const struct name *peer, const struct fleet_node *n);
+    /* In the order in which the node gave them. */
     void (*on_report)(void *ctx, const struct name *peer, const struct fleet_report *r);
     void (*on_past)(void *ctx, const struct name *peer, const struct fleet_past *h);
     /* A peer wants the past of a node that is connected here: fleet_ask_past() with `id`; what
@@ -35,8 +36,9 @@ struct peers_events {
     void (*on_ask)(void *ctx, const struct name *node, const char *id, dur_t window);
     /* A peer refuses a node that is connected here, because another process has its name. */
     void (*on_refusal)(void *ctx, const struct name *node, const char *boot, const char *why);
-    /* A link to or from `peer` came up, or the last one is gone. */
-    void (*on_link)(void *ctx, const struct name *peer, bool up);
+    /* A link to or from `peer` came up, the last one is gone, or it cannot be had for another
+     * reason than before. */
+    void (*on_link)(void *ctx, const struct name *peer, bool up, const char *why);
     /* A call was handed on to this coordinator: answer `call` with a ForwardReply or a failure. */
     void (*on_forward)(void *ctx, struct rpc_call *call, const char *from, const char *method,
                        const uint8_t *message, size_t size);
@@ -46,18 +48,19 @@ int peers_new(const struct peers_config *config, struct loop *l, const struct pe
               void *ctx, struct peers **ret, struct err *err) MUST_CHECK;
 /* Add the Peer service to a server that has not started. */
 int peers_serve(struct peers *p, struct rpc_server *server, struct err *err) MUST_CHECK;
-/* No new dials; links end. Before the server is stopped. */
+/* No new dials; links end, and calls that were handed on. Before the server is stopped. */
 void peers_stop(struct peers *p);
 /* After the server has stopped. Tolerates NULL. */
 void peers_free(struct peers *p);
 DEFINE_CLEANUP(struct peers, peers_free)
 
-/* A coordinator is registered at `address`, or (NULL) is no more. */
+/* A coordinator is registered at `address`, or (NULL) is no more. Past PEERS_MAX, or with this
+ * one's id, it does not count. Not from inside an event. */
 void peers_set(struct peers *p, const struct name *id, const char *address);
 
 /* News of a node that is connected here (or just left). Copied, to every peer. */
 void peers_node(struct peers *p, const struct fleet_node *n);
-/* A peer gets a node's reports once it has its past, or has not asked for it within ten seconds. */
+/* To every peer; whether it counts there is for its core to say. */
 void peers_report(struct peers *p, const struct fleet_report *r);
 /* To the peer whose request has this id. */
 void peers_past(struct peers *p, const struct fleet_past *h);
@@ -69,7 +72,8 @@ void peers_refuse(struct peers *p, const struct name *peer, const struct name *n
                   const char *boot, const char *why);
 
 /* Hand a call of the Operator service on to `peer`. `fn` exactly once; `reply` is the method's
- * reply as bytes, borrowed. UNAVAILABLE means that nothing was done there. */
+ * reply as bytes, borrowed. UNAVAILABLE means that nothing was done there, UNKNOWN_OUTCOME that it
+ * was lost meanwhile; what it refuses comes with its words and hint. */
 typedef void (*peers_reply_fn)(void *ctx, const uint8_t *reply, size_t size,
                                const struct err *status);
 void peers_forward(struct peers *p, const struct name *peer, const char *method,
@@ -77,5 +81,7 @@ void peers_forward(struct peers *p, const struct name *peer, const char *method,
 
 /* Does a link to or from it stand? */
 bool peers_is_up(const struct peers *p, const char *id);
-/* Reports and pasts that peers did not take in time. */
+/* Why the last try to reach it failed; "" while a link stands, and for one that is not known. */
+const char *peers_why_down(const struct peers *p, const char *id);
+/* Reports and pasts that peers did not take in time, or that were not understood. */
 uint64_t peers_reports_dropped(const struct peers *p);
