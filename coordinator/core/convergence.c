@@ -16,6 +16,7 @@ static void begin(struct core *c, struct migration *m, uint64_t rev)
     m->takeover.serving = nodes_serving(&c->nodes, rev);
     m->takeover.all_serve = false;
     m->takeover.all_served = false;
+    m->takeover.watched_before = dur_ns(0);
     convergence_name(c, m);
     samples_clear(m->judged);
     if (rev > c->revision)

@@ -10,6 +10,7 @@
 #include "coordinator/core/commands.h"
 #include "coordinator/core/convergence.h"
 #include "coordinator/core/drafts.h"
+#include "coordinator/core/past.h"
 #include "coordinator/core/staging.h"
 
 /* With a thousand nodes, triggers need not be looked at on each of a thousand reports a second. */
@@ -88,6 +89,8 @@ static void on_node(struct core *c, const struct core_node *seen, struct core_up
     }
     if (!change.node)
         return;
+    if (change.first)
+        past_ask(c, change.node, u);
     convergence_node_changed(c, &change);
     STATE_FOREACH(c, m)
     {
@@ -104,11 +107,13 @@ static void take_report(struct core *c, struct node *node, const struct route_st
 
     if (!m)
         return;
-    samples_add(m->stats, c->mono, route->system);
-    if (!node)
+    if (node)
+        node_set_breaker(node, m->slot, route->breaker);
+    /* It will come once more, in the node's past. */
+    if (node && node_is_asked(node))
         return;
-    node_set_breaker(node, m->slot, route->breaker);
-    if (node_reported_rev(node) >= m->takeover.rev)
+    samples_add(m->stats, c->mono, route->system);
+    if (node && node_reported_rev(node) >= m->takeover.rev)
         samples_add(m->judged, c->mono, route->system);
 }
 
@@ -135,6 +140,7 @@ static void on_tick(struct core *c, struct core_update *u)
 {
     unsigned gone = nodes_expire(&c->nodes, c->config.node_grace, c->mono);
 
+    nodes_stop_waiting(&c->nodes, PAST_PATIENCE, c->mono);
     if (gone > 0)
         update_tell(
             u, LOG_WARN, LOG_NODE_GONE,
@@ -169,6 +175,7 @@ void core_step(struct core *c, const struct core_event *ev, struct core_update *
         on_report(c, ev, u);
         break;
     case EV_PAST:
+        past_take(c, ev);
         break;
     case EV_TICK:
         on_tick(c, u);

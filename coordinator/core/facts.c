@@ -21,24 +21,40 @@ static const struct plan_stage *current_stage(const struct durable *d)
     return n >= 1 && n <= d->plan->stage_count ? &d->plan->stage[n - 1] : NULL;
 }
 
-/* A gate is watched from convergence on, or from a later decision that changed what is measured. */
-static dur_t watched(const struct migration *m, const struct durable *d, mono_t now)
+/* A gate is watched from convergence on, or from a later decision that changed what is measured.
+ * The time before this process began counts only with what every node measured in it. */
+static dur_t watched(const struct core *c, const struct migration *m, const struct durable *d,
+                     mono_t now)
 {
     const struct takeover *t = &m->takeover;
     mono_t since = mono_before(t->watched_since, t->ordered) ? t->ordered : t->watched_since;
+    dur_t here = mono_sub(now, since);
 
-    return d->rollout.phase == PHASE_CONVERGING ? dur_ns(0) : mono_sub(now, since);
+    if (d->rollout.phase == PHASE_CONVERGING)
+        return dur_ns(0);
+    return c->nodes.asked + c->nodes.silent > 0 ? here : dur_ns(here.ns + t->watched_before.ns);
 }
 
-void facts_gate(const struct migration *m, const struct durable *d, mono_t now,
-                struct view_gate *ret)
+static void hold_for_pasts(const struct core *c, struct view_gate *g)
+{
+    char names[TEXT_SIZE];
+
+    if (!nodes_asked_text(&c->nodes, names)[0])
+        return;
+    g->verdict = VERDICT_HOLD;
+    str_fmt(g->text, sizeof g->text, "waiting for what %s measured before", names);
+}
+
+void facts_gate(const struct core *c, const struct migration *m, const struct durable *d,
+                mono_t now, struct view_gate *ret)
 {
     const struct plan_stage *stage = current_stage(d);
 
-    if (stage && stage->has_gate)
-        gates_gate(&stage->gate, m->judged, now, watched(m, d, now), ret);
-    else
-        memset(ret, 0, sizeof *ret);
+    memset(ret, 0, sizeof *ret);
+    if (!stage || !stage->has_gate)
+        return;
+    gates_gate(&stage->gate, m->judged, now, watched(c, m, d, now), ret);
+    hold_for_pasts(c, ret);
 }
 
 static bool is_falling(enum rollout_phase phase)
@@ -89,7 +105,7 @@ void facts_collect(const struct core *c, const struct migration *m, const struct
     struct view_gate trigger, gate;
 
     facts_trigger(m, d, c->mono, &trigger);
-    facts_gate(m, d, c->mono, &gate);
+    facts_gate(c, m, d, c->mono, &gate);
     facts_stored(d, ret);
     ret->violating = trigger.verdict == VERDICT_FAIL;
     ret->converged = convergence_reached(c, m, is_falling(r->phase));

@@ -17,5 +17,5 @@ void facts_stored(const struct durable *d, struct stage_facts *ret);
 void facts_trigger(const struct migration *m, const struct durable *d, mono_t now,
                    struct view_gate *ret);
 /* The current stage's gate; VERDICT_NONE when it has none. */
-void facts_gate(const struct migration *m, const struct durable *d, mono_t now,
-                struct view_gate *ret);
+void facts_gate(const struct core *c, const struct migration *m, const struct durable *d,
+                mono_t now, struct view_gate *ret);

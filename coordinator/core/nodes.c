@@ -8,11 +8,14 @@
 #include "common/base/mem.h"
 
 enum presence { CONNECTED, LEFT, GONE };
+enum past { PAST_KNOWN, PAST_ASKED, PAST_MISSING };
 
 struct node {
     struct name name;
     enum presence presence;
     mono_t left_at; /* while LEFT or GONE */
+    enum past past;
+    mono_t asked_at; /* PAST_ASKED */
     uint64_t serving_rev;
     uint64_t reported_rev;                /* serving_rev at the time of the latest report */
     uint8_t breaker[CORE_MIGRATIONS_MAX]; /* enum breaker_state by slot */
@@ -38,6 +41,15 @@ struct node *nodes_find(const struct nodes *n, const char *name)
     return found;
 }
 
+static void set_past(struct nodes *n, struct node *node, enum past to)
+{
+    n->asked -= node->past == PAST_ASKED;
+    n->silent -= node->past == PAST_MISSING;
+    n->asked += to == PAST_ASKED;
+    n->silent += to == PAST_MISSING;
+    node->past = to;
+}
+
 /* Room for a new node at the cost of one that is gone. */
 static bool forget_a_gone_node(struct nodes *n)
 {
@@ -46,6 +58,7 @@ static bool forget_a_gone_node(struct nodes *n)
     HASH_ITER (hh, n->by_name, node, next) {
         if (node->presence != GONE)
             continue;
+        set_past(n, node, PAST_KNOWN);
         HASH_DEL(n->by_name, node);
         free(node);
         n->known--;
@@ -90,6 +103,7 @@ bool nodes_update(struct nodes *n, const struct core_node *seen, mono_t now,
                   struct node_change *ret)
 {
     struct node *node = nodes_find(n, seen->name.s);
+    bool first = !node;
 
     if (!node && !seen->connected) {
         *ret = (struct node_change){.node = NULL};
@@ -101,6 +115,7 @@ bool nodes_update(struct nodes *n, const struct core_node *seen, mono_t now,
         return false;
 
     *ret = (struct node_change){.node = node,
+                                .first = first,
                                 .was_connected = node->presence == CONNECTED,
                                 .is_connected = seen->connected,
                                 .old_rev = node->serving_rev};
@@ -241,6 +256,62 @@ const char *nodes_gone_text(const struct nodes *n, mono_t since, char *dst)
     }
     return list_text(name, total < ARRAY_LEN(name) ? total : ARRAY_LEN(name), total, dst);
 }
+
+/* ---- the past -------------------------------------------------------------------------------- */
+
+const struct name *node_name(const struct node *n)
+{
+    return &n->name;
+}
+
+void nodes_ask(struct nodes *n, struct node *node, mono_t now)
+{
+    set_past(n, node, PAST_ASKED);
+    node->asked_at = now;
+}
+
+bool node_is_asked(const struct node *n)
+{
+    return n->past == PAST_ASKED;
+}
+
+void nodes_told(struct nodes *n, struct node *node)
+{
+    set_past(n, node, PAST_KNOWN);
+}
+
+void nodes_stop_waiting(struct nodes *n, dur_t patience, mono_t now)
+{
+    struct node *node, *next;
+
+    if (n->asked == 0)
+        return;
+    HASH_ITER (hh, n->by_name, node, next) {
+        if (node->past == PAST_ASKED && mono_sub(now, node->asked_at).ns >= patience.ns)
+            set_past(n, node, PAST_MISSING);
+    }
+}
+
+const char *nodes_asked_text(const struct nodes *n, char *dst)
+{
+    const char *name[1];
+    unsigned total = 0;
+    struct node *node, *next;
+
+    dst[0] = '\0';
+    if (n->asked == 0)
+        return dst;
+    HASH_ITER (hh, n->by_name, node, next) {
+        if (node->past != PAST_ASKED || node->presence != CONNECTED)
+            continue;
+        if (total == 0 || strcmp(node->name.s, name[0]) < 0)
+            name[0] = node->name.s;
+        total++;
+    }
+    return list_text(name, total ? 1 : 0, total, dst);
+}
+
+/* ---- per node and migration ------------------------------------------------------------------ */
 
 uint64_t node_reported_rev(const struct node *n)
 {

@@ -4,7 +4,10 @@
  * A node that left counts (as lagging) for a grace period, then it is gone: it does not count, its
  * name is kept for messages until the room is needed. Every migration has a slot; what a node
  * reports per migration is kept by slot, so that an acknowledgement costs a few integer comparisons
- * and no names. Pure. owner: the core. */
+ * and no names.
+ *
+ * A node that is heard of for the first time may be asked what it measured before. Until it has
+ * told, what it reports is part of that. Pure. owner: the core. */
 #pragma once
 
 #include "coordinator/core/core_view.h"
@@ -16,13 +19,16 @@ struct nodes {
     unsigned known;       /* in the hash */
     unsigned connected;
     unsigned left;         /* left a moment ago, still counting */
+    unsigned asked;        /* have not told their past yet */
+    unsigned silent;       /* and never will */
     uint64_t newest_epoch; /* highest epoch of an emergency order that any node ever reported */
 };
 
 /* What one event changed, for the counters of each migration. */
 struct node_change {
-    const struct node *node;
+    struct node *node;
     bool was_connected, is_connected;
+    bool first;                /* it was not known */
     uint64_t old_rev, new_rev; /* serving */
 };
 
@@ -57,6 +63,19 @@ const char *nodes_laggards_text(const struct view_convergence *c, char *dst);
 /* Nodes that are gone and were lost after `since`: "n3", "n3 and 2 more"; "" when none; TEXT_SIZE
  * bytes. */
 const char *nodes_gone_text(const struct nodes *n, mono_t since, char *dst);
+
+/* ---- the past -------------------------------------------------------------------------------- */
+
+const struct name *node_name(const struct node *n);
+void nodes_ask(struct nodes *n, struct node *node, mono_t now);
+bool node_is_asked(const struct node *n);
+/* It has told everything. */
+void nodes_told(struct nodes *n, struct node *node);
+/* Of those who were asked longer ago than `patience`, nothing is expected any more. */
+void nodes_stop_waiting(struct nodes *n, dur_t patience, mono_t now);
+/* "n3", "n3 and 2 more": connected nodes whose past is waited for; "" when none; TEXT_SIZE bytes.
+ */
+const char *nodes_asked_text(const struct nodes *n, char *dst);
 
 /* ---- per node and migration ------------------------------------------------------------------ */
 

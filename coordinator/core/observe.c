@@ -8,6 +8,7 @@
 #include "coordinator/core/compile.h"
 #include "coordinator/core/convergence.h"
 #include "coordinator/core/drafts.h"
+#include "coordinator/core/past.h"
 #include "coordinator/core/staging.h"
 
 /* ---- one migration --------------------------------------------------------------------------- */
@@ -42,6 +43,18 @@ static bool begins_to_bake(const struct rollout *was, const struct rollout *is)
     return is->phase == PHASE_BAKING && was->phase != PHASE_BAKING && was->phase != PHASE_PAUSED;
 }
 
+/* How long the gate of the current stage was watched before this process began: since the phase
+ * began, or since the latest decision. A clock that jumped counts for nothing, or an hour. */
+static dur_t watched_before(const struct core *c, const struct rollout *r)
+{
+    wall_t since = wall_before(r->since, r->decided_at) ? r->decided_at : r->since;
+    dur_t before = wall_sub(c->now, since);
+
+    if (!wall_is_set(since) || before.ns < 0)
+        return dur_ns(0);
+    return before.ns > PAST_MAX.ns ? PAST_MAX : before;
+}
+
 /* The migration has a plan. Returns whether nodes have to hear of it. */
 static bool take_over(struct core *c, struct migration *m, const struct durable *was, uint64_t rev)
 {
@@ -59,6 +72,8 @@ static bool take_over(struct core *c, struct migration *m, const struct durable 
     convergence_name(c, m);
     if (begins_to_bake(&was->rollout, &m->is.rollout))
         m->takeover.watched_since = c->mono;
+    if (c->loading)
+        m->takeover.watched_before = watched_before(c, &m->is.rollout);
     return differs || decided;
 }
 

@@ -67,7 +67,7 @@ static int refuse_baking(const struct refusal *q)
     char left[WORDS_DURATION_MAX];
     struct view_gate gate;
 
-    facts_gate(q->m, &q->m->is, q->c->mono, &gate);
+    facts_gate(q->c, q->m, &q->m->is, q->c->mono, &gate);
     if (!q->facts->baked)
         err_set(q->err, ERR_REFUSED, "%s of %s bakes %s more%s%s", stage, name_of(q),
                 words_duration(wall_sub(r->bake_until, q->c->now), left),

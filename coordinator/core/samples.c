@@ -48,14 +48,22 @@ static void ring_clear(struct ring *r)
             r->bucket[i]->period = FORGOTTEN;
 }
 
+/* Rounded down: the past may lie before the machine's clock began. */
+static int64_t ring_period(const struct ring *r, mono_t at)
+{
+    return at.ns / r->period_ns - (at.ns % r->period_ns < 0);
+}
+
 static struct sample_bucket **ring_slot(const struct ring *r, int64_t period)
 {
-    return &r->bucket[(uint64_t)period % r->size];
+    int64_t at = period % (int64_t)r->size;
+
+    return &r->bucket[at < 0 ? at + (int64_t)r->size : at];
 }
 
 static void ring_add(struct ring *r, mono_t at, const struct system_stats *stats)
 {
-    int64_t period = at.ns / r->period_ns;
+    int64_t period = ring_period(r, at);
     struct sample_bucket **slot = ring_slot(r, period);
 
     if (!*slot) {
@@ -67,6 +75,16 @@ static void ring_add(struct ring *r, mono_t at, const struct system_stats *stats
     system_stats_merge(&(*slot)->stats, stats);
 }
 
+static void ring_add_past(struct ring *r, mono_t now, mono_t at, const struct system_stats *stats)
+{
+    int64_t period = ring_period(r, at);
+    const struct sample_bucket *there = *ring_slot(r, period);
+
+    if (ring_period(r, now) - period >= (int64_t)r->size || (there && there->period > period))
+        return;
+    ring_add(r, at, stats);
+}
+
 static const struct sample_bucket *ring_get(const struct ring *r, int64_t period)
 {
     const struct sample_bucket *b = *ring_slot(r, period);
@@ -76,7 +94,7 @@ static const struct sample_bucket *ring_get(const struct ring *r, int64_t period
 
 static void ring_sum(const struct ring *r, mono_t now, dur_t window, struct system_stats *into)
 {
-    int64_t last = now.ns / r->period_ns;
+    int64_t last = ring_period(r, now);
     int64_t count = (window.ns + r->period_ns - 1) / r->period_ns;
 
     if (count > r->size)
@@ -124,6 +142,17 @@ void samples_add(struct samples *s, mono_t at, const struct system_stats stats[S
     }
 }
 
+void samples_add_past(struct samples *s, mono_t now, mono_t at,
+                      const struct system_stats stats[SYSTEM_COUNT])
+{
+    for (int i = 0; i < SYSTEM_COUNT; i++) {
+        if (system_stats_is_empty(&stats[i]))
+            continue;
+        ring_add_past(&s->system[i].seconds, now, at, &stats[i]);
+        ring_add_past(&s->system[i].minutes, now, at, &stats[i]);
+    }
+}
+
 void samples_clear(struct samples *s)
 {
     for (int i = 0; i < SYSTEM_COUNT; i++) {
@@ -152,5 +181,5 @@ const struct sample_bucket *samples_second(const struct samples *s, enum system 
 {
     const struct ring *r = &s->system[system].seconds;
 
-    return ago < r->size ? ring_get(r, now.ns / r->period_ns - ago) : NULL;
+    return ago < r->size ? ring_get(r, ring_period(r, now) - ago) : NULL;
 }

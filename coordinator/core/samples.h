@@ -24,6 +24,10 @@ struct samples *samples_free(struct samples *s); /* tolerates NULL; returns NULL
 
 /* `stats` is indexed by enum system. Empty intervals cost nothing. */
 void samples_add(struct samples *s, mono_t at, const struct system_stats stats[SYSTEM_COUNT]);
+/* The same of a stretch that ended at `at`, told of at `now`: never in the place of a younger
+ * period, and not in the sum since the start. What lies before the rings is forgotten already. */
+void samples_add_past(struct samples *s, mono_t now, mono_t at,
+                      const struct system_stats stats[SYSTEM_COUNT]);
 /* Forget everything but the sum since the start; memory is kept. */
 void samples_clear(struct samples *s);
 

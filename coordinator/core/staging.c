@@ -300,8 +300,10 @@ static void commit_change(struct core *c, struct staged *s, uint64_t rev)
         m->takeover.fall_ordered = c->mono;
         m->takeover.fall_ordered_here = true;
     }
-    if (s->baking)
+    if (s->baking) {
         m->takeover.watched_since = c->mono;
+        m->takeover.watched_before = dur_ns(0);
+    }
 }
 
 void staging_commit(struct core *c, uint64_t rev)

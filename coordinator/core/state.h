@@ -34,6 +34,7 @@ struct takeover {
     mono_t fall_ordered; /* as `ordered`, of that one */
     bool fall_ordered_here;
     mono_t watched_since; /* the current stage's gate */
+    dur_t watched_before; /* and before this process began */
 };
 
 struct migration {

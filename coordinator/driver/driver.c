@@ -131,9 +131,26 @@ static void answer(struct driver *d)
     d->ports->answer(d->ports_ctx, &d->update, d->revision);
 }
 
+/* Nobody keeps pasts for this driver yet: what nodes report counts from now on. */
+static void answer_asks(struct driver *d)
+{
+    struct core_update nothing;
+
+    core_update_init(&nothing);
+    for (const struct core_ask *ask = d->update.ask; ask; ask = ask->next)
+        core_step(d->core,
+                  &(struct core_event){.kind = EV_PAST,
+                                       .now = loop_wall(d->loop),
+                                       .mono = d->mono,
+                                       .past = {.node = &ask->node}},
+                  &nothing);
+    core_update_deinit(&nothing);
+}
+
 static void done(struct driver *d)
 {
     answer(d);
+    answer_asks(d);
     for (struct core_tell *t = d->update.tell; t; t = t->next)
         log_line(t->level, t->event, "%s", t->text);
     d->state = DRIVER_IDLE;

@@ -33,6 +33,7 @@ struct rig {
     unsigned published;     /* migrations, ever */
     unsigned saves;         /* transactions, ever */
     bool disk_full;         /* the store refuses */
+    bool silent;            /* nodes do not tell their past; else they have none */
     bool unchecked;         /* invariants recount everything; not for thousands of nodes */
     unsigned compare_every; /* this many writes the restart is compared; 0: each */
 };
@@ -265,6 +266,21 @@ static UNUSED void rig_follow(struct rig *r)
     core_update_deinit(&u);
 }
 
+/* Nodes that are asked for their past have none. */
+static UNUSED void rig_no_past(struct rig *r, struct core *c, const struct core_ask *ask)
+{
+    struct core_update u;
+
+    core_update_init(&u);
+    for (; ask && !r->silent; ask = ask->next)
+        core_step(
+            c,
+            &(struct core_event){
+                .kind = EV_PAST, .now = r->now, .mono = r->mono, .past = {.node = &ask->node}},
+            &u);
+    core_update_deinit(&u);
+}
+
 /* What nodes say is said to every replica; one that does not lead saves nothing. */
 static UNUSED void rig_tell_follower(struct rig *r, const struct core_event *ev)
 {
@@ -275,6 +291,7 @@ static UNUSED void rig_tell_follower(struct rig *r, const struct core_event *ev)
     core_update_init(&u);
     core_step(r->follower, ev, &u);
     assert_null(u.save);
+    rig_no_past(r, r->follower, u.ask);
     core_update_deinit(&u);
 }
 
@@ -307,6 +324,7 @@ static UNUSED void rig_step(struct rig *r, struct core_event *ev)
     }
     for (struct core_publish *p = r->u.publish; p; p = p->next)
         r->published++;
+    rig_no_past(r, r->core, r->u.ask);
     if (r->unchecked)
         return;
     if (invariants_check(r->core, &err) < 0 ||
