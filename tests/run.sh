@@ -37,6 +37,8 @@ quietly cmake --build --preset release --target switchyard switchyard-coordinato
 step "build: what owns threads, with ThreadSanitizer"
 configure tsan
 quietly tests/threads.sh --build
+step "build: fuzzers, with clang"
+tests/fuzz/run.sh --build || [ $? -eq 77 ]
 
 # Tests write and sync a lot, and what they prove does not depend on the disk.
 if [ -w /dev/shm ] && [ "$(df --output=avail /dev/shm | tail -n 1)" -gt 2000000 ]; then

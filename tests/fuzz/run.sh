@@ -1,28 +1,61 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Builds the fuzzers with clang and runs each on its corpus.
+# Builds the fuzzers with clang and runs each on its corpus, two at a time.
 #
 # usage: tests/fuzz/run.sh [SECONDS for each]     (60)
+#        tests/fuzz/run.sh --build                only build them
 #
-# What a fuzzer finds is left as build/fuzz/NAME-crash-*; run the fuzzer with that file to see it again.
+# Exits with 77 and the reason when they cannot be built here. What a fuzzer finds is left as
+# build/fuzz/NAME-crash-*; run the fuzzer with that file to see it again.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-seconds=${1:-60}
 
 targets=()
 for source in tests/fuzz/fuzz_*.c; do
     targets+=("$(basename "$source" .c)")
 done
-cmake -B build/fuzz -G Ninja -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Debug -DSWITCHYARD_FUZZ=ON \
-    -DSWITCHYARD_SANITIZE=address,undefined,fuzzer-no-link >/dev/null
-cmake --build build/fuzz --target "${targets[@]}" | tail -n 1
 
-for target in "${targets[@]}"; do
-    fresh=build/fuzz/corpus/${target#fuzz_}
+skip() {
+    echo "fuzz: skipped: $1"
+    exit 77
+}
+
+# clang comes without libFuzzer where the run-time package is left out.
+can_build() {
+    local scratch
+    scratch=$(mktemp -d)
+    # shellcheck disable=SC2064 # the folder of now
+    trap "rm -rf '$scratch'" RETURN
+    echo 'int LLVMFuzzerTestOneInput(const char *p, unsigned long n); int LLVMFuzzerTestOneInput(const char *p,
+        unsigned long n) { return p && n ? 0 : 0; }' >"$scratch/x.c"
+    clang -fsanitize=address,fuzzer -o "$scratch/x" "$scratch/x.c" 2>/dev/null
+}
+
+build() {
+    local launcher=()
+    command -v clang >/dev/null || skip "clang is not installed: apt-get install clang libclang-rt-14-dev"
+    can_build || skip "clang has no libFuzzer: apt-get install libclang-rt-14-dev"
+    if command -v ccache >/dev/null; then launcher=(-DCMAKE_C_COMPILER_LAUNCHER=ccache); fi
+    cmake -B build/fuzz -G Ninja -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Debug -DSWITCHYARD_FUZZ=ON \
+        -DSWITCHYARD_SANITIZE=address,undefined,fuzzer-no-link "${launcher[@]}" >/dev/null
+    cmake --build build/fuzz --target "${targets[@]}" | tail -n 1
+}
+
+# fuzz TARGET SECONDS: what it found, or how much it tried
+fuzz() {
+    local fresh=build/fuzz/corpus/${1#fuzz_} log=build/fuzz/$1.log
     mkdir -p "$fresh"
-    echo "== $target, $seconds s"
-    "build/fuzz/bin/$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 \
-        -artifact_prefix="build/fuzz/$target-" "$fresh" "tests/fuzz/corpus/${target#fuzz_}" 2>&1 |
-        grep -E 'ERROR|SUMMARY|runtime error|^ +#|Test unit|DONE|cov:.*DONE' || true
-    [ "${PIPESTATUS[0]}" -eq 0 ]
-done
+    if "build/fuzz/bin/$1" -max_total_time="$2" -timeout=10 -rss_limit_mb=2048 \
+        -artifact_prefix="build/fuzz/$1-" "$fresh" "tests/fuzz/corpus/${1#fuzz_}" >"$log" 2>&1; then
+        echo "$1: $(grep -E '^#[0-9]+.*DONE' "$log")"
+    else
+        echo "$1: FAILED"
+        grep -E 'ERROR|SUMMARY|runtime error|check failed|^ +#|Test unit' "$log" || tail -n 20 "$log"
+        return 1
+    fi
+}
+
+build
+[ "${1:-}" != --build ] || exit 0
+export -f fuzz
+printf '%s\n' "${targets[@]}" | xargs -P 2 -I TARGET bash -euo pipefail -c "fuzz TARGET ${1:-60}"
