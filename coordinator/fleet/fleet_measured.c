@@ -85,7 +85,7 @@ static int read_report(const struct fleet_member *from, const Switchyard__V1__Re
 int fleet_measured_report(struct fleet *f, const struct fleet_member *from,
                           const Switchyard__V1__Report *m, struct err *err)
 {
-    struct report *r;
+    struct report *r = NULL;
 
     if (read_report(from, m, &r, err) < 0)
         return -(int)err->code;
