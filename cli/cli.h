@@ -19,6 +19,7 @@ struct cli {
     dur_t node_wait;   /* for the nodes to serve a decision */
     struct loop *loop; /* owned */
     bool asked;        /* a coordinator: a failure before that is a mistake of the caller's */
+    char answered[ENDPOINT_SIZE]; /* who answered last; the next call goes there first */
 };
 
 /* Options, then environment (SWITCHYARD_ENDPOINTS, SWITCHYARD_OPERATOR), then the configuration
@@ -30,11 +31,11 @@ void cli_deinit(struct cli *c);
 
 /* ---- asking (client.c) ----------------------------------------------------------------------- */
 
-/* Call a method of the Operator service at the first coordinator that answers. Commands that may
- * have been carried out are not given to a second one. *ret_reply is the caller's; free it with
- * cli_reply_free(). UNAVAILABLE names the endpoints and says what to do; TIMEOUT of a change says
- * that its outcome is unknown. `extra` is added to the deadline, for calls that wait by
- * themselves. */
+/* Call a method of the Operator service at the first coordinator that answers, within --timeout.
+ * Commands that may have been carried out are not given to a second one, emergency orders are; see
+ * client.c. *ret_reply is the caller's; free it with cli_reply_free(). UNAVAILABLE names the
+ * endpoints and says what to do: nothing was done. TIMEOUT and UNKNOWN_OUTCOME of a change say that
+ * its outcome is unknown. `extra` is added to the deadline, for calls that wait by themselves. */
 int cli_call(struct cli *c, const char *method, const ProtobufCMessage *request, dur_t extra,
              ProtobufCMessage **ret_reply, struct err *err) MUST_CHECK;
 void cli_reply_free(ProtobufCMessage *m); /* tolerates NULL */
@@ -42,11 +43,11 @@ static inline void cli_reply_freep(ProtobufCMessage **m)
 {
     cli_reply_free(*m);
 }
-/* The generated structs take char * for texts they only read. */
-static inline char *cli_lend(const char *s)
-{
-    return (char *)(uintptr_t)s;
-}
+/* Is the coordinator, or its store, what keeps an order from the nodes? */
+bool cli_is_in_the_way(enum err_code code);
+
+/* ---- waiting (watch.c) ----------------------------------------------------------------------- */
+
 /* Let the loop turn for `d`. */
 void cli_pause(struct cli *c, dur_t d);
 /* Show once or, for --watch, again each second until the process is ended. Watching goes on while

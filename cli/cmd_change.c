@@ -29,9 +29,9 @@ static void change_init(struct change *ch, const struct cli *cli, const struct a
     str_fmt(ch->id, sizeof ch->id, "%016" PRIx64, rng_u64(&rng));
     switchyard__v1__command__init(&ch->request);
     ch->request.request_id = ch->id;
-    ch->request.migration = cli_lend(a->name_count > 0 ? a->name[0] : "");
-    ch->request.operator_ = cli_lend(cli->operator_name);
-    ch->request.reason = cli_lend(reason ? reason : "");
+    ch->request.migration = rpc_lend(a->name_count > 0 ? a->name[0] : "");
+    ch->request.operator_ = rpc_lend(cli->operator_name);
+    ch->request.reason = rpc_lend(reason ? reason : "");
     ch->request.dry_run = args_has(a, OPT_DRY_RUN);
 }
 
@@ -194,7 +194,7 @@ int run_apply(struct cli *cli, const struct args *a, int *ret_status, struct err
         return r;
     change_init(&ch, cli, a);
     action.document = (ProtobufCBinaryData){text.len, (uint8_t *)text.data};
-    action.source = cli_lend(strcmp(path, "-") == 0 ? "standard input" : path);
+    action.source = rpc_lend(strcmp(path, "-") == 0 ? "standard input" : path);
     ch.request.action_case = SWITCHYARD__V1__COMMAND__ACTION_APPLY;
     ch.request.apply = &action;
     ch.moves_nodes = false;
@@ -215,7 +215,7 @@ int run_promote(struct cli *cli, const struct args *a, int *ret_status, struct e
         action.to_stage = (uint32_t)stage;
     } else if (to) {
         action.target_case = SWITCHYARD__V1__PROMOTE__TARGET_TO_STAGE_NAME;
-        action.to_stage_name = cli_lend(to);
+        action.to_stage_name = rpc_lend(to);
     }
     change_init(&ch, cli, a);
     ch.request.action_case = SWITCHYARD__V1__COMMAND__ACTION_PROMOTE;
@@ -250,7 +250,7 @@ static int find_stage(struct cli *cli, const struct args *a, const char *name, u
     const Switchyard__V1__Status *status;
     int r;
 
-    request.migration = cli_lend(a->name[0]);
+    request.migration = rpc_lend(a->name[0]);
     r = cli_call(cli, "GetStatus", &request.base, dur_ms(0), &reply, err);
     if (r < 0)
         return r;
@@ -283,13 +283,6 @@ static int roll_to(struct cli *cli, const struct args *a, int *ret_status, struc
     return execute(cli, a, &ch, ret_status, err);
 }
 
-/* Is the coordinator, or its store, what keeps the order from the nodes? */
-static bool coordinator_is_in_the_way(int r)
-{
-    return r == -ERR_UNAVAILABLE || r == -ERR_TIMEOUT || r == -ERR_EXHAUSTED || r == -ERR_DENIED ||
-           r == -ERR_IO || r == -ERR_CORRUPT || r == -ERR_UNKNOWN_OUTCOME;
-}
-
 static int roll_emergency(struct cli *cli, const struct args *a, int *ret_status, struct err *err)
 {
     Switchyard__V1__Emergency action = SWITCHYARD__V1__EMERGENCY__INIT;
@@ -301,7 +294,7 @@ static int roll_emergency(struct cli *cli, const struct args *a, int *ret_status
     ch.request.action_case = SWITCHYARD__V1__COMMAND__ACTION_EMERGENCY;
     ch.request.emergency = &action;
     r = execute(cli, a, &ch, ret_status, err);
-    if (!coordinator_is_in_the_way(r))
+    if (r == 0 || !cli_is_in_the_way(err->code))
         return r;
     return err_hint(err,
                     "the nodes can be told without it: switchyard rollback %s --emergency --direct "

@@ -333,9 +333,9 @@ static void fill_request(const struct cli *cli, const struct args *a,
 {
     switchyard__v1__order_request__init(ret);
     ret->all = args_has(a, OPT_ALL);
-    ret->migration = cli_lend(a->name_count > 0 ? a->name[0] : "");
-    ret->reason = cli_lend(a->option[OPT_REASON]);
-    ret->operator_ = cli_lend(cli->operator_name);
+    ret->migration = rpc_lend(a->name_count > 0 ? a->name[0] : "");
+    ret->reason = rpc_lend(a->option[OPT_REASON]);
+    ret->operator_ = rpc_lend(cli->operator_name);
 }
 
 int run_direct(struct cli *cli, const struct args *a, int *ret_status, struct err *err)

@@ -15,7 +15,7 @@
     X(ENDPOINTS, "endpoints", 0, "LIST",                                                        \
       "coordinators, host:port[,host:port...] (127.0.0.1:7400)")                                \
     X(OUTPUT, "output", 'o', "FORMAT", "table, json or yaml (table)")                           \
-    X(TIMEOUT, "timeout", 0, "DURATION", "longest wait for an answer (5s)")                     \
+    X(TIMEOUT, "timeout", 0, "DURATION", "longest wait for an answer (10s)")                    \
     X(OPERATOR, "operator", 0, "NAME", "who gives the order, recorded (the login name)")        \
     X(HELP, "help", 'h', NULL, "tell about this command")                                       \
     X(VERSION, "version", 0, NULL, "print the version")                                         \

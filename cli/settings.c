@@ -179,7 +179,7 @@ int cli_init(struct cli *c, const struct args *a, struct err *err)
     const char *operator_name = getenv("SWITCHYARD_OPERATOR"); /* allowed: the CLI's settings */
     int r;
 
-    *c = (struct cli){.endpoints = "127.0.0.1:7400", .timeout = dur_s(5), .node_wait = dur_s(10)};
+    *c = (struct cli){.endpoints = "127.0.0.1:7400", .timeout = dur_s(10), .node_wait = dur_s(10)};
     login_name(c->operator_name, sizeof c->operator_name);
     r = read_config(c, err);
     if (r == 0)

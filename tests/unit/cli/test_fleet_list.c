@@ -110,12 +110,12 @@ static void what_is_kept_is_known_and_an_empty_fleet_changes_nothing(void **stat
 
     assert_ok(loop_new(clock_system, &a.loop, &err), &err);
     b.loop = a.loop;
-    n1.name = cli_lend("n1");
-    n1.control_address = cli_lend("h:1");
+    n1.name = rpc_lend("n1");
+    n1.control_address = rpc_lend("h:1");
     nodes.nodes = list;
     nodes.n_nodes = 1;
     fleet_list_keep(&a, &nodes);
-    n1.control_address = cli_lend("h:2");
+    n1.control_address = rpc_lend("h:2");
     fleet_list_keep(&b, &nodes);
     nodes.n_nodes = 0;
     fleet_list_keep(&b, &nodes);
