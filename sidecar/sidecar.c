@@ -13,6 +13,7 @@
 #include "sidecar/control/convert.h"
 #include "sidecar/control/coord_client.h"
 #include "sidecar/control/order_service.h"
+#include "sidecar/control/past_answer.h"
 #include "sidecar/order_file.h"
 #include "sidecar/state_file.h"
 #include "sidecar/status_page.h"
@@ -20,6 +21,7 @@
 /* What failed is tried again after this, in case the cause has gone (a full disk, a name that did
  * not resolve); after a refusal the coordinator is asked for a full set. */
 #define RETRY_WAIT dur_s(5)
+#define PAST_BYTES (8u << 20)
 
 struct sidecar {
     struct sidecar_config config;
@@ -32,9 +34,12 @@ struct sidecar {
     struct admin *admin;           /* owned; NULL without --admin */
     struct order_service *orders;  /* owned */
     struct order_file *order_file; /* owned; NULL when the folder cannot be watched */
+    struct past *past;             /* owned */
+    struct past_answer *answers;   /* owned */
     struct timer retry;            /* set after a failure */
     bool refused;                  /* since the last retry */
     mono_t last_stats;
+    struct ruleset *served_then; /* owned; at last_stats */
     bool draining;
     bool stopping;
     bool outage_told; /* one line per outage, not per attempt */
@@ -83,7 +88,9 @@ static bool do_nack(struct sidecar *s)
 
 static bool do_tell(struct sidecar *s)
 {
-    if (!coord_client_tell(s->coord, agent_untold(s->agent)))
+    bool unwritten = agent_orders_unwritten(s->agent);
+
+    if (!coord_client_tell(s->coord, agent_untold(s->agent), unwritten))
         return false;
     agent_told(s->agent);
     return true;
@@ -205,14 +212,32 @@ static void on_refused(void *ctx, const struct ruleset *set, const struct err *w
     work(s);
 }
 
+/* What changed within the interval counts for what was served before: a gate must not see requests
+ * of an older decision under a newer one. */
+static void remember(struct sidecar *s, dur_t interval, const struct route_stats *stats,
+                     size_t count)
+{
+    const struct ruleset *then = s->served_then;
+    struct position p = {.incarnation = ""};
+
+    if (then)
+        p = (struct position){then->incarnation, then->term, then->revision};
+    past_add(s->past, loop_now(s->loop), interval, &p, stats, count);
+    ruleset_unref(s->served_then);
+    s->served_then = agent_served(s->agent) ? ruleset_ref(agent_served(s->agent)) : NULL;
+}
+
 static void on_stats(void *ctx, const struct route_stats *stats, size_t count, unsigned clients)
 {
     struct sidecar *s = ctx;
     mono_t now = loop_now(s->loop);
+    dur_t interval = mono_sub(now, s->last_stats);
 
-    coord_client_report(s->coord, agent_position_serving(s->agent).revision,
-                        mono_sub(now, s->last_stats), stats, count, clients);
+    remember(s, interval, stats, count);
+    coord_client_report(s->coord, agent_position_serving(s->agent).revision, interval, stats, count,
+                        clients);
     s->last_stats = now;
+    past_answer_work(s->answers);
     work(s); /* an acknowledgement that the stream could not take */
 }
 
@@ -231,15 +256,15 @@ static const struct proxy_events proxy_events = {
     .on_drained = on_drained,
 };
 
-static void on_hello(void *ctx, struct position *ret_serving, struct sha256 *ret_checksum,
-                     const struct epochs **ret_epochs)
+static void on_hello(void *ctx, struct coord_hello *ret)
 {
     struct sidecar *s = ctx;
     const struct ruleset *set = agent_served(s->agent);
 
-    *ret_serving = agent_position_serving(s->agent);
-    *ret_checksum = set ? set->checksum : (struct sha256){{0}};
-    *ret_epochs = agent_epochs(s->agent);
+    ret->serving = agent_position_serving(s->agent);
+    ret->checksum = set ? set->checksum : (struct sha256){{0}};
+    ret->epochs = agent_epochs(s->agent);
+    ret->unwritten = agent_orders_unwritten(s->agent);
 }
 
 static void on_up(void *ctx, const char *endpoint)
@@ -266,12 +291,52 @@ static int on_update(void *ctx, const struct agent_update *u)
     return r;
 }
 
+static void on_pushed_order(void *ctx, const struct emergency *order)
+{
+    struct sidecar *s = ctx;
+    const char *migration = order->migration.s;
+    struct err err = {0};
+    int r = agent_pushed_order(s->agent, order, &err);
+
+    if (r < 0)
+        log_err(LOG_ERROR, LOG_EMERGENCY, &err, "action=refused migration=%s", migration);
+    else if (r != AGENT_KNOWN)
+        log_line(LOG_WARN, LOG_EMERGENCY,
+                 "action=pushed migration=%s epoch=%" PRIu64 " operator=%s reason=%s", migration,
+                 order->epoch, LOGQ(order->operator_name), LOGQ(order->reason));
+    work(s);
+}
+
+static bool send_past(void *ctx, const Switchyard__V1__Past *part)
+{
+    struct sidecar *s = ctx;
+
+    return coord_client_past(s->coord, part);
+}
+
+static void on_past_wanted(void *ctx, const char *id, dur_t window)
+{
+    struct sidecar *s = ctx;
+
+    past_answer_want(s->answers, id, window);
+    past_answer_work(s->answers);
+}
+
+static void on_room(void *ctx)
+{
+    struct sidecar *s = ctx;
+
+    work(s);
+    past_answer_work(s->answers);
+}
+
 static void on_down(void *ctx, const char *endpoint, const struct err *why, dur_t retry)
 {
     struct sidecar *s = ctx;
     enum log_level level = s->outage_told ? LOG_DEBUG : LOG_WARN;
 
     agent_connected(s->agent, false);
+    past_answer_forget(s->answers);
     s->outage_told = true;
     log_err(level, LOG_COORDINATOR_LOST, why, "coordinator=%s state=%s retry_ms=%" PRId64, endpoint,
             agent_link_name(agent_link(s->agent)), dur_to_ms(retry));
@@ -281,6 +346,9 @@ static const struct coord_client_events coord_events = {
     .on_hello = on_hello,
     .on_up = on_up,
     .on_update = on_update,
+    .on_order = on_pushed_order,
+    .on_past_wanted = on_past_wanted,
+    .on_room = on_room,
     .on_down = on_down,
 };
 
@@ -413,6 +481,8 @@ int sidecar_start(const struct sidecar_config *config, struct loop *control, str
     s->loop = control;
     s->last_stats = loop_now(control);
     s->agent = agent_new();
+    s->past = past_new(PAST_BYTES);
+    s->answers = past_answer_new(control, s->past, send_past, s);
     rng_seed_system(&s->rng);
     r = start_parts(s, err);
     if (r < 0)
@@ -455,6 +525,9 @@ struct sidecar *sidecar_free(struct sidecar *s)
     coord_client_free(s->coord);
     proxy_free(s->proxy);
     state_file_close(s->state);
+    past_answer_free(s->answers);
+    past_free(s->past);
+    ruleset_unref(s->served_then);
     agent_free(s->agent);
     xfreep(&s);
     return NULL;

@@ -33,6 +33,10 @@ struct route_stats {
     enum breaker_state breaker;
 };
 
+/* What one part of a node's past may hold at most: kept by who sends it, checked by who takes it. */
+#define PAST_PART_BUCKETS_MAX 400u
+#define PAST_PART_STATS_MAX   2048u /* routes of all its buckets */
+
 /* Add up in any order, as the counters of nodes and intervals arrive. */
 void system_stats_merge(struct system_stats *into, const struct system_stats *from);
 bool system_stats_is_empty(const struct system_stats *s);

@@ -11,8 +11,8 @@
 #define OUT_MAX 8u
 /* A node that is slower with the next part than this gives way to others. */
 #define PATIENCE dur_s(2)
-/* A node keeps 8 MiB and sends parts of a quarter of one. */
-#define PARTS_MAX 64u
+/* More than a node keeps, in whatever parts. */
+#define PARTS_MAX 256u
 
 static void end(struct fleet *f, struct past_ask *a)
 {

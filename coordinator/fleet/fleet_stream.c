@@ -196,6 +196,17 @@ static void fill_node(struct fleet_stream *s, struct fleet_node *n)
     n->connected_at = loop_wall(s->fleet->loop);
 }
 
+/* Where an operator looks for what is wrong with a node. */
+static void note_unwritten(struct fleet_node *n, const Switchyard__V1__EmergencyOrder *o)
+{
+    static const char says[] = "serves an emergency order that its disk did not take";
+
+    if (o->unwritten)
+        str_fmt(n->last_refusal, sizeof(n->last_refusal), "%s: a restart would lose it", says);
+    else if (str_starts(str_of(n->last_refusal), str_of(says)))
+        n->last_refusal[0] = '\0';
+}
+
 static int join(struct fleet_stream *s, const Switchyard__V1__Hello *h, struct err *err)
 {
     CLEANUP(xfreep) struct emergency *orders = NULL;
@@ -217,6 +228,8 @@ static int join(struct fleet_stream *s, const Switchyard__V1__Hello *h, struct e
     free(m->orders);
     m->orders = steal(orders);
     node.emergency_count = (unsigned)h->n_emergencies;
+    for (size_t i = 0; i < h->n_emergencies && !node.last_refusal[0]; i++)
+        note_unwritten(&node, h->emergencies[i]);
     m->node = node;
     m->stream = s;
     s->member = m;
@@ -286,6 +299,7 @@ static int add_order(struct fleet_member *m, const Switchyard__V1__EmergencyOrde
     if (fleet_wire_told(order, &m->orders[n], err) < 0)
         return err_ctx(err, "emergency order");
     m->node.emergency_count++;
+    note_unwritten(&m->node, order);
     return 0;
 }
 

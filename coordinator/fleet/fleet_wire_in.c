@@ -154,11 +154,7 @@ int fleet_wire_stats(const Switchyard__V1__RouteReport *m, struct route_stats *r
 
 /* ---- pasts ----------------------------------------------------------------------------------- */
 
-/* An hour in buckets of ten seconds, and those that ended early. */
-#define PAST_BUCKETS_MAX 400u
-/* Some 5 MB once read. */
-#define PAST_STATS_MAX 2048u
-#define PAST_AGE_MAX   dur_s(7200)
+#define PAST_AGE_MAX dur_s(7200)
 
 static int check_bucket(const Switchyard__V1__PastBucket *m,
                         const Switchyard__V1__PastBucket *older, struct err *err)
@@ -180,17 +176,17 @@ static int check_past(const Switchyard__V1__Past *m, size_t *ret_stats, struct e
 {
     size_t stats = 0;
 
-    if (m->n_buckets > PAST_BUCKETS_MAX)
+    if (m->n_buckets > PAST_PART_BUCKETS_MAX)
         return err_set(err, ERR_INVALID, "%zu buckets, at most %u are allowed", m->n_buckets,
-                       PAST_BUCKETS_MAX);
+                       PAST_PART_BUCKETS_MAX);
     for (size_t i = 0; i < m->n_buckets; i++) {
         if (check_bucket(m->buckets[i], i > 0 ? m->buckets[i - 1] : NULL, err) < 0)
             return -(int)ERR_INVALID;
         stats += m->buckets[i]->n_routes;
     }
-    if (stats > PAST_STATS_MAX)
+    if (stats > PAST_PART_STATS_MAX)
         return err_set(err, ERR_INVALID, "counters of %zu routes, at most %u are allowed", stats,
-                       PAST_STATS_MAX);
+                       PAST_PART_STATS_MAX);
     *ret_stats = stats;
     return 0;
 }

@@ -18,11 +18,16 @@ struct agent {
     struct ruleset *unservable; /* could not be published; waits for agent_retry() */
     struct ruleset *serving;    /* every loop serves with it */
     struct epochs *epochs;      /* owned */
+    uint64_t orders;            /* rises with every change of `epochs` */
+    uint64_t orders_writing;    /* as of the write that is out, and */
+    uint64_t orders_on_disk;    /* of the last that came to an end */
     wall_t serving_since;
     bool connected;
     bool ack_due, nack_due;
-    bool telling;    /* an order came beside the coordinator, which has not heard of it */
-    unsigned untold; /* of epochs: those before were told */
+    bool telling;        /* orders stand that the coordinator has not heard of */
+    unsigned untold;     /* of epochs: those before were told */
+    bool write_failed;   /* the last one */
+    bool told_unwritten; /* that orders are not on disk */
     uint64_t nack_term, nack_revision;
     char nack_reason[TEXT_SIZE];
 };
@@ -154,6 +159,14 @@ static int build(const struct agent *a, const struct agent_update *u, struct rul
     return 0;
 }
 
+static enum epoch_outcome take_order(struct agent *a, const struct emergency *order)
+{
+    enum epoch_outcome r = epochs_take(a->epochs, order);
+
+    a->orders += r == EPOCH_NEWER;
+    return r;
+}
+
 /* Returns whether any order is new. */
 static bool take_orders(struct agent *a, const struct agent_update *u)
 {
@@ -161,7 +174,7 @@ static bool take_orders(struct agent *a, const struct agent_update *u)
 
     for (unsigned i = 0; i < u->emergency_count; i++)
         if (u->emergency[i].epoch > 0)
-            changed = epochs_take(a->epochs, &u->emergency[i]) == EPOCH_NEWER || changed;
+            changed = take_order(a, &u->emergency[i]) == EPOCH_NEWER || changed;
     return changed;
 }
 
@@ -199,18 +212,24 @@ static int refuse(struct agent *a, const struct agent_update *u, const struct er
     return -(int)err->code;
 }
 
+/* Whoever leads now, it is the same set. */
 static bool is_accepted(const struct agent *a, const struct agent_update *u)
 {
     struct position have = position_of(a->accepted);
 
     return a->accepted && strcmp(have.incarnation, u->to.incarnation) == 0 &&
-           have.term == u->to.term && have.revision == u->to.revision &&
-           sha256_eq(&a->accepted->checksum, &u->checksum);
+           have.revision == u->to.revision && sha256_eq(&a->accepted->checksum, &u->checksum);
 }
 
 static bool misses_base(const struct agent *a, const struct agent_update *u)
 {
     return !u->full && (!a->accepted || a->accepted->revision != u->base_revision);
+}
+
+static int no_room(const struct name *migration, struct err *err)
+{
+    return err_set(err, ERR_EXHAUSTED, "no room for the emergency order for %s: %d stand",
+                   migration->s, EPOCHS_MAX);
 }
 
 static int check_orders(const struct agent *a, const struct agent_update *u, struct err *err)
@@ -221,8 +240,7 @@ static int check_orders(const struct agent *a, const struct agent_update *u, str
         if (u->emergency[i].epoch == 0)
             return err_set(err, ERR_INVALID, "the emergency order for %s has no epoch", migration);
         if (!epochs_find(a->epochs, migration))
-            return err_set(err, ERR_EXHAUSTED, "no room for the emergency order for %s: %d stand",
-                           migration, EPOCHS_MAX);
+            return no_room(&u->emergency[i].migration, err);
     }
     return 0;
 }
@@ -272,6 +290,12 @@ int agent_take(struct agent *a, const struct agent_update *u, struct err *err)
 
 /* ---- orders beside the coordinator ----------------------------------------------------------- */
 
+static void tell_all(struct agent *a)
+{
+    a->telling = true;
+    a->untold = 0;
+}
+
 /* An operator who asks twice, or asks nodes that heard of it from the coordinator meanwhile, gives
  * one order, not a race of epochs. */
 static bool stands(const struct emergency *have, const struct emergency *order)
@@ -293,11 +317,9 @@ static int order_one(struct agent *a, const struct name *migration, const struct
     next.migration = *migration;
     next.epoch = have ? have->epoch + 1 : 1;
     next.active = true;
-    if (epochs_take(a->epochs, &next) == EPOCH_FULL)
-        return err_set(err, ERR_EXHAUSTED, "no room for the emergency order for %s: %d stand",
-                       migration->s, EPOCHS_MAX);
-    a->telling = true;
-    a->untold = 0;
+    if (take_order(a, &next) == EPOCH_FULL)
+        return no_room(migration, err);
+    tell_all(a);
     return 0;
 }
 
@@ -341,6 +363,17 @@ int agent_order(struct agent *a, const struct emergency *order, struct err *err)
     return r;
 }
 
+int agent_pushed_order(struct agent *a, const struct emergency *order, struct err *err)
+{
+    enum epoch_outcome r = take_order(a, order);
+
+    if (r == EPOCH_FULL)
+        return no_room(&order->migration, err);
+    adopt(a, a->accepted);
+    tell_all(a);
+    return r == EPOCH_NEWER ? 0 : AGENT_KNOWN;
+}
+
 bool agent_obeys(const struct agent *a, const char *migration)
 {
     const struct emergency *order = epochs_find(a->epochs, migration);
@@ -359,6 +392,18 @@ static unsigned next_untold(const struct agent *a)
     return i;
 }
 
+/* Told is what every loop serves, and what has no route here. */
+static bool can_tell(const struct agent *a)
+{
+    unsigned i = next_untold(a);
+    const char *migration;
+
+    if (!a->connected || !a->telling || i == a->epochs->count)
+        return false;
+    migration = a->epochs->item[i].migration.s;
+    return agent_obeys(a, migration) || !a->accepted || !ruleset_find(a->accepted, migration);
+}
+
 const struct emergency *agent_untold(const struct agent *a)
 {
     unsigned i = next_untold(a);
@@ -371,6 +416,20 @@ void agent_told(struct agent *a)
 {
     a->untold = next_untold(a) + 1;
     a->telling = a->untold < a->epochs->count;
+}
+
+bool agent_orders_unwritten(const struct agent *a)
+{
+    return a->write_failed && a->orders_on_disk != a->orders;
+}
+
+/* The disk took the orders that it did not take before, or the other way round. */
+static void note_disk(struct agent *a)
+{
+    if (a->told_unwritten == agent_orders_unwritten(a))
+        return;
+    a->told_unwritten = !a->told_unwritten;
+    tell_all(a);
 }
 
 /* ---- jobs ------------------------------------------------------------------------------------ */
@@ -420,21 +479,23 @@ static bool should_publish(const struct agent *a)
     return is_urgent(a) || (!a->publishing && a->accepted == a->on_disk);
 }
 
+static bool should_write(const struct agent *a)
+{
+    return !a->writing && a->unwritable != a->accepted &&
+           (a->on_disk != a->accepted || a->orders_on_disk != a->orders);
+}
+
 enum agent_job agent_next(const struct agent *a)
 {
     if (a->connected && a->nack_due)
         return AGENT_NACK;
     if (a->connected && a->ack_due)
         return AGENT_ACK;
-    if (!a->accepted)
-        return AGENT_IDLE;
-    if (should_publish(a))
+    if (a->accepted && should_publish(a))
         return AGENT_PUBLISH;
-    if (a->connected && a->telling && next_untold(a) < a->epochs->count)
+    if (can_tell(a))
         return AGENT_TELL;
-    if (!a->writing && a->on_disk != a->accepted && a->unwritable != a->accepted)
-        return AGENT_WRITE;
-    return AGENT_IDLE;
+    return a->accepted && should_write(a) ? AGENT_WRITE : AGENT_IDLE;
 }
 
 const struct ruleset *agent_accepted(const struct agent *a)
@@ -476,6 +537,7 @@ const struct ruleset *agent_write_started(struct agent *a)
 {
     CHECK(!a->writing && a->accepted);
     put(&a->writing, a->accepted);
+    a->orders_writing = a->orders;
     return a->writing;
 }
 
@@ -484,6 +546,9 @@ void agent_written(struct agent *a)
     CHECK(a->writing);
     put(&a->on_disk, a->writing);
     put(&a->writing, NULL);
+    a->orders_on_disk = a->orders_writing;
+    a->write_failed = false;
+    note_disk(a);
 }
 
 /* The newest set that the loops serve, or that may be on its way to them. */
@@ -516,6 +581,8 @@ void agent_write_failed(struct agent *a, const char *why)
     bool in_use = failed == a->publishing || failed == a->serving;
 
     put(&a->unwritable, failed);
+    a->write_failed = true;
+    note_disk(a);
     if (!in_use && !(failed == a->accepted && is_urgent(a)))
         fall_back(a, failed, "cannot keep the rule set on disk", why);
 }

@@ -14,7 +14,7 @@
  *
  * Orders may also enter beside the coordinator, by agent_order(): from an operator's CLI, or on the
  * node itself. They go the same way, survive restarts the same way, and are told to the
- * coordinator.
+ * coordinator. So are those that a coordinator pushed without a set, by agent_pushed_order().
  *
  * Rule sets are counted references; the agent holds one for each place it needs. owner: control
  * loop. */
@@ -60,7 +60,7 @@ enum agent_job {
                       agent_publish_failed() */
     AGENT_ACK,     /* tell the coordinator agent_position_serving(), then agent_acked() */
     AGENT_NACK,    /* tell it the refusal, then agent_nacked() */
-    AGENT_TELL,    /* tell it agent_untold(), an order that came beside it, then agent_told() */
+    AGENT_TELL,    /* tell it agent_untold(), an order that is served here, then agent_told() */
 };
 
 struct agent *agent_new(void);
@@ -84,6 +84,12 @@ int agent_take(struct agent *a, const struct agent_update *u, struct err *err) M
  * the migration. 0: taken; AGENT_KNOWN: it stands already, in the same words. NOT_FOUND names what
  * there is, REFUSED: nothing is served here that could go to legacy. */
 int agent_order(struct agent *a, const struct emergency *order, struct err *err) MUST_CHECK;
+/* An order from a coordinator that cannot store it: it keeps its epoch, and is told back when every
+ * loop serves with it, also when it was known. One for a migration without a route here waits for
+ * that route. 0: taken; AGENT_KNOWN: the same or a higher epoch stands. */
+int agent_pushed_order(struct agent *a, const struct emergency *order, struct err *err) MUST_CHECK;
+/* Do orders stand that the disk would not take? A restart would lose them. */
+bool agent_orders_unwritten(const struct agent *a);
 /* Does every loop serve with the newest order of the migration? False when there is none. */
 bool agent_obeys(const struct agent *a, const char *migration);
 

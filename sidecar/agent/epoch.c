@@ -106,12 +106,6 @@ int position_check(const struct position *have, const struct position *want, boo
         return err_set(err, ERR_REFUSED,
                        "a partial update of store incarnation %s cannot apply to a set of %s",
                        want->incarnation, have->incarnation[0] ? have->incarnation : "no store");
-    if (same && want->term < have->term)
-        return err_set(err, ERR_REFUSED,
-                       "term %" PRIu64 " is below the term %" PRIu64
-                       " already served: a deposed "
-                       "coordinator speaks",
-                       want->term, have->term);
     if (same && want->revision < have->revision)
         return err_set(err, ERR_REFUSED,
                        "revision %" PRIu64 " is below the revision %" PRIu64

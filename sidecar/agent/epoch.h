@@ -40,8 +40,9 @@ struct position {
     uint64_t revision;
 };
 
-/* May a node at `have` take an update to `want`? REFUSED with the reason: a lower term, or a lower
- * revision of the same incarnation. Another incarnation (a new or restored store) is taken only as
- * a full set. */
+/* May a node at `have` take an update to `want`? REFUSED with the reason for a lower revision of
+ * the same incarnation. Another incarnation (a new or restored store) is taken only as a full set.
+ * The term does not decide: every coordinator publishes what is stored, which only the leader of
+ * the highest term can do, and one may have heard of a set before it has heard of who leads. */
 int position_check(const struct position *have, const struct position *want, bool full,
                    struct err *err) MUST_CHECK;

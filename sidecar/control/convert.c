@@ -194,8 +194,8 @@ int convert_route(struct str rule, struct route *ret, struct err *err)
 /* ---- update ---------------------------------------------------------------------------------- */
 
 /* A text too long is cut: it explains the order, and the order counts. */
-static int take_order(const Switchyard__V1__EmergencyOrder *m, struct emergency *ret,
-                      struct err *err)
+int convert_take_order(const Switchyard__V1__EmergencyOrder *m, struct emergency *ret,
+                       struct err *err)
 {
     int r = name_parse(str_of(m->migration), "emergency order", &ret->migration, err);
 
@@ -222,7 +222,7 @@ static int take_orders(const Switchyard__V1__Update *m, struct update_box *b, st
     for (size_t i = 0; i < m->n_emergencies; i++) {
         int r = u->emergency_count == EPOCHS_MAX
                     ? err_set(err, ERR_INVALID, "more than %d emergency orders", EPOCHS_MAX)
-                    : take_order(m->emergencies[i], &b->order[u->emergency_count], err);
+                    : convert_take_order(m->emergencies[i], &b->order[u->emergency_count], err);
 
         if (r < 0)
             worst = r;
@@ -317,13 +317,14 @@ void convert_order(const struct emergency *o, Switchyard__V1__EmergencyOrder *re
     ret->ordered_at = o->ordered_at.ns;
 }
 
-Switchyard__V1__EmergencyOrder **convert_orders(const struct epochs *epochs)
+Switchyard__V1__EmergencyOrder **convert_orders(const struct epochs *epochs, bool unwritten)
 {
     Switchyard__V1__EmergencyOrder **list = xcalloc(epochs->count + 1, sizeof *list);
 
     for (unsigned i = 0; i < epochs->count; i++) {
         list[i] = xnew(Switchyard__V1__EmergencyOrder);
         convert_order(&epochs->item[i], list[i]);
+        list[i]->unwritten = unwritten && epochs->item[i].active;
     }
     return list;
 }
@@ -338,13 +339,15 @@ void convert_orders_free(Switchyard__V1__EmergencyOrder **orders, unsigned count
 static Switchyard__V1__Histogram *give_histogram(const struct hist *h)
 {
     Switchyard__V1__Histogram *m = xnew(Switchyard__V1__Histogram);
-    size_t n = 0;
+    size_t used = 0, n = 0;
 
+    for (uint32_t i = 0; i < HIST_BUCKETS; i++)
+        used += h->bucket[i] != 0;
     switchyard__v1__histogram__init(m);
     m->total = h->count;
     m->sum_us = h->sum_us;
-    m->index = xcalloc(HIST_BUCKETS, sizeof *m->index);
-    m->count = xcalloc(HIST_BUCKETS, sizeof *m->count);
+    m->index = xcalloc(used + 1, sizeof *m->index);
+    m->count = xcalloc(used + 1, sizeof *m->count);
     for (uint32_t i = 0; i < HIST_BUCKETS; i++) {
         if (h->bucket[i] == 0)
             continue;
@@ -382,29 +385,40 @@ static void free_system(Switchyard__V1__SystemReport *m)
     xfreep(&m);
 }
 
+Switchyard__V1__RouteReport *convert_route_report(const struct route_stats *stats)
+{
+    Switchyard__V1__RouteReport *m = xnew(Switchyard__V1__RouteReport);
+
+    switchyard__v1__route_report__init(m);
+    m->migration = xstrdup(stats->migration.s);
+    m->legacy = give_system(&stats->system[SYSTEM_LEGACY]);
+    m->new_ = give_system(&stats->system[SYSTEM_NEW]);
+    m->breaker = convert_lend(breaker_state_name(stats->breaker));
+    return m;
+}
+
+void convert_route_report_free(Switchyard__V1__RouteReport *m)
+{
+    if (!m)
+        return;
+    free_system(m->legacy);
+    free_system(m->new_);
+    xfreep(&m->migration);
+    xfreep(&m);
+}
+
 void convert_report_init(Switchyard__V1__Report *r, const struct route_stats *stats, size_t count)
 {
     switchyard__v1__report__init(r);
     r->routes = xcalloc(count + 1, sizeof *r->routes);
     r->n_routes = count;
-    for (size_t i = 0; i < count; i++) {
-        Switchyard__V1__RouteReport *m = xnew(Switchyard__V1__RouteReport);
-
-        switchyard__v1__route_report__init(m);
-        m->migration = convert_lend(stats[i].migration.s);
-        m->legacy = give_system(&stats[i].system[SYSTEM_LEGACY]);
-        m->new_ = give_system(&stats[i].system[SYSTEM_NEW]);
-        m->breaker = convert_lend(breaker_state_name(stats[i].breaker));
-        r->routes[i] = m;
-    }
+    for (size_t i = 0; i < count; i++)
+        r->routes[i] = convert_route_report(&stats[i]);
 }
 
 void convert_report_deinit(Switchyard__V1__Report *r)
 {
-    for (size_t i = 0; i < r->n_routes; i++) {
-        free_system(r->routes[i]->legacy);
-        free_system(r->routes[i]->new_);
-        xfreep(&r->routes[i]);
-    }
+    for (size_t i = 0; i < r->n_routes; i++)
+        convert_route_report_free(r->routes[i]);
     xfreep(&r->routes);
 }

@@ -32,13 +32,19 @@ static inline char *convert_lend(const char *s)
     return (char *)(uintptr_t)s;
 }
 
+/* An order that came; a text too long is cut. INVALID without an epoch. */
+int convert_take_order(const Switchyard__V1__EmergencyOrder *m, struct emergency *ret,
+                       struct err *err) MUST_CHECK;
 /* An order as a message that borrows its texts. */
 void convert_order(const struct emergency *o, Switchyard__V1__EmergencyOrder *ret);
-/* Orders for Hello. Free with convert_orders_free(). */
-Switchyard__V1__EmergencyOrder **convert_orders(const struct epochs *epochs);
+/* Orders for Hello; `unwritten`: those that are active are not on disk. Free with
+ * convert_orders_free(). */
+Switchyard__V1__EmergencyOrder **convert_orders(const struct epochs *epochs, bool unwritten);
 void convert_orders_free(Switchyard__V1__EmergencyOrder **orders, unsigned count);
 
-/* One interval's counters. Systems without a request are left out. Free with
- * convert_report_deinit(). */
+/* One route's counters; systems without a request are left out. */
+Switchyard__V1__RouteReport *convert_route_report(const struct route_stats *stats) MUST_CHECK;
+void convert_route_report_free(Switchyard__V1__RouteReport *m); /* tolerates NULL */
+/* One interval's counters. Free with convert_report_deinit(). */
 void convert_report_init(Switchyard__V1__Report *r, const struct route_stats *stats, size_t count);
 void convert_report_deinit(Switchyard__V1__Report *r);

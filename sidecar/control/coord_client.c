@@ -30,6 +30,7 @@ struct coord_client {
     bool up;
     bool stopping;
     char boot[17];
+    uint64_t dials;
     uint64_t sequence;
 };
 
@@ -71,29 +72,28 @@ static bool say_hello(struct coord_client *c)
 {
     Switchyard__V1__NodeMessage m = SWITCHYARD__V1__NODE_MESSAGE__INIT;
     Switchyard__V1__Hello h = SWITCHYARD__V1__HELLO__INIT;
-    const struct epochs *epochs;
-    struct position serving;
-    struct sha256 sum;
+    struct coord_hello say = {.serving = {.incarnation = ""}};
     bool sent;
 
-    c->events->on_hello(c->ctx, &serving, &sum, &epochs);
+    c->events->on_hello(c->ctx, &say);
     h.node = convert_lend(c->config.node);
     h.labels = give_labels(c->config.labels);
     h.n_labels = c->config.labels->count;
     h.boot = c->boot;
     h.version = convert_lend(c->config.version);
-    h.incarnation = convert_lend(serving.incarnation);
-    h.term = serving.term;
-    h.revision = serving.revision;
-    h.checksum = (ProtobufCBinaryData){serving.revision ? SHA256_SIZE : 0, sum.b};
-    h.emergencies = convert_orders(epochs);
-    h.n_emergencies = epochs->count;
+    h.dial = ++c->dials;
+    h.incarnation = convert_lend(say.serving.incarnation);
+    h.term = say.serving.term;
+    h.revision = say.serving.revision;
+    h.checksum = (ProtobufCBinaryData){say.serving.revision ? SHA256_SIZE : 0, say.checksum.b};
+    h.emergencies = convert_orders(say.epochs, say.unwritten);
+    h.n_emergencies = say.epochs->count;
     h.proxy_address = convert_lend(c->config.proxy_address);
     h.control_address = convert_lend(c->config.control_address);
     m.kind_case = SWITCHYARD__V1__NODE_MESSAGE__KIND_HELLO;
     m.hello = &h;
     sent = send(c, &m);
-    convert_orders_free(h.emergencies, epochs->count);
+    convert_orders_free(h.emergencies, say.epochs->count);
     free_labels(h.labels, c->config.labels->count);
     return sent;
 }
@@ -106,6 +106,7 @@ bool coord_client_ack(struct coord_client *c, const struct position *p, wall_t s
     a.term = p->term;
     a.revision = p->revision;
     a.serving_since = since.ns;
+    a.incarnation = convert_lend(p->incarnation);
     m.kind_case = SWITCHYARD__V1__NODE_MESSAGE__KIND_ACK;
     m.ack = &a;
     return send(c, &m);
@@ -124,14 +125,24 @@ bool coord_client_nack(struct coord_client *c, const struct position *p, const c
     return send(c, &m);
 }
 
-bool coord_client_tell(struct coord_client *c, const struct emergency *order)
+bool coord_client_tell(struct coord_client *c, const struct emergency *order, bool unwritten)
 {
     Switchyard__V1__NodeMessage m = SWITCHYARD__V1__NODE_MESSAGE__INIT;
     Switchyard__V1__EmergencyOrder o;
 
     convert_order(order, &o);
+    o.unwritten = unwritten;
     m.kind_case = SWITCHYARD__V1__NODE_MESSAGE__KIND_ORDER;
     m.order = &o;
+    return send(c, &m);
+}
+
+bool coord_client_past(struct coord_client *c, const Switchyard__V1__Past *part)
+{
+    Switchyard__V1__NodeMessage m = SWITCHYARD__V1__NODE_MESSAGE__INIT;
+
+    m.kind_case = SWITCHYARD__V1__NODE_MESSAGE__KIND_PAST;
+    m.past = (Switchyard__V1__Past *)(uintptr_t)part; /* it is only read */
     return send(c, &m);
 }
 
@@ -176,6 +187,15 @@ static void take_update(struct coord_client *c, const Switchyard__V1__Update *m)
         coord_client_redial(c, GAP_WAIT);
 }
 
+/* What cannot be read has no migration or no epoch: there is nothing to obey. */
+static void take_order(struct coord_client *c, const Switchyard__V1__EmergencyOrder *m)
+{
+    struct emergency order = {.epoch = 0};
+
+    if (convert_take_order(m, &order, NULL) == 0)
+        c->events->on_order(c->ctx, &order);
+}
+
 static void on_message(struct rpc_stream *s, const ProtobufCMessage *message, void *ctx)
 {
     const Switchyard__V1__CoordinatorMessage *m =
@@ -186,9 +206,26 @@ static void on_message(struct rpc_stream *s, const ProtobufCMessage *message, vo
         return;
     if (!c->up)
         come_up(c);
-    /* A kind this version does not know is from a newer coordinator and is not for it. */
-    if (m->kind_case == SWITCHYARD__V1__COORDINATOR_MESSAGE__KIND_UPDATE)
-        take_update(c, m->update);
+    switch (m->kind_case) {
+    case SWITCHYARD__V1__COORDINATOR_MESSAGE__KIND_UPDATE:
+        return take_update(c, m->update);
+    case SWITCHYARD__V1__COORDINATOR_MESSAGE__KIND_ORDER:
+        return take_order(c, m->order);
+    case SWITCHYARD__V1__COORDINATOR_MESSAGE__KIND_PAST_WANTED:
+        return c->events->on_past_wanted(c->ctx, m->past_wanted->id,
+                                         dur_s(m->past_wanted->max_age_s));
+    case SWITCHYARD__V1__COORDINATOR_MESSAGE__KIND__NOT_SET:
+    default:
+        return; /* heard; or from a newer coordinator, and not for this version */
+    }
+}
+
+static void on_writable(struct rpc_stream *s, void *ctx)
+{
+    struct coord_client *c = ctx;
+
+    if (s == c->stream && c->up)
+        c->events->on_room(c->ctx);
 }
 
 static void on_retry(struct timer *t)
@@ -239,6 +276,7 @@ static void on_no_answer(struct timer *t)
 static const struct rpc_stream_events stream_events = {
     .on_message = on_message,
     .on_closed = on_closed,
+    .on_writable = on_writable,
 };
 
 static int connect_to(struct coord_client *c, const char *endpoint, struct err *err)

@@ -9,6 +9,7 @@
 #include "common/base/rng.h"
 #include "common/model/stats.h"
 #include "common/rpc/rpc.h"
+#include "fleet.pb-c.h"
 #include "sidecar/agent/agent.h"
 
 #define COORD_ENDPOINTS_MAX 16
@@ -24,16 +25,28 @@ struct coord_client_config {
     dur_t retry_cap;             /* longest; 0: 5 s */
 };
 
+/* Borrowed during the call that asks for it. */
+struct coord_hello {
+    struct position serving;
+    struct sha256 checksum; /* of that set; zero bytes without one */
+    const struct epochs *epochs;
+    bool unwritten; /* the disk did not take the orders */
+};
+
 struct coord_client_events {
-    /* What Hello shall say: the position served, its set's checksum (zero bytes without a set) and
-     * the orders known. */
-    void (*on_hello)(void *ctx, struct position *ret_serving, struct sha256 *ret_checksum,
-                     const struct epochs **ret_epochs);
+    /* What Hello shall say. */
+    void (*on_hello)(void *ctx, struct coord_hello *ret);
     /* The first answer after a dial; the stream is known to work. */
     void (*on_up)(void *ctx, const char *endpoint);
     /* An update, borrowed. The client dials again, asking for a full set, when this returns
      * AGENT_GAP. */
     int (*on_update)(void *ctx, const struct agent_update *u);
+    /* An order that no update carries. */
+    void (*on_order)(void *ctx, const struct emergency *order);
+    /* What was measured in the last `window` is wanted; `id` is given back. */
+    void (*on_past_wanted)(void *ctx, const char *id, dur_t window);
+    /* The stream takes messages again. */
+    void (*on_room)(void *ctx);
     /* The stream ended or could not be dialled; the next attempt is under way after `retry`. */
     void (*on_down)(void *ctx, const char *endpoint, const struct err *why, dur_t retry);
 };
@@ -60,10 +73,10 @@ void coord_client_redial(struct coord_client *c, dur_t wait);
 /* False when the stream cannot take it now: say it again later. */
 bool coord_client_ack(struct coord_client *c, const struct position *p, wall_t since);
 bool coord_client_nack(struct coord_client *c, const struct position *p, const char *reason);
-/* An order that came beside the coordinator. */
-bool coord_client_tell(struct coord_client *c, const struct emergency *order);
-/* One interval's counters; lost when the stream is down or slow (the sums of a node that could not
- * report are not worth its memory). */
+/* An order that is served. */
+bool coord_client_tell(struct coord_client *c, const struct emergency *order, bool unwritten);
+bool coord_client_past(struct coord_client *c, const Switchyard__V1__Past *part);
+/* One interval's counters; lost when the stream is down or slow: they are in the past (past.h). */
 void coord_client_report(struct coord_client *c, uint64_t revision, dur_t interval,
                          const struct route_stats *stats, size_t count,
                          unsigned client_connections);

@@ -486,7 +486,7 @@ static void emergency_orders_travel_both_ways(void **state)
     fake_node_close(&late);
 }
 
-static void say_order(struct fake_node *n, const char *migration, uint64_t epoch)
+static void say_order(struct fake_node *n, const char *migration, uint64_t epoch, bool unwritten)
 {
     Switchyard__V1__NodeMessage m = SWITCHYARD__V1__NODE_MESSAGE__INIT;
     Switchyard__V1__EmergencyOrder order = SWITCHYARD__V1__EMERGENCY_ORDER__INIT;
@@ -494,6 +494,7 @@ static void say_order(struct fake_node *n, const char *migration, uint64_t epoch
     order.migration = (char *)(uintptr_t)migration;
     order.epoch = epoch;
     order.active = true;
+    order.unwritten = unwritten;
     m.kind_case = SWITCHYARD__V1__NODE_MESSAGE__KIND_ORDER;
     m.order = &order;
     fake_node_say(n, &m);
@@ -508,11 +509,14 @@ static void an_order_given_at_a_node_is_told_at_once(void **state)
     fake_node_open(&n, f->address, f->loop);
     WAIT_FOR(f->loop, SERVES(f, "n1", 5));
     assert_string_equal(heard_of(f, "n1")->node.control_address, "unix:/run/n1.sock");
-    say_order(&n, "orders", 17);
+    say_order(&n, "orders", 17, true);
     WAIT_FOR(f->loop, heard_of(f, "n1")->order_epoch == 17);
     assert_false(n.closed);
+    assert_holds(heard_of(f, "n1")->node.last_refusal, "its disk did not take");
+    say_order(&n, "orders", 17, false);
+    WAIT_FOR(f->loop, !heard_of(f, "n1")->node.last_refusal[0]);
 
-    say_order(&n, "no name at all", 18);
+    say_order(&n, "no name at all", 18, false);
     WAIT_FOR(f->loop, n.closed);
     assert_int_equal(n.status.code, ERR_INVALID);
     fake_node_close(&n);

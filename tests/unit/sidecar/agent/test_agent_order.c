@@ -258,6 +258,107 @@ static void the_coordinator_is_told_at_once_or_when_it_is_there(void **state)
     assert_int_equal(agent_untold(a)->epoch, 2);
 }
 
+static struct emergency pushed(const char *migration, uint64_t epoch)
+{
+    struct emergency e = words(migration, "fire");
+
+    e.epoch = epoch;
+    e.active = true;
+    return e;
+}
+
+/* From a coordinator that cannot store it: as given here, but for the epoch, and told when it is
+ * served. */
+static void a_pushed_order_keeps_its_epoch_and_is_told_when_it_is_served(void **state)
+{
+    struct agent *a = *state;
+    struct emergency e = pushed("app", 8);
+    struct err err = {0};
+    struct ruleset *set;
+
+    serve_half(a);
+    agent_connected(a, true);
+    assert_ok(agent_pushed_order(a, &e, &err), &err);
+    assert_int_equal(agent_next(a), AGENT_PUBLISH);
+    set = agent_publishable(a);
+    assert_int_equal(agent_next(a), AGENT_WRITE); /* not told: not served yet */
+    agent_serving(a, set, (wall_t){77});
+    ruleset_unref(set);
+    assert_int_equal(agent_next(a), AGENT_ACK);
+    agent_acked(a);
+    assert_int_equal(agent_next(a), AGENT_TELL);
+    assert_int_equal(agent_untold(a)->epoch, 8);
+    agent_told(a);
+    write_out(a);
+    assert_int_equal(agent_next(a), AGENT_IDLE);
+
+    /* Another coordinator pushes it, too, and wants to know. */
+    assert_int_equal(agent_pushed_order(a, &e, &err), AGENT_KNOWN);
+    assert_int_equal(agent_next(a), AGENT_TELL);
+    agent_told(a);
+    e.epoch = 7;
+    assert_int_equal(agent_pushed_order(a, &e, &err), AGENT_KNOWN);
+    assert_int_equal(standing(a, "app")->epoch, 8);
+}
+
+static void a_pushed_order_for_no_route_here_waits_for_the_route(void **state)
+{
+    struct agent *a = *state;
+    struct emergency e = pushed("shop", 3);
+    struct fixture_update f;
+    struct err err = {0};
+
+    serve_half(a);
+    agent_connected(a, true);
+    assert_ok(agent_pushed_order(a, &e, &err), &err);
+    assert_int_equal(agent_next(a), AGENT_TELL); /* nothing of it goes to new */
+    agent_told(a);
+    write_out(a); /* also without a change of the set */
+    assert_int_equal(agent_next(a), AGENT_IDLE);
+
+    fixture_begin(&f, 6);
+    fixture_add(&f, "app", 5000);
+    fixture_add(&f, "shop", 5000);
+    f.u.checksum = fixture_sum(&f);
+    take(a, &f);
+    publish(a);
+    assert_true(agent_obeys(a, "shop"));
+}
+
+static void an_order_that_the_disk_refuses_is_told_as_such_until_it_takes_it(void **state)
+{
+    struct agent *a = *state;
+    struct emergency e = pushed("app", 8);
+    struct err err = {0};
+
+    serve_half(a);
+    agent_connected(a, true);
+    assert_ok(agent_pushed_order(a, &e, &err), &err);
+    publish(a);
+    agent_acked(a);
+    agent_told(a);
+    assert_false(agent_orders_unwritten(a));
+    assert_int_equal(agent_next(a), AGENT_WRITE);
+    (void)agent_write_started(a);
+    agent_write_failed(a, "the disk is full");
+    assert_true(agent_orders_unwritten(a));
+    assert_true(agent_obeys(a, "app"));
+    assert_int_equal(agent_next(a), AGENT_TELL);
+    agent_told(a);
+    assert_int_equal(agent_next(a), AGENT_IDLE);
+
+    agent_retry(a);
+    assert_true(agent_orders_unwritten(a));
+    assert_int_equal(agent_next(a), AGENT_WRITE);
+    (void)agent_write_started(a);
+    agent_write_failed(a, "the disk is full");
+    assert_int_equal(agent_next(a), AGENT_IDLE); /* it was told */
+    agent_retry(a);
+    write_out(a);
+    assert_false(agent_orders_unwritten(a));
+    assert_int_equal(agent_next(a), AGENT_TELL);
+}
+
 static int decode(struct str rule, struct route *ret, struct err *err UNUSED)
 {
     (void)rule;
@@ -301,6 +402,9 @@ int main(void)
         TEST(an_order_overtakes_a_set_that_is_being_published),
         TEST(a_set_that_two_others_overtook_is_not_gone_back_behind),
         TEST(the_coordinator_is_told_at_once_or_when_it_is_there),
+        TEST(a_pushed_order_keeps_its_epoch_and_is_told_when_it_is_served),
+        TEST(a_pushed_order_for_no_route_here_waits_for_the_route),
+        TEST(an_order_that_the_disk_refuses_is_told_as_such_until_it_takes_it),
         TEST(an_order_survives_a_restart),
     };
 

@@ -332,7 +332,7 @@ static void orders_go_up_as_they_came(void **state UNUSED)
     Switchyard__V1__EmergencyOrder **up;
 
     assert_int_equal(epochs_take(epochs, &order), EPOCH_NEWER);
-    up = convert_orders(epochs);
+    up = convert_orders(epochs, true);
     assert_string_equal(up[0]->migration, "app");
     assert_int_equal(up[0]->epoch, 9);
     assert_false(up[0]->active);

@@ -13,6 +13,9 @@ struct coordinator {
     char node[64], labels[64], boot[32], incarnation[64], address[64], control[64], nack[300];
     uint64_t revision, ack_revision, report_sequence, epoch;
     uint64_t told; /* epoch of an order beside Hello */
+    bool unwritten;
+    uint64_t dial;
+    char ack_incarnation[64], past[64];
     size_t checksum;
     uint32_t clients;
     bool stopped;
@@ -28,6 +31,10 @@ struct fixture {
     struct position serving;
     struct epochs epochs;
     unsigned ups, downs, updates;
+    bool unwritten;
+    struct emergency pushed;
+    char wanted[64];
+    dur_t window;
     int answer; /* of on_update */
     char up_at[64], down_at[64], flaw[300];
     uint64_t got_revision;
@@ -44,6 +51,7 @@ static void take_hello(struct coordinator *c, const Switchyard__V1__Hello *h)
     (void)str_fmt(c->incarnation, sizeof c->incarnation, "%s", h->incarnation);
     if (h->n_labels > 0)
         (void)str_fmt(c->labels, sizeof c->labels, "%s=%s", h->labels[0]->key, h->labels[0]->value);
+    c->dial = h->dial;
     c->revision = h->revision;
     c->checksum = h->checksum.len;
     c->epoch = h->n_emergencies > 0 ? h->emergencies[0]->epoch : 0;
@@ -60,11 +68,15 @@ static void on_message(struct rpc_stream *s, const ProtobufCMessage *message, vo
     } else if (m->kind_case == SWITCHYARD__V1__NODE_MESSAGE__KIND_ACK) {
         c->acks++;
         c->ack_revision = m->ack->revision;
+        (void)str_fmt(c->ack_incarnation, sizeof c->ack_incarnation, "%s", m->ack->incarnation);
     } else if (m->kind_case == SWITCHYARD__V1__NODE_MESSAGE__KIND_NACK) {
         c->nacks++;
         (void)str_fmt(c->nack, sizeof c->nack, "%s", m->nack->reason);
     } else if (m->kind_case == SWITCHYARD__V1__NODE_MESSAGE__KIND_ORDER) {
         c->told = m->order->epoch;
+        c->unwritten = m->order->unwritten;
+    } else if (m->kind_case == SWITCHYARD__V1__NODE_MESSAGE__KIND_PAST) {
+        (void)str_fmt(c->past, sizeof c->past, "%s", m->past->id);
     } else {
         c->reports++;
         c->report_sequence = m->report->sequence;
@@ -140,14 +152,26 @@ static void push(struct coordinator *c, uint64_t revision, size_t checksum_size)
 
 /* ---- the node's side ------------------------------------------------------------------------- */
 
-static void on_hello(void *ctx, struct position *ret_serving, struct sha256 *ret_checksum,
-                     const struct epochs **ret_epochs)
+static void on_hello(void *ctx, struct coord_hello *ret)
 {
     struct fixture *f = ctx;
 
-    *ret_serving = f->serving;
-    *ret_checksum = (struct sha256){{1}};
-    *ret_epochs = &f->epochs;
+    *ret = (struct coord_hello){f->serving, {{1}}, &f->epochs, f->unwritten};
+}
+
+static void on_order(void *ctx, const struct emergency *order)
+{
+    struct fixture *f = ctx;
+
+    f->pushed = *order;
+}
+
+static void on_past_wanted(void *ctx, const char *id, dur_t window)
+{
+    struct fixture *f = ctx;
+
+    (void)str_fmt(f->wanted, sizeof f->wanted, "%s", id);
+    f->window = window;
 }
 
 static void on_up(void *ctx, const char *endpoint)
@@ -181,6 +205,8 @@ static void on_down(void *ctx, const char *endpoint, const struct err *why, dur_
 static const struct coord_client_events events = {.on_hello = on_hello,
                                                   .on_up = on_up,
                                                   .on_update = on_update,
+                                                  .on_order = on_order,
+                                                  .on_past_wanted = on_past_wanted,
                                                   .on_down = on_down};
 
 static void connect_client(struct fixture *f)
@@ -282,9 +308,11 @@ static void an_update_is_answered(void **state)
     assert_string_equal(f->up_at, coord_client_endpoint(f->client));
     assert_true(coord_client_ack(f->client, &p, (wall_t){99}));
     assert_true(coord_client_nack(f->client, &p, "no such name"));
-    assert_true(coord_client_tell(f->client, &order));
+    assert_true(coord_client_tell(f->client, &order, true));
     WAIT_FOR(f->loop, f->c[0].acks == 1 && f->c[0].nacks == 1 && f->c[0].told == 17);
+    assert_true(f->c[0].unwritten);
     assert_int_equal(f->c[0].ack_revision, 5);
+    assert_string_equal(f->c[0].ack_incarnation, "cafe");
     assert_string_equal(f->c[0].nack, "no such name");
     push(&f->c[0], 6, SHA256_SIZE);
     WAIT_FOR(f->loop, f->updates == 2);
@@ -300,6 +328,48 @@ static void a_flawed_update_arrives_as_such(void **state)
     push(&f->c[0], 5, 7);
     WAIT_FOR(f->loop, f->updates == 1);
     assert_holds(f->flaw, "7 bytes");
+}
+
+static void say(struct coordinator *c, const Switchyard__V1__CoordinatorMessage *m)
+{
+    struct rpc_msg *msg = rpc_msg_encode(&m->base);
+
+    assert_int_equal(rpc_stream_send(c->stream, msg, NULL), 0);
+    rpc_msg_unref(msg);
+}
+
+static void orders_and_wishes_come_without_an_update(void **state)
+{
+    struct fixture *f = *state;
+    Switchyard__V1__CoordinatorMessage m = SWITCHYARD__V1__COORDINATOR_MESSAGE__INIT;
+    Switchyard__V1__EmergencyOrder order = SWITCHYARD__V1__EMERGENCY_ORDER__INIT;
+    Switchyard__V1__PastWanted wanted = SWITCHYARD__V1__PAST_WANTED__INIT;
+    Switchyard__V1__Past past = SWITCHYARD__V1__PAST__INIT;
+
+    connect_client(f);
+    WAIT_FOR(f->loop, f->c[0].node[0]);
+    m.kind_case = SWITCHYARD__V1__COORDINATOR_MESSAGE__KIND_ORDER;
+    m.order = &order;
+    order.migration = convert_lend("app"); /* without an epoch: nothing to obey */
+    say(&f->c[0], &m);
+    order.epoch = 6;
+    order.active = true;
+    say(&f->c[0], &m);
+    m.kind_case = SWITCHYARD__V1__COORDINATOR_MESSAGE__KIND_PAST_WANTED;
+    m.past_wanted = &wanted;
+    wanted.id = convert_lend("c2-7");
+    wanted.max_age_s = 300;
+    say(&f->c[0], &m);
+    WAIT_FOR(f->loop, f->wanted[0]);
+    assert_int_equal(f->ups, 1);
+    assert_int_equal(f->pushed.epoch, 6);
+    assert_string_equal(f->pushed.migration.s, "app");
+    assert_string_equal(f->wanted, "c2-7");
+    assert_int_equal(f->window.ns, dur_s(300).ns);
+    past.id = convert_lend("c2-7");
+    assert_true(coord_client_past(f->client, &past));
+    WAIT_FOR(f->loop, f->c[0].past[0]);
+    assert_string_equal(f->c[0].past, "c2-7");
 }
 
 static void a_gap_asks_again(void **state)
@@ -331,6 +401,8 @@ static void an_ended_stream_goes_on_at_the_next(void **state)
     assert_int_equal(f->downs, 1);
     assert_string_equal(f->down_at, f->up_at);
     assert_string_equal(f->c[0].boot, f->c[1].boot);
+    assert_int_equal(f->c[0].dial, 1);
+    assert_int_equal(f->c[1].dial, 2);
     assert_false(coord_client_is_up(f->client));
     push(&f->c[1], 5, SHA256_SIZE);
     WAIT_FOR(f->loop, f->ups == 2);
@@ -410,6 +482,7 @@ int main(void)
         TEST(a_node_that_serves_nothing_says_so),
         TEST(an_update_is_answered),
         TEST(a_flawed_update_arrives_as_such),
+        TEST(orders_and_wishes_come_without_an_update),
         TEST(a_gap_asks_again),
         TEST(an_ended_stream_goes_on_at_the_next),
         TEST(a_dead_coordinator_is_passed_over),
