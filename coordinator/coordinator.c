@@ -11,11 +11,14 @@
  * what they use. */
 #include "coordinator/coordinator.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/base/atomic_file.h"
 #include "common/base/check.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/base/rng.h"
 #include "coordinator/backup_ports.h"
 #include "coordinator/driver/driver.h"
 #include "coordinator/service/service.h"
@@ -26,8 +29,9 @@
 /* On top of a full fleet's streams, so that operators get through. */
 #define OPERATOR_CALLS_MAX 2000
 
-/* One coordinator: there is no election, so there is one term. */
-#define TERM 1
+#define JOURNAL_FILE   "journal"
+#define ID_DEFAULT     "coordinator"
+#define LEAVE_PATIENCE dur_s(1)
 
 struct coordinator {
     struct coordinator_config config;
@@ -35,6 +39,7 @@ struct coordinator {
     const struct coordinator_events *events;
     void *events_ctx;
     wall_t started_at;
+    char journal[PATH_SIZE_MAX];
 
     struct store_thread *store;
     struct driver *driver;
@@ -90,7 +95,10 @@ static void on_report(void *ctx, const struct fleet_report *r)
     driver_report(c->driver, &r->node, r->route, r->count);
 }
 
-static const struct fleet_events fleet_events = {.on_node = on_node, .on_report = on_report};
+static const struct fleet_events fleet_events = {
+    .on_node = on_node,
+    .on_report = on_report,
+};
 
 /* ---- from the service ------------------------------------------------------------------------ */
 
@@ -116,7 +124,7 @@ static void host_facts(void *ctx, struct service_facts *ret)
     driver_health(c->driver, &h);
     *ret = (struct service_facts){
         .started_at = c->started_at,
-        .term = TERM,
+        .term = h.leadership.term,
         .revision = h.revision,
         .store = h.store,
         .reports_dropped = h.reports_dropped + fleet_reports_dropped(c->fleet),
@@ -145,7 +153,35 @@ static void on_publish(void *ctx, uint64_t revision, const struct fleet_route *r
     fleet_publish(c->fleet, revision, route, count);
 }
 
-static void on_answer(void *ctx, const struct core_update *u, uint64_t revision)
+static void on_push_order(void *ctx, const struct emergency *order)
+{
+    struct coordinator *c = ctx;
+
+    fleet_push_order(c->fleet, order);
+}
+
+/* Nobody keeps pasts yet: what nodes report counts from now on. */
+static void on_ask_past(void *ctx, const struct name *node, dur_t window UNUSED)
+{
+    struct coordinator *c = ctx;
+
+    driver_past(c->driver, node, NULL, 0, false);
+}
+
+static void on_leader(void *ctx, const struct leadership *l)
+{
+    struct coordinator *c = ctx;
+
+    if (l->term > 0)
+        fleet_set_term(c->fleet, l->term);
+}
+
+static void on_member(void *ctx UNUSED, const struct member *m UNUSED, bool gone UNUSED)
+{
+}
+
+static void on_answer(void *ctx, const struct core_update *u, uint64_t revision,
+                      uint64_t unstored_epoch UNUSED)
 {
     struct coordinator *c = ctx;
 
@@ -162,7 +198,11 @@ static void on_settled(void *ctx)
 static const struct driver_ports driver_ports = {
     .on_ready = on_loaded,
     .publish = on_publish,
+    .push_order = on_push_order,
     .answer = on_answer,
+    .ask_past = on_ask_past,
+    .on_leader = on_leader,
+    .on_member = on_member,
     .on_settled = on_settled,
 };
 
@@ -208,7 +248,7 @@ static int open_store(struct coordinator *c, struct err *err)
 
 static int open_fleet(struct coordinator *c, struct err *err)
 {
-    struct fleet_config config = {.term = TERM, .report_silence = c->config.report_silence};
+    struct fleet_config config = {.term = 1, .report_silence = c->config.report_silence};
 
     CHECK(str_copy(str_of(store_thread_incarnation(c->store)), config.incarnation,
                    sizeof(config.incarnation)));
@@ -238,6 +278,50 @@ static int open_server(struct coordinator *c, struct err *err)
     return r < 0 ? r : fleet_serve(c->fleet, c->server, err);
 }
 
+static int fill_self(const struct coordinator *c, struct member *m, struct err *err)
+{
+    const char *address = c->config.advertise ? c->config.advertise : c->config.listen;
+    const char *id = c->config.id ? c->config.id : ID_DEFAULT;
+    struct rng rng;
+
+    rng_seed_system(&rng);
+    str_fmt(m->boot, sizeof(m->boot), "%016" PRIx64, rng_u64(&rng));
+    str_fmt(m->version, sizeof(m->version), "%s", SWITCHYARD_VERSION);
+    m->since = c->started_at;
+    if (!str_copy(str_of(address), m->address, sizeof(m->address)))
+        return err_set(err, ERR_INVALID, "the address %.40s... is too long", address);
+    return name_parse_node(str_of(id), &m->id, err);
+}
+
+static int open_journal(struct coordinator *c, struct err *err)
+{
+    int r = 0;
+
+    if (!c->config.data_dir)
+        return 0;
+    if (!str_fmt(c->journal, sizeof(c->journal), "%s/%s", c->config.data_dir, JOURNAL_FILE))
+        return err_set(err, ERR_INVALID, "the data directory's path is too long");
+    r = dir_make(c->config.data_dir, err);
+    return r < 0 ? err_ctx(err, "make the data directory") : 0;
+}
+
+static int open_driver(struct coordinator *c, struct err *err)
+{
+    struct driver_config config = {
+        .core = c->config.core,
+        .lease_ttl = c->config.lease_ttl,
+        .journal = c->config.data_dir ? c->journal : NULL,
+    };
+    struct rng rng;
+    int r = open_journal(c, err);
+
+    rng_seed_system(&rng);
+    config.seed = rng_u64(&rng);
+    if (r == 0)
+        r = fill_self(c, &config.self, err);
+    return r < 0 ? r : driver_new(&config, c->loop, c->store, &driver_ports, c, &c->driver, err);
+}
+
 static int open_parts(struct coordinator *c, struct err *err)
 {
     int r = open_store(c, err);
@@ -247,7 +331,7 @@ static int open_parts(struct coordinator *c, struct err *err)
     if (r == 0)
         r = open_server(c, err);
     if (r == 0)
-        r = driver_new(&c->config.core, c->loop, c->store, &driver_ports, c, &c->driver, err);
+        r = open_driver(c, err);
     c->backup = (struct backup_ports){c->store, c->driver};
     return r;
 }
@@ -277,11 +361,18 @@ int coordinator_port(const struct coordinator *c)
     return rpc_server_port(c->server);
 }
 
-static void on_server_stopped(void *ctx)
+static void on_left(void *ctx)
 {
     struct coordinator *c = ctx;
 
     c->events->on_stopped(c->events_ctx);
+}
+
+static void on_server_stopped(void *ctx)
+{
+    struct coordinator *c = ctx;
+
+    driver_leave(c->driver, LEAVE_PATIENCE, on_left, c);
 }
 
 void coordinator_stop(struct coordinator *c, dur_t grace)

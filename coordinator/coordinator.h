@@ -11,7 +11,11 @@ struct coordinator;
 
 struct coordinator_config {
     const char *listen;   /* "127.0.0.1:7400"; port 0 picks one */
-    const char *data_dir; /* of the SQLite store; NULL: state in memory, lost with the process */
+    const char *data_dir; /* of the SQLite store and of the journal; NULL: both in memory, lost with
+                             the process */
+    const char *id;       /* among the coordinators on one store; NULL: "coordinator" */
+    const char *advertise;                /* where the others reach it; NULL: `listen` */
+    dur_t lease_ttl;                      /* 0: the driver's default */
     const struct store_etcd_config *etcd; /* borrowed for coordinator_new(); NULL: not in etcd */
     bool restored; /* the store was put back from a copy: store_sqlite_renew() first */
     struct core_config core;

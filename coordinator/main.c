@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* switchyard-coordinator: options, the parts, the run, the exit status. */
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
@@ -7,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "common/base/atomic_file.h"
 #include "common/base/log.h"
@@ -14,6 +16,7 @@
 #include "common/loop/signals.h"
 #include "common/rpc/rpc.h"
 #include "coordinator/coordinator.h"
+#include "coordinator/election/election.h"
 
 #define EXIT_COULD_NOT_RUN 2
 #define STOP_GRACE_S       2
@@ -24,6 +27,7 @@ struct program {
     const char *store;
     struct store_etcd_config etcd;
     struct buf password; /* of etcd's user */
+    char host[256];
     struct loop *loop;
     struct coordinator *coordinator;
     bool ready;
@@ -43,6 +47,34 @@ static int set_listen(struct program *p, const char *value, struct err *err UNUS
 static int set_data(struct program *p, const char *value, struct err *err UNUSED)
 {
     p->config.data_dir = value;
+    return 0;
+}
+
+static int set_id(struct program *p, const char *value, struct err *err)
+{
+    struct name id;
+
+    p->config.id = value;
+    return name_parse_node(str_of(value), &id, err);
+}
+
+static int set_advertise(struct program *p, const char *value, struct err *err UNUSED)
+{
+    p->config.advertise = value;
+    return 0;
+}
+
+static int set_lease_ttl(struct program *p, const char *value, struct err *err)
+{
+    int r = unit_parse_duration(str_of(value), &p->config.lease_ttl, err);
+
+    if (r < 0)
+        return r;
+    if (p->config.lease_ttl.ns % dur_s(1).ns != 0 ||
+        p->config.lease_ttl.ns < dur_s(ELECTION_TTL_MIN_S).ns ||
+        p->config.lease_ttl.ns > dur_s(STORE_LEASE_MAX_S).ns)
+        return err_set(err, ERR_INVALID, "\"%s\" is not between %ds and %ds, in whole seconds",
+                       value, ELECTION_TTL_MIN_S, STORE_LEASE_MAX_S);
     return 0;
 }
 
@@ -154,10 +186,17 @@ static const struct {
     int (*set)(struct program *p, const char *value, struct err *err);
 } options[] = {
     {"listen", "ADDR", "address for the CLI and the sidecars (default 127.0.0.1:7400)", set_listen},
-    {"data", "DIR", "where the state is kept (default ./switchyard-data)", set_data},
+    {"data", "DIR",
+     "where the state is kept, if not in etcd, and the journal of emergency\n"
+     "                           orders (default ./switchyard-data)",
+     set_data},
+    {"id", "NAME", "among the coordinators on one etcd (default: the host's name)", set_id},
+    {"advertise", "ADDR", "where the others and the CLI reach it (default: as --listen)",
+     set_advertise},
+    {"lease-ttl", "TIME", "another one leads this long after a leader died (default 5s)",
+     set_lease_ttl},
     {"store", "KIND", "sqlite (default), etcd, or memory: lost with the process", set_store},
-    {"etcd-endpoints", "LIST", "http://HOST:2379,...; one coordinator at a time on an etcd prefix",
-     set_etcd_endpoints},
+    {"etcd-endpoints", "LIST", "http://HOST:2379,...: all members", set_etcd_endpoints},
     {"etcd-prefix", "/NAME", "in front of all keys, when an etcd is shared", set_etcd_prefix},
     {"etcd-ca", "FILE", "whom to trust about https endpoints (default: as the system does)",
      set_etcd_ca},
@@ -209,6 +248,17 @@ static int take_option(struct program *p, size_t i, const char *value, struct er
     return 1;
 }
 
+/* The others cannot reach an address that stands for all of a machine's. */
+static int check_address(const struct program *p, struct err *err)
+{
+    const char *address = p->config.advertise ? p->config.advertise : p->config.listen;
+
+    if (!str_starts(str_of(address), STR("0.0.0.0:")) && !str_starts(str_of(address), STR("[::]:")))
+        return 0;
+    err_set(err, ERR_INVALID, "%s is no address that the other coordinators can reach", address);
+    return err_hint(err, "add --advertise HOST:PORT");
+}
+
 /* What only makes sense together. */
 static int choose_store(struct program *p, struct err *err)
 {
@@ -218,7 +268,7 @@ static int choose_store(struct program *p, struct err *err)
         if (!p->etcd.endpoints)
             return err_set(err, ERR_INVALID, "--store etcd needs --etcd-endpoints LIST");
         p->config.etcd = &p->etcd;
-        return 0;
+        return check_address(p, err);
     }
     if (strcmp(p->store, "memory") == 0)
         p->config.data_dir = NULL;
@@ -253,6 +303,22 @@ static int parse_options(struct program *p, int argc, char **argv, struct err *e
     return r == 0 ? choose_store(p, err) : r;
 }
 
+/* The host's name, if it can be an id: in lower case, without its domain. */
+static void default_id(struct program *p)
+{
+    struct str first, rest;
+    struct name id;
+
+    if (p->config.id || gethostname(p->host, sizeof(p->host) - 1) < 0)
+        return;
+    str_cut(str_of(p->host), '.', &first, &rest);
+    p->host[first.n] = '\0';
+    for (char *c = p->host; *c; c++)
+        *c = (char)tolower((unsigned char)*c);
+    if (name_parse_node(str_of(p->host), &id, NULL) == 0)
+        p->config.id = p->host;
+}
+
 /* A descriptor per node, and most shells give 1024. */
 static void raise_file_limit(void)
 {
@@ -284,8 +350,9 @@ static void on_ready(void *ctx, int r, const struct err *err)
 
     if (r == 0) {
         p->ready = true;
-        log_line(LOG_INFO, LOG_STARTED, "version=%s listen=%s port=%d store=%s", SWITCHYARD_VERSION,
-                 LOGQ(p->config.listen), coordinator_port(p->coordinator), p->store);
+        log_line(LOG_INFO, LOG_STARTED, "version=%s listen=%s port=%d store=%s id=%s",
+                 SWITCHYARD_VERSION, LOGQ(p->config.listen), coordinator_port(p->coordinator),
+                 p->store, LOGQ(p->config.id ? p->config.id : ""));
         return;
     }
     log_err(LOG_ERROR, LOG_STOPPED, err, "program=coordinator");
@@ -359,6 +426,7 @@ int main(int argc, char **argv)
     if (r > 0)
         return EXIT_SUCCESS;
     if (r == 0) {
+        default_id(&p);
         raise_file_limit();
         signals_block(handled_signals);
         signal(SIGPIPE, SIG_IGN);

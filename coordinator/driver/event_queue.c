@@ -28,12 +28,24 @@ struct queued_order {
     UT_hash_handle hh;                /* by order.migration */
 };
 
+/* A report, or a part of a past. */
 struct queued_report {
     struct name node;
     struct queued_report *prev, *next;
+    bool is_past;
+    bool more;
+    unsigned buckets;
+    struct core_bucket *bucket; /* of a past; owned, their routes point into `route` */
     unsigned count;
     struct route_stats route[];
 };
+
+static void free_report(struct queued_report *r)
+{
+    if (r)
+        free(r->bucket);
+    free(r);
+}
 
 static void free_commands(struct queued_command **list)
 {
@@ -65,8 +77,8 @@ void event_queue_deinit(struct event_queue *q)
         free(o);
     }
     DL_FOREACH_SAFE (q->reports, r, next_report)
-        free(r);
-    free(q->shown);
+        free_report(r);
+    free_report(q->shown);
     *q = (struct event_queue){.tick = false};
 }
 
@@ -180,30 +192,80 @@ void event_queue_repeat_orders(struct event_queue *q)
         make_order_news(q, o);
 }
 
-static struct queued_report *pop_report(struct event_queue *q)
+static struct queued_report *remove_report(struct event_queue *q, struct queued_report *r)
+{
+    DL_DELETE(q->reports, r);
+    q->stats_count[r->is_past] -= r->count;
+    return r;
+}
+
+static struct queued_report *oldest(const struct event_queue *q, bool is_past)
 {
     struct queued_report *r = q->reports;
 
-    DL_DELETE(q->reports, r);
-    q->stats_count -= r->count;
+    while (r && r->is_past != is_past)
+        r = r->next;
+    return r;
+}
+
+static void add_report(struct event_queue *q, struct queued_report *r)
+{
+    const unsigned most[2] = {EVENT_QUEUE_STATS, EVENT_QUEUE_PAST};
+
+    DL_APPEND(q->reports, r);
+    q->stats_count[r->is_past] += r->count;
+    while (q->stats_count[r->is_past] > most[r->is_past]) {
+        struct queued_report *old = oldest(q, r->is_past);
+        bool was_last = old == r;
+
+        free_report(remove_report(q, old));
+        q->reports_dropped++;
+        if (was_last)
+            return;
+    }
+}
+
+static struct queued_report *new_report(const struct name *node, unsigned count)
+{
+    struct queued_report *r = xalloc(sizeof(*r) + count * sizeof(r->route[0]));
+
+    r->node = *node;
+    r->count = count;
     return r;
 }
 
 void event_queue_report(struct event_queue *q, const struct name *node,
                         const struct route_stats *route, unsigned count)
 {
-    struct queued_report *r = xalloc(sizeof(*r) + count * sizeof(route[0]));
+    struct queued_report *r = new_report(node, count);
 
-    r->node = *node;
-    r->count = count;
     if (count > 0)
         memcpy(r->route, route, count * sizeof(route[0]));
-    DL_APPEND(q->reports, r);
-    q->stats_count += count;
-    while (q->stats_count > EVENT_QUEUE_STATS) {
-        free(pop_report(q));
-        q->reports_dropped++;
+    add_report(q, r);
+}
+
+void event_queue_past(struct event_queue *q, const struct name *node,
+                      const struct core_bucket *bucket, unsigned count, bool more)
+{
+    struct queued_report *r;
+    struct route_stats *to;
+    unsigned stats = 0;
+
+    for (unsigned i = 0; i < count; i++)
+        stats += bucket[i].count;
+    r = new_report(node, stats);
+    r->is_past = true;
+    r->more = more;
+    r->buckets = count;
+    r->bucket = xcalloc(count + 1, sizeof(*r->bucket));
+    to = r->route;
+    for (unsigned i = 0; i < count; i++) {
+        r->bucket[i] = bucket[i];
+        r->bucket[i].route = to;
+        for (unsigned k = 0; k < bucket[i].count; k++)
+            *to++ = bucket[i].route[k];
     }
+    add_report(q, r);
 }
 
 void event_queue_tick(struct event_queue *q)
@@ -258,12 +320,20 @@ static void take_order(struct event_queue *q, struct core_event *ret)
 
 static void take_report(struct event_queue *q, struct core_event *ret)
 {
-    struct queued_report *r = pop_report(q);
+    struct queued_report *r = remove_report(q, q->reports);
 
-    ret->kind = EV_REPORT;
-    ret->report.node = &r->node;
-    ret->report.route = r->route;
-    ret->report.count = r->count;
+    if (r->is_past) {
+        ret->kind = EV_PAST;
+        ret->past.node = &r->node;
+        ret->past.bucket = r->bucket;
+        ret->past.count = r->buckets;
+        ret->past.more = r->more;
+    } else {
+        ret->kind = EV_REPORT;
+        ret->report.node = &r->node;
+        ret->report.route = r->route;
+        ret->report.count = r->count;
+    }
     q->shown = r;
 }
 
@@ -271,7 +341,7 @@ bool event_queue_take(struct event_queue *q, struct core_event *ret)
 {
     *ret = (struct core_event){.kind = EV_TICK};
     drop_gone(q);
-    free(steal(q->shown));
+    free_report(steal(q->shown));
     if (q->urgent)
         take_command(&q->urgent, &q->urgent_count, ret);
     else if (q->order_news)

@@ -11,6 +11,7 @@
 #define EVENT_QUEUE_COMMANDS 256u  /* and as many emergency commands */
 #define EVENT_QUEUE_ORDERS   1024u /* migrations that nodes told of */
 #define EVENT_QUEUE_STATS    8192u /* route_stats in waiting reports: some 20 MB */
+#define EVENT_QUEUE_PAST     8192u /* and in waiting pasts */
 
 struct queued_command;
 struct queued_node;
@@ -28,8 +29,8 @@ struct event_queue {
     struct queued_node *news;        /* of them, those the core has yet to hear of, oldest first */
     struct queued_order *orders;     /* the newest of each migration, by its name */
     struct queued_order *order_news; /* of them, those the core has yet to hear of */
-    struct queued_report *reports;
-    unsigned stats_count;
+    struct queued_report *reports;   /* and pasts, in the order in which they came */
+    unsigned stats_count[2];         /* in reports, in pasts */
     uint64_t reports_dropped;
     bool tick;
     struct queued_report *shown; /* what the event that was taken last points to */
@@ -50,6 +51,9 @@ void event_queue_order(struct event_queue *q, const struct name *node,
 /* Copied. */
 void event_queue_report(struct event_queue *q, const struct name *node,
                         const struct route_stats *route, unsigned count);
+/* Copied. It keeps its place among the node's reports, whose beginning it contains. */
+void event_queue_past(struct event_queue *q, const struct name *node,
+                      const struct core_bucket *bucket, unsigned count, bool more);
 void event_queue_tick(struct event_queue *q);
 
 /* Every node that is known becomes news again: for a core that was just made. */

@@ -180,7 +180,8 @@ static void on_publish(void *ctx, uint64_t revision, const struct fleet_route *r
     sim_fleet_publish(c->fleet, revision, route, count);
 }
 
-static void on_answer(void *ctx, const struct core_update *u, uint64_t revision UNUSED)
+static void on_answer(void *ctx, const struct core_update *u, uint64_t revision UNUSED,
+                      uint64_t unstored_epoch UNUSED)
 {
     struct sim_coord *c = ctx;
     struct sim_op *op = u->token;
@@ -197,10 +198,34 @@ static void on_settled(void *ctx UNUSED)
 {
 }
 
+static void on_push_order(void *ctx UNUSED, const struct emergency *order UNUSED)
+{
+}
+
+/* No node of the simulation keeps a past yet: what it reports counts from now on. */
+static void on_ask_past(void *ctx, const struct name *node, dur_t window UNUSED)
+{
+    struct sim_coord *c = ctx;
+
+    driver_past(c->driver, node, NULL, 0, false);
+}
+
+static void on_leader(void *ctx UNUSED, const struct leadership *l UNUSED)
+{
+}
+
+static void on_member(void *ctx UNUSED, const struct member *m UNUSED, bool gone UNUSED)
+{
+}
+
 static const struct driver_ports ports = {
     .on_ready = on_ready,
     .publish = on_publish,
+    .push_order = on_push_order,
     .answer = on_answer,
+    .ask_past = on_ask_past,
+    .on_leader = on_leader,
+    .on_member = on_member,
     .on_settled = on_settled,
 };
 
@@ -219,11 +244,12 @@ static void look(struct sim *s, void *who, uint64_t boot)
 
 void sim_coord_start(struct sim_coord *c)
 {
-    struct core_config config = {.node_grace = dur_s(0)};
+    struct driver_config config = {.self = {.id = c->name, .address = "sim"}};
 
     CHECK(!c->running);
     c->running = true;
-    c->boots++;
+    config.seed = ++c->boots;
+    str_fmt(config.self.boot, sizeof config.self.boot, "%" PRIu64, c->boots);
     sim_loop_start(c->loop);
     c->store = sim_store_thread_new(c->sim, c->index, c->boots, c->loop);
     c->fleet = sim_fleet_new(c->sim, c);

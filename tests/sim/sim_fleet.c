@@ -28,7 +28,7 @@ struct entry {
     bool is_known;                    /* the base has a rule */
 };
 
-struct member {
+struct sim_member {
     struct sim_stream *stream; /* NULL: not connected */
     uint64_t boot;
     bool same_incarnation;
@@ -45,7 +45,7 @@ struct sim_fleet {
     struct entry entry[SIM_MIGRATIONS_MAX];
     uint64_t revision, base;
     struct sha256 checksum;
-    struct member member[SIM_NODES_MAX];
+    struct sim_member member[SIM_NODES_MAX];
     bool push_due;
 };
 
@@ -204,7 +204,7 @@ static struct sim_update *make_update(struct sim_fleet *f, bool full)
     return u;
 }
 
-static void send(struct sim_fleet *f, struct member *m, struct sim_update *u)
+static void send(struct sim_fleet *f, struct sim_member *m, struct sim_update *u)
 {
     struct sim_msg *msg = xnew(struct sim_msg);
 
@@ -216,7 +216,7 @@ static void send(struct sim_fleet *f, struct member *m, struct sim_update *u)
     (void)sim_net_send(m->stream, SIM_LISTENER, msg);
 }
 
-static void send_full(struct sim_fleet *f, struct member *m)
+static void send_full(struct sim_fleet *f, struct sim_member *m)
 {
     struct sim_update *u = make_update(f, true);
 
@@ -224,7 +224,7 @@ static void send_full(struct sim_fleet *f, struct member *m)
     sim_update_unref(u);
 }
 
-static void send_nothing_yet(struct member *m)
+static void send_nothing_yet(struct sim_member *m)
 {
     struct sim_msg *msg = xnew(struct sim_msg);
 
@@ -259,7 +259,7 @@ static void push(struct sim *s, void *who, uint64_t boot)
     f->push_due = false;
     delta = f->base ? make_update(f, false) : NULL;
     for (unsigned i = 0; i < SIM_NODES_MAX; i++) {
-        struct member *m = &f->member[i];
+        struct sim_member *m = &f->member[i];
 
         if (m->stream && delta && m->sent_rev == f->base)
             send(f, m, delta);
@@ -288,7 +288,7 @@ void sim_fleet_publish(struct sim_fleet *f, uint64_t revision, const struct flee
 
 static void changed(struct sim_fleet *f, unsigned node)
 {
-    const struct member *m = &f->member[node];
+    const struct sim_member *m = &f->member[node];
     struct core_node n = {.connected = m->stream != NULL,
                           .serving_rev = m->same_incarnation ? m->serving_rev : 0,
                           .newest_epoch_seen = m->newest_epoch};
@@ -311,16 +311,16 @@ static void told(struct sim_fleet *f, unsigned node, const struct sim_msg *m)
 
 static void on_hello(struct sim_fleet *f, struct sim_stream *st, const struct sim_msg *h)
 {
-    struct member *m = &f->member[st->host[SIM_DIALLER]];
+    struct sim_member *m = &f->member[st->host[SIM_DIALLER]];
 
     if (m->stream)
         sim_net_close(m->stream, SIM_LISTENER);
-    *m = (struct member){.stream = st,
-                         .boot = h->boot,
-                         .same_incarnation = strcmp(h->incarnation, SIM_INCARNATION) == 0,
-                         .serving_rev = h->revision,
-                         .newest_epoch = h->newest_epoch,
-                         .heard = f->sim->now};
+    *m = (struct sim_member){.stream = st,
+                             .boot = h->boot,
+                             .same_incarnation = strcmp(h->incarnation, SIM_INCARNATION) == 0,
+                             .serving_rev = h->revision,
+                             .newest_epoch = h->newest_epoch,
+                             .heard = f->sim->now};
     changed(f, st->host[SIM_DIALLER]);
     told(f, st->host[SIM_DIALLER], h);
     if (f->revision > 0)
@@ -331,7 +331,7 @@ static void on_hello(struct sim_fleet *f, struct sim_stream *st, const struct si
 
 static void on_ack(struct sim_fleet *f, unsigned node, const struct sim_msg *a)
 {
-    struct member *m = &f->member[node];
+    struct sim_member *m = &f->member[node];
 
     if (a->revision > m->sent_rev) {
         sim_fail(f->sim, "n%u acknowledges revision %llu, and was sent %llu", node + 1,
@@ -345,7 +345,7 @@ static void on_ack(struct sim_fleet *f, unsigned node, const struct sim_msg *a)
 
 void sim_fleet_on_message(struct sim_fleet *f, struct sim_stream *st, const struct sim_msg *msg)
 {
-    struct member *m = &f->member[st->host[SIM_DIALLER]];
+    struct sim_member *m = &f->member[st->host[SIM_DIALLER]];
 
     if (msg->kind == SIM_HELLO) {
         on_hello(f, st, msg);
@@ -374,7 +374,7 @@ void sim_fleet_on_closed(struct sim_fleet *f, const struct sim_stream *st)
 void sim_fleet_look(struct sim_fleet *f)
 {
     for (unsigned i = 0; i < SIM_NODES_MAX; i++) {
-        struct member *m = &f->member[i];
+        struct sim_member *m = &f->member[i];
         struct sim_stream *st = m->stream;
 
         if (!st || mono_sub(f->sim->now, m->heard).ns <= SILENCE.ns)

@@ -82,30 +82,36 @@ static void a_plan_walks_from_0_to_100_by_itself(void **state UNUSED)
     expect(s,
            "[     0] n1 starts with revision 0\n"
            "[     0] n2 starts with revision 0\n"
-           "[     4] c1 is up\n"
+           "[     4] c1 says election id=c1 state=registering from=outside term=0 "
+           "why=\"a lease was granted\"\n"
+           "[    12] c1 says election id=c1 state=campaigning from=registering term=0 "
+           "why=\"registered, and nobody leads\"\n"
+           "[    16] c1 says election id=c1 state=leading from=campaigning term=2 "
+           "why=\"it was elected\"\n"
+           "[    16] c1 is up\n"
            "[   100] op-1 apply shop\n"
            "[   105] op-1 is told: shop is new, with 3 stages; everything goes to "
            "legacy until it is started\n"
            "[   200] op-2 start shop\n"
            "[   203] shop is converging at stage 1, 10 %: an operator started the "
            "rollout: a test\n"
-           "[   203] n2 serves 1; shop 0 %\n"
+           "[   203] n2 serves 3; shop 0 %\n"
            "[   205] op-2 is told: shop enters canary: 10 % of keys on new\n"
-           "[   206] n1 serves 1; shop 0 %\n"
-           "[   213] n1 serves 2; shop 10 %\n"
-           "[   213] n2 serves 2; shop 10 %\n"
+           "[   206] n1 serves 3; shop 0 %\n"
+           "[   213] n1 serves 4; shop 10 %\n"
+           "[   213] n2 serves 4; shop 10 %\n"
            "[   216] shop is baking at stage 1, 10 %: every node serves the stage\n"
            "[   218] c1 says converged migration=shop nodes=2 measured_ms=13.0\n"
            "[  2252] shop is converging at stage 2, 50 %: the stage has baked, its gate "
            "does not object, and the next one needs no approval\n"
-           "[  2262] n1 serves 4; shop 50 %\n"
-           "[  2262] n2 serves 4; shop 50 %\n"
+           "[  2262] n1 serves 6; shop 50 %\n"
+           "[  2262] n2 serves 6; shop 50 %\n"
            "[  2265] shop is baking at stage 2, 50 %: every node serves the stage\n"
            "[  2267] c1 says converged migration=shop nodes=2 measured_ms=13.0\n"
            "[  3502] shop is converging at stage 3, 100 %: the stage has baked, its "
            "gate does not object, and the next one needs no approval\n"
-           "[  3512] n1 serves 6; shop 100 %\n"
-           "[  3512] n2 serves 6; shop 100 %\n"
+           "[  3512] n1 serves 8; shop 100 %\n"
+           "[  3512] n2 serves 8; shop 100 %\n"
            "[  3515] shop is baking at stage 3, 100 %: every node serves the stage\n"
            "[  3517] c1 says converged migration=shop nodes=2 measured_ms=13.0\n"
            "[  4752] shop is completed at stage 3, 100 %: the last stage has baked and "
@@ -121,8 +127,8 @@ static void a_bad_release_is_rolled_back_by_itself(void **state UNUSED)
     expect(s,
            "[  3003] shop is rolling_back at stage 0, 0 %: a trigger fired: error rate "
            "of new 25.0 % over the last 3s exceeds 5 % (10 of 40 requests)\n"
-           "[  3013] n1 serves 5; shop 0 %\n"
-           "[  3013] n2 serves 5; shop 0 %\n"
+           "[  3013] n1 serves 7; shop 0 %\n"
+           "[  3013] n2 serves 7; shop 0 %\n"
            "[  3016] shop is rolled_back at stage 0, 0 %: every node serves what was "
            "rolled back to\n"
            "[  3018] c1 says converged migration=shop nodes=2 measured_ms=13.0\n");
@@ -140,13 +146,13 @@ static void an_emergency_reaches_a_node_that_was_cut_off(void **state UNUSED)
            "[  2003] shop is rolling_back at stage 0, 0 %: an emergency order sends "
            "everything to legacy: a test\n"
            "[  2005] op-3 is told: shop goes to legacy now, by emergency order 1\n"
-           "[  2008] n1 serves 5; shop 0 % EMERGENCY\n"
+           "[  2008] n1 serves 7; shop 0 % EMERGENCY\n"
            "[  4003] shop is rollback_failed at stage 0, 0 %: nodes still lag after the "
            "rollback's deadline: n2\n");
     sim_net_partition(s->net, 1, false);
     sim_run_for(s, dur_s(5));
     expect(s,
-           "[ 22025] n2 serves 5; shop 0 % EMERGENCY\n"
+           "[ 22025] n2 serves 7; shop 0 % EMERGENCY\n"
            "[ 22028] shop is rolled_back at stage 0, 0 %: the late nodes serve what was "
            "rolled back to\n"
            "[ 22030] c1 says converged migration=shop nodes=2 measured_ms=20025.6\n");
@@ -163,7 +169,7 @@ static void an_order_given_at_a_node_that_is_cut_off_is_adopted(void **state UNU
     sim_run_for(s, dur_s(20));
     expect(s,
            "[  3000] n2 is told to go to legacy: INC-7\n"
-           "[  3002] n2 serves 2; shop 50 % EMERGENCY\n");
+           "[  3002] n2 serves 4; shop 50 % EMERGENCY\n");
     sim_net_partition(s->net, 1, false);
     sim_run_for(s, dur_s(5));
     expect(s,
@@ -171,8 +177,8 @@ static void an_order_given_at_a_node_that_is_cut_off_is_adopted(void **state UNU
            "everything to legacy: INC-7\n"
            "[ 23186] c1 says emergency action=adopted migration=shop epoch=1 node=n2 "
            "operator=n2 reason=INC-7\n"
-           "[ 23189] n1 serves 5; shop 0 % EMERGENCY\n"
-           "[ 23194] n2 serves 5; shop 0 % EMERGENCY\n"
+           "[ 23189] n1 serves 7; shop 0 % EMERGENCY\n"
+           "[ 23194] n2 serves 7; shop 0 % EMERGENCY\n"
            "[ 23197] shop is rolled_back at stage 0, 0 %: every node serves what was "
            "rolled back to\n"
            "[ 23199] c1 says converged migration=shop nodes=2 measured_ms=13.0\n");
@@ -194,11 +200,24 @@ static void a_coordinator_dies_between_save_and_publish(void **state UNUSED)
     sim_coord_start(s->coord[0]);
     sim_run_for(s, dur_s(8));
     expect(s,
-           "[  3004] c1 is up\n"
-           "[  3512] n2 serves 5; shop 100 %\n"
-           "[  4561] n1 serves 5; shop 100 %\n"
+           "[  3004] c1 says election id=c1 state=registering from=outside term=0 "
+           "why=\"a lease was granted\"\n"
+           "[  3010] store conflict\n"
+           "[  3016] c1 says election id=c1 state=registering: a coordinator with the "
+           "id c1 is registered already, at sim since \n"
+           "[  3158] store conflict\n"
+           "[  3524] store conflict\n"
+           "[  3822] store conflict\n"
+           "[  4265] store conflict\n"
+           "[  5273] store conflict\n"
+           "[  6283] c1 says election id=c1 state=campaigning from=registering term=2 "
+           "why=\"registered, and nobody leads\"\n"
+           "[  6287] c1 says election id=c1 state=leading from=campaigning term=10 "
+           "why=\"it was elected\"\n"
+           "[  6287] c1 is up\n"
+           "[  7705] n1 serves 7; shop 100 %\n"
            "[  8252] shop is baking at stage 2, 100 %: every node serves the stage\n"
-           "[  8254] c1 says converged migration=shop nodes=2 measured_ms=1558.2\n"
+           "[  8254] c1 says converged migration=shop nodes=1 measured_ms=4698.6\n"
            "[  8502] shop is completed at stage 2, 100 %: the last stage has baked and "
            "its gate does not object\n");
 }
@@ -218,7 +237,11 @@ static void a_store_that_loses_its_answer_loses_no_command(void **state UNUSED)
            "[  2005] c1 says store state=failing: the store in memory was told to fail\n"
            "[  2009] c1 says store state=working\n"
            "[  2009] op-3 is told: shop enters all: 100 % of keys on new\n"
-           "[  2017] n1 serves 5; shop 100 %\n");
+           "[  2017] n1 serves 7; shop 100 %\n"
+           "[  2020] shop is baking at stage 2, 100 %: every node serves the stage\n"
+           "[  2022] c1 says converged migration=shop nodes=1 measured_ms=17.0\n"
+           "[  2024] shop is completed at stage 2, 100 %: the last stage has baked and "
+           "its gate does not object\n");
 }
 
 static void a_node_restarts_without_a_coordinator_and_serves(void **state UNUSED)
@@ -234,14 +257,27 @@ static void a_node_restarts_without_a_coordinator_and_serves(void **state UNUSED
     expect(s,
            "[  2000] c1 dies\n"
            "[  2000] n1 dies\n"
-           "[  3000] n1 starts with revision 2\n"
-           "[  3002] n1 serves 2; shop 50 %\n");
+           "[  3000] n1 starts with revision 4\n"
+           "[  3002] n1 serves 4; shop 50 %\n");
     sim_coord_start(s->coord[0]);
     sim_run_for(s, dur_s(10));
     assert_int_equal(sim_node_link(s->node[0]), LINK_CURRENT);
     expect(s,
-           "[  4004] c1 is up\n"
-           "[  4095] n1 serves 4; shop 50 %\n");
+           "[  4004] c1 says election id=c1 state=registering from=outside term=0 "
+           "why=\"a lease was granted\"\n"
+           "[  4010] store conflict\n"
+           "[  4016] c1 says election id=c1 state=registering: a coordinator with the "
+           "id c1 is registered already, at sim since \n"
+           "[  4158] store conflict\n"
+           "[  4524] store conflict\n"
+           "[  4822] store conflict\n"
+           "[  5265] store conflict\n"
+           "[  6275] c1 says election id=c1 state=campaigning from=registering term=2 "
+           "why=\"registered, and nobody leads\"\n"
+           "[  6279] c1 says election id=c1 state=leading from=campaigning term=9 "
+           "why=\"it was elected\"\n"
+           "[  6279] c1 is up\n"
+           "[  7005] n1 serves 6; shop 50 %\n");
 }
 
 int main(void)

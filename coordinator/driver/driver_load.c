@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading the store: all of it, at the start and whenever what the core believes may be wrong. A
+ * conflict means that somebody else wrote to the store, an unknown outcome that we do not know what
+ * it holds, a lost watch that we no longer hear of it. The core is shown what there is and keeps
+ * what it measured. */
+#include <stdlib.h>
+
+#include "common/base/mem.h"
+#include "coordinator/driver/driver_state.h"
+
+static bool is_cores(const char *key)
+{
+    return !member_key(key);
+}
+
+/* Of the latest decision: the highest revision of a key that is not about who is there. A store
+ * that holds nothing else is a new one to us, wherever its revisions start. */
+static uint64_t decided(const struct driver *d, const struct store_list *list)
+{
+    uint64_t rev = 0;
+
+    for (size_t i = 0; i < list->count; i++)
+        if (is_cores(list->item[i].key) && list->item[i].rev > rev)
+            rev = list->item[i].rev;
+    /* Nobody else writes: a deletion that left nothing behind was ours. */
+    return d->lead.alone && rev > 0 ? list->rev : rev;
+}
+
+/* ---- the first time -------------------------------------------------------------------------- */
+
+static int make_core(struct driver *d, const struct store_list *list, struct err *err)
+{
+    CLEANUP(core_freep)
+    struct core *c = core_new(&d->config.core, loop_wall(d->loop), loop_now(d->loop));
+    int r = 0;
+
+    for (size_t i = 0; i < list->count && r == 0; i++) {
+        const struct store_kv *kv = &list->item[i];
+
+        if (is_cores(kv->key))
+            r = core_load(c, kv->key, (struct str){kv->value, kv->value_len}, kv->rev, err);
+    }
+    if (r == 0)
+        r = core_loaded(c, store_thread_incarnation(d->store), list->rev, err);
+    if (r < 0)
+        return err_ctx(err, "read the state in the store");
+    d->core = steal(c);
+    return 0;
+}
+
+static void use_core(struct driver *d, const struct store_list *list)
+{
+    d->mono = loop_now(d->loop);
+    d->revision = decided(d, list);
+    d->state = DRIVER_IDLE;
+    publish_all(d);
+    watch_begin(d, list->rev);
+    members_saw_all(d, list);
+    lead_loaded(d);
+    driver_go_on(d);
+}
+
+static void on_first(void *ctx, int r, struct store_list *list, const struct err *err)
+{
+    struct driver *d = ctx;
+    struct err broken;
+
+    if (r == 0 && make_core(d, list, &broken) == 0)
+        use_core(d, list);
+    else
+        driver_is_ready(d, r < 0 ? err : &broken);
+}
+
+void load_begin(struct driver *d)
+{
+    struct err err;
+
+    if (store_thread_load(d->store, STR(STORE_ROOT), on_first, d, &err) < 0)
+        driver_is_ready(d, &err);
+}
+
+/* ---- again ----------------------------------------------------------------------------------- */
+
+static const struct store_kv *find_kv(const struct store_list *list, const char *key)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (strcmp(list->item[i].key, key) == 0)
+            return &list->item[i];
+    return NULL;
+}
+
+static store_rev rev_before(const struct core_update *u, const char *key)
+{
+    for (const struct core_save *s = u->save; s; s = s->next)
+        if (s->kind == SAVE_COMPARE && strcmp(s->key, key) == 0)
+            return s->rev;
+    return 0;
+}
+
+/* Was what the update wanted to store stored? A transaction is done whole, so one key is enough,
+ * and others may have been written again since. Its revision, or 0. */
+static store_rev was_stored(const struct core_update *u, const struct store_list *list)
+{
+    bool puts = false, there = false;
+
+    for (const struct core_save *s = u->save; s; s = s->next) {
+        const struct store_kv *kv = find_kv(list, s->key);
+
+        puts = puts || s->kind == SAVE_PUT;
+        there = there || (s->kind == SAVE_DELETE && kv);
+        if (s->kind == SAVE_PUT && kv && kv->rev > rev_before(u, s->key) &&
+            str_eq(s->value, (struct str){kv->value, kv->value_len}))
+            return kv->rev;
+    }
+    return puts || there ? 0 : list->rev;
+}
+
+/* The core learns how the step ended: as stored, or not at all. */
+static bool end_step(struct driver *d, const struct store_list *list)
+{
+    struct err *doubt = &d->step.doubt;
+    store_rev rev = 0;
+
+    if (doubt->code == ERR_NONE)
+        return false;
+    if (doubt->code == ERR_UNKNOWN_OUTCOME && list)
+        rev = was_stored(&d->step.update, list);
+    if (rev > 0) {
+        step_commit(d, rev);
+        return true;
+    }
+    if (doubt->code == ERR_UNKNOWN_OUTCOME && list) {
+        doubt->code = ERR_UNAVAILABLE;
+        err_ctx(doubt, "nothing was stored");
+    }
+    core_abandon(d->core, doubt, &d->step.update);
+    d->orders_again = true;
+    return false;
+}
+
+static int observe(struct driver *d, const struct store_list *list, struct err *err)
+{
+    CLEANUP(xfreep) struct core_kv *kv = xcalloc(list->count + 1, sizeof(*kv));
+    uint64_t rev = decided(d, list);
+    unsigned n = 0;
+    int r;
+
+    for (size_t i = 0; i < list->count; i++) {
+        const struct store_kv *from = &list->item[i];
+
+        if (is_cores(from->key))
+            kv[n++] = (struct core_kv){from->key, {from->value, from->value_len}, from->rev};
+    }
+    core_update_reset(&d->seen);
+    r = core_observe(d->core, kv, n, true, list->rev, &d->seen, err);
+    if (r < 0)
+        return err_ctx(err, "read the state in the store");
+    d->revision = rev > d->revision ? rev : d->revision;
+    return 0;
+}
+
+static void go_on_with_step(struct driver *d, bool stored)
+{
+    enum err_code why = d->step.doubt.code;
+
+    d->state = DRIVER_IDLE;
+    if (stored)
+        step_carry_out(d);
+    else if (why == ERR_CONFLICT)
+        step_again(d);
+    else if (why != ERR_NONE)
+        step_finish(d);
+}
+
+static void on_reload_again(struct timer *t)
+{
+    struct driver *d = container_of(t, struct driver, reload_again);
+
+    load_again(d, NULL);
+}
+
+void load_later(struct driver *d)
+{
+    d->state = DRIVER_RELOADING;
+    timer_set(d->loop, &d->reload_again, dur_s(RETRY_S), on_reload_again, "driver.reload");
+}
+
+/* The last state stays and reading goes on, but the command is not kept waiting for what nobody can
+ * tell. */
+static void load_failed(struct driver *d, const struct err *why)
+{
+    driver_store_failed(d, why);
+    if (d->step.doubt.code != ERR_NONE) {
+        end_step(d, NULL);
+        step_finish(d);
+    }
+    load_later(d);
+}
+
+static void on_loaded(void *ctx, int r, struct store_list *list, const struct err *err)
+{
+    struct driver *d = ctx;
+    struct err broken;
+    bool stored;
+
+    if (r < 0)
+        return load_failed(d, err);
+    stored = end_step(d, list);
+    if (observe(d, list, &broken) < 0) {
+        if (stored)
+            step_carry_out(d);
+        return load_failed(d, &broken);
+    }
+    driver_store_works(d);
+    d->reread = false;
+    publish_changed(d, &d->seen);
+    publish_tell(&d->seen);
+    publish_ask(d, &d->seen);
+    members_saw_all(d, list);
+    watch_begin(d, list->rev);
+    watch_drain(d);
+    event_queue_repeat_orders(&d->queue);
+    go_on_with_step(d, stored);
+    driver_go_on(d);
+}
+
+void load_again(struct driver *d, const struct err *doubt)
+{
+    struct err err;
+
+    if (doubt)
+        d->step.doubt = *doubt;
+    d->state = DRIVER_RELOADING;
+    if (store_thread_load(d->store, STR(STORE_ROOT), on_loaded, d, &err) < 0)
+        load_failed(d, &err);
+}

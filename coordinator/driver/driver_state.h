@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The driver from inside, shared by the files driver*.c:
+ *
+ *   driver.c           the contract, the pump: which event is next
+ *   driver_step.c      one step: decide, save, carry out, or give up
+ *   driver_load.c      reading the store, at the start and again
+ *   driver_watch.c     what others wrote
+ *   driver_lead.c      the election's effects: lease, own key, leader key
+ *   driver_members.c   who else is there, and who leads
+ *   driver_publish.c   what nodes must serve, in the fleet's words */
+#pragma once
+
+#include "common/base/backoff.h"
+#include "common/loop/timer.h"
+#include "coordinator/driver/driver.h"
+#include "coordinator/driver/event_queue.h"
+#include "coordinator/driver/member.h"
+#include "coordinator/election/election.h"
+
+/* Written with every decision, so that its revision is the latest decision's, also of one that left
+ * nothing else behind: replicas which read the store at different times publish the same. */
+#define KEY_DECISION STORE_ROOT "decision"
+
+#define RETRY_S         1
+#define OWN_REVS        16
+#define WATCHED_MAX     64u /* changes that wait for a step to end */
+#define CONFLICTS_MAX   8u
+#define MEMBERS_MAX     64u
+#define MEMBER_TEXT_MAX 2048u
+
+enum driver_state {
+    DRIVER_LOADING,  /* nothing was read yet */
+    DRIVER_IDLE,     /* the next event may be shown to the core */
+    DRIVER_SAVING,   /* the step's transaction is on its way */
+    DRIVER_SETTLING, /* it is stored; the watch has yet to tell what came before it */
+    DRIVER_RELOADING /* what the store holds is being read again */
+};
+
+/* The step that is being carried out. */
+struct driver_step {
+    struct core_update update;
+    const struct core_command *command; /* borrowed; NULL: it is no command's */
+    bool fenced;                        /* it compares the leader key */
+    unsigned conflicts;                 /* of this command, so far */
+    store_rev rev;                      /* SETTLING: of its transaction */
+    struct err doubt; /* RELOADING: why the update's fate is open; ERR_NONE: it is not */
+};
+
+struct driver_watch {
+    bool on;
+    store_rev told;          /* everything up to this revision of the store is known */
+    store_rev own[OWN_REVS]; /* what we wrote: its echo is no news */
+    unsigned own_next;
+    struct store_list waiting[WATCHED_MAX]; /* owned; told while a step was open */
+    unsigned waiting_count;
+};
+
+/* What is known of one of the keys that stand under leases. */
+struct driver_key {
+    store_rev rev; /* of the last put or deletion that was heard of */
+    bool present;
+    struct member_record record; /* while present */
+};
+
+struct driver_member;
+struct driver_ask;
+
+struct driver_lead {
+    bool alone; /* the store has no leases: nobody else can write to it */
+    struct election election;
+    store_lease lease;
+    struct rng rng;
+    struct backoff backoff;
+    struct timer pause, keep, late;
+    struct driver_ask *asks; /* owned */
+    bool keeping;            /* a keep is on its way */
+    wall_t campaigned;       /* when `leader` was put last */
+    store_rev registered;    /* revision of our own key; 0: not registered under this lease */
+    bool here;               /* the core was told that it leads */
+    bool failing;            /* since when it was neither registered nor elected */
+    mono_t failing_since;
+};
+
+/* Who else is there. */
+struct driver_members {
+    struct driver_key leader;
+    uint64_t term;                /* of the latest leader that was heard of */
+    struct driver_member *others; /* by id */
+    struct leadership told;       /* what on_leader() said last */
+    bool told_any;
+};
+
+struct driver_leave {
+    bool asked;
+    bool told;
+    void (*fn)(void *ctx);
+    void *ctx;
+    struct timer patience;
+    struct loop_deferred soon;
+};
+
+struct driver {
+    struct driver_config config;
+    struct loop *loop;
+    struct store_thread *store; /* borrowed */
+    const struct driver_ports *ports;
+    void *ports_ctx;
+
+    struct core *core; /* owned; NULL: LOADING */
+    enum driver_state state;
+    bool ready;  /* on_ready() said so */
+    bool failed; /* it said why not */
+    struct event_queue queue;
+    mono_t mono;             /* of the event that the core saw last */
+    struct driver_step step; /* SAVING, SETTLING, RELOADING */
+    struct core_update seen; /* what follows from what others wrote */
+    uint64_t revision;       /* of the latest decision in the store */
+    bool reread;             /* IDLE is no time to go on: the store must be read first */
+    struct err store_error;  /* ERR_NONE: the store works */
+    mono_t quiet_until;      /* no ticks before: the store failed a moment ago */
+    bool orders_again;       /* a step was lost, or plans changed: nodes' orders may wait */
+    struct timer tick, reload_again, settle;
+    struct loop_deferred pump;
+
+    struct driver_watch watch;
+    struct driver_lead lead;
+    struct driver_members members;
+    struct driver_leave leave;
+};
+
+/* ---- driver.c -------------------------------------------------------------------------------- */
+
+/* Go on at the end of this turn. */
+void driver_go_on(struct driver *d);
+/* Logged when it begins and when it ends, not for every command in between. */
+void driver_store_failed(struct driver *d, const struct err *why);
+void driver_store_works(struct driver *d);
+/* The first read and the registration are over, one way or the other; says so once. */
+void driver_is_ready(struct driver *d, const struct err *why);
+/* The lease was given back, or nobody waits for it any more. */
+void driver_left(struct driver *d);
+
+/* ---- driver_step.c --------------------------------------------------------------------------- */
+
+void step_begin(struct driver *d, struct core_event *ev);
+/* What was staged is stored, as `rev`, or is known to have been. */
+void step_commit(struct driver *d, store_rev rev);
+/* Publish, answer, tell, ask. */
+void step_carry_out(struct driver *d);
+/* Nothing of it was done. */
+void step_give_up(struct driver *d, const struct err *why);
+/* Answer, tell, ask: the core has been told how it ended. */
+void step_finish(struct driver *d);
+/* A command that was not shown to the core. */
+void step_refuse_stopping(struct driver *d, const struct core_command *cmd);
+/* It was abandoned because of a conflict, and the state was read anew: decide again, or finish. */
+void step_again(struct driver *d);
+/* The watch has told more. */
+void step_settle(struct driver *d);
+
+/* ---- driver_load.c --------------------------------------------------------------------------- */
+
+void load_begin(struct driver *d);
+/* Read everything again; when `doubt` is given, the step's fate depends on it. */
+void load_again(struct driver *d, const struct err *doubt);
+/* The same, when the store has had time to recover. */
+void load_later(struct driver *d);
+
+/* ---- driver_watch.c -------------------------------------------------------------------------- */
+
+/* Unless there is a watch. `from`: everything up to it is known. */
+void watch_begin(struct driver *d, store_rev from);
+void watch_own(struct driver *d, store_rev rev);
+/* Show the core what was told while a step was open. */
+void watch_drain(struct driver *d);
+void watch_deinit(struct driver *d);
+
+/* ---- driver_lead.c --------------------------------------------------------------------------- */
+
+/* Asks for a lease; load_begin() follows. */
+void lead_begin(struct driver *d);
+/* The core is there: register, or lead at once where nobody else can be. */
+void lead_loaded(struct driver *d);
+void lead_event(struct driver *d, enum election_event ev);
+/* It leads, and may still act on it: looks at the time. */
+bool lead_may_act(struct driver *d);
+/* Nothing more is asked for by itself. */
+void lead_stop(struct driver *d);
+void lead_deinit(struct driver *d);
+
+/* ---- driver_members.c ------------------------------------------------------------------------ */
+
+/* One of the keys that stand under leases was written or (NULL value) deleted. */
+void members_saw(struct driver *d, const struct core_kv *kv);
+/* Everything, or all that begins with KEY_LEADER, as it stood at `list->rev`. */
+void members_saw_all(struct driver *d, const struct store_list *list);
+void members_saw_leader(struct driver *d, const struct store_list *list);
+/* We were elected with revision `rev`. */
+void members_lead(struct driver *d, const struct member_record *m, store_rev rev);
+/* What the leader key is to us. */
+enum election_event members_leader_event(const struct driver *d);
+/* Tell on_leader() when there is something new; the first time the others, too. */
+void members_tell(struct driver *d);
+void members_deinit(struct driver *d);
+
+/* ---- driver_publish.c ------------------------------------------------------------------------ */
+
+void publish_changed(struct driver *d, const struct core_update *u);
+void publish_all(struct driver *d);
+void publish_tell(const struct core_update *u);
+void publish_ask(struct driver *d, const struct core_update *u);
