@@ -287,6 +287,18 @@ int etcd_client_call(struct etcd_client *c, const struct etcd_call *call, struct
     return r;
 }
 
+int etcd_client_get(struct etcd_client *c, struct str key, dur_t timeout, struct etcd_answer *ret,
+                    struct err *err)
+{
+    CLEANUP(buf_deinitp) struct buf body = BUF_INIT(4u << 10);
+    const struct etcd_range range = {.key = key};
+    struct etcd_call call = {.path = "/v3/kv/range", .repeatable = true, .timeout = timeout};
+
+    CHECK(etcd_json_range(&c->space, &range, &body));
+    call.body = buf_view(&body);
+    return etcd_client_call(c, &call, ret, err);
+}
+
 /* ---- lists ----------------------------------------------------------------------------------- */
 
 /* A transaction, because only that reads two ranges of one revision. */

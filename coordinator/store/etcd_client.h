@@ -56,6 +56,10 @@ enum { ETCD_COMPACTED = 1 };
 int etcd_client_call(struct etcd_client *c, const struct etcd_call *call, struct etcd_answer *ret,
                      struct err *err) MUST_CHECK;
 
+/* One key as all members know it now; `timeout` as of a call. */
+int etcd_client_get(struct etcd_client *c, struct str key, dur_t timeout, struct etcd_answer *ret,
+                    struct err *err) MUST_CHECK;
+
 /* All keys under the prefix as they were at `rev` (0: now), one consistent view however many pages
  * it takes; META_INCARNATION is among them always. */
 #define META_INCARNATION STORE_META "incarnation"

@@ -236,16 +236,11 @@ static void open_stream(struct etcd_watch *w)
 /* A read that goes to the stream's member first, and there waits until the others agree. */
 static void prove(struct etcd_watch *w)
 {
-    CLEANUP(buf_deinitp) struct buf body = BUF_INIT(4u << 10);
     CLEANUP(etcd_answer_deinit) struct etcd_answer answer;
-    const struct etcd_range range = {.key = STR(META_INCARNATION)};
-    struct etcd_call call = {
-        .path = "/v3/kv/range", .repeatable = true, .timeout = dur_ms(PROOF_MS)};
     struct err err;
 
-    CHECK(etcd_json_range(&w->client->space, &range, &body));
-    call.body = buf_view(&body);
-    w->broken |= etcd_client_call(w->client, &call, &answer, &err) != 0;
+    w->broken |=
+        etcd_client_get(w->client, STR(META_INCARNATION), dur_ms(PROOF_MS), &answer, &err) != 0;
     w->heard_at = now();
 }
 

@@ -122,10 +122,9 @@ static struct str write_incarnation(char text[INCARNATION_TEXT_MAX])
     return str_of(text);
 }
 
-/* Whoever comes first makes it. Repeating does no harm: the second time it is there. */
-static int open_incarnation(struct store_etcd *e, struct err *err)
+/* Repeating does no harm: the second time it is there. */
+static int make_incarnation(struct store_etcd *e, struct etcd_answer *ret, struct err *err)
 {
-    CLEANUP(etcd_answer_deinit) struct etcd_answer answer;
     char text[INCARNATION_TEXT_MAX];
     const struct etcd_range range = {.key = STR(META_INCARNATION)};
     const struct store_op op[] = {
@@ -140,13 +139,25 @@ static int open_incarnation(struct store_etcd *e, struct err *err)
         .on_failure = &range,
         .on_failure_count = 1,
     };
-    int r;
 
-    r = call_txn(e, &txn, true, &answer, err);
+    return call_txn(e, &txn, true, ret, err);
+}
+
+/* Whoever comes first makes it. Read before, because an etcd that is full refuses even a put that
+ * would not be done. */
+static int open_incarnation(struct store_etcd *e, struct err *err)
+{
+    CLEANUP(etcd_answer_deinit) struct etcd_answer answer;
+    const struct store_kv *kv;
+    int r = etcd_client_get(e->client, STR(META_INCARNATION), dur_ms(0), &answer, err);
+
+    if (r == 0 && !store_list_find(&answer.kvs, STR(META_INCARNATION))) {
+        etcd_answer_deinit(&answer);
+        r = make_incarnation(e, &answer, err);
+    }
     if (r < 0)
         return r;
-
-    const struct store_kv *kv = store_list_find(&answer.kvs, STR(META_INCARNATION));
+    kv = store_list_find(&answer.kvs, STR(META_INCARNATION));
     if (!kv)
         return err_set(err, ERR_CORRUPT, "etcd does not show the key that it has just written");
     e->incarnation_rev = kv->rev;
@@ -208,18 +219,13 @@ static int etcd_get(struct store *s, struct str key, struct buf *value, store_re
 {
     struct store_etcd *e = etcd_of(s);
     CLEANUP(etcd_answer_deinit) struct etcd_answer answer;
-    CLEANUP(buf_deinitp) struct buf body = BUF_INIT(4u << 10);
-    const struct etcd_range range = {.key = key};
-    struct etcd_call call = {.path = "/v3/kv/range", .repeatable = true};
     const struct store_kv *kv;
     int r;
 
     etcd_answer_init(&answer);
     r = settle(e, err);
-    CHECK(etcd_json_range(&e->client->space, &range, &body));
-    call.body = buf_view(&body);
     if (r == 0)
-        r = etcd_client_call(e->client, &call, &answer, err);
+        r = etcd_client_get(e->client, key, dur_ms(0), &answer, err);
     if (r < 0)
         return err_ctx(err, "read %.*s", (int)key.n, key.p);
     kv = store_list_find(&answer.kvs, key);
