@@ -286,6 +286,8 @@ static int on_update(void *ctx, const struct agent_update *u)
     if (r < 0)
         log_err(LOG_ERROR, LOG_RULESET_REFUSED, &err, "revision=%" PRIu64 " term=%" PRIu64,
                 u->to.revision, u->to.term);
+    else if (r != AGENT_GAP)
+        s->refused = false; /* what was refused before has been made up for */
     order_file_look(s->order_file); /* it may have waited for the first routes */
     work(s);
     return r;

@@ -8,8 +8,15 @@
 #include "common/loop/timer.h"
 #include "sidecar/control/convert.h"
 
-/* A coordinator that takes the call and says nothing is left for the next one. */
-#define FIRST_ANSWER_WAIT dur_s(10)
+/* A coordinator that takes the call and says nothing is left for the next one, and so is one that
+ * stops answering: together the pings' times are how long a hung one holds the node. */
+#define FIRST_ANSWER_WAIT dur_s(5)
+#define PING_EACH         dur_s(2)
+#define PONG_WITHIN       dur_s(2)
+/* The next coordinator is dialled at once after a stream that lasted this long; spread a little,
+ * because a whole fleet does so. Once all have been tried, attempts back off. */
+#define STREAM_LASTS dur_s(5)
+#define AT_ONCE_MS   100
 /* Before asking again after an update that did not fit, so that a coordinator which always sends
  * such cannot keep the node busy. */
 #define GAP_WAIT dur_ms(50)
@@ -23,6 +30,8 @@ struct coord_client {
     struct backoff backoff;
     struct timer retry;
     struct timer first_answer; /* set from a dial to its first message */
+    unsigned failures;         /* in a row */
+    mono_t up_since;
     char endpoint[COORD_ENDPOINTS_MAX][ENDPOINT_SIZE];
     unsigned endpoint_count, current;
     struct rpc_client *rpc;    /* owned; one per dial */
@@ -170,8 +179,8 @@ void coord_client_report(struct coord_client *c, uint64_t revision, dur_t interv
 static void come_up(struct coord_client *c)
 {
     c->up = true;
+    c->up_since = loop_now(c->loop);
     timer_cancel(&c->first_answer);
-    backoff_reset(&c->backoff);
     c->events->on_up(c->ctx, c->endpoint[c->current]);
 }
 
@@ -233,11 +242,24 @@ static void on_retry(struct timer *t)
     dial(container_of(t, struct coord_client, retry));
 }
 
-/* The dial or its stream is over: the next endpoint's turn, after a while. */
+/* A stream that did not last is a failure, too: whoever ends it may do so again. */
+static dur_t next_wait(struct coord_client *c)
+{
+    if (c->up && mono_sub(loop_now(c->loop), c->up_since).ns >= STREAM_LASTS.ns) {
+        backoff_reset(&c->backoff);
+        c->failures = 0;
+    }
+    c->failures++;
+    if (c->failures == 1 || c->failures % c->endpoint_count != 0)
+        return dur_ms(1 + (int64_t)rng_below(c->rng, AT_ONCE_MS));
+    return backoff_next(&c->backoff, c->rng);
+}
+
+/* The dial or its stream is over: the next endpoint's turn. */
 static void try_next(struct coord_client *c, const struct err *why)
 {
     const char *endpoint = c->endpoint[c->current];
-    dur_t wait = backoff_next(&c->backoff, c->rng);
+    dur_t wait = next_wait(c);
 
     c->up = false;
     c->current = (c->current + 1) % c->endpoint_count;
@@ -266,8 +288,8 @@ static void on_no_answer(struct timer *t)
     struct coord_client *c = container_of(t, struct coord_client, first_answer);
     struct err why = {0};
 
-    err_set(&why, ERR_TIMEOUT, "no answer came within %.0f s of the dial",
-            (double)FIRST_ANSWER_WAIT.ns / 1e9);
+    err_set(&why, ERR_TIMEOUT, "no answer came within %.1f s of the dial",
+            (double)c->config.answer_wait.ns / 1e9);
     if (c->stream)
         rpc_stream_cancel(steal(c->stream));
     try_next(c, &why);
@@ -281,7 +303,10 @@ static const struct rpc_stream_events stream_events = {
 
 static int connect_to(struct coord_client *c, const char *endpoint, struct err *err)
 {
-    struct rpc_client_config config = {.target = endpoint, .own_connection = true};
+    struct rpc_client_config config = {.target = endpoint,
+                                       .keepalive = PING_EACH,
+                                       .keepalive_timeout = PONG_WITHIN,
+                                       .own_connection = true};
 
     rpc_client_free(steal(c->rpc));
     return rpc_client_new(&config, c->loop, &c->rpc, err);
@@ -295,7 +320,7 @@ static void dial(struct coord_client *c)
         try_next(c, &why);
         return;
     }
-    timer_set(c->loop, &c->first_answer, FIRST_ANSWER_WAIT, on_no_answer, "first answer");
+    timer_set(c->loop, &c->first_answer, c->config.answer_wait, on_no_answer, "first answer");
     c->stream =
         rpc_client_open(c->rpc, &switchyard__v1__fleet__descriptor, "Connect", &stream_events, c);
     if (!say_hello(c))
@@ -352,6 +377,8 @@ int coord_client_new(const struct coord_client_config *config, struct loop *l, s
     int r;
 
     c->config = *config;
+    if (c->config.answer_wait.ns == 0)
+        c->config.answer_wait = FIRST_ANSWER_WAIT;
     c->events = events;
     c->ctx = ctx;
     c->loop = l;

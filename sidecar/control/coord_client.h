@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The node's stream to a coordinator: dial, say Hello, take updates, dial again with jitter when it
- * ends.
+/* The node's stream to a coordinator: dial, say Hello, take updates, dial again when it ends.
  *
- * Several coordinators may be given; a failed one is followed by the next. Everything runs on the
- * control loop; no function here calls back before it returns. */
+ * Several coordinators may be given; a failed one is followed by the next, at once but for a little
+ * jitter. Once all have failed in a row attempts back off. A coordinator that hangs is noticed by
+ * pings, within four seconds. Everything runs on the control loop; no function here calls back
+ * before it returns. */
 #pragma once
 
 #include "common/base/rng.h"
@@ -23,6 +24,7 @@ struct coord_client_config {
     const char *endpoints;       /* "host:port[,host:port...]" */
     dur_t retry_base;            /* first wait between attempts; 0: 100 ms */
     dur_t retry_cap;             /* longest; 0: 5 s */
+    dur_t answer_wait;           /* for the first message after a dial; 0: 5 s */
 };
 
 /* Borrowed during the call that asks for it. */

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The client against a real server on the same loop, which plays the coordinator by hand. */
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "tests/lib/wait.h"
 #include "tests/unit/sidecar/control/wire_fixture.h"
 
@@ -37,6 +41,7 @@ struct fixture {
     dur_t window;
     int answer; /* of on_update */
     char up_at[64], down_at[64], flaw[300];
+    dur_t waits[16]; /* before the next attempt, as told */
     uint64_t got_revision;
 };
 
@@ -198,6 +203,8 @@ static void on_down(void *ctx, const char *endpoint, const struct err *why, dur_
 
     assert_int_not_equal(why->code, ERR_NONE);
     assert_true(retry.ns > 0);
+    if (f->downs < ARRAY_LEN(f->waits))
+        f->waits[f->downs] = retry;
     f->downs++;
     (void)str_fmt(f->down_at, sizeof f->down_at, "%s", endpoint);
 }
@@ -218,8 +225,9 @@ static void connect_client(struct fixture *f)
         .proxy_address = "127.0.0.1:8080",
         .control_address = "unix:/run/control.sock",
         .endpoints = f->endpoints,
-        .retry_base = dur_ms(1),
-        .retry_cap = dur_ms(5),
+        .retry_base = dur_ms(200),
+        .retry_cap = dur_ms(250),
+        .answer_wait = dur_ms(300),
     };
     struct err err = {0};
 
@@ -420,6 +428,48 @@ static void a_dead_coordinator_is_passed_over(void **state)
     assert_int_equal(f->ups, 0);
 }
 
+/* One that ends what it began, again and again, is not dialled as fast as that. */
+static void streams_that_do_not_last_are_failures(void **state)
+{
+    struct fixture *f = *state;
+
+    connect_client(f);
+    for (unsigned i = 0; i < 4; i++) {
+        struct coordinator *c = &f->c[i % 2];
+
+        WAIT_FOR(f->loop, c->streams == i / 2 + 1 && c->node[0]);
+        c->node[0] = '\0';
+        push(c, 5, SHA256_SIZE);
+        WAIT_FOR(f->loop, f->ups == i + 1);
+        rpc_stream_finish(c->stream, NULL);
+        WAIT_FOR(f->loop, f->downs == i + 1);
+    }
+    assert_true(f->waits[0].ns <= dur_ms(100).ns);
+    assert_true(f->waits[1].ns >= dur_ms(200).ns);
+    assert_true(f->waits[3].ns >= dur_ms(200).ns);
+}
+
+/* As a stopped process does: the kernel takes the call, and nothing more comes. */
+static void one_that_does_not_answer_is_passed_over(void **state)
+{
+    struct fixture *f = *state;
+    const struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    struct sockaddr_in at;
+    socklen_t size = sizeof at;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_int_equal(bind(fd, (const struct sockaddr *)&any, sizeof any), 0);
+    assert_int_equal(listen(fd, 8), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &size), 0);
+    (void)str_fmt(f->endpoints, sizeof f->endpoints, "127.0.0.1:%u,127.0.0.1:%d",
+                  ntohs(at.sin_port), rpc_server_port(f->c[1].server));
+    connect_client(f);
+    WAIT_FOR(f->loop, f->c[1].node[0]);
+    assert_int_equal(f->downs, 1);
+    assert_true(f->waits[0].ns <= dur_ms(100).ns);
+    close(fd);
+}
+
 static void nobody_there_is_tried_again_and_again(void **state)
 {
     struct fixture *f = *state;
@@ -427,7 +477,13 @@ static void nobody_there_is_tried_again_and_again(void **state)
     stop(f, &f->c[0]);
     stop(f, &f->c[1]);
     connect_client(f);
-    WAIT_FOR(f->loop, f->downs >= 4);
+    WAIT_FOR(f->loop, f->downs >= 5);
+    for (unsigned i = 0; i < 5; i++) {
+        bool tried_all = i % 2 == 1;
+
+        assert_true(tried_all ? f->waits[i].ns >= dur_ms(200).ns
+                              : f->waits[i].ns <= dur_ms(100).ns);
+    }
     assert_false(coord_client_ack(f->client, &f->serving, (wall_t){1}));
 }
 
@@ -486,6 +542,8 @@ int main(void)
         TEST(a_gap_asks_again),
         TEST(an_ended_stream_goes_on_at_the_next),
         TEST(a_dead_coordinator_is_passed_over),
+        TEST(streams_that_do_not_last_are_failures),
+        TEST(one_that_does_not_answer_is_passed_over),
         TEST(nobody_there_is_tried_again_and_again),
         TEST(reports_count_up_while_the_stream_is_up),
         cmocka_unit_test(bad_endpoints_are_refused),
