@@ -43,6 +43,8 @@ void driver_is_ready(struct driver *d, const struct err *why)
     if (why)
         lead_stop(d);
     d->ports->on_ready(d->ports_ctx, why ? -(int)why->code : 0, why);
+    if (d->ready)
+        unstored_push_all(d);
     driver_go_on(d);
 }
 
@@ -112,6 +114,8 @@ static void take_steps(struct driver *d)
     for (unsigned i = 0; i < STEPS_PER_TURN; i++) {
         if (d->state != DRIVER_IDLE || d->reread)
             return;
+        if (!d->queue.urgent && unstored_adopt(d))
+            continue;
         if (!event_queue_take(&d->queue, &ev)) {
             d->ports->on_settled(d->ports_ctx);
             return;
@@ -159,11 +163,16 @@ static void on_tick(struct timer *t)
 /* ---- the contract ---------------------------------------------------------------------------- */
 
 int driver_new(const struct driver_config *config, struct loop *l, struct store_thread *store,
-               const struct driver_ports *ports, void *ctx, struct driver **ret,
-               struct err *err UNUSED)
+               const struct driver_ports *ports, void *ctx, struct driver **ret, struct err *err)
 {
     struct driver *d = xnew(struct driver);
+    int r = journal_open(&d->journal, config->journal, err);
 
+    if (r < 0) {
+        journal_deinit(&d->journal);
+        free(d);
+        return r;
+    }
     d->config = *config;
     d->loop = l;
     d->store = store;
@@ -184,6 +193,7 @@ void driver_free(struct driver *d)
     timer_cancel(&d->tick);
     timer_cancel(&d->reload_again);
     timer_cancel(&d->settle);
+    timer_cancel(&d->silence);
     timer_cancel(&d->leave.patience);
     loop_undefer(&d->leave.soon);
     loop_undefer(&d->pump);
@@ -191,6 +201,7 @@ void driver_free(struct driver *d)
     watch_deinit(d);
     members_deinit(d);
     event_queue_deinit(&d->queue);
+    journal_deinit(&d->journal);
     core_update_deinit(&d->step.update);
     core_update_deinit(&d->seen);
     core_free(d->core);
@@ -208,6 +219,7 @@ void driver_health(const struct driver *d, struct driver_health *ret)
         .store = d->store_error,
         .revision = d->revision,
         .reports_dropped = d->queue.reports_dropped,
+        .unstored = journal_unstored(&d->journal),
         .leadership = d->members.told,
     };
 }
@@ -237,17 +249,22 @@ int driver_command(struct driver *d, const struct core_command *cmd, struct err 
         r = event_queue_command(&d->queue, cmd, err);
     if (r == 0)
         driver_go_on(d);
+    if (r == 0)
+        unstored_look(d);
     return r;
 }
 
 void driver_node(struct driver *d, const struct core_node *n, mono_t seen)
 {
+    unstored_saw_epoch(d, n->newest_epoch_seen);
     event_queue_node(&d->queue, n, seen);
     driver_go_on(d);
 }
 
 void driver_order(struct driver *d, const struct name *node, const struct emergency *order)
 {
+    unstored_saw_epoch(d, order->epoch);
+    journal_told(&d->journal, node, order);
     event_queue_order(&d->queue, node, order);
     driver_go_on(d);
 }

@@ -183,6 +183,7 @@ void load_later(struct driver *d)
 {
     d->state = DRIVER_RELOADING;
     timer_set(d->loop, &d->reload_again, dur_s(RETRY_S), on_reload_again, "driver.reload");
+    unstored_look(d);
 }
 
 /* The last state stays and reading goes on, but the command is not kept waiting for what nobody can
@@ -191,6 +192,7 @@ static void load_failed(struct driver *d, const struct err *why)
 {
     driver_store_failed(d, why);
     if (d->step.doubt.code != ERR_NONE) {
+        unstored_take_over(d);
         end_step(d, NULL);
         step_finish(d);
     }
@@ -233,4 +235,6 @@ void load_again(struct driver *d, const struct err *doubt)
     d->state = DRIVER_RELOADING;
     if (store_thread_load(d->store, STR(STORE_ROOT), on_loaded, d, &err) < 0)
         load_failed(d, &err);
+    else
+        unstored_asked(d);
 }

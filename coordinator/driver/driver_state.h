@@ -7,13 +7,15 @@
  *   driver_watch.c     what others wrote
  *   driver_lead.c      the election's effects: lease, own key, leader key
  *   driver_members.c   who else is there, and who leads
- *   driver_publish.c   what nodes must serve, in the fleet's words */
+ *   driver_publish.c   what nodes must serve, in the fleet's words
+ *   driver_unstored.c  emergency orders while the store does not answer */
 #pragma once
 
 #include "common/base/backoff.h"
 #include "common/loop/timer.h"
 #include "coordinator/driver/driver.h"
 #include "coordinator/driver/event_queue.h"
+#include "coordinator/driver/journal.h"
 #include "coordinator/driver/member.h"
 #include "coordinator/election/election.h"
 
@@ -41,6 +43,8 @@ struct driver_step {
     struct core_update update;
     const struct core_command *command; /* borrowed; NULL: it is no command's */
     bool fenced;                        /* it compares the leader key */
+    bool answered;                      /* beside the core: see driver_unstored.c */
+    struct emergency adopts;            /* out of the journal; epoch 0: it does not */
     unsigned conflicts;                 /* of this command, so far */
     store_rev rev;                      /* SETTLING: of its transaction */
     struct err doubt; /* RELOADING: why the update's fate is open; ERR_NONE: it is not */
@@ -119,8 +123,12 @@ struct driver {
     struct err store_error;  /* ERR_NONE: the store works */
     mono_t quiet_until;      /* no ticks before: the store failed a moment ago */
     bool orders_again;       /* a step was lost, or plans changed: nodes' orders may wait */
-    struct timer tick, reload_again, settle;
+    struct timer tick, reload_again, settle, silence;
     struct loop_deferred pump;
+
+    struct journal journal;
+    uint64_t newest_epoch; /* of the orders that nodes told of */
+    mono_t asked_at;       /* SAVING, RELOADING: when the store was called */
 
     struct driver_watch watch;
     struct driver_lead lead;
@@ -209,3 +217,20 @@ void publish_changed(struct driver *d, const struct core_update *u);
 void publish_all(struct driver *d);
 void publish_tell(const struct core_update *u);
 void publish_ask(struct driver *d, const struct core_update *u);
+
+/* ---- driver_unstored.c ----------------------------------------------------------------------- */
+
+/* The store failed; if the step's command is an emergency that nobody has answered yet, it is
+ * carried out beside the core. */
+void unstored_take_over(struct driver *d);
+/* An emergency command was given: it will not wait for long. */
+void unstored_look(struct driver *d);
+/* The store was called. */
+void unstored_asked(struct driver *d);
+void unstored_saw_epoch(struct driver *d, uint64_t epoch);
+/* Begin the step that stores the next order of the journal, if there is one and it is time. */
+bool unstored_adopt(struct driver *d);
+/* That step has ended. */
+void unstored_adopted(struct driver *d);
+/* To the nodes that connected to this process. */
+void unstored_push_all(struct driver *d);

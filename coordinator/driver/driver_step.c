@@ -25,13 +25,15 @@ void step_finish(struct driver *d)
     struct core_update *u = &d->step.update;
 
     timer_cancel(&d->settle);
-    if (u->has_answer) {
+    if (u->has_answer && !d->step.answered) {
         failpoint(FP_DRIVER_ANSWER_BEFORE);
         d->ports->answer(d->ports_ctx, u, d->revision, 0);
     }
     publish_tell(u);
     publish_ask(d, u);
+    unstored_adopted(d);
     d->step.command = NULL;
+    d->step.answered = false;
     d->step.conflicts = 0;
     d->step.doubt = (struct err){.code = ERR_NONE};
     d->state = DRIVER_IDLE;
@@ -83,6 +85,17 @@ static void on_conflict(struct driver *d)
     load_again(d, &conflict);
 }
 
+/* An emergency does not fail with the store. */
+static void save_failed(struct driver *d, const struct err *why)
+{
+    driver_store_failed(d, why);
+    unstored_take_over(d);
+    if (why->code == ERR_UNKNOWN_OUTCOME)
+        load_again(d, why);
+    else
+        step_give_up(d, why);
+}
+
 static void on_saved(void *ctx, int r, store_rev rev, const struct err *err)
 {
     struct driver *d = ctx;
@@ -97,11 +110,7 @@ static void on_saved(void *ctx, int r, store_rev rev, const struct err *err)
     } else if (r == STORE_CONFLICT) {
         on_conflict(d);
     } else {
-        driver_store_failed(d, err);
-        if (r == -ERR_UNKNOWN_OUTCOME)
-            load_again(d, err);
-        else
-            step_give_up(d, err);
+        save_failed(d, err);
     }
     driver_go_on(d);
 }
@@ -153,9 +162,9 @@ static void save(struct driver *d)
 
     d->state = DRIVER_SAVING;
     if (send(d, &err) == 0)
-        return;
-    driver_store_failed(d, &err);
-    step_give_up(d, &err);
+        unstored_asked(d);
+    else
+        save_failed(d, &err);
 }
 
 /* ---- decide ---------------------------------------------------------------------------------- */
@@ -228,7 +237,7 @@ void step_begin(struct driver *d, struct core_event *ev)
     bool leads = lead_may_act(d);
 
     d->step.command = ev->kind == EV_COMMAND ? ev->command : NULL;
-    if (!leads && ev->kind == EV_ORDER)
+    if (!leads && ev->kind == EV_ORDER && d->step.adopts.epoch == 0)
         return; /* the leader adopts it; whoever becomes the leader looks at all again */
     if (!leads && ev->kind == EV_COMMAND && !is_free(ev))
         return refuse_not_leading(d, ev->command);
@@ -240,7 +249,7 @@ void step_again(struct driver *d)
 {
     struct core_event ev = {.kind = EV_COMMAND, .command = d->step.command};
 
-    if (!ev.command || ++d->step.conflicts >= CONFLICTS_MAX)
+    if (!ev.command || d->step.answered || ++d->step.conflicts >= CONFLICTS_MAX)
         return step_finish(d);
     d->step.doubt = (struct err){.code = ERR_NONE};
     step_begin(d, &ev);

@@ -363,3 +363,20 @@ bool event_queue_is_empty(const struct event_queue *q)
 {
     return !q->urgent && !q->order_news && !q->news && !q->commands && !q->tick && !q->reports;
 }
+
+const struct core_command *event_queue_take_urgent(struct event_queue *q)
+{
+    struct core_event ev;
+
+    if (!q->urgent)
+        return NULL;
+    take_command(&q->urgent, &q->urgent_count, &ev);
+    return ev.command;
+}
+
+void event_queue_each_node(const struct event_queue *q,
+                           void (*fn)(void *ctx, const struct core_node *n), void *ctx)
+{
+    for (const struct queued_node *n = q->nodes; n; n = n->hh.next)
+        fn(ctx, &n->node);
+}

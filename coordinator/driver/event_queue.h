@@ -64,4 +64,9 @@ void event_queue_repeat_orders(struct event_queue *q);
 /* The next event; false when there is none. What it points to is valid until the next call. `mono`
  * is set for nodes, `now` never. */
 bool event_queue_take(struct event_queue *q, struct core_event *ret) MUST_CHECK;
+/* The next emergency command, for who will not show it to the core; NULL. */
+const struct core_command *event_queue_take_urgent(struct event_queue *q);
 bool event_queue_is_empty(const struct event_queue *q);
+/* Every node that is known. */
+void event_queue_each_node(const struct event_queue *q,
+                           void (*fn)(void *ctx, const struct core_node *n), void *ctx);
