@@ -413,8 +413,16 @@ static void complain(const struct err *err)
         fprintf(stderr, "hint: %s\n", err->hint);
 }
 
+static void program_deinit(struct program *p)
+{
+    if (p->password.data)
+        explicit_bzero(p->password.data, p->password.len);
+    buf_deinit(&p->password);
+}
+
 int main(int argc, char **argv)
 {
+    CLEANUP(program_deinit)
     struct program p = {
         .config = {.listen = "127.0.0.1:7400", .data_dir = "switchyard-data"},
         .store = "sqlite",
