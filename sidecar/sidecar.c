@@ -42,7 +42,8 @@ struct sidecar {
     struct ruleset *served_then; /* owned; at last_stats */
     bool draining;
     bool stopping;
-    bool outage_told; /* one line per outage, not per attempt */
+    bool outage_told;     /* one line per outage, not per attempt */
+    char disk[TEXT_SIZE]; /* what is wrong with the state there; "": nothing */
     char proxy_address[ENDPOINT_SIZE];
     void (*on_stopped)(void *ctx);
     void *stopped_ctx;
@@ -176,6 +177,11 @@ void sidecar_emergency(struct sidecar *s, const char *reason)
 
 /* ---- events of the parts --------------------------------------------------------------------- */
 
+static void note_disk(struct sidecar *s, const char *what, const struct err *why)
+{
+    str_fmt(s->disk, sizeof s->disk, "%s: %s", what, why->msg);
+}
+
 static void on_written(void *ctx, const struct err *err)
 {
     struct sidecar *s = ctx;
@@ -184,9 +190,14 @@ static void on_written(void *ctx, const struct err *err)
         log_err(LOG_ERROR, LOG_STATE_FILE, err, "action=write path=%s",
                 LOGQ(state_file_path(s->state)));
         agent_write_failed(s->agent, err->msg);
+        note_disk(s,
+                  agent_orders_unwritten(s->agent) ? "emergency orders are served, not kept"
+                                                   : "the rule set is not kept",
+                  err);
         retry_later(s);
     } else {
         agent_written(s->agent);
+        s->disk[0] = '\0';
     }
     work(s);
 }
@@ -287,7 +298,7 @@ static int on_update(void *ctx, const struct agent_update *u)
         log_err(LOG_ERROR, LOG_RULESET_REFUSED, &err, "revision=%" PRIu64 " term=%" PRIu64,
                 u->to.revision, u->to.term);
     else if (r != AGENT_GAP)
-        s->refused = false; /* what was refused before has been made up for */
+        s->refused = false;         /* what was refused before has been made up for */
     order_file_look(s->order_file); /* it may have waited for the first routes */
     work(s);
     return r;
@@ -367,7 +378,8 @@ static bool tell_status(void *ctx, struct buf *ret)
 {
     struct sidecar *s = ctx;
     CLEANUP(json_freep)
-    struct json *j = status_page(s->config.node, coord_client_endpoint(s->coord), s->agent);
+    struct json *j =
+        status_page(s->config.node, coord_client_endpoint(s->coord), s->disk, s->agent);
 
     return json_print(j, true, ret);
 }
@@ -383,8 +395,15 @@ static void tell_restored(const struct sidecar *s, const struct ruleset *set)
              set->count, LOGQ(state_file_path(s->state)));
 }
 
-/* A missing file is a first start; a corrupt one is said loudly and the coordinator asked for
- * another. */
+static void tell_damaged(struct sidecar *s, const char *state, const char *what,
+                         const struct err *why)
+{
+    log_err(LOG_ERROR, LOG_STATE_FILE, why, "action=read state=%s", state);
+    note_disk(s, what, why);
+}
+
+/* A missing file is a first start. A damaged one is said loudly, and the coordinator asked for
+ * another; until it answers the set before is better than none. */
 static void restore(struct sidecar *s)
 {
     CLEANUP(ruleset_unrefp) struct ruleset *set = NULL;
@@ -392,11 +411,13 @@ static void restore(struct sidecar *s)
     struct err err = {0};
     int r = state_file_read(s->state, convert_route, &set, epochs, &err);
 
-    if (r == 0) {
+    if (r == STATE_PREVIOUS)
+        tell_damaged(s, "PREVIOUS", "started from the rule set before the last", &err);
+    else if (r < 0 && r != -ERR_NOT_FOUND)
+        tell_damaged(s, "EMPTY", "started without a rule set", &err);
+    if (r >= 0) {
         tell_restored(s, set);
         agent_restore(s->agent, set, epochs);
-    } else if (r != -ERR_NOT_FOUND) {
-        log_err(LOG_ERROR, LOG_STATE_FILE, &err, "action=read state=EMPTY");
     }
 }
 

@@ -31,7 +31,8 @@ static struct json *route_page(const struct ruleset_entry *e)
     return j;
 }
 
-struct json *status_page(const char *node, const char *coordinator, const struct agent *a)
+struct json *status_page(const char *node, const char *coordinator, const char *disk,
+                         const struct agent *a)
 {
     const struct ruleset *set = agent_served(a);
     struct position p = agent_position_serving(a);
@@ -44,6 +45,10 @@ struct json *status_page(const char *node, const char *coordinator, const struct
     json_set_u64(j, "term", p.term);
     json_set_string(j, "servingSince", wall_text(agent_serving_since(a), since));
     json_set_string(j, "coordinator", coordinator);
+    if (disk[0])
+        json_set_string(j, "disk", disk);
+    else
+        json_set(j, "disk", json_null());
     for (unsigned i = 0; set && i < set->count; i++)
         json_append(routes, route_page(&set->entry[i]));
     json_set(j, "routes", routes);

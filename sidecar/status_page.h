@@ -7,7 +7,8 @@
 
 struct json;
 
-/* {"node", "state", "revision", "term", "servingSince", "coordinator", "routes": [{"migration",
- * "stage", "weight", "override", "emergency"}]}. `coordinator` is the last one dialled. */
-struct json *status_page(const char *node, const char *coordinator,
+/* {"node", "state", "revision", "term", "servingSince", "coordinator", "disk", "routes":
+ * [{"migration", "stage", "weight", "override", "emergency"}]}. `coordinator` is the last one
+ * dialled; `disk` says what is wrong with the state there, "" (null on the page): nothing. */
+struct json *status_page(const char *node, const char *coordinator, const char *disk,
                          const struct agent *a) MUST_CHECK;

@@ -152,6 +152,26 @@ def test_clients_of_other_nodes_see_nothing_of_a_killed_sidecar(yard):
     assert survivor.stop()["errors"] == 0
 
 
+def test_a_damaged_state_file_gives_way_to_the_one_before(yard):
+    """Whatever the newest file says is not served; what the node served before that is, with no coordinator."""
+    yard.open()
+    yard.apply(stages=(50, 100))
+    yard.cli("start", "app")
+    yard.cli("set", "weight", "app", "100", "--reason", "all of it")
+    node = yard.sidecars[0]
+    node.kill()
+    yard.coordinator.kill()
+    newest = node.data / "ruleset.json"
+    newest.write_bytes(newest.read_bytes()[:-100])
+
+    node.start()
+
+    assert "state=PREVIOUS" in node.process.text() and "state=EMPTY" not in node.process.text()
+    sides = node.client().sides(USERS)
+    assert 0.3 < list(sides.values()).count("new") / len(sides) < 0.7
+    assert (node.data / "ruleset.json.damaged").exists()
+
+
 def test_a_damaged_state_file_is_not_served(yard):
     """The sidecar asks the coordinator instead, and says why in its log."""
     yard.open()
