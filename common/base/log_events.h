@@ -14,9 +14,13 @@
     X(ELECTION, "election", "who leads, and what part this coordinator has in it")                 \
     X(EMERGENCY, "emergency",                                                                      \
       "an emergency order came from beside the coordinator, or was adopted")                       \
+    X(LEADER, "leader", "another coordinator leads from now on, or none")                          \
     X(NODE_GONE, "node.gone", "a node's stream ended")                                             \
     X(NODE_JOINED, "node.joined", "a node's stream began")                                         \
     X(NODE_NACK, "node.nack", "a node refused an update")                                          \
+    X(NODE_REFUSED, "node.refused", "two processes have one node name; the newcomer must go")      \
+    X(PEER_FOUND, "peer.found", "a link to or from another coordinator is up")                     \
+    X(PEER_LOST, "peer.lost", "another coordinator cannot be reached")                             \
     X(PROCESS_EXITED, "process.exited", "a child process ended")                                   \
     X(PROXY, "proxy", "the proxy's own life: listening, draining, limits")                         \
     X(RESTORE, "restore", "a backup was put back into the store, or refused")                      \

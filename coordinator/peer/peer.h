@@ -31,6 +31,8 @@ struct peers_events {
     /* In the order in which the node gave them. */
     void (*on_report)(void *ctx, const struct name *peer, const struct fleet_report *r);
     void (*on_past)(void *ctx, const struct name *peer, const struct fleet_past *h);
+    /* A peer has an order that is not in the store yet: fleet_push_order(). */
+    void (*on_order)(void *ctx, const struct name *peer, const struct emergency *order);
     /* A peer wants the past of a node that is connected here: fleet_ask_past() with `id`; what
      * comes goes to peers_past(). */
     void (*on_ask)(void *ctx, const struct name *node, const char *id, dur_t window);
@@ -64,6 +66,9 @@ void peers_node(struct peers *p, const struct fleet_node *n);
 void peers_report(struct peers *p, const struct fleet_report *r);
 /* To the peer whose request has this id. */
 void peers_past(struct peers *p, const struct fleet_past *h);
+
+/* An order that is not in the store yet, to every peer that is up. Copied. */
+void peers_push_order(struct peers *p, const struct emergency *order);
 
 /* Ask `peer`, which holds the node's stream. */
 void peers_ask_past(struct peers *p, const struct name *peer, const struct name *node,

@@ -26,6 +26,7 @@ struct draft {
     Switchyard__V1__PeerNode *node[PARTS_MAX];
     Switchyard__V1__PeerReport *report[PARTS_MAX];
     Switchyard__V1__PeerPast *past[PARTS_MAX];
+    Switchyard__V1__EmergencyOrder *order[RULESET_ROUTES_MAX];
     size_t bytes;
     uint64_t told;     /* once this is sent */
     unsigned measured; /* taken from the queue */
@@ -41,6 +42,18 @@ static void add_node(struct draft *d, const struct peer_link *l, struct own_node
     d->node[d->m.n_nodes++] = n;
     d->bytes += protobuf_c_message_get_packed_size(&n->base);
     d->told = o->changed;
+}
+
+static void add_orders(struct draft *d, const struct peer_link *l)
+{
+    for (unsigned i = 0; i < l->order_count; i++) {
+        Switchyard__V1__EmergencyOrder *o = arena_new(&d->arena, Switchyard__V1__EmergencyOrder);
+
+        CHECK(o);
+        fleet_wire_order(&l->orders[i], o);
+        d->order[d->m.n_orders++] = o;
+        d->bytes += protobuf_c_message_get_packed_size(&o->base);
+    }
 }
 
 static bool is_full(const struct draft *d, size_t parts)
@@ -73,7 +86,7 @@ static bool add_measured(struct draft *d, const struct measured *m)
     return true;
 }
 
-/* What was measured follows what is known of the nodes. */
+/* Orders go first; what was measured follows what is known of the nodes. */
 static struct draft *new_draft(const struct peer *peer)
 {
     const struct peer_link *l = &peer->link;
@@ -85,7 +98,9 @@ static struct draft *new_draft(const struct peer *peer)
     d->m.nodes = d->node;
     d->m.reports = d->report;
     d->m.pasts = d->past;
+    d->m.orders = d->order;
     d->told = l->told;
+    add_orders(d, l);
     if (!add_nodes(d, l, &peer->peers->news))
         return d;
     while ((m = measured_at(&l->measured, d->measured)) && add_measured(d, m))
@@ -117,6 +132,7 @@ static bool tell_some(struct peer *peer)
     if (r == 0) {
         l->told = d->told;
         measured_drop(&l->measured, d->measured);
+        l->order_count = 0;
     }
     /* A stream that has ended says so by on_closed; only a full queue is news here. */
     l->blocked = r == -ERR_EXHAUSTED;
@@ -130,6 +146,22 @@ void peer_link_tell(struct peer *peer)
         return;
     while (tell_some(peer))
         ;
+}
+
+void peer_link_order(struct peer *peer, const struct emergency *order)
+{
+    struct peer_link *l = &peer->link;
+    unsigned i = 0;
+
+    if (!l->heard)
+        return;
+    while (i < l->order_count && !name_eq(&l->orders[i].migration, &order->migration))
+        i++;
+    if (i == RULESET_ROUTES_MAX)
+        return; /* more migrations than a coordinator has */
+    if (i == l->order_count)
+        l->orders = xrealloc(l->orders, ++l->order_count * sizeof(l->orders[0]));
+    l->orders[i] = *order;
 }
 
 uint64_t peer_link_told_by_all(const struct peers *p)
@@ -223,6 +255,7 @@ static void on_closed(struct rpc_stream *rpc UNUSED, const struct err *status, v
 
     l->stream = NULL;
     l->heard = l->blocked = false;
+    l->order_count = 0;
     measured_drop(&l->measured, MEASURED_MAX);
     timer_set(peer->peers->loop, &l->redial, backoff_next(&l->backoff, &peer->peers->rng),
               on_redial, "peer.redial");
@@ -256,4 +289,5 @@ void peer_link_close(struct peer *peer)
 {
     rpc_client_free(steal(peer->link.client));
     timer_cancel(&peer->link.redial);
+    free(steal(peer->link.orders));
 }

@@ -13,141 +13,12 @@
 
 /* Links of all peers, old ones that end, and some of strangers. */
 #define INCOMING_MAX (4u * PEERS_MAX)
-#define REFUSALS_MAX 64u
-#define WISHES_MAX   1024u /* in one message */
-
-/* ---- our wishes ------------------------------------------------------------------------------ */
-
-struct wishes {
-    Switchyard__V1__PeerReply m;
-    Switchyard__V1__PeerPastWanted past[WISHES_MAX], *pasts[WISHES_MAX];
-    Switchyard__V1__PastWanted wanted[WISHES_MAX];
-    Switchyard__V1__PeerRefusal refusal[REFUSALS_MAX], *refusals[REFUSALS_MAX];
-};
-
-static void add_wish(struct wishes *w, struct incoming *in, struct their_node *n)
-{
-    size_t i = w->m.n_pasts++;
-
-    switchyard__v1__past_wanted__init(&w->wanted[i]);
-    w->wanted[i].id = in->peers->config.id.s;
-    w->wanted[i].max_age_s = (uint32_t)(n->window.ns / dur_s(1).ns);
-    switchyard__v1__peer_past_wanted__init(&w->past[i]);
-    w->past[i].node = n->name.s;
-    w->past[i].wanted = &w->wanted[i];
-    w->pasts[i] = &w->past[i];
-}
-
-static void add_refusal(struct wishes *w, struct refusal *r)
-{
-    size_t i = w->m.n_refusals++;
-
-    switchyard__v1__peer_refusal__init(&w->refusal[i]);
-    w->refusal[i].node = r->node.s;
-    w->refusal[i].boot = r->boot;
-    w->refusal[i].reason = r->why;
-    w->refusals[i] = &w->refusal[i];
-}
-
-static void fill(struct wishes *w, struct incoming *in)
-{
-    struct their_node *n;
-    struct refusal *r;
-
-    switchyard__v1__peer_reply__init(&w->m);
-    w->m.pasts = w->pasts;
-    w->m.refusals = w->refusals;
-    DL_FOREACH (in->asked, n) {
-        if (w->m.n_pasts == WISHES_MAX)
-            break;
-        add_wish(w, in, n);
-    }
-    LL_FOREACH (in->refusals, r)
-        add_refusal(w, r);
-}
-
-static void unask(struct incoming *in, struct their_node *n)
-{
-    if (!n->is_asked)
-        return;
-    DL_DELETE(in->asked, n);
-    n->is_asked = false;
-}
-
-static void drop_refusals(struct incoming *in)
-{
-    while (in->refusals) {
-        struct refusal *r = in->refusals;
-
-        LL_DELETE(in->refusals, r);
-        free(r);
-    }
-    in->refusal_count = 0;
-}
-
-static int reply(struct incoming *in, const Switchyard__V1__PeerReply *m)
-{
-    CLEANUP(rpc_msg_unrefp) struct rpc_msg *encoded = rpc_msg_encode(&m->base);
-
-    return rpc_stream_send(in->stream, encoded, NULL);
-}
-
-/* What does not fit into the stream's queue goes with on_writable(). */
-static void send_wishes(struct incoming *in)
-{
-    struct wishes *w = xnew(struct wishes);
-
-    while (!in->ending && (in->asked || in->refusals)) {
-        fill(w, in);
-        if (reply(in, &w->m) < 0)
-            break;
-        for (size_t i = 0; i < w->m.n_pasts; i++)
-            unask(in, in->asked);
-        drop_refusals(in);
-    }
-    free(w);
-}
-
-static void on_flush(struct loop_deferred *d)
-{
-    send_wishes(container_of(d, struct incoming, flush));
-}
-
-void incoming_ask(struct incoming *in, const struct name *node, dur_t window)
-{
-    struct their_node *n;
-
-    HASH_FIND_STR(in->nodes, node->s, n);
-    if (!n)
-        return;
-    unask(in, n);
-    n->window = window;
-    n->is_asked = true;
-    DL_APPEND(in->asked, n);
-    loop_defer(in->peers->loop, &in->flush, on_flush);
-}
-
-void incoming_refuse(struct incoming *in, const struct name *node, const char *boot,
-                     const char *why)
-{
-    struct refusal *r;
-
-    if (in->refusal_count == REFUSALS_MAX)
-        return; /* its next news has the same answer */
-    r = xnew(struct refusal);
-    r->node = *node;
-    str_fmt(r->boot, sizeof(r->boot), "%s", boot);
-    str_fmt(r->why, sizeof(r->why), "%s", why);
-    LL_APPEND(in->refusals, r);
-    in->refusal_count++;
-    loop_defer(in->peers->loop, &in->flush, on_flush);
-}
 
 /* ---- its end --------------------------------------------------------------------------------- */
 
 static void forget_node(struct incoming *in, struct their_node *n)
 {
-    unask(in, n);
+    incoming_unask(in, n);
     HASH_DEL(in->nodes, n);
     free(n);
 }
@@ -242,15 +113,22 @@ static int on_hello(struct incoming *in, const Switchyard__V1__PeerHello *m, str
     if (r < 0)
         return r;
     /* Its first message: there is room. */
-    CHECK(reply(in, &taken) != -ERR_EXHAUSTED);
+    CHECK(incoming_reply(in, &taken) != -ERR_EXHAUSTED);
     peers_link_changed(in->peer, NULL);
     return 0;
 }
 
-static int remember(struct incoming *in, const struct fleet_node *n, struct err *err)
+static bool is_same(const struct their_node *known, const struct fleet_node *n)
+{
+    return known->dial == n->dial && strcmp(known->boot, n->boot) == 0;
+}
+
+/* Sets the times of `n`. */
+static int remember(struct incoming *in, struct fleet_node *n, struct err *err)
 {
     struct their_node *known;
 
+    n->since = n->seen = loop_now(in->peers->loop);
     HASH_FIND_STR(in->nodes, n->name.s, known);
     if (!n->connected) {
         if (known)
@@ -264,8 +142,11 @@ static int remember(struct incoming *in, const struct fleet_node *n, struct err 
         known->name = n->name;
         HASH_ADD_STR(in->nodes, name.s, known);
     }
+    if (!is_same(known, n))
+        known->since = n->since;
     memcpy(known->boot, n->boot, sizeof(known->boot));
     known->dial = n->dial;
+    n->since = known->since;
     return 0;
 }
 
@@ -281,8 +162,18 @@ static int on_node(struct incoming *in, const Switchyard__V1__PeerNode *m, struc
         r = remember(in, &n, err);
     if (r < 0)
         return r;
-    n.since = n.seen = loop_now(p->loop);
     p->events->on_node(p->ctx, &in->peer->id, &n);
+    return 0;
+}
+
+static int on_order(struct incoming *in, const Switchyard__V1__EmergencyOrder *m, struct err *err)
+{
+    struct peers *p = in->peers;
+    struct emergency order = {.epoch = 0};
+
+    if (fleet_wire_told(m, &order, err) < 0)
+        return err_ctx(err, "emergency order");
+    p->events->on_order(p->ctx, &in->peer->id, &order);
     return 0;
 }
 
@@ -317,13 +208,15 @@ static void on_report(struct incoming *in, const Switchyard__V1__PeerReport *m)
     free((void *)(uintptr_t)r.route);
 }
 
-/* Nodes before what they measured, a past before the reports that follow it. */
+/* Orders are urgent; nodes before what they measured, a past before the reports that follow it. */
 static int take(struct incoming *in, const Switchyard__V1__PeerMessage *m, struct err *err)
 {
     int r = m->hello ? on_hello(in, m->hello, err) : 0;
 
     if (r == 0 && !in->peer)
         r = err_set(err, ERR_INVALID, "the first message of a link must have a hello");
+    for (size_t i = 0; r == 0 && i < m->n_orders; i++)
+        r = on_order(in, m->orders[i], err);
     for (size_t i = 0; r == 0 && i < m->n_nodes; i++)
         r = on_node(in, m->nodes[i], err);
     for (size_t i = 0; r == 0 && i < m->n_pasts; i++)
@@ -351,7 +244,7 @@ static void on_half_close(struct rpc_stream *rpc UNUSED, void *ctx)
 
 static void on_writable(struct rpc_stream *rpc UNUSED, void *ctx)
 {
-    send_wishes(ctx);
+    incoming_send_wishes(ctx);
 }
 
 static void on_closed(struct rpc_stream *rpc UNUSED, const struct err *status, void *ctx)
@@ -362,8 +255,7 @@ static void on_closed(struct rpc_stream *rpc UNUSED, const struct err *status, v
     leave(in, status->code == ERR_NONE ? "it ended the link" : status->msg);
     HASH_ITER (hh, in->nodes, n, next)
         forget_node(in, n);
-    drop_refusals(in);
-    loop_undefer(&in->flush);
+    incoming_drop_wishes(in);
     DL_DELETE(in->peers->incoming, in);
     in->peers->incoming_count--;
     free(in);

@@ -3,7 +3,8 @@
  *
  *   peers.c         the set: who there is, who is up, what is called from outside
  *   peer_link.c     the stream to a peer: our nodes' news out, its wishes in
- *   peer_service.c  the streams from peers: their nodes' news in, our wishes out
+ *   peer_service.c  the streams from peers: their nodes' news in
+ *   peer_wishes.c   our wishes about their nodes, out
  *   peer_forward.c  calls handed on, both sides
  *   peer_news.c     what is to be told
  *   peer_wire.c     messages <-> model */
@@ -21,6 +22,8 @@ struct peer_link {
     bool heard;                /* our hello was taken */
     bool blocked;              /* its queue is full: goes on when it is writable */
     uint64_t told;             /* changes of our nodes, by number */
+    struct emergency *orders;  /* owned; to be pushed, the newest of each migration */
+    unsigned order_count;      /* at most RULESET_ROUTES_MAX */
     struct measured_queue measured;
     struct backoff backoff;
     struct timer redial;
@@ -42,6 +45,7 @@ struct their_node {
     struct name name;
     char boot[NAME_SIZE];
     uint64_t dial;
+    mono_t since;                   /* of this connection, as far as is known here */
     dur_t window;                   /* of the past that is wanted */
     struct their_node *prev, *next; /* in `asked`, while the wish is not sent */
     bool is_asked;
@@ -104,18 +108,30 @@ void peer_link_dial(struct peer *peer);
 void peer_link_close(struct peer *peer);
 /* Send what it has not heard, as much as it takes. */
 void peer_link_tell(struct peer *peer);
+/* Have it push an order, if it is up. */
+void peer_link_order(struct peer *peer, const struct emergency *order);
 /* The change up to which every link has told; what is behind it may be forgotten. */
 uint64_t peer_link_told_by_all(const struct peers *p);
 
 /* ---- peer_service.c -------------------------------------------------------------------------- */
 
 extern const struct rpc_method peer_methods[];
-/* Send the wishes at the end of this turn. */
+/* End it, because of `why`. */
+void incoming_finish(struct incoming *in, const struct err *why);
+
+/* ---- peer_wishes.c --------------------------------------------------------------------------- */
+
+/* Sent at the end of this turn. */
 void incoming_ask(struct incoming *in, const struct name *node, dur_t window);
 void incoming_refuse(struct incoming *in, const struct name *node, const char *boot,
                      const char *why);
-/* End it, because of `why`. */
-void incoming_finish(struct incoming *in, const struct err *why);
+/* The node is none of its any more. */
+void incoming_unask(struct incoming *in, struct their_node *n);
+/* Now, as much as it takes. */
+void incoming_send_wishes(struct incoming *in);
+void incoming_drop_wishes(struct incoming *in);
+/* EXHAUSTED when its queue is full. */
+int incoming_reply(struct incoming *in, const Switchyard__V1__PeerReply *m) MUST_CHECK;
 
 /* ---- peer_forward.c -------------------------------------------------------------------------- */
 

@@ -157,6 +157,15 @@ void peers_node(struct peers *p, const struct fleet_node *n)
     tell_soon(p);
 }
 
+void peers_push_order(struct peers *p, const struct emergency *order)
+{
+    struct peer *peer;
+
+    DL_FOREACH (p->list, peer)
+        peer_link_order(peer, order);
+    tell_soon(p);
+}
+
 static void add_measured(struct peer *peer, struct measured *m)
 {
     if (peer->link.heard && !measured_add(&peer->link.measured, m))

@@ -54,9 +54,9 @@ int convert_query(const ProtobufCMessage *request, struct convert_query *ret,
 /* ---- replies --------------------------------------------------------------------------------- */
 
 const ProtobufCMessage *convert_result(struct arena *a, const struct core_update *u,
-                                       uint64_t revision);
-const ProtobufCMessage *convert_await(struct arena *a, const struct view_convergence *c,
-                                      double measured_ms);
+                                       uint64_t revision, uint64_t unstored_epoch);
+const ProtobufCMessage *convert_await(struct arena *a, bool converged,
+                                      const struct view_convergence *c, double measured_ms);
 const ProtobufCMessage *convert_status(struct arena *a, const struct view_status *s, uint64_t term);
 const ProtobufCMessage *convert_stats(struct arena *a, const char *migration,
                                       const struct view_stats *s);
@@ -64,4 +64,7 @@ const ProtobufCMessage *convert_history(struct arena *a, const struct history_en
                                         unsigned count);
 const ProtobufCMessage *convert_health(struct arena *a, const struct health *h);
 const ProtobufCMessage *convert_plans(struct arena *a, const struct view_status *s, unsigned count);
+const ProtobufCMessage *convert_coordinators(struct arena *a, const struct service_coordinator *c,
+                                             unsigned count, const struct registry *r,
+                                             const struct service_facts *f);
 const ProtobufCMessage *convert_nodes(struct arena *a, struct registry *r, uint64_t target);

@@ -73,7 +73,7 @@ static Switchyard__V1__Change *change(struct arena *a, const struct core_change 
 }
 
 const ProtobufCMessage *convert_result(struct arena *a, const struct core_update *u,
-                                       uint64_t revision)
+                                       uint64_t revision, uint64_t unstored_epoch)
 {
     Switchyard__V1__CommandResult *m = NEW(a, CommandResult, command_result);
     size_t n = 0;
@@ -81,6 +81,7 @@ const ProtobufCMessage *convert_result(struct arena *a, const struct core_update
     for (const struct core_change *c = u->change; c; c = c->next)
         n++;
     m->revision = revision;
+    m->unstored_epoch = unstored_epoch;
     m->dry_run = u->dry_run;
     m->changes = NEW_LIST(a, n, Change);
     for (const struct core_change *c = u->change; c; c = c->next)
@@ -101,12 +102,12 @@ static Switchyard__V1__Convergence *convergence(struct arena *a, const struct vi
     return m;
 }
 
-const ProtobufCMessage *convert_await(struct arena *a, const struct view_convergence *c,
-                                      double measured_ms)
+const ProtobufCMessage *convert_await(struct arena *a, bool converged,
+                                      const struct view_convergence *c, double measured_ms)
 {
     Switchyard__V1__AwaitResult *m = NEW(a, AwaitResult, await_result);
 
-    m->converged = c->lagging == 0;
+    m->converged = converged;
     m->convergence = convergence(a, c);
     m->measured_ms = measured_ms;
     return &m->base;
@@ -375,6 +376,7 @@ static Switchyard__V1__NodeSummary *node_summary(struct arena *a, const struct r
     m->client_connections = n->client_connections;
     m->last_refusal = text(a, n->node.last_refusal);
     m->control_address = text(a, n->node.control_address);
+    m->coordinator = text(a, n->coordinator.s);
     return m;
 }
 
@@ -386,5 +388,38 @@ const ProtobufCMessage *convert_nodes(struct arena *a, struct registry *r, uint6
     m->nodes = NEW_LIST(a, registry_count(r), NodeSummary);
     for (const struct registry_node *n = NULL; (n = registry_next(r, n));)
         m->nodes[m->n_nodes++] = node_summary(a, n, target);
+    return &m->base;
+}
+
+static Switchyard__V1__CoordinatorSummary *coordinator(struct arena *a,
+                                                       const struct service_coordinator *c,
+                                                       const struct registry *r,
+                                                       const struct service_facts *f)
+{
+    Switchyard__V1__CoordinatorSummary *m = NEW(a, CoordinatorSummary, coordinator_summary);
+    bool leads = name_eq(&c->id, &f->leader);
+
+    m->name = text(a, c->id.s);
+    m->address = text(a, c->address);
+    m->role = text(a, leads ? "leader" : "follower");
+    m->since = time_text(a, leads ? f->leads_since : c->since);
+    m->version = text(a, c->version);
+    m->nodes = registry_count_at(r, &c->id);
+    m->reachable = c->reachable;
+    m->answering = c->here;
+    return m;
+}
+
+const ProtobufCMessage *convert_coordinators(struct arena *a, const struct service_coordinator *c,
+                                             unsigned count, const struct registry *r,
+                                             const struct service_facts *f)
+{
+    Switchyard__V1__Coordinators *m = NEW(a, Coordinators, coordinators);
+
+    m->leader = text(a, f->leader.s);
+    m->term = f->term;
+    m->coordinators = NEW_LIST(a, count, CoordinatorSummary);
+    for (unsigned i = 0; i < count; i++)
+        m->coordinators[m->n_coordinators++] = coordinator(a, &c[i], r, f);
     return &m->base;
 }

@@ -162,22 +162,75 @@ static unsigned count_migrations(const struct core *core)
     return n;
 }
 
-void health_judge(const struct core *core, const struct registry *registry,
-                  const struct service_facts *facts, wall_t now, mono_t mono, struct arena *a,
+/* One component per coordinator but the one that answers, which is there already. */
+static void judge_other(const struct service_coordinator *c, struct health_component *ret)
+{
+    str_fmt(ret->name, sizeof(ret->name), "coordinator/%s", c->id.s);
+    if (c->reachable) {
+        str_fmt(ret->text, sizeof(ret->text), "reachable at %s, version %s", c->address,
+                c->version);
+        return;
+    }
+    ret->level = HEALTH_DEGRADED;
+    str_fmt(ret->text, sizeof(ret->text), "cannot be reached at %s%s%s", c->address,
+            c->why_not[0] ? ": " : "", c->why_not);
+}
+
+static void judge_leader(const struct service_facts *f, struct health_component *ret)
+{
+    char since[WALL_TEXT_MAX];
+
+    str_fmt(ret->name, sizeof(ret->name), "leader");
+    if (f->leader.s[0]) {
+        str_fmt(ret->text, sizeof(ret->text), "%s leads since %s, in term %llu", f->leader.s,
+                wall_text(f->leads_since, since), (unsigned long long)f->term);
+        return;
+    }
+    ret->level = HEALTH_DEGRADED;
+    str_fmt(ret->text, sizeof(ret->text),
+            "no coordinator leads: nothing moves on by itself and commands are refused, but for "
+            "emergency rollbacks");
+}
+
+static bool judge_unstored(const struct service_facts *f, struct health_component *ret)
+{
+    if (f->unstored == 0)
+        return false;
+    ret->level = HEALTH_DEGRADED;
+    str_fmt(ret->name, sizeof(ret->name), "journal");
+    str_fmt(ret->text, sizeof(ret->text),
+            "%u emergency order%s pushed to the nodes and not in the store yet; it follows as soon "
+            "as the store works",
+            f->unstored, f->unstored == 1 ? " was" : "s were");
+    return true;
+}
+
+static void judge_coordinators(const struct health_grounds *g, struct health *h)
+{
+    judge_leader(g->facts, &h->component[h->count++]);
+    for (unsigned i = 0; i < g->coordinators; i++) {
+        if (!g->coordinator[i].here)
+            judge_other(&g->coordinator[i], &h->component[h->count++]);
+    }
+    h->count += judge_unstored(g->facts, &h->component[h->count]);
+}
+
+void health_judge(const struct health_grounds *g, wall_t now, mono_t mono, struct arena *a,
                   struct health *ret)
 {
-    unsigned migrations = count_migrations(core);
+    unsigned migrations = count_migrations(g->core);
     struct view_status status;
 
     ret->count = 0;
     ret->overall = HEALTH_HEALTHY;
-    ret->component = arena_alloc(a, (3 + migrations) * sizeof(ret->component[0]));
+    ret->component = arena_alloc(a, (5 + g->coordinators + migrations) * sizeof(ret->component[0]));
     CHECK(ret->component);
-    judge_coordinator(facts, now, &ret->component[ret->count++]);
-    judge_store(facts, &ret->component[ret->count++]);
-    judge_nodes(registry, core_revision(core), migrations > 0, &ret->component[ret->count++]);
-    for (const char *m = ""; (m = core_next_migration(core, m));) {
-        CHECK(view_status(core, m, now, mono, &status, NULL) == 0);
+    judge_coordinator(g->facts, now, &ret->component[ret->count++]);
+    judge_coordinators(g, ret);
+    judge_store(g->facts, &ret->component[ret->count++]);
+    judge_nodes(g->registry, core_revision(g->core), migrations > 0, &ret->component[ret->count++]);
+    for (const char *m = ""; (m = core_next_migration(g->core, m));) {
+        CHECK(view_status(g->core, m, now, mono, &status, NULL) == 0);
         judge_migration(&status, &ret->component[ret->count++]);
     }
     for (unsigned i = 0; i < ret->count; i++) {

@@ -21,7 +21,15 @@ struct health {
     unsigned count;
 };
 
+/* What is judged. */
+struct health_grounds {
+    const struct core *core;
+    const struct registry *registry;
+    const struct service_facts *facts;
+    const struct service_coordinator *coordinator;
+    unsigned coordinators;
+};
+
 /* Judge everything; the components are the arena's. */
-void health_judge(const struct core *core, const struct registry *registry,
-                  const struct service_facts *facts, wall_t now, mono_t mono, struct arena *a,
+void health_judge(const struct health_grounds *g, wall_t now, mono_t mono, struct arena *a,
                   struct health *ret);

@@ -8,6 +8,9 @@
 
 #define SWEEP_EACH_S 60
 
+/* Nodes report each second. */
+#define ALIVE_WITHIN_S 3
+
 struct entry {
     struct registry_node known;
     UT_hash_handle hh; /* by name */
@@ -87,24 +90,60 @@ static struct entry *entry_of(struct registry *r, const struct name *name, mono_
     return e;
 }
 
-void registry_update(struct registry *r, const struct fleet_node *n, mono_t now)
+/* Does `n`, said by another coordinator than the one that has the node, replace what is known? */
+static enum registry_news judge(const struct registry_node *known, const struct fleet_node *n,
+                                mono_t now)
 {
-    struct entry *e = entry_of(r, &n->name, now);
+    bool same = strcmp(known->node.boot, n->boot) == 0;
+    dur_t silent = mono_sub(now, known->heard);
 
-    e->known.node = *n;
-    e->known.node.emergency = NULL;
-    e->known.node.emergency_count = 0;
-    if (!n->connected)
-        e->known.client_connections = 0;
+    if (!n->connected || (same && n->dial <= known->node.dial))
+        return REGISTRY_OLD;
+    if (!same && known->node.connected && silent.ns < dur_s(ALIVE_WITHIN_S).ns)
+        return REGISTRY_TWICE;
+    return REGISTRY_TAKEN;
 }
 
-void registry_report(struct registry *r, const struct fleet_report *report)
+static void note_gone(struct registry_node *known, const struct fleet_node *n)
+{
+    known->node.connected = false;
+    known->node.since = n->since;
+    known->node.seen = n->seen;
+    memcpy(known->node.why_gone, n->why_gone, sizeof(known->node.why_gone));
+    known->client_connections = 0;
+}
+
+enum registry_news registry_update(struct registry *r, const struct name *coordinator,
+                                   const struct fleet_node *n, mono_t now)
+{
+    struct registry_node *known = &entry_of(r, &n->name, now)->known;
+    bool moves = known->coordinator.s[0] && !name_eq(&known->coordinator, coordinator);
+    enum registry_news news = moves ? judge(known, n, now) : REGISTRY_TAKEN;
+
+    if (news != REGISTRY_TAKEN)
+        return news;
+    if (n->connected || !known->coordinator.s[0])
+        known->node = *n;
+    else
+        note_gone(known, n);
+    known->node.emergency = NULL;
+    known->node.emergency_count = 0;
+    known->coordinator = *coordinator;
+    known->heard = now;
+    return REGISTRY_TAKEN;
+}
+
+bool registry_report(struct registry *r, const struct name *coordinator,
+                     const struct fleet_report *report, mono_t now)
 {
     struct entry *e;
 
     HASH_FIND_STR(r->entries, report->node.s, e);
-    if (e)
-        e->known.client_connections = report->client_connections;
+    if (!e || !e->known.node.connected || !name_eq(&e->known.coordinator, coordinator))
+        return false;
+    e->known.client_connections = report->client_connections;
+    e->known.heard = now;
+    return true;
 }
 
 /* ---- what operators ask ---------------------------------------------------------------------- */
@@ -150,6 +189,16 @@ enum node_state registry_state(const struct registry_node *n, uint64_t target)
     if (n->node.serving_rev >= target)
         return NODE_SERVING;
     return n->node.serving_rev > 0 ? NODE_LAGGING : NODE_STALE;
+}
+
+unsigned registry_count_at(const struct registry *r, const struct name *coordinator)
+{
+    const struct entry *e;
+    unsigned n = 0;
+
+    for (e = r->entries; e; e = e->hh.next)
+        n += e->known.node.connected && name_eq(&e->known.coordinator, coordinator);
+    return n;
 }
 
 void registry_count_states(const struct registry *r, uint64_t target,

@@ -1,222 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads are answered at once. A command's call waits in an execution until the core's answer comes,
- * a caller of Await in a waiter until the nodes serve or its deadline passes. */
-#include "coordinator/service/service.h"
-
+/* Reads are answered at once, by any coordinator, from what it knows. */
 #include <stdlib.h>
-#include <utlist.h>
 
 #include "common/base/check.h"
-#include "common/base/log.h"
 #include "common/base/mem.h"
-#include "common/loop/timer.h"
 #include "coordinator/service/convert.h"
+#include "coordinator/service/service_state.h"
 #include "operator.pb-c.h"
-
-#define WAITERS_MAX 256u
-
-/* A command on its way; the core's token. Its strings are the request's. */
-struct execution {
-    struct service *service;
-    struct rpc_call *call;
-    struct convert_command command;
-};
-
-struct waiter {
-    struct service *service;
-    struct rpc_call *call;
-    struct name migration; /* "": all of them */
-    uint64_t revision;
-    struct timer deadline;
-    struct waiter *prev, *next;
-};
-
-struct service {
-    struct service_host host;
-    struct registry *registry; /* borrowed */
-    struct loop *loop;
-    struct waiter *waiters;
-    unsigned waiter_count;
-    bool stopping;
-    struct backup_service backup;
-};
-
-static const struct core *core_of(const struct service *s)
-{
-    return s->host.core(s->host.ctx);
-}
-
-/* ---- commands -------------------------------------------------------------------------------- */
-
-static void log_answer(const struct execution *e, const struct err *why, bool dry_run)
-{
-    const struct core_command *c = &e->command.core;
-    const char *kind = core_command_name(c->kind);
-
-    if (why->code != ERR_NONE)
-        log_err(LOG_WARN, LOG_ANSWER_FAILED, why, "command=%s migration=%s operator=%s request=%s",
-                kind, LOGQ(c->migration), LOGQ(c->operator_name), LOGQ(e->command.request_id));
-    else
-        log_line(LOG_INFO, LOG_COMMAND,
-                 "command=%s migration=%s operator=%s reason=%s request=%s dry_run=%s", kind,
-                 LOGQ(c->migration), LOGQ(c->operator_name), LOGQ(c->reason),
-                 LOGQ(e->command.request_id), dry_run ? "true" : "false");
-}
-
-static void end_execution(struct execution *e)
-{
-    convert_command_deinit(&e->command);
-    free(e);
-}
-
-static void refuse(struct execution *e, const struct err *why)
-{
-    log_answer(e, why, false);
-    rpc_call_fail(e->call, why);
-    end_execution(e);
-}
-
-void service_answer(struct service *s UNUSED, const struct core_update *u, uint64_t revision)
-{
-    struct execution *e = u->token;
-    struct arena a;
-
-    if (u->refused.code != ERR_NONE)
-        return refuse(e, &u->refused);
-    log_answer(e, &u->refused, u->dry_run);
-    arena_init(&a, CONVERT_REPLY_MAX);
-    rpc_call_reply(e->call, convert_result(&a, u, revision));
-    arena_deinit(&a);
-    end_execution(e);
-}
-
-static void on_execute(void *ctx, struct rpc_call *call, const ProtobufCMessage *req)
-{
-    struct service *s = ctx;
-    struct execution *e = xnew(struct execution);
-    struct err err;
-    int r;
-
-    e->service = s;
-    e->call = call;
-    if (convert_command(req, &e->command, &err) < 0) {
-        rpc_call_fail(call, &err);
-        return end_execution(e);
-    }
-    e->command.core.token = e;
-    r = s->host.submit(s->host.ctx, &e->command.core, &err);
-    if (r < 0)
-        refuse(e, &err);
-}
-
-/* ---- waiting for nodes ----------------------------------------------------------------------- */
-
-/* A migration's latest decision may be older than the revision asked for: a pause is stored and has
- * nothing that nodes could serve. */
-static uint64_t revision_to_serve(const struct core *c, const struct waiter *w)
-{
-    uint64_t decided = w->migration.s[0] ? core_decision_rev(c, w->migration.s) : core_revision(c);
-
-    return decided < w->revision ? decided : w->revision;
-}
-
-/* The slowest of the migrations that were decided at `revision`. */
-static double measured_ms(const struct core *c, const struct waiter *w)
-{
-    double worst = -1;
-
-    if (w->migration.s[0])
-        return view_measured_ms(c, w->migration.s);
-    for (const char *m = ""; (m = core_next_migration(c, m));) {
-        double ms = core_decision_rev(c, m) == w->revision ? view_measured_ms(c, m) : -1;
-
-        worst = ms > worst ? ms : worst;
-    }
-    return worst;
-}
-
-static void look(const struct waiter *w, struct view_convergence *ret)
-{
-    const struct core *c = core_of(w->service);
-
-    view_convergence(c, w->migration.s, revision_to_serve(c, w), loop_now(w->service->loop), ret);
-}
-
-static void end_wait(struct waiter *w, const struct view_convergence *c)
-{
-    struct arena a;
-
-    arena_init(&a, CONVERT_REPLY_MAX);
-    rpc_call_reply(w->call, convert_await(&a, c, measured_ms(core_of(w->service), w)));
-    arena_deinit(&a);
-    timer_cancel(&w->deadline);
-    DL_DELETE(w->service->waiters, w);
-    w->service->waiter_count--;
-    free(w);
-}
-
-static void on_deadline(struct timer *t)
-{
-    struct waiter *w = container_of(t, struct waiter, deadline);
-    struct view_convergence c;
-
-    look(w, &c);
-    end_wait(w, &c);
-}
-
-static void answer_waiters(struct service *s, bool all)
-{
-    struct view_convergence c;
-    struct waiter *w, *next;
-
-    DL_FOREACH_SAFE (s->waiters, w, next) {
-        look(w, &c);
-        if (all || c.lagging == 0 || rpc_call_cancelled(w->call))
-            end_wait(w, &c);
-    }
-}
-
-void service_settled(struct service *s)
-{
-    answer_waiters(s, false);
-}
-
-static int check_wait(struct service *s, const struct convert_query *q, struct err *err)
-{
-    struct view_status ignored;
-
-    if (s->waiter_count >= WAITERS_MAX) {
-        err_set(err, ERR_EXHAUSTED, "%u callers wait for nodes already", s->waiter_count);
-        return err_hint(err, "look at the status instead");
-    }
-    if (q->migration[0] == '\0')
-        return 0;
-    return view_status(core_of(s), q->migration, loop_wall(s->loop), loop_now(s->loop), &ignored,
-                       err);
-}
-
-static void on_await(void *ctx, struct rpc_call *call, const ProtobufCMessage *req)
-{
-    struct service *s = ctx;
-    struct convert_query q;
-    struct waiter *w;
-    struct err err;
-    int r = convert_query(req, &q, &err);
-
-    if (r == 0)
-        r = check_wait(s, &q, &err);
-    if (r < 0)
-        return rpc_call_fail(call, &err);
-    w = xnew(struct waiter);
-    w->service = s;
-    w->call = call;
-    w->revision = q.revision;
-    CHECK(str_copy(str_of(q.migration), w->migration.s, sizeof(w->migration.s)));
-    DL_APPEND(s->waiters, w);
-    s->waiter_count++;
-    timer_set(s->loop, &w->deadline, q.timeout, on_deadline, "service.await");
-    answer_waiters(s, s->stopping);
-}
 
 /* ---- reads ----------------------------------------------------------------------------------- */
 
@@ -289,11 +79,14 @@ static int read_history(struct service *s, const struct convert_query *q, struct
 static int read_health(struct service *s, const struct convert_query *q UNUSED, struct arena *a,
                        const ProtobufCMessage **ret, struct err *err UNUSED)
 {
+    struct service_coordinator c[SERVICE_COORDINATORS_MAX];
     struct service_facts facts;
+    struct health_grounds grounds = {core_of(s), s->registry, &facts, c, 0};
     struct health h;
 
     s->host.facts(s->host.ctx, &facts);
-    health_judge(core_of(s), s->registry, &facts, loop_wall(s->loop), loop_now(s->loop), a, &h);
+    grounds.coordinators = s->host.coordinators(s->host.ctx, c);
+    health_judge(&grounds, loop_wall(s->loop), loop_now(s->loop), a, &h);
     *ret = convert_health(a, &h);
     return 0;
 }
@@ -321,6 +114,18 @@ static int read_nodes(struct service *s, const struct convert_query *q UNUSED, s
     return 0;
 }
 
+static int read_coordinators(struct service *s, const struct convert_query *q UNUSED,
+                             struct arena *a, const ProtobufCMessage **ret, struct err *err UNUSED)
+{
+    struct service_coordinator c[SERVICE_COORDINATORS_MAX];
+    struct service_facts f;
+    unsigned n = s->host.coordinators(s->host.ctx, c);
+
+    s->host.facts(s->host.ctx, &f);
+    *ret = convert_coordinators(a, c, n, s->registry, &f);
+    return 0;
+}
+
 #define READ(name)                                                                       \
     static void on_##name(void *ctx, struct rpc_call *call, const ProtobufCMessage *req) \
     {                                                                                    \
@@ -333,6 +138,7 @@ READ(history)
 READ(health)
 READ(plans)
 READ(nodes)
+READ(coordinators)
 
 /* ---- backups --------------------------------------------------------------------------------- */
 
@@ -347,14 +153,15 @@ static int open_restore(void *ctx, struct rpc_stream *s, void **ret_ctx, struct 
 }
 
 static const struct rpc_method methods[] = {
-    {.name = "Execute", .unary = on_execute},
-    {.name = "Await", .unary = on_await},
+    {.name = "Execute", .unary = execute_on_call},
+    {.name = "Await", .unary = await_on_call},
     {.name = "GetStatus", .unary = on_status},
     {.name = "GetStats", .unary = on_stats},
     {.name = "GetHistory", .unary = on_history},
     {.name = "GetHealth", .unary = on_health},
     {.name = "ListPlans", .unary = on_plans},
     {.name = "ListNodes", .unary = on_nodes},
+    {.name = "ListCoordinators", .unary = on_coordinators},
     {.name = "Backup", .open = open_backup, .events = &backup_events},
     {.name = "Restore", .open = open_restore, .events = &restore_events},
     {.name = NULL},
@@ -382,7 +189,7 @@ void service_free(struct service *s)
 {
     if (!s)
         return;
-    CHECK(!s->waiters);
+    CHECK(!s->waiters && !s->landing);
     backup_service_deinit(&s->backup);
     free(s);
 }
@@ -392,8 +199,15 @@ int service_serve(struct service *s, struct rpc_server *server, struct err *err)
     return rpc_server_add(server, &switchyard__v1__operator__descriptor, methods, s->loop, s, err);
 }
 
+void service_settled(struct service *s)
+{
+    execute_answer_landed(s, false);
+    await_answer(s, false);
+}
+
 void service_stop(struct service *s)
 {
     s->stopping = true;
-    answer_waiters(s, true);
+    execute_answer_landed(s, true);
+    await_answer(s, true);
 }

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The operators' API (proto/operator.proto) on the core's loop: commands are checked, turned into
  * the core's and submitted; reads answer from the core's views. The answer to a command comes back
- * through service_answer() once it is stored. owner: the core's loop. */
+ * through service_answer() once it is stored. owner: the core's loop.
+ *
+ * Every coordinator of a store answers reads, Await and emergency orders by itself. Other commands
+ * are for the one that leads: elsewhere they are handed on to it, once. */
 #pragma once
 
 #include "common/rpc/rpc.h"
@@ -9,22 +12,51 @@
 #include "coordinator/service/backup_service.h"
 #include "coordinator/service/registry.h"
 
+#define SERVICE_COORDINATORS_MAX 16
+
 /* What the coordinator as a whole knows beside the core. */
 struct service_facts {
     wall_t started_at;
+    bool leads;
+    struct name leader; /* this one or another; "": nobody leads at the moment */
+    wall_t leads_since;
     uint64_t term;
     uint64_t revision; /* the store's */
     struct err store;  /* why it failed last; ERR_NONE: it works */
+    unsigned unstored; /* emergency orders that were pushed, but not stored yet */
     uint64_t reports_dropped;
 };
+
+/* A coordinator on this store. */
+struct service_coordinator {
+    struct name id;
+    char address[ENDPOINT_SIZE];
+    char version[NAME_SIZE];
+    wall_t since; /* of the process */
+    bool here;    /* this one */
+    bool reachable;
+    char why_not[TEXT_SIZE];
+};
+
+/* A reply's bytes, borrowed, or why there is none. */
+typedef void (*service_reply_fn)(void *ctx, const uint8_t *reply, size_t size,
+                                 const struct err *status);
 
 /* What the service stands on; all of it is called on the loop. */
 struct service_host {
     void *ctx;
     /* Queue a command; borrowed until service_answer() has its token. */
     int (*submit)(void *ctx, const struct core_command *cmd, struct err *err);
+    /* Have the coordinator that leads carry out a call; `fn` once, later. UNAVAILABLE when nobody
+     * leads, or it cannot be reached. */
+    int (*hand_on)(void *ctx, const char *method, const ProtobufCMessage *request, dur_t deadline,
+                   service_reply_fn fn, void *fn_ctx, struct err *err);
+    /* A command that was given here at `taken` was carried out by the leader. */
+    void (*ordered)(void *ctx, uint64_t revision, mono_t taken);
     const struct core *(*core)(void *ctx);
     void (*facts)(void *ctx, struct service_facts *ret);
+    /* Those that are registered, this one first. */
+    unsigned (*coordinators)(void *ctx, struct service_coordinator ret[SERVICE_COORDINATORS_MAX]);
     struct backup_host backup; /* with a context of its own */
 };
 
@@ -40,8 +72,14 @@ DEFINE_CLEANUP(struct service, service_free)
 /* Add the Operator service to a server that has not started. */
 int service_serve(struct service *s, struct rpc_server *server, struct err *err) MUST_CHECK;
 
-/* A command was carried out or refused. */
-void service_answer(struct service *s, const struct core_update *u, uint64_t revision);
+/* A call that coordinator `from` handed on to this one, with the method's request as bytes:
+ * answered with a ForwardReply, and never handed on again. */
+void service_forwarded(struct service *s, struct rpc_call *call, const char *from,
+                       const char *method, const uint8_t *message, size_t size);
+
+/* A command was carried out or refused; see driver_ports.answer. */
+void service_answer(struct service *s, const struct core_update *u, uint64_t revision,
+                    uint64_t unstored_epoch);
 /* Something may have converged: answer those who wait for it. */
 void service_settled(struct service *s);
 /* Nobody waits any longer: open Await calls are answered as things stand, later ones at once. */

@@ -34,6 +34,8 @@ struct side {
     struct fleet_past past;
     struct fleet_bucket bucket;
     struct route_stats past_stats;
+    unsigned pushes;
+    struct emergency pushed;
     unsigned asks;
     struct name asked;
     char ask_id[NAME_SIZE];
@@ -112,6 +114,14 @@ static void on_past(void *ctx, const struct name *peer UNUSED, const struct flee
     }
 }
 
+static void on_order(void *ctx, const struct name *peer UNUSED, const struct emergency *order)
+{
+    struct side *s = ctx;
+
+    s->pushes++;
+    s->pushed = *order;
+}
+
 static void on_ask(void *ctx, const struct name *node, const char *id, dur_t window)
 {
     struct side *s = ctx;
@@ -164,6 +174,7 @@ static const struct peers_events events = {
     .on_node = on_node,
     .on_report = on_report,
     .on_past = on_past,
+    .on_order = on_order,
     .on_ask = on_ask,
     .on_refusal = on_refusal,
     .on_link = on_link,
@@ -405,6 +416,30 @@ static void orders_are_told_once_and_with_a_new_link_again(void **state)
     introduce(A, C);
     WAIT_FOR(f->loop, C->node_count == 1);
     assert_int_equal(C->order[0].epoch, 5);
+}
+
+static void an_order_is_pushed_to_the_peers_that_are_up_the_newest_of_each_migration(void **state)
+{
+    struct fixture *f = *state;
+    struct emergency order = {.migration = {"app"}, .epoch = 5, .active = true};
+
+    str_fmt(order.reason, sizeof(order.reason), "it burns");
+    link_up(f);
+    peers_push_order(A->peers, &order);
+    order.epoch = 6;
+    peers_push_order(A->peers, &order);
+    WAIT_FOR(f->loop, B->pushes > 0);
+    assert_int_equal(B->pushes, 1);
+    assert_int_equal(B->pushed.epoch, 6);
+    assert_true(B->pushed.active);
+    assert_string_equal(B->pushed.reason, "it burns");
+
+    introduce(A, C);
+    WAIT_FOR(f->loop, UP(A, C) && UP(C, A));
+    str_fmt(order.migration.s, NAME_SIZE, "other");
+    peers_push_order(A->peers, &order);
+    WAIT_FOR(f->loop, B->pushes == 2 && C->pushes == 1);
+    assert_string_equal(B->pushed.migration.s, "other");
 }
 
 static void a_node_that_left_is_told_and_forgotten(void **state)
@@ -846,6 +881,10 @@ static void what_cannot_be_ends_the_link_and_says_why(void **state)
     assert_ends(f, &m, "257 emergency orders");
     node.n_emergencies = 1;
     assert_ends(f, &m, "emergency order");
+    m.n_nodes = 0;
+    m.orders = orders;
+    m.n_orders = 1;
+    assert_ends(f, &m, "emergency order");
     assert_int_equal(A->node_news, 0);
 }
 
@@ -972,6 +1011,7 @@ int main(void)
         T(all_peers_hear_and_what_was_before_the_link_too),
         T(changes_within_a_turn_are_one),
         T(orders_are_told_once_and_with_a_new_link_again),
+        T(an_order_is_pushed_to_the_peers_that_are_up_the_newest_of_each_migration),
         T(a_node_that_left_is_told_and_forgotten),
         T(twenty_thousand_nodes_arrive_complete),
         T(a_lost_link_tells_each_node_gone_once_and_a_new_one_tells_it_again),

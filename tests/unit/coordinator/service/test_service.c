@@ -383,7 +383,8 @@ static void reports_become_stats(void **state)
 
     apply(f, false);
     fake_node_open(&n, f->address, f->loop);
-    WAIT_FOR(f->loop, nodes(f)->n_nodes == 1);
+    WAIT_FOR(f->loop, n.pasts_wanted == 1);
+    fake_node_past(&n, n.past_id, 0, 0, false);
     fake_node_report(&n, "app", 200, 10, "closed");
     q.migration = text("app");
     WAIT_FOR(f->loop,

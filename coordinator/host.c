@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/coordinator_state.h"
+
+static int submit(void *ctx, const struct core_command *cmd, struct err *err)
+{
+    struct coordinator *c = ctx;
+
+    return driver_command(c->driver, cmd, err);
+}
+
+static void ordered(void *ctx, uint64_t revision, mono_t taken)
+{
+    struct coordinator *c = ctx;
+
+    driver_ordered(c->driver, revision, taken);
+}
+
+static const struct core *core(void *ctx)
+{
+    struct coordinator *c = ctx;
+
+    return driver_core(c->driver);
+}
+
+static void facts(void *ctx, struct service_facts *ret)
+{
+    struct coordinator *c = ctx;
+    struct driver_health h;
+
+    driver_health(c->driver, &h);
+    *ret = (struct service_facts){
+        .started_at = c->self.since,
+        .leads = h.leadership.here,
+        .leader = h.leadership.leader.id,
+        .leads_since = h.leadership.since,
+        .term = h.leadership.term,
+        .revision = h.revision,
+        .store = h.store,
+        .unstored = h.unstored,
+        .reports_dropped =
+            h.reports_dropped + fleet_reports_dropped(c->fleet) + peers_reports_dropped(c->peers),
+    };
+}
+
+struct service_host host_of(struct coordinator *c)
+{
+    return (struct service_host){
+        .ctx = c,
+        .submit = submit,
+        .hand_on = mesh_hand_on,
+        .ordered = ordered,
+        .core = core,
+        .facts = facts,
+        .coordinators = mesh_coordinators,
+        .backup = backup_ports_host(&c->backup),
+    };
+}

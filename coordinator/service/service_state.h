@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the parts of the operators' API share. owner: the core's loop.
+ *
+ *   service.c   the methods, reads, life
+ *   execute.c   commands: here, or handed on to the leader
+ *   await.c     callers who wait for nodes */
+#pragma once
+
+#include "coordinator/service/service.h"
+
+struct service {
+    struct service_host host;
+    struct registry *registry; /* borrowed */
+    struct loop *loop;
+    struct execution *landing; /* carried out by the leader, on its way here */
+    struct waiter *waiters;
+    unsigned waiter_count;
+    bool stopping;
+    struct backup_service backup;
+};
+
+static inline const struct core *core_of(const struct service *s)
+{
+    return s->host.core(s->host.ctx);
+}
+
+/* ---- execute.c ------------------------------------------------------------------------------- */
+
+/* The handler of Execute; its context is the service. */
+void execute_on_call(void *ctx, struct rpc_call *call, const ProtobufCMessage *req);
+/* Answer what was handed on and has arrived here, or (`all`) in any case. */
+void execute_answer_landed(struct service *s, bool all);
+
+/* ---- await.c --------------------------------------------------------------------------------- */
+
+/* The handler of Await; its context is the service. */
+void await_on_call(void *ctx, struct rpc_call *call, const ProtobufCMessage *req);
+/* Answer those whose nodes serve, or (`all`) all as things stand. */
+void await_answer(struct service *s, bool all);
