@@ -273,6 +273,7 @@ void coordinator_free(struct coordinator *c)
 {
     if (!c)
         return;
+    loop_undefer(&c->look);
     store_thread_free(c->store);
     driver_free(c->driver);
     fleet_stop(c->fleet);

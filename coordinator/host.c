@@ -15,6 +15,13 @@ static void ordered(void *ctx, uint64_t revision, mono_t taken)
     driver_ordered(c->driver, revision, taken);
 }
 
+static void unstored(void *ctx, const char *migration, uint64_t epoch, struct view_convergence *ret)
+{
+    struct coordinator *c = ctx;
+
+    driver_unstored_convergence(c->driver, migration, epoch, ret);
+}
+
 static const struct core *core(void *ctx)
 {
     struct coordinator *c = ctx;
@@ -49,6 +56,7 @@ struct service_host host_of(struct coordinator *c)
         .submit = submit,
         .hand_on = mesh_hand_on,
         .ordered = ordered,
+        .unstored = unstored,
         .core = core,
         .facts = facts,
         .coordinators = mesh_coordinators,

@@ -60,16 +60,31 @@ static void refuse(struct coordinator *c, const struct name *at, const struct fl
              at->s, LOGQ(n->address), LOGQ(why));
 }
 
-/* `at`: the coordinator that holds its stream, or held it. Orders count wherever they come from. */
+static void on_look(struct loop_deferred *d)
+{
+    struct coordinator *c = container_of(d, struct coordinator, look);
+
+    service_settled(c->service);
+}
+
+/* They count wherever they come from, and are waited for while the driver waits for its store. */
+static void take_orders(struct coordinator *c, const struct fleet_node *n)
+{
+    for (unsigned i = 0; i < n->emergency_count; i++) {
+        if (n->emergency[i].active)
+            driver_order(c->driver, &n->name, &n->emergency[i]);
+    }
+    if (n->emergency_count > 0)
+        loop_defer(c->loop, &c->look, on_look);
+}
+
+/* `at`: the coordinator that holds its stream, or held it. */
 static void take_node(struct coordinator *c, const struct name *at, const struct fleet_node *n)
 {
     const struct registry_node *known = registry_find(c->registry, n->name.s);
     struct fleet_node before = known ? known->node : (struct fleet_node){.connected = false};
 
-    for (unsigned i = 0; i < n->emergency_count; i++) {
-        if (n->emergency[i].active)
-            driver_order(c->driver, &n->name, &n->emergency[i]);
-    }
+    take_orders(c, n);
     switch (registry_update(c->registry, at, n, loop_now(c->loop))) {
     case REGISTRY_TAKEN:
         known = registry_find(c->registry, n->name.s);

@@ -16,6 +16,7 @@ struct waiter {
     struct rpc_call *call;
     struct name migration; /* "": all of them */
     uint64_t revision;
+    uint64_t unstored_epoch; /* > 0: of an order that is not in the store; it counts instead */
     struct timer deadline;
     struct waiter *prev, *next;
 };
@@ -53,6 +54,10 @@ static bool look(const struct waiter *w, struct view_convergence *ret)
     struct service_facts f;
 
     s->host.facts(s->host.ctx, &f);
+    if (w->unstored_epoch > 0) {
+        s->host.unstored(s->host.ctx, w->migration.s, w->unstored_epoch, ret);
+        return ret->lagging == 0;
+    }
     view_convergence(c, w->migration.s, revision_to_serve(c, w), loop_now(s->loop), ret);
     return ret->lagging == 0 && f.revision >= w->revision;
 }
@@ -130,6 +135,7 @@ void await_on_call(void *ctx, struct rpc_call *call, const ProtobufCMessage *req
     w->service = s;
     w->call = call;
     w->revision = q.revision;
+    w->unstored_epoch = q.unstored_epoch;
     CHECK(str_copy(str_of(q.migration), w->migration.s, sizeof(w->migration.s)));
     DL_APPEND(s->waiters, w);
     s->waiter_count++;

@@ -42,6 +42,7 @@ int convert_restore(const ProtobufCMessage *part, struct convert_restore *ret,
 struct convert_query {
     const char *migration; /* borrowed; "" when not given */
     uint64_t revision;
+    uint64_t unstored_epoch;
     dur_t timeout;
     dur_t window;
     unsigned limit;

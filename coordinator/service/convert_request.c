@@ -236,6 +236,7 @@ static void take_await(const ProtobufCMessage *request, struct convert_query *re
 
     ret->migration = m->migration;
     ret->revision = m->revision;
+    ret->unstored_epoch = m->unstored_epoch;
     ret->timeout = dur_ms(m->timeout_ms < TIMEOUT_MAX_MS ? m->timeout_ms : TIMEOUT_MAX_MS);
 }
 

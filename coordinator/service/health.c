@@ -199,9 +199,9 @@ static bool judge_unstored(const struct service_facts *f, struct health_componen
     ret->level = HEALTH_DEGRADED;
     str_fmt(ret->name, sizeof(ret->name), "journal");
     str_fmt(ret->text, sizeof(ret->text),
-            "%u emergency order%s pushed to the nodes and not in the store yet; it follows as soon "
-            "as the store works",
-            f->unstored, f->unstored == 1 ? " was" : "s were");
+            "the nodes have %u emergency order%s that the store does not; it is told as soon as it "
+            "works again",
+            f->unstored, f->unstored == 1 ? "" : "s");
     return true;
 }
 

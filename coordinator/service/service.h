@@ -53,6 +53,9 @@ struct service_host {
                    service_reply_fn fn, void *fn_ctx, struct err *err);
     /* A command that was given here at `taken` was carried out by the leader. */
     void (*ordered)(void *ctx, uint64_t revision, mono_t taken);
+    /* See driver_unstored_convergence(). */
+    void (*unstored)(void *ctx, const char *migration, uint64_t epoch,
+                     struct view_convergence *ret);
     const struct core *(*core)(void *ctx);
     void (*facts)(void *ctx, struct service_facts *ret);
     /* Those that are registered, this one first. */
