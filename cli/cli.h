@@ -9,6 +9,8 @@
 #include "common/rpc/rpc.h"
 #include "operator.pb-c.h"
 
+#define CLI_ENDPOINTS_MAX 16u
+
 enum output_format { OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_YAML };
 
 struct cli {
@@ -28,6 +30,8 @@ struct cli {
  * defaults. */
 int cli_init(struct cli *c, const struct args *a, struct err *err) MUST_CHECK;
 void cli_deinit(struct cli *c);
+/* The coordinators' addresses, in order, counted from 0; false at the end. */
+bool cli_endpoint(const struct cli *c, unsigned i, char ret[ENDPOINT_SIZE]);
 
 /* ---- asking (client.c) ----------------------------------------------------------------------- */
 
@@ -54,6 +58,11 @@ void cli_pause(struct cli *c, dur_t d);
  * coordinators come and go: a failure that may pass is told and tried again. */
 int cli_watch(struct cli *c, bool again, int (*show)(struct cli *c, void *ctx, struct err *err),
               void *ctx, struct err *err) MUST_CHECK;
+
+/* ---- files (input.c) ------------------------------------------------------------------------- */
+
+/* A whole file, or standard input for "-". EXHAUSTED when it holds more than b's maximum. */
+int cli_read(const char *path, struct buf *b, struct err *err) MUST_CHECK;
 
 /* ---- answering (output.c) -------------------------------------------------------------------- */
 

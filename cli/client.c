@@ -15,8 +15,6 @@
 #include "common/base/mem.h"
 #include "common/base/rng.h"
 
-#define ENDPOINTS_MAX 16u
-
 /* Who takes a connection and does not speak is stopped or cut off. */
 #define CONNECT_MAX dur_s(2)
 /* A refusal is known long before: after this it was silence, and may end. */
@@ -43,7 +41,7 @@ struct asking {
     const ProtobufCMessage *request;
     enum kind kind;
     mono_t until;
-    struct attempt attempt[ENDPOINTS_MAX];
+    struct attempt attempt[CLI_ENDPOINTS_MAX];
     unsigned count, started, judged;
     /* The failure that tells most: what a coordinator said, else that none could be reached. */
     struct err failure;
@@ -52,17 +50,6 @@ struct asking {
 };
 
 /* ---- whom ------------------------------------------------------------------------------------ */
-
-static int add_endpoint(struct asking *a, struct str endpoint, struct err *err)
-{
-    if (a->count == ENDPOINTS_MAX)
-        return err_set(err, ERR_INVALID, "more than %u coordinators are given", ENDPOINTS_MAX);
-    if (!str_copy(endpoint, a->attempt[a->count].endpoint, ENDPOINT_SIZE))
-        return err_set(err, ERR_INVALID, "the coordinator address \"%.*s\" is too long",
-                       (int)endpoint.n, endpoint.p);
-    a->count++;
-    return 0;
-}
 
 /* Who answered the last call comes first: it knows about it. */
 static void prefer(struct asking *a, const char *endpoint)
@@ -78,21 +65,12 @@ static void prefer(struct asking *a, const char *endpoint)
     }
 }
 
-static int take_endpoints(struct asking *a, struct err *err)
+static void take_endpoints(struct asking *a)
 {
-    struct str rest = str_of(a->cli->endpoints), item;
-    int r = 0;
-
-    while (rest.n > 0 && r == 0) {
-        str_cut(rest, ',', &item, &rest);
-        item = str_trim(item);
-        if (item.n > 0)
-            r = add_endpoint(a, item, err);
-    }
-    if (r == 0 && a->count == 0)
-        return err_set(err, ERR_INVALID, "no coordinator is given");
+    while (a->count < CLI_ENDPOINTS_MAX &&
+           cli_endpoint(a->cli, a->count, a->attempt[a->count].endpoint))
+        a->count++;
     prefer(a, a->cli->answered);
-    return r;
 }
 
 /* ---- one attempt ----------------------------------------------------------------------------- */
@@ -350,9 +328,8 @@ int cli_call(struct cli *c, const char *method, const ProtobufCMessage *request,
     a->request = request;
     a->kind = kind_of(method, request);
     a->until = mono_add(now_of(a), dur_ns(c->timeout.ns + extra.ns));
-    r = take_endpoints(a, err);
-    if (r == 0)
-        r = ask(a, &answered, err);
+    take_endpoints(a);
+    r = ask(a, &answered, err);
     if (answered) {
         CHECK(str_copy(str_of(answered->endpoint), c->answered, sizeof c->answered));
         *ret_reply = steal(answered->reply);

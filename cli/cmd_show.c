@@ -63,8 +63,9 @@ int run_get_plans(struct cli *cli, const struct args *a, int *ret_status, struct
 
 static void add_node(struct buf *b, const Switchyard__V1__NodeSummary *n)
 {
-    buf_addf(b, "%s\t%s\t%" PRIu64 "\t%u\t%s\t%s\t", n->name, n->state, n->revision,
-             n->client_connections, or_dash(n->address), or_dash(n->connected_since));
+    buf_addf(b, "%s\t%s\t%" PRIu64 "\t%u\t%s\t%s\t%s\t", n->name, n->state, n->revision,
+             n->client_connections, or_dash(n->address), or_dash(n->connected_since),
+             or_dash(n->coordinator));
     add_labels(b, n->labels, n->n_labels);
     buf_addf(b, "\t%s\n", or_dash(n->last_refusal));
 }
@@ -90,7 +91,8 @@ int run_get_nodes(struct cli *cli, const struct args *a, int *ret_status, struct
         cli_say("no nodes; start switchyard-sidecar --coordinator %s on each\n", cli->endpoints);
         return 0;
     }
-    buf_addf(&b, "NODE\tSTATE\tREVISION\tCLIENTS\tADDRESS\tSINCE\tLABELS\tLAST REFUSAL\n");
+    buf_addf(&b,
+             "NODE\tSTATE\tREVISION\tCLIENTS\tADDRESS\tSINCE\tCOORDINATOR\tLABELS\tLAST REFUSAL\n");
     for (size_t i = 0; i < nodes->n_nodes; i++)
         add_node(&b, nodes->nodes[i]);
     cli_print_table(buf_text(&b));

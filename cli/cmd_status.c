@@ -33,6 +33,12 @@ static void add_nodes(struct buf *b, const Switchyard__V1__Convergence *c)
         buf_addf(b, "\tlagging: %s\n", c->laggards[i]);
 }
 
+static void add_quarantine(struct buf *b, const Switchyard__V1__Status *s)
+{
+    for (size_t i = 0; i < s->n_quarantined; i++)
+        buf_addf(b, "%s\t%s\n", i ? "" : "quarantined", s->quarantined[i]);
+}
+
 static void add_gate(struct buf *b, const Switchyard__V1__GateStatus *g)
 {
     if (g->bake_until[0])
@@ -49,9 +55,14 @@ static void add_rollback(struct buf *b, const Switchyard__V1__RollbackRecord *r)
              r->operator_, r->time, r->reason);
     buf_addf(b, "\tfrom %s to %s, ", r->from_stage, r->to_stage);
     if (r->measured_ms >= 0)
-        buf_addf(b, "all nodes after %.1f ms\n", r->measured_ms);
+        buf_addf(b, "all nodes after %.1f ms", r->measured_ms);
     else
-        buf_addf(b, "nodes still lag\n");
+        buf_addf(b, "nodes still lag");
+    if (r->measured_ms >= 0 && r->p50_ms >= 0 && r->last_node[0])
+        buf_addf(b, " (p50 %.1f ms, p99 %.1f ms, last %s)", r->p50_ms, r->p99_ms, r->last_node);
+    else if (r->measured_ms < 0 && r->deadline[0])
+        buf_addf(b, "; it fails at %s", r->deadline);
+    buf_addf(b, "\n");
     for (size_t i = 0; i < r->n_violations; i++)
         buf_addf(b, "\tviolation: %s\n", r->violations[i]);
 }
@@ -77,6 +88,7 @@ static void tell_status(const Switchyard__V1__Status *s)
                 s->emergency->operator_, s->emergency->reason);
     add_head(&b, s);
     add_nodes(&b, s->convergence);
+    add_quarantine(&b, s);
     if (s->gate)
         add_gate(&b, s->gate);
     if (s->last_rollback)

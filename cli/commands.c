@@ -49,6 +49,13 @@ const struct command cli_commands[] = {
         .run = run_get_nodes,
     },
     {
+        .words = "get coordinators",
+        .summary = "list the coordinators, and tell which one leads",
+        .names = "",
+        .help = "Exit status 0: one leads; 1: none does at the moment; 2: it could not be told.",
+        .run = run_get_coordinators,
+    },
+    {
         .words = "status",
         .summary = "where a rollout stands, why, and what to type next",
         .names = "[NAME]",
@@ -142,6 +149,23 @@ const struct command cli_commands[] = {
         .run = run_rollback,
     },
     {
+        .words = "recover",
+        .summary = "try a rollback again that has not reached every node",
+        .names = "NAME",
+        .names_min = 1,
+        .names_max = 1,
+        .options = CHANGE | OPT(REASON) | OPT(QUARANTINE),
+        .help = "Sends the decision again, tells of each node that lags what is wrong with it, and "
+                "waits as rollback\n"
+                "does. A node that will not come back is left out with --quarantine and a reason: "
+                "it does not count\n"
+                "until it serves the decision.",
+        .example = "switchyard recover orders\n"
+                   "switchyard recover orders --quarantine node-7 --reason \"its disk is gone\"\n"
+                   "switchyard recover orders --quarantine laggards --reason \"zone b is cut off\"",
+        .run = run_recover,
+    },
+    {
         .words = "set weight",
         .summary = "set the share of new by hand, in percent",
         .names = "NAME PCT",
@@ -189,6 +213,49 @@ const struct command cli_commands[] = {
         .names_max = 1,
         .options = OPT(LIMIT),
         .run = run_history,
+    },
+    {
+        .words = "backup create",
+        .summary = "write the control state into a file",
+        .names = "FILE",
+        .names_min = 1,
+        .names_max = 1,
+        .options = OPT(FORCE),
+        .help =
+            "Plans, rollouts, emergency orders and history, as lines of JSON with a checksum; "
+            "any coordinator gives\n"
+            "them. FILE is there whole or not at all, for its owner only; - is standard output.",
+        .example = "switchyard backup create switchyard-2026-11-21.json",
+        .run = run_backup_create,
+    },
+    {
+        .words = "backup verify",
+        .summary = "check a backup, and tell what it holds; asks no coordinator",
+        .names = "FILE",
+        .names_min = 1,
+        .names_max = 1,
+        .help = "Exit status 0: whole; 1: damaged, with the line; 2: it could not be read.",
+        .example = "switchyard backup verify switchyard-2026-11-21.json",
+        .run = run_backup_verify,
+    },
+    {
+        .words = "backup restore",
+        .summary = "put a backup back into a store without migrations",
+        .names = "FILE",
+        .names_min = 1,
+        .names_max = 1,
+        .options = OPT(REASON),
+        .needed = OPT(REASON),
+        .help = "The whole document is checked before anything is written. Emergency orders stand "
+                "on, and the history\n"
+                "goes on. This is also the way from one kind of store to another: make a backup, "
+                "stop the old\n"
+                "coordinators, start new ones on an empty store, restore. Nodes keep serving, and "
+                "take the new store's\n"
+                "decisions as soon as they reach its coordinators.",
+        .example = "switchyard backup restore move.json --endpoints 10.0.0.1:7400 --reason \"to "
+                   "etcd\"",
+        .run = run_backup_restore,
     },
     {
         .words = "completion bash",

@@ -31,8 +31,11 @@
     X(FLEET_FILE, "fleet-file", 0, "FILE", "the same, from what `get nodes -o json` printed")   \
     X(CLEAR, "clear", 0, NULL, "lift an emergency order; the weight stays 0")                   \
     X(ALL, "all", 0, NULL, "every migration")                                                   \
+    X(QUARANTINE, "quarantine", 0, "LIST",                                                      \
+      "nodes that no longer count until they serve the decision, or laggards")                  \
     X(WINDOW, "window", 0, "DURATION", "only the last so long (since the coordinator started)") \
     X(LIMIT, "limit", 0, "N", "at most so many (20)")                                           \
+    X(FORCE, "force", 0, NULL, "replace a file that exists")                                    \
     X(LEGACY, "legacy", 0, "URL", "the system that serves today, http://host:port")             \
     X(NEW, "new", 0, "URL", "its replacement, http://host:port")                                \
     X(LISTEN, "listen", 0, "ADDR",                                                              \

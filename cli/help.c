@@ -101,7 +101,10 @@ static void add_case(struct buf *b, const struct command *c)
     for (int i = 0; i < OPT_COUNT; i++)
         if ((c->options | OPT_GLOBAL) & (1ull << i))
             buf_addf(b, "--%s ", cli_options[i].name);
-    buf_addf(b, "\"; names=%d ;;\n", c->names_max > 0);
+    buf_addf(b, "\"; names=%s ;;\n",
+             c->names_max == 0               ? "none"
+             : strcmp(c->names, "FILE") == 0 ? "files"
+                                             : "migrations");
 }
 
 void help_completion_bash(struct buf *b)
@@ -110,10 +113,11 @@ void help_completion_bash(struct buf *b)
              "# bash completion of switchyard: source <(switchyard completion bash)\n"
              "_switchyard() {\n"
              "  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
-             "  local one=${COMP_WORDS[1]} two=${COMP_WORDS[2]} second= options= names=0\n"
+             "  local one=${COMP_WORDS[1]} two=${COMP_WORDS[2]} second= options= names=none\n"
              "  case $prev in\n"
              "    -o|--output) COMPREPLY=($(compgen -W 'table json yaml' -- \"$cur\")); return ;;\n"
-             "    -f|--file|--plan|--data) COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n"
+             "    -f|--file|--fleet-file|--plan|--data) COMPREPLY=($(compgen -f -- \"$cur\")); "
+             "return ;;\n"
              "  esac\n");
     buf_addf(b, "  if [ \"$COMP_CWORD\" = 1 ]; then COMPREPLY=($(compgen -W '");
     add_first_words(b);
@@ -133,16 +137,17 @@ void help_completion_bash(struct buf *b)
              "  case $one in\n");
     for (const struct command *c = cli_commands; c->words; c++)
         add_case(b, c);
-    buf_addf(
-        b,
-        "  esac\n"
-        "  case $cur in\n"
-        "    -*) COMPREPLY=($(compgen -W \"$options\" -- \"$cur\")) ;;\n"
-        "    *) [ \"$names\" = 1 ] && COMPREPLY=($(compgen -W \"$(switchyard get plans -o json "
-        "2>/dev/null | sed -n 's/^ *\"name\": \"\\(.*\\)\",*$/\\1/p')\" -- \"$cur\")) ;;\n"
-        "  esac\n"
-        "}\n"
-        "complete -F _switchyard switchyard\n");
+    buf_addf(b,
+             "  esac\n"
+             "  case $cur in\n"
+             "    -*) COMPREPLY=($(compgen -W \"$options\" -- \"$cur\")) ;;\n"
+             "    *) [ \"$names\" = files ] && COMPREPLY=($(compgen -f -- \"$cur\"))\n"
+             "       [ \"$names\" = migrations ] && COMPREPLY=($(compgen -W \"$(switchyard get "
+             "plans -o json "
+             "2>/dev/null | sed -n 's/^ *\"name\": \"\\(.*\\)\",*$/\\1/p')\" -- \"$cur\")) ;;\n"
+             "  esac\n"
+             "}\n"
+             "complete -F _switchyard switchyard\n");
 }
 
 /* ---- reference ------------------------------------------------------------------------------- */

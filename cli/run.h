@@ -16,11 +16,14 @@ COMMAND(pause);
 COMMAND(resume);
 COMMAND(abort);
 COMMAND(rollback);
+COMMAND(recover);
 COMMAND(set_weight);
 COMMAND(set_override);
 COMMAND(delete);
 
 COMMAND(direct); /* cmd_direct.c: a part of rollback */
+
+COMMAND(get_coordinators); /* cmd_coordinators.c */
 
 COMMAND(get_plans); /* cmd_show.c */
 COMMAND(get_nodes);
@@ -29,6 +32,10 @@ COMMAND(history);
 COMMAND(stats);
 
 COMMAND(status); /* cmd_status.c */
+
+COMMAND(backup_create); /* cmd_backup.c */
+COMMAND(backup_verify);
+COMMAND(backup_restore);
 
 COMMAND(completion_bash); /* help.c */
 COMMAND(reference);

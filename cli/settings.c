@@ -85,9 +85,10 @@ static int read_config(struct cli *c, struct err *err)
     if (json_get(root, "endpoints") &&
         !join_endpoints(json_get(root, "endpoints"), c->endpoints, sizeof c->endpoints))
         return err_set(err, ERR_INVALID, "%s: endpoints: a list of host:port is expected", path);
-    if (!str_copy(str_of(json_get_string(root, "operator", c->operator_name)), c->operator_name,
-                  sizeof c->operator_name))
-        return err_set(err, ERR_INVALID, "%s: operator: too long", path);
+    if (json_get(root, "operator") && !str_copy(str_of(json_get_string(root, "operator", NULL)),
+                                                c->operator_name, sizeof c->operator_name))
+        return err_set(err, ERR_INVALID, "%s: operator: a name of at most %zu bytes is expected",
+                       path, sizeof c->operator_name - 1);
     return 0;
 }
 
@@ -158,18 +159,41 @@ static bool is_endpoint(struct str s)
            port > 0;
 }
 
-static int check_endpoints(const struct cli *c, struct err *err)
+/* The `i`th of the list, however it is written; false at the end. */
+static bool find_endpoint(const struct cli *c, unsigned i, struct str *ret)
 {
-    struct str rest = str_of(c->endpoints), item;
+    struct str rest = str_of(c->endpoints);
 
     while (rest.n > 0) {
-        str_cut(rest, ',', &item, &rest);
-        item = str_trim(item);
-        if (item.n == 0 || is_endpoint(item))
+        str_cut(rest, ',', ret, &rest);
+        *ret = str_trim(*ret);
+        if (ret->n > 0 && i-- == 0)
+            return true;
+    }
+    return false;
+}
+
+bool cli_endpoint(const struct cli *c, unsigned i, char ret[ENDPOINT_SIZE])
+{
+    struct str item;
+
+    return find_endpoint(c, i, &item) && str_copy(item, ret, ENDPOINT_SIZE);
+}
+
+static int check_endpoints(const struct cli *c, struct err *err)
+{
+    struct str item;
+    unsigned n = 0;
+
+    for (; find_endpoint(c, n, &item); n++) {
+        if (is_endpoint(item) && item.n < ENDPOINT_SIZE)
             continue;
         err_set(err, ERR_INVALID, "\"%.*s\" is no address of a coordinator", (int)item.n, item.p);
         return err_hint(err, "write host:port[,host:port...], as in 127.0.0.1:7400");
     }
+    if (n == 0 || n > CLI_ENDPOINTS_MAX)
+        return err_set(err, ERR_INVALID, "%u coordinators are given; name 1 to %u", n,
+                       CLI_ENDPOINTS_MAX);
     return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -101,6 +102,45 @@ int atomic_file_write(const char *path, const char *kind, struct str content, st
         return r;
     }
     return sync_folder(path, err);
+}
+
+/* link() does not replace. */
+static int link_to(const char *from, const char *to, struct err *err)
+{
+    if (link(from, to) == 0)
+        return 0;
+    if (errno == EEXIST)
+        return err_set(err, ERR_EXISTS, "%s exists already", to);
+    return err_errno(err, errno, "link %s to %s", from, to);
+}
+
+static int write_whole(int fd, const char *path, struct str content, struct err *err)
+{
+    int e = write_all(fd, content);
+
+    if (e == 0 && fsync(fd) < 0)
+        e = errno;
+    return e == 0 ? 0 : err_errno(err, e, "write %s", path);
+}
+
+int file_write(const char *path, struct str content, bool replace, struct err *err)
+{
+    char temporary[PATH_MAX];
+    int r;
+
+    if (!str_fmt(temporary, sizeof temporary, "%s.XXXXXX", path))
+        return err_set(err, ERR_INVALID, "write %s: the path is too long", path);
+    CLEANUP(close_fd) int fd = mkostemp(temporary, O_CLOEXEC); /* mode 0600 */
+    if (fd < 0)
+        return err_errno(err, errno, "create %s", path);
+    r = write_whole(fd, path, content, err);
+    if (r == 0 && replace)
+        r = rename_over(temporary, path, err);
+    else if (r == 0)
+        r = link_to(temporary, path, err);
+    if (r < 0 || !replace)
+        unlink(temporary);
+    return r < 0 ? r : sync_folder(path, err);
 }
 
 int file_read(const char *path, struct buf *b, struct err *err)

@@ -15,6 +15,9 @@ int atomic_file_write(const char *path, const char *kind, struct str content,
  * wrong when magic, kind, length or checksum differ. */
 int atomic_file_read(const char *path, const char *kind, struct buf *b, struct err *err) MUST_CHECK;
 
+/* A plain file with this content and no frame, there whole or not at all; mode 0600. EXISTS when
+ * there is one and `replace` is false. */
+int file_write(const char *path, struct str content, bool replace, struct err *err) MUST_CHECK;
 /* A whole plain file of at most b's maximum, for configuration and plans. EXHAUSTED when larger. */
 int file_read(const char *path, struct buf *b, struct err *err) MUST_CHECK;
 /* mkdir -p, mode 0700. */

@@ -155,7 +155,7 @@ int rpc_client_new(const struct rpc_client_config *config, struct loop *l, struc
 /* Cancels open calls; their callbacks come before the return and must not open new ones. */
 void rpc_client_free(struct rpc_client *c);
 DEFINE_CLEANUP(struct rpc_client, rpc_client_free)
-/* Has the other side answered a call, if only with a refusal? */
+/* Has the other side answered a call or ended a stream, if only with a refusal? */
 bool rpc_client_reached(const struct rpc_client *c);
 
 struct rpc_request; /* one unary call on the client */

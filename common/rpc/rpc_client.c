@@ -215,10 +215,12 @@ static void add_close(struct rpc_stream *s UNUSED, struct rpc_batch *b)
 
 static void stream_status(struct rpc_stream *s, struct err *ret)
 {
+    struct rpc_client *c = of(s)->open.client;
+
     if (s->final)
         err_copy(ret, s->final);
-    else
-        rpc_status_restore(&of(s)->ending, of(s)->open.client->target, ret);
+    else if (rpc_status_restore(&of(s)->ending, c->target, ret))
+        c->reached = true;
 }
 
 static const char *stream_peer(const struct rpc_stream *s)

@@ -10,9 +10,9 @@ import yaml
 
 from switchyard import BIN, free_port, wait_for
 
-COMMANDS = ["dev", "apply", "get plans", "get nodes", "status", "health", "start", "promote", "pause", "resume",
-            "abort", "rollback", "set weight", "set override", "delete", "stats", "history", "completion bash",
-            "reference"]
+COMMANDS = ["dev", "apply", "get plans", "get nodes", "get coordinators", "status", "health", "start", "promote", "pause", "resume",
+            "abort", "rollback", "recover", "set weight", "set override", "delete", "stats", "history", "backup create",
+            "backup verify", "backup restore", "completion bash", "reference"]
 
 
 # ---- without a coordinator
@@ -82,6 +82,8 @@ def test_completion_works_in_bash(yard):
     assert set(complete("set", "")) >= {"weight", "override"}
     assert "--emergency" in complete("rollback", "--em")
     assert "--reason" in complete("set", "weight", "app", "10", "--re")
+    assert set(complete("backup", "")) >= {"create", "verify", "restore"}
+    assert str(script) in complete("backup", "verify", str(script)[:-3])
 
 
 # ---- with one

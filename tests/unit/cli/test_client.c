@@ -405,18 +405,6 @@ static void an_emergency_goes_on_to_one_that_can_store_it(void **state)
     assert_int_equal(f->c[0].asked, 2);
 }
 
-static void too_many_addresses_are_refused(void **state)
-{
-    struct fixture *f = *state;
-    struct err err;
-
-    f->cli.endpoints[0] = '\0';
-    for (unsigned i = 0; i < 17; i++)
-        strncat(f->cli.endpoints, "127.0.0.1:1,", 20);
-    assert_fails(read_plans(f, &err), ERR_INVALID);
-    assert_holds(err.msg, "more than 16");
-}
-
 #define CLIENT_TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 
 int main(void)
@@ -435,7 +423,6 @@ int main(void)
         CLIENT_TEST(a_change_goes_past_one_that_takes_no_connection),
         CLIENT_TEST(a_change_waits_for_the_one_that_took_it),
         CLIENT_TEST(an_emergency_goes_on_to_one_that_can_store_it),
-        CLIENT_TEST(too_many_addresses_are_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

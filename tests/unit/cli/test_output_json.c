@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/lib/unit.h"
 
-#include "cli/cli.h"
+#include "cli/change_tell.h"
 #include "common/base/atomic_file.h"
 #include "fleet.pb-c.h"
 
@@ -18,6 +18,24 @@ static const char *print(const ProtobufCMessage *m, bool pretty, struct buf *b)
     return buf_text(b);
 }
 
+static void assert_golden_json(const struct json *j, const char *path)
+{
+    CLEANUP(buf_deinitp) struct buf now = BUF_INIT(TEXT_LIMIT);
+    CLEANUP(buf_deinitp) struct buf golden = BUF_INIT(TEXT_LIMIT);
+    struct err err;
+
+    assert_true(json_print(j, true, &now) && buf_add(&now, "\n", 1));
+    assert_ok(file_read(path, &golden, &err), &err);
+    assert_string_equal(buf_text(&now), buf_text(&golden));
+}
+
+static void assert_golden(const ProtobufCMessage *m, const char *path)
+{
+    CLEANUP(json_freep) struct json *j = cli_message_json(m);
+
+    assert_golden_json(j, path);
+}
+
 /* Every field of a Status and of what is in it, each with a value of its own. */
 static void the_names_of_status_are_a_promise(void **state UNUSED)
 {
@@ -29,10 +47,8 @@ static void the_names_of_status_are_a_promise(void **state UNUSED)
     Switchyard__V1__GateStatus gate = SWITCHYARD__V1__GATE_STATUS__INIT;
     Switchyard__V1__Check check = SWITCHYARD__V1__CHECK__INIT, *checks[] = {&check};
     Switchyard__V1__StageStatus stage = SWITCHYARD__V1__STAGE_STATUS__INIT, *stages[] = {&stage};
-    CLEANUP(buf_deinitp) struct buf now = BUF_INIT(TEXT_LIMIT);
-    CLEANUP(buf_deinitp) struct buf golden = BUF_INIT(TEXT_LIMIT);
     char *laggards[] = {TEXT("eu-1-node-7")}, *violations[] = {TEXT("errorRate 4.2 % > 1 %")};
-    struct err err = {0};
+    char *quarantined[] = {TEXT("eu-1-node-3")};
 
     breaker.state = TEXT("half_open");
     breaker.open_nodes = 1;
@@ -52,6 +68,10 @@ static void the_names_of_status_are_a_promise(void **state UNUSED)
     rollback.from_stage = TEXT("half");
     rollback.to_stage = TEXT("legacy");
     rollback.detect_ms = 1500;
+    rollback.p50_ms = 12.5;
+    rollback.p99_ms = 40.75;
+    rollback.last_node = TEXT("eu-1-node-9");
+    rollback.deadline = TEXT("2026-11-21T10:07:34.123Z");
     emergency.active = true;
     emergency.epoch = 9007199254740993; /* past 2^53: a string, to stay exact */
     emergency.reason = TEXT("INC-1234");
@@ -91,11 +111,64 @@ static void the_names_of_status_are_a_promise(void **state UNUSED)
     s.n_plan = 1;
     s.rollbacks_today = 2;
     s.term = 4;
+    s.quarantined = quarantined;
+    s.n_quarantined = 1;
 
-    print(&s.base, true, &now);
-    assert_true(buf_add(&now, "\n", 1));
-    assert_ok(file_read("tests/golden/status.json", &golden, &err), &err);
-    assert_string_equal(buf_text(&now), buf_text(&golden));
+    assert_golden(&s.base, "tests/golden/status.json");
+}
+
+static void the_names_of_coordinators_are_a_promise(void **state UNUSED)
+{
+    Switchyard__V1__Coordinators all = SWITCHYARD__V1__COORDINATORS__INIT;
+    Switchyard__V1__CoordinatorSummary one = SWITCHYARD__V1__COORDINATOR_SUMMARY__INIT,
+                                       *list[] = {&one};
+
+    one.name = TEXT("eu-1");
+    one.address = TEXT("10.0.0.1:7400");
+    one.role = TEXT("leader");
+    one.since = TEXT("2026-11-21T10:07:04.123Z");
+    one.version = TEXT("0.1.0");
+    one.nodes = 34;
+    one.reachable = true;
+    one.answering = true;
+    all.coordinators = list;
+    all.n_coordinators = 1;
+    all.leader = one.name;
+    all.term = 812;
+    assert_golden(&all.base, "tests/golden/coordinators.json");
+}
+
+static void the_names_of_a_commands_answer_are_a_promise(void **state UNUSED)
+{
+    Switchyard__V1__CommandResult done = SWITCHYARD__V1__COMMAND_RESULT__INIT;
+    Switchyard__V1__Change change = SWITCHYARD__V1__CHANGE__INIT, *changes[] = {&change};
+    Switchyard__V1__AwaitResult await = SWITCHYARD__V1__AWAIT_RESULT__INIT;
+    Switchyard__V1__Convergence nodes = SWITCHYARD__V1__CONVERGENCE__INIT;
+    CLEANUP(json_freep) struct json *j = NULL;
+    char *laggards[] = {TEXT("eu-1-node-7")};
+
+    change.migration = TEXT("orders");
+    change.summary = TEXT("orders goes to legacy now, by emergency order 3");
+    change.from = TEXT("half (50 %), ready");
+    change.to = TEXT("legacy, rolling_back");
+    change.nodes = 3;
+    change.share_affected = 50;
+    done.revision = 812;
+    done.changes = changes;
+    done.n_changes = 1;
+    done.unstored_epoch = 3;
+    nodes.nodes = 3;
+    nodes.serving = 2;
+    nodes.lagging = 1;
+    nodes.laggards = laggards;
+    nodes.n_laggards = 1;
+    await.convergence = &nodes;
+    await.measured_ms = -1;
+    await.p50_ms = 12.5;
+    await.p99_ms = 40.75;
+    await.last_node = TEXT("eu-1-node-9");
+    j = change_json(&done, &await);
+    assert_golden_json(j, "tests/golden/command.json");
 }
 
 static void defaults_are_shown_and_absent_messages_are_null(void **state UNUSED)
@@ -185,6 +258,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_names_of_status_are_a_promise),
+        cmocka_unit_test(the_names_of_coordinators_are_a_promise),
+        cmocka_unit_test(the_names_of_a_commands_answer_are_a_promise),
         cmocka_unit_test(defaults_are_shown_and_absent_messages_are_null),
         cmocka_unit_test(numbers_keep_their_value),
         cmocka_unit_test(enums_print_as_words),

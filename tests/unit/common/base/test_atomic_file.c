@@ -168,6 +168,39 @@ static void plain_files_are_read_up_to_the_maximum(void **state UNUSED)
     assert_holds(e.msg, "not a plain file");
 }
 
+static void assert_plain(const char *content)
+{
+    CLEANUP(buf_deinitp) struct buf b = BUF_INIT(1000);
+    struct stat st;
+    struct err e;
+
+    assert_ok(file_read(path, &b, &e), &e);
+    assert_string_equal(buf_text(&b), content);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+}
+
+static void a_plain_file_replaces_another_only_when_told(void **state UNUSED)
+{
+    struct err e;
+
+    assert_ok(file_write(path, STR("one"), false, &e), &e);
+    assert_plain("one");
+    assert_fails(file_write(path, STR("two"), false, &e), ERR_EXISTS);
+    assert_holds(e.msg, path);
+    assert_plain("one");
+    assert_ok(file_write(path, STR("two"), true, &e), &e);
+    assert_plain("two");
+}
+
+static void a_plain_file_needs_a_folder_that_can_be_written(void **state UNUSED)
+{
+    struct err e;
+
+    assert_fails(file_write("/nonexistent/file", STR("x"), true, &e), ERR_NOT_FOUND);
+    assert_holds(e.msg, "/nonexistent/file");
+}
+
 static void folders_are_made_with_their_parents(void **state UNUSED)
 {
     char deep[128], parent[128], below[160];
@@ -208,6 +241,9 @@ int main(void)
         cmocka_unit_test(an_unusable_folder_is_an_error),
         cmocka_unit_test_setup_teardown(plain_files_are_read_up_to_the_maximum, make_folder,
                                         remove_folder),
+        cmocka_unit_test_setup_teardown(a_plain_file_replaces_another_only_when_told, make_folder,
+                                        remove_folder),
+        cmocka_unit_test(a_plain_file_needs_a_folder_that_can_be_written),
         cmocka_unit_test_setup_teardown(folders_are_made_with_their_parents, make_folder,
                                         remove_folder),
     };

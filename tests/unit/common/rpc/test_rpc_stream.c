@@ -76,6 +76,7 @@ static void a_refused_stream_tells_why(void **state)
     peer_open(&p, f->client, "Refuse");
     WAIT(f->loop, p.closed);
     assert_int_equal(p.status.code, ERR_DENIED);
+    assert_true(rpc_client_reached(f->client));
     assert_string_equal(p.status.msg, "nobody comes in here");
     assert_string_equal(p.status.hint, "try Chat");
     assert_int_equal(f->echo.closed, 0);

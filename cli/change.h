@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A command on its way: one Execute, then the wait for the nodes, told as one answer. */
+#pragma once
+
+#include "cli/cli.h"
+
+struct change {
+    Switchyard__V1__Command request;
+    char id[17];      /* for the coordinator's log */
+    bool moves_nodes; /* wait for the nodes and tell how long they took */
+};
+
+/* Everything but the action. Texts are borrowed from `cli` and `a`; `ch` may not move. */
+void change_init(struct change *ch, const struct cli *cli, const struct args *a);
+/* Nodes that lag are a failure of the command (exit status 1): what was ordered is stored, but not
+ * true yet. */
+int change_run(struct cli *cli, const struct args *a, const struct change *ch, int *ret_status,
+               struct err *err) MUST_CHECK;
