@@ -138,6 +138,8 @@ static void on_pump(struct loop_deferred *deferred)
         watch_drain(d);
     if (d->state == DRIVER_IDLE && d->reread)
         reread(d);
+    if (d->state == DRIVER_IDLE && restore_begin(d))
+        return;
     take_steps(d);
 }
 
@@ -202,6 +204,7 @@ void driver_free(struct driver *d)
     members_deinit(d);
     event_queue_deinit(&d->queue);
     journal_deinit(&d->journal);
+    store_list_deinit(&d->restore.old);
     core_update_deinit(&d->step.update);
     core_update_deinit(&d->seen);
     core_free(d->core);
@@ -222,6 +225,7 @@ void driver_health(const struct driver *d, struct driver_health *ret)
         .unstored = journal_unstored(&d->journal),
         .leadership = d->members.told,
     };
+    (void)!restore_held(d, &ret->store);
 }
 
 static int refuse(const struct driver *d, const struct core_command *cmd, struct err *err)
@@ -236,9 +240,11 @@ static int refuse(const struct driver *d, const struct core_command *cmd, struct
                                           : "no coordinator leads at the moment");
         return err_hint(err, "try again in a moment");
     }
+    if (d->restore.begun)
+        return err_set(err, ERR_UNAVAILABLE, "a backup is being put back; nothing was done");
     if ((d->state == DRIVER_RELOADING || d->reread) && d->store_error.code != ERR_NONE)
         return err_set(err, ERR_UNAVAILABLE, "the store cannot be read: %s", d->store_error.msg);
-    return 0;
+    return restore_held(d, err);
 }
 
 int driver_command(struct driver *d, const struct core_command *cmd, struct err *err)

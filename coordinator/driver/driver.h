@@ -121,7 +121,8 @@ void driver_unstored_convergence(const struct driver *d, const char *migration, 
 
 /* Write what a backup held, oldest first, into a store without plans; the leader only. REFUSED when
  * there are any, CONFLICT when somebody wrote meanwhile. `kv` is borrowed until `fn`. A restore
- * that was cut short leaves a mark: until it is done again, on_ready() and health say so. */
+ * that was cut short leaves a mark: until it is done again, health says so, and commands are
+ * refused. */
 typedef void (*driver_restored_fn)(void *ctx, int r, uint64_t revision, const struct err *err);
 int driver_restore(struct driver *d, const struct core_kv *kv, unsigned count,
                    driver_restored_fn fn, void *ctx, struct err *err) MUST_CHECK;

@@ -10,7 +10,15 @@
 
 static bool is_cores(const char *key)
 {
-    return !member_key(key);
+    return !member_key(key) && strcmp(key, KEY_RESTORE) != 0;
+}
+
+static bool has_mark(const struct store_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (strcmp(list->item[i].key, KEY_RESTORE) == 0)
+            return true;
+    return false;
 }
 
 /* Of the latest decision: the highest revision of a key that is not about who is there. A store
@@ -28,13 +36,15 @@ static uint64_t decided(const struct driver *d, const struct store_list *list)
 
 /* ---- the first time -------------------------------------------------------------------------- */
 
+/* Nothing of half a backup. */
 static int make_core(struct driver *d, const struct store_list *list, struct err *err)
 {
+    size_t count = restore_hold(d, has_mark(list)) ? 0 : list->count;
     CLEANUP(core_freep)
     struct core *c = core_new(&d->config.core, loop_wall(d->loop), loop_now(d->loop));
     int r = 0;
 
-    for (size_t i = 0; i < list->count && r == 0; i++) {
+    for (size_t i = 0; i < count && r == 0; i++) {
         const struct store_kv *kv = &list->item[i];
 
         if (is_cores(kv->key))
@@ -51,7 +61,8 @@ static int make_core(struct driver *d, const struct store_list *list, struct err
 static void use_core(struct driver *d, const struct store_list *list)
 {
     d->mono = loop_now(d->loop);
-    d->revision = decided(d, list);
+    d->revision = d->restore.held ? 0 : decided(d, list);
+    d->reread = false;
     d->state = DRIVER_IDLE;
     publish_all(d);
     watch_begin(d, list->rev);
@@ -145,13 +156,15 @@ static int observe(struct driver *d, const struct store_list *list, struct err *
     unsigned n = 0;
     int r;
 
+    core_update_reset(&d->seen);
+    if (restore_hold(d, has_mark(list)))
+        return 0;
     for (size_t i = 0; i < list->count; i++) {
         const struct store_kv *from = &list->item[i];
 
         if (is_cores(from->key))
             kv[n++] = (struct core_kv){from->key, {from->value, from->value_len}, from->rev};
     }
-    core_update_reset(&d->seen);
     r = core_observe(d->core, kv, n, true, list->rev, &d->seen, err);
     if (r < 0)
         return err_ctx(err, "read the state in the store");
@@ -196,6 +209,7 @@ static void load_failed(struct driver *d, const struct err *why)
         end_step(d, NULL);
         step_finish(d);
     }
+    restore_end(d);
     load_later(d);
 }
 
@@ -223,6 +237,7 @@ static void on_loaded(void *ctx, int r, struct store_list *list, const struct er
     watch_drain(d);
     event_queue_repeat_orders(&d->queue);
     go_on_with_step(d, stored);
+    restore_end(d);
     driver_go_on(d);
 }
 

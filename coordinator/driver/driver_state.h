@@ -8,7 +8,8 @@
  *   driver_lead.c      the election's effects: lease, own key, leader key
  *   driver_members.c   who else is there, and who leads
  *   driver_publish.c   what nodes must serve, in the fleet's words
- *   driver_unstored.c  emergency orders while the store does not answer */
+ *   driver_unstored.c  emergency orders while the store does not answer
+ *   driver_restore.c   a backup is put back */
 #pragma once
 
 #include "common/base/backoff.h"
@@ -23,19 +24,24 @@
  * nothing else behind: replicas which read the store at different times publish the same. */
 #define KEY_DECISION STORE_ROOT "decision"
 
-#define RETRY_S         1
-#define OWN_REVS        16
-#define WATCHED_MAX     64u /* changes that wait for a step to end */
-#define CONFLICTS_MAX   8u
-#define MEMBERS_MAX     64u
-#define MEMBER_TEXT_MAX 2048u
+/* A backup is being put back, or was in part. */
+#define KEY_RESTORE STORE_ROOT "restore"
+
+#define DECISION_TEXT_MAX 256u
+#define RETRY_S           1
+#define OWN_REVS          16
+#define WATCHED_MAX       64u /* changes that wait for a step to end */
+#define CONFLICTS_MAX     8u
+#define MEMBERS_MAX       64u
+#define MEMBER_TEXT_MAX   2048u
 
 enum driver_state {
-    DRIVER_LOADING,  /* nothing was read yet */
-    DRIVER_IDLE,     /* the next event may be shown to the core */
-    DRIVER_SAVING,   /* the step's transaction is on its way */
-    DRIVER_SETTLING, /* it is stored; the watch has yet to tell what came before it */
-    DRIVER_RELOADING /* what the store holds is being read again */
+    DRIVER_LOADING,   /* nothing was read yet */
+    DRIVER_IDLE,      /* the next event may be shown to the core */
+    DRIVER_SAVING,    /* the step's transaction is on its way */
+    DRIVER_SETTLING,  /* it is stored; the watch has yet to tell what came before it */
+    DRIVER_RELOADING, /* what the store holds is being read again */
+    DRIVER_RESTORING  /* a backup is being written into it */
 };
 
 /* The step that is being carried out. */
@@ -94,6 +100,18 @@ struct driver_members {
     bool told_any;
 };
 
+struct driver_restore {
+    bool held;             /* somebody's has not finished: what the store holds is no state */
+    driver_restored_fn fn; /* NULL: none is asked for */
+    void *ctx;
+    bool begun, written;
+    const struct core_kv *kv; /* borrowed */
+    unsigned count, next;
+    struct store_list old; /* owned: keys that an earlier one has left */
+    size_t old_next;
+    store_rev mark; /* revision of KEY_RESTORE; 0: not there */
+};
+
 struct driver_leave {
     bool asked;
     bool told;
@@ -133,6 +151,7 @@ struct driver {
     struct driver_watch watch;
     struct driver_lead lead;
     struct driver_members members;
+    struct driver_restore restore;
     struct driver_leave leave;
 };
 
@@ -159,6 +178,8 @@ void step_carry_out(struct driver *d);
 void step_give_up(struct driver *d, const struct err *why);
 /* Answer, tell, ask: the core has been told how it ended. */
 void step_finish(struct driver *d);
+/* The value of KEY_DECISION. */
+void step_write_decision(struct driver *d, struct buf *b);
 /* A command that was not shown to the core. */
 void step_refuse_stopping(struct driver *d, const struct core_command *cmd);
 /* It was abandoned because of a conflict, and the state was read anew: decide again, or finish. */
@@ -234,3 +255,16 @@ bool unstored_adopt(struct driver *d);
 void unstored_adopted(struct driver *d);
 /* To the nodes that connected to this process. */
 void unstored_push_all(struct driver *d);
+
+/* ---- driver_restore.c ------------------------------------------------------------------------ */
+
+/* Begin the one that was asked for, if any. */
+bool restore_begin(struct driver *d);
+/* It was written, and the store was read since. */
+void restore_end(struct driver *d);
+/* Does a backup say what this key holds? */
+bool restore_takes(const char *key);
+/* KEY_RESTORE is there, or is gone; returns whether the store holds no state for now. */
+bool restore_hold(struct driver *d, bool held);
+/* CORRUPT while it does not. */
+int restore_held(const struct driver *d, struct err *err) MUST_CHECK;

@@ -10,9 +10,8 @@
 #include "common/base/mem.h"
 #include "coordinator/driver/driver_state.h"
 
-#define SETTLE_MS         100
-#define DECISION_TEXT_MAX 256u
-#define FRAME_OPS         2u /* the fence and KEY_DECISION */
+#define SETTLE_MS 100
+#define FRAME_OPS 2u /* the fence and KEY_DECISION */
 
 /* At most seven operations on a migration (core_update.h). */
 _Static_assert(7 * CORE_MIGRATIONS_MAX + FRAME_OPS <= STORE_OPS_MAX,
@@ -115,7 +114,7 @@ static void on_saved(void *ctx, int r, store_rev rev, const struct err *err)
     driver_go_on(d);
 }
 
-static void write_decision(struct driver *d, struct buf *b)
+void step_write_decision(struct driver *d, struct buf *b)
 {
     CLEANUP(json_freep) struct json *j = json_object();
     char text[WALL_TEXT_MAX];
@@ -150,7 +149,7 @@ static int send(struct driver *d, struct err *err)
     for (const struct core_save *s = u->save; s; s = s->next)
         op[txn.count++] = op_of(s);
     if (!d->lead.alone) {
-        write_decision(d, &decision);
+        step_write_decision(d, &decision);
         op[txn.count++] = (struct store_op){STORE_PUT, STR(KEY_DECISION), buf_view(&decision), 0};
     }
     return store_thread_txn(d->store, &txn, on_saved, d, err);

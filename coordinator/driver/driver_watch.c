@@ -37,6 +37,12 @@ static void note_decided(struct driver *d, const struct store_list *changes)
             d->revision = changes->item[i].rev;
 }
 
+static void note_told(struct driver *d, const struct store_list *changes)
+{
+    if (changes->rev > d->watch.told)
+        d->watch.told = changes->rev;
+}
+
 static int observe(struct driver *d, const struct store_list *changes, struct err *err)
 {
     CLEANUP(xfreep) struct core_kv *kv = xcalloc(changes->count + 1, sizeof(*kv));
@@ -64,8 +70,7 @@ static void take(struct driver *d, const struct store_list *changes)
         driver_store_failed(d, &err);
         d->reread = true;
     }
-    if (changes->rev > d->watch.told)
-        d->watch.told = changes->rev;
+    note_told(d, changes);
 }
 
 static void forget_waiting(struct driver *d)
@@ -126,10 +131,15 @@ static void on_changes(void *ctx, int r, const struct store_list *changes, const
 
         if (member_key(kv.key))
             members_saw(d, &kv);
+        if (strcmp(kv.key, KEY_RESTORE) == 0)
+            restore_hold(d, kv.value.p);
     }
     if (!d->watch.on)
         return;
-    wait(d, changes);
+    if (d->restore.held || d->restore.begun)
+        note_told(d, changes);
+    else
+        wait(d, changes);
     if (d->state == DRIVER_IDLE || d->state == DRIVER_SETTLING)
         watch_drain(d);
     driver_go_on(d);

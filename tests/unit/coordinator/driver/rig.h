@@ -26,6 +26,7 @@ struct fixture {
     struct driver_config config;
     struct plan *plan;
     struct core_command commands[CMD_COUNT];
+    void *extra; /* the test program's own */
 
     bool ready;
     unsigned leaders; /* on_leader() was called */
