@@ -28,6 +28,7 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seed", default="1", help="gives the same faults and commands again")
     parser.add_argument("--first", type=int, default=1, help="begin with this round of the seed")
+    parser.add_argument("--only", help="only faults of this kind, for example KillLeader")
     parser.add_argument("--keep", type=Path, help="copy histories and logs of broken yards there")
     return parser.parse_args()
 
@@ -60,8 +61,8 @@ def settle(ground, number):
     return seconds, why
 
 
-def round_of(ground, operators, seed, number, possible):
-    planned = faults.plan(random.Random(f"{seed}/{number}"), possible)
+def round_of(ground, operators, number, options):
+    planned = faults.plan(random.Random(f"{options.seed}/{number}"), ground.possible, options.only)
     for operator in operators:
         operator.going.set()
     began = time.monotonic()
@@ -76,7 +77,7 @@ def round_of(ground, operators, seed, number, possible):
         f"{'; '.join(map(str, planned))}{f'  NOT BACK: {why}' if why else ''}")
 
 
-def verdict(ground, keep, numbers):
+def verdict(ground, numbers, keep):
     problems = [("programs", p) for p in ground.end()]
     lines = history.read(*ground.files())
     broken = checker.check(lines) + problems
@@ -91,17 +92,16 @@ def verdict(ground, keep, numbers):
     return len(broken)
 
 
-def yard_of(network, seed, numbers, keep):
+def yard_of(network, numbers, options):
     """Some rounds on the same processes; how many violations."""
-    ground = Ground(network, ["--log-level", "info"])
+    ground = Ground(network, ["--lease-ttl", f"{faults.TTL:.0f}s"])
     try:
         ground.open()
-        possible = [word for word, can in (("namespaces", network.can_cut), ("faketime", ground.clocks.can_jump)) if can]
-        operators = [Operator(ground, m, f"{seed}/{numbers[0]}") for m in MIGRATIONS]
+        operators = [Operator(ground, m, f"{options.seed}/{numbers[0]}") for m in MIGRATIONS]
         for operator in operators:
             operator.start()
         for number in numbers:
-            round_of(ground, operators, seed, number, possible)
+            round_of(ground, operators, number, options)
         for operator in operators:
             operator.end()
         ground.clients.stop()
@@ -111,7 +111,7 @@ def yard_of(network, seed, numbers, keep):
         ground.end()
         ground.remove()
         raise
-    return verdict(ground, keep, numbers)
+    return verdict(ground, numbers, options.keep)
 
 
 def main():
@@ -119,8 +119,7 @@ def main():
     network = Network() if os.environ.get("CHAOS_NAMESPACES") == "yes" else Loopback()
     say(f"seed {options.seed}, {options.rounds} rounds")
     numbers = list(range(options.first, options.first + options.rounds))
-    broken = sum(yard_of(network, options.seed, numbers[i:i + YARD], options.keep)
-                 for i in range(0, len(numbers), YARD))
+    broken = sum(yard_of(network, numbers[i:i + YARD], options) for i in range(0, len(numbers), YARD))
     say(f"{len(numbers)} rounds: {broken} violations")
     return 1 if broken else 0
 

@@ -94,6 +94,7 @@ class Story:
         for rev, _, _, _, reason in self.entries:
             self.tags.setdefault(reason, rev)
         self.decisions = self.all_decisions()
+        self.leaders = [(rev, value and value["id"]) for rev, _, value in self.puts("leader")]
         self.request = {line["id"]: line for line in self.of["request"]}
 
     # ---- the store
@@ -147,12 +148,8 @@ class Story:
 
     def leader_at(self, rev):
         """The id under the leader key at a revision; None when there was no such key."""
-        held = None
-        for at, _, value in self.puts("leader"):
-            if at > rev:
-                break
-            held = value and value["id"]
-        return held
+        at = bisect_right([changed for changed, _ in self.leaders], rev)
+        return self.leaders[at - 1][1] if at else None
 
     # ---- processes
 
@@ -370,7 +367,7 @@ def clients_see_no_errors(s):
 @rule
 def leaders_hold_the_term_they_claim(s):
     """Who says that it leads in a term is named by the leader key at that revision; terms rise."""
-    held = {rev: value["id"] for rev, _, value in s.puts("leader") if value}
+    held = dict(s.leaders)
     newest = 0
     for line in s.of["leads"]:
         if held.get(line["term"]) != line["who"]:
@@ -407,21 +404,11 @@ def two_terms_never_both_act(s):
 
 @rule
 def only_leaders_write(s):
-    """Everything but an emergency order was written while a leader key stood, and by the one it names."""
-    if not s.of["leads"]:
-        return
-    carried = defaultdict(set)
-    for line in s.of["carried"]:
-        carried[line["reason"]].add(line["who"])
-    for rev, migration, sequence, event, reason in s.entries:
-        if event.startswith("emergency"):
-            continue
-        leader = s.leader_at(rev)
-        if not leader:
-            yield f"entry {sequence} of {migration} ({event}) was written at revision {rev}, when nobody led"
-        elif carried.get(reason) and leader not in carried[reason]:
-            yield (f"{reason} was carried out by {' and '.join(sorted(carried[reason]))} at revision {rev}, "
-                   f"when {leader} led")
+    """Everything but an emergency order was written by the coordinator that the leader key named at that moment."""
+    free = {rev for rev, _, _, event, _ in s.entries if event.startswith("emergency")}
+    for rev, _, value in s.puts("decision"):
+        if rev not in free and value["by"] != s.leader_at(rev):
+            yield f"{value['by']} decided at revision {rev}, when {s.leader_at(rev) or 'nobody'} led"
 
 
 # ---- the run
@@ -445,6 +432,7 @@ def something_happened(s):
         "clients were answered": any(line["status"] == 200 for line in s.of["request"]),
         "every node served": {line["node"] for line in s.of["serving"]} >= set(s.nodes) and s.nodes,
         "a coordinator led": s.of["leads"],
+        "coordinators decided": any(s.puts("decision")),
         "the store was read": s.entries,
         "the history was asked for": s.of["kept"],
         "rounds ended": s.of["settled"],

@@ -2,7 +2,7 @@
 """What is done to processes, clocks and the network. A fault is planned by chance alone, so that a seed gives the
 same plan again; whom it hits is chosen when it begins, since who leads by then is not ours to know before."""
 
-TTL = 5.0
+TTL = 3.0  # of a coordinator's lease
 HOUR = 3600
 
 
@@ -85,7 +85,7 @@ class KillSidecar(Kill):
 class Stop(Fault):
     """SIGSTOP, for longer than a lease lives."""
 
-    shortest, longest = TTL + 0.3, TTL + 1.5
+    shortest, longest = TTL + 0.5, TTL + 2.5
 
     def do(self, ground, thing):
         thing.pause()
@@ -117,7 +117,7 @@ class Cut(Fault):
     """Two groups do not hear each other."""
 
     needs = "namespaces"
-    shortest, longest = 1.0, TTL + 1.0
+    shortest, longest = 1.0, TTL + 2.0
     both_ways = True
 
     def groups(self, ground):
@@ -133,6 +133,8 @@ class Cut(Fault):
 
 
 class CutLeaderFromEtcd(Cut):
+    shortest = TTL
+
     def groups(self, ground):
         return names(leader(ground) or self.choose(every(ground, "c"))), names(every(ground, "etcd"))
 
@@ -144,6 +146,8 @@ class CutLeaderFromEtcdOneWay(CutLeaderFromEtcd):
 
 
 class CutLeaderFromAll(Cut):
+    shortest = TTL
+
     def groups(self, ground):
         one = leader(ground) or self.choose(every(ground, "c"))
         return names(one), names(t for t in ground.things.values() if t not in one)
@@ -216,8 +220,9 @@ KINDS = ((KillLeader, 5), (KillCoordinator, 2), (KillAllCoordinators, 2), (StopL
          (CutSidecar, 2), (CutEtcdMember, 2), (Split, 2), (Jump, 4))
 
 
-def plan(chance, possible):
-    """One to three faults of a round, by the things that are possible here."""
+def plan(chance, possible, only=None):
+    """One to three faults of a round, by the things that are possible here; or all of the kind named."""
     kinds = [(kind, weight) for kind, weight in KINDS if kind.needs in (None, *possible)]
+    kinds = [(kind, weight) for kind, weight in kinds if kind.__name__ == only] or kinds
     chosen = chance.choices([k for k, _ in kinds], [w for _, w in kinds], k=chance.choice((1, 1, 2, 2, 3)))
     return [kind(chance) for kind in chosen]

@@ -109,6 +109,11 @@ class Ground(Yard):
         clock = self.clocks.before(name) if clock else []
         return Place(bare.address, ["setpriv", "--pdeathsig", "KILL", *bare.before, *clock])
 
+    @property
+    def possible(self):
+        """What faults may need."""
+        return [word for word, can in (("namespaces", self.network.can_cut), ("faketime", self.clocks.can_jump)) if can]
+
     # ---- starting
 
     def thing(self, name, what, start):

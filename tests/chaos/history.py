@@ -13,7 +13,6 @@ arrival   system, id                                   by the services
 serving   node, revision, term                         every proxy loop of the node serves with it
 leads     who, term                                    a coordinator says that it leads from now on
 yields    who                                          ... and that it does not any more
-carried   who, reason                                  a coordinator says that it carried out a command
 store     rev, key, value (null: deleted)              etcd's own history, all of it, in its order
 kept      migration, entries                           `switchyard history` at the end
 settled   round, seconds (null: not within the limit), why
@@ -74,14 +73,13 @@ def sidecar_line(history, who, f):
 
 
 def coordinator_line(history, who, f):
-    if f.get("event") == "leader":
-        if f.get("here") == "true":
-            history.write("leads", who=who, term=int(f["term"]))
-            history.leader = who
-        else:
-            history.write("yields", who=who)
-    if f.get("event") == "command" and f.get("reason"):
-        history.write("carried", who=who, reason=f["reason"])
+    if f.get("event") == "election" and f.get("state") == "leading":
+        history.write("leads", who=who, term=int(f["term"]))
+        history.leader = who
+    if f.get("event") == "election" and f.get("from") == "leading":
+        history.write("yields", who=who)
+    if f.get("event") == "stopped":
+        history.write("yields", who=who)
 
 
 class Logs:

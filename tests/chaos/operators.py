@@ -11,7 +11,7 @@ import threading
 from switchyard import BIN
 
 PATIENCE = "3s"
-NO_LEADER = "no coordinator leads"
+NOTHING_DONE = ("nothing was done", "no coordinator leads")
 PAUSE = (0.05, 0.5)  # between two commands
 
 # What an operator does next, by what the last answer was like: (command, weight)
@@ -39,21 +39,26 @@ class Operator(threading.Thread):
         self.ground, self.migration = ground, migration
         self.chance = random.Random(f"{seed}/{migration}")
         self.state = "legacy"
-        self.going, self.ending, self.idle = threading.Event(), threading.Event(), threading.Event()
-        self.idle.set()
+        self.going, self.ending, self.busy = threading.Event(), threading.Event(), threading.Lock()
+        self.failure = None
 
     def run(self):
-        while not self.ending.is_set():
-            if not self.going.wait(0.1):
-                continue
-            self.idle.clear()
-            self.step()
-            self.idle.set()
-            self.ending.wait(self.chance.uniform(*PAUSE))
+        try:
+            while not self.ending.is_set():
+                if self.going.wait(0.1):
+                    with self.busy:
+                        if self.going.is_set():
+                            self.step()
+                    self.ending.wait(self.chance.uniform(*PAUSE))
+        except Exception as failure:  # told by rest(), in the thread that waits for this one
+            self.failure = failure
 
     def rest(self):
+        """No commands from now on."""
         self.going.clear()
-        self.idle.wait()
+        with self.busy:
+            if self.failure:
+                raise self.failure
 
     def end(self):
         self.ending.set()
@@ -129,9 +134,9 @@ class Operator(threading.Thread):
 
 
 def from_coordinator(told, answer):
-    """The answer of a coordinator: with exit status 1 and no tree, or without a leader, nothing was done for sure."""
+    """The answer of a coordinator: with exit status 1 and no tree, or by its own words, nothing was done for sure."""
     if not told:
-        sure = answer.status == 1 or NO_LEADER in answer.err
+        sure = answer.status == 1 or any(words in answer.err for words in NOTHING_DONE)
         return {"result": "refused" if sure else "unknown", "exit": answer.status, "said": answer.err[-300:]}
     return {"result": "done", "exit": answer.status, "revision": told["revision"],
             "converged": told.get("converged", False), "nodes": told.get("convergence", {}).get("nodes", 0),

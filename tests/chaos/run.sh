@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Chaos on real processes: kills, stops, partitions and jumping clocks under load and commands, then a verdict.
 #
-# usage: tests/chaos/run.sh [--rounds N] [--seed S] [--first N] [--keep DIR]
+# usage: tests/chaos/run.sh [--rounds N] [--seed S] [--first N] [--only FAULT] [--keep DIR]
 #
 # Programs are those of $SWITCHYARD_BIN (build/release/bin). Everything runs in namespaces of its own, and ends
 # with them. A round takes 5 to 10 s; each tenth begins with fresh processes.
