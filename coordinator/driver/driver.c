@@ -204,7 +204,7 @@ void driver_free(struct driver *d)
     members_deinit(d);
     event_queue_deinit(&d->queue);
     journal_deinit(&d->journal);
-    store_list_deinit(&d->restore.old);
+    restore_deinit(d);
     core_update_deinit(&d->step.update);
     core_update_deinit(&d->seen);
     core_free(d->core);
@@ -216,10 +216,17 @@ const struct core *driver_core(const struct driver *d)
     return d->core;
 }
 
+/* What fails at the moment, as far as anybody has tried: a store that nobody asks for anything is
+ * asked to keep the lease. */
+static const struct err *store_trouble(const struct driver *d)
+{
+    return d->store_error.code != ERR_NONE ? &d->store_error : &d->lead.unkept;
+}
+
 void driver_health(const struct driver *d, struct driver_health *ret)
 {
     *ret = (struct driver_health){
-        .store = d->store_error,
+        .store = *store_trouble(d),
         .revision = d->revision,
         .reports_dropped = d->queue.reports_dropped,
         .unstored = journal_unstored(&d->journal),
@@ -228,12 +235,23 @@ void driver_health(const struct driver *d, struct driver_health *ret)
     (void)!restore_held(d, &ret->store);
 }
 
+/* With the way out, if the store said one. */
+static int refuse_for_store(const struct driver *d, const char *what, struct err *err)
+{
+    const struct err *why = store_trouble(d);
+
+    err_set(err, ERR_UNAVAILABLE, "%s: %s", what, why->msg);
+    return why->hint[0] ? err_hint(err, "%s", why->hint) : -(int)err->code;
+}
+
 static int refuse(const struct driver *d, const struct core_command *cmd, struct err *err)
 {
     if (d->leave.asked)
         return err_set(err, ERR_UNAVAILABLE, "this coordinator stops; nothing was done");
     if (cmd->kind == CMD_EMERGENCY)
         return 0;
+    if (!d->lead.here && store_trouble(d)->code != ERR_NONE)
+        return refuse_for_store(d, "this coordinator does not lead; nothing was done", err);
     if (!d->lead.here) {
         err_set(err, ERR_UNAVAILABLE, "%s; nothing was done",
                 d->members.leader.present ? "another coordinator leads"
@@ -243,7 +261,7 @@ static int refuse(const struct driver *d, const struct core_command *cmd, struct
     if (d->restore.begun)
         return err_set(err, ERR_UNAVAILABLE, "a backup is being put back; nothing was done");
     if ((d->state == DRIVER_RELOADING || d->reread) && d->store_error.code != ERR_NONE)
-        return err_set(err, ERR_UNAVAILABLE, "the store cannot be read: %s", d->store_error.msg);
+        return refuse_for_store(d, "the store cannot be read", err);
     return restore_held(d, err);
 }
 

@@ -1,51 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Carries out what the election asks for. A call that was sent under a lease which is no more says
- * nothing about the one that followed it: its answer is dropped. */
+/* Carries out what the election asks for: our own key and the leader key, when to act, and pauses.
+ * The lease is in driver_lease.c. */
 #include <inttypes.h>
 #include <stdlib.h>
-#include <utlist.h>
 
 #include "common/base/check.h"
-#include "common/base/mem.h"
 #include "coordinator/driver/driver_state.h"
 
 #define JITTER_MS       100
 #define PAUSE_MIN_MS    50
 #define PAUSE_MAX_MS    1000
-#define KEEP_AGAIN_MS   200
 #define PATIENCE_MORE_S 2 /* than a lease, with an id that is in use at the start */
 
-/* A call to the store that is on its way. */
-struct driver_ask {
-    struct driver *driver;
-    store_lease lease; /* that it was sent under */
-    mono_t sent;
-    struct driver_ask *prev, *next;
-};
-
-static struct driver_ask *ask_new(struct driver *d)
-{
-    struct driver_ask *a = xnew(struct driver_ask);
-
-    *a = (struct driver_ask){d, d->lead.lease, loop_now(d->loop), NULL, NULL};
-    DL_APPEND(d->lead.asks, a);
-    return a;
-}
-
-static void ask_free(struct driver_ask *a)
-{
-    DL_DELETE(a->driver->lead.asks, a);
-    free(a);
-}
-DEFINE_CLEANUP(struct driver_ask, ask_free)
-
-static bool is_stale(const struct driver_ask *a)
-{
-    return a->lease != a->driver->lead.lease;
-}
-
 /* Before it was registered for the first time somebody waits, and not for ever. */
-static void lead_failed(struct driver *d, enum election_event ev, const struct err *err)
+void lead_failed(struct driver *d, enum election_event ev, const struct err *err)
 {
     struct driver_lead *l = &d->lead;
     dur_t patience = {l->election.ttl.ns + dur_s(PATIENCE_MORE_S).ns};
@@ -61,140 +29,6 @@ static void lead_failed(struct driver *d, enum election_event ev, const struct e
     if (d->failed)
         return;
     lead_event(d, ev);
-}
-
-/* ---- the lease ------------------------------------------------------------------------------- */
-
-static void on_late(struct timer *t)
-{
-    lead_event(container_of(t, struct driver, lead.late), ELECTION_EV_LATE);
-}
-
-static void renewed(struct driver *d, mono_t sent)
-{
-    struct election *e = &d->lead.election;
-
-    dur_t left;
-
-    election_renewed(e, sent);
-    left = mono_sub(e->renew_by, loop_now(d->loop));
-    timer_set(d->loop, &d->lead.late, left.ns > 0 ? left : dur_ns(0), on_late, "driver.late");
-}
-
-static void on_keep_due(struct timer *t);
-
-static void keep_in(struct driver *d, dur_t after)
-{
-    timer_set(d->loop, &d->lead.keep, after, on_keep_due, "driver.keep");
-}
-
-static dur_t quarter(const struct driver *d)
-{
-    return dur_ns(d->lead.election.ttl.ns / 4);
-}
-
-static void on_keep_due(struct timer *t)
-{
-    struct driver *d = container_of(t, struct driver, lead.keep);
-
-    keep_in(d, quarter(d));
-    lead_event(d, ELECTION_EV_KEEP_DUE);
-}
-
-static void on_kept(void *ctx, int r, store_lease lease UNUSED, const struct err *err)
-{
-    CLEANUP(ask_freep) struct driver_ask *a = ctx;
-    struct driver *d = a->driver;
-
-    d->lead.keeping = false;
-    if (is_stale(a))
-        return;
-    if (r == 0) {
-        renewed(d, a->sent);
-    } else if (r == STORE_NOT_FOUND) {
-        lead_event(d, ELECTION_EV_ENDED);
-    } else {
-        log_err(LOG_WARN, LOG_ELECTION, err, "id=%s state=lease_not_kept", d->config.self.id.s);
-        keep_in(d, dur_ms(KEEP_AGAIN_MS));
-    }
-}
-
-static bool lease_call(struct driver *d, enum store_lease_call what, store_thread_lease_fn fn,
-                       struct err *err)
-{
-    const struct store_thread_lease lease = {d->lead.lease, d->lead.election.ttl};
-    struct driver_ask *a = ask_new(d);
-
-    if (store_thread_lease(d->store, what, &lease, fn, a, err) == 0)
-        return true;
-    ask_free(a);
-    return false;
-}
-
-static void keep(struct driver *d)
-{
-    if (!d->lead.keeping)
-        d->lead.keeping = lease_call(d, STORE_LEASE_KEEP, on_kept, NULL);
-}
-
-static void on_dropped(void *ctx, int r UNUSED, store_lease lease UNUSED,
-                       const struct err *err UNUSED)
-{
-    ask_free(ctx);
-}
-
-/* Nobody waits for the end of a lease that nobody keeps; the sooner the better. */
-static void drop(struct driver *d)
-{
-    (void)lease_call(d, STORE_LEASE_REVOKE, on_dropped, NULL);
-    d->lead.lease = 0;
-    d->lead.registered = 0;
-    timer_cancel(&d->lead.keep);
-    timer_cancel(&d->lead.late);
-}
-
-static void on_granted(void *ctx, int r, store_lease lease, const struct err *err)
-{
-    CLEANUP(ask_freep) struct driver_ask *a = ctx;
-    struct driver *d = a->driver;
-
-    if (r == -ERR_UNSUPPORTED) {
-        d->lead.alone = true;
-        return load_begin(d);
-    }
-    if (r < 0)
-        return lead_failed(d, ELECTION_EV_FAILED, err);
-    if (d->lead.lease != 0 || election_state(&d->lead.election) != ELECTION_OUTSIDE)
-        return;
-    d->lead.lease = lease;
-    renewed(d, a->sent);
-    keep_in(d, quarter(d));
-    lead_event(d, ELECTION_EV_GRANTED);
-    if (!d->core)
-        load_begin(d);
-}
-
-static void grant(struct driver *d)
-{
-    struct err err;
-
-    if (!lease_call(d, STORE_LEASE_GRANT, on_granted, &err))
-        lead_failed(d, ELECTION_EV_FAILED, &err);
-}
-
-static void on_revoked(void *ctx, int r UNUSED, store_lease lease UNUSED,
-                       const struct err *err UNUSED)
-{
-    CLEANUP(ask_freep) struct driver_ask *a = ctx;
-
-    lead_event(a->driver, ELECTION_EV_RELEASED);
-}
-
-static void revoke(struct driver *d)
-{
-    timer_cancel(&d->lead.keep);
-    if (!lease_call(d, STORE_LEASE_REVOKE, on_revoked, NULL))
-        lead_event(d, ELECTION_EV_RELEASED);
 }
 
 /* ---- the keys -------------------------------------------------------------------------------- */
@@ -255,7 +89,7 @@ static void on_own_key(void *ctx, int r, struct store_list *list, const struct e
     struct driver *d = a->driver;
     struct member_record m;
 
-    if (is_stale(a))
+    if (ask_is_stale(a))
         return;
     if (r < 0)
         return lead_failed(d, ELECTION_EV_FAILED, err);
@@ -293,7 +127,7 @@ static void on_put_own(void *ctx, int r, store_rev rev, const struct err *err)
     struct driver *d = a->driver;
     char key[STORE_KEY_MAX + 1];
 
-    if (is_stale(a))
+    if (ask_is_stale(a))
         return;
     own_key(d, key);
     if (r == 0)
@@ -321,7 +155,7 @@ static void on_leader_key(void *ctx, int r, struct store_list *list, const struc
     CLEANUP(ask_freep) struct driver_ask *a = ctx;
     struct driver *d = a->driver;
 
-    if (is_stale(a))
+    if (ask_is_stale(a))
         return;
     if (r < 0)
         return lead_failed(d, ELECTION_EV_FAILED, err);
@@ -340,7 +174,7 @@ static void on_put_leader(void *ctx, int r, store_rev rev, const struct err *err
     struct driver *d = a->driver;
     const struct member_record m = {d->config.self, a->lease, d->lead.campaigned};
 
-    if (is_stale(a))
+    if (ask_is_stale(a))
         return;
     if (r == 0) {
         members_lead(d, &m, rev);
@@ -410,12 +244,12 @@ static void pause_longer(struct driver *d)
 }
 
 static void (*const effects[])(struct driver *d) = {
-    [ELECTION_FX_BIT_STEP_DOWN] = step_down, [ELECTION_FX_BIT_DROP] = drop,
-    [ELECTION_FX_BIT_GRANT] = grant,         [ELECTION_FX_BIT_REGISTER] = put_own,
-    [ELECTION_FX_BIT_KEEP] = keep,           [ELECTION_FX_BIT_CAMPAIGN] = campaign,
+    [ELECTION_FX_BIT_STEP_DOWN] = step_down, [ELECTION_FX_BIT_DROP] = lease_drop,
+    [ELECTION_FX_BIT_GRANT] = lease_grant,   [ELECTION_FX_BIT_REGISTER] = put_own,
+    [ELECTION_FX_BIT_KEEP] = lease_keep,     [ELECTION_FX_BIT_CAMPAIGN] = campaign,
     [ELECTION_FX_BIT_READ] = read_leader,    [ELECTION_FX_BIT_LEAD] = lead,
     [ELECTION_FX_BIT_JITTER] = jitter,       [ELECTION_FX_BIT_PAUSE] = pause_longer,
-    [ELECTION_FX_BIT_REVOKE] = revoke,
+    [ELECTION_FX_BIT_REVOKE] = lease_revoke,
 };
 
 static void log_move(const struct driver *d)
@@ -475,6 +309,5 @@ void lead_stop(struct driver *d)
 void lead_deinit(struct driver *d)
 {
     lead_stop(d);
-    while (d->lead.asks)
-        ask_free(d->lead.asks);
+    asks_deinit(d);
 }

@@ -86,6 +86,9 @@ void load_begin(struct driver *d)
 {
     struct err err;
 
+    if (d->loading)
+        return;
+    d->loading = true;
     if (store_thread_load(d->store, STR(STORE_ROOT), on_first, d, &err) < 0)
         driver_is_ready(d, &err);
 }

@@ -67,6 +67,19 @@ static void failed(struct driver *d, int r, const struct err *err)
     fail(d, &why);
 }
 
+void restore_deinit(struct driver *d)
+{
+    driver_restored_fn fn = d->restore.fn;
+    void *ctx = d->restore.ctx;
+    struct err why;
+
+    forget(d);
+    if (!fn)
+        return;
+    err_set(&why, ERR_CANCELLED, "the coordinator stops");
+    fn(ctx, -ERR_CANCELLED, 0, &why);
+}
+
 /* ---- transactions ---------------------------------------------------------------------------- */
 
 struct frame {
@@ -297,7 +310,8 @@ int restore_held(const struct driver *d, struct err *err)
     err_set(err, ERR_CORRUPT,
             "a restore has not finished: the store holds a part of a backup and "
             "the key " KEY_RESTORE);
-    return err_hint(err, "give the same command again: switchyard restore FILE");
+    return err_hint(err,
+                    "give the same command again: switchyard backup restore FILE --reason TEXT");
 }
 
 bool restore_hold(struct driver *d, bool held)

@@ -5,7 +5,8 @@
  *   driver_step.c      one step: decide, save, carry out, or give up
  *   driver_load.c      reading the store, at the start and again
  *   driver_watch.c     what others wrote
- *   driver_lead.c      the election's effects: lease, own key, leader key
+ *   driver_lead.c      the election's effects: own key, leader key, acting
+ *   driver_lease.c     and its lease
  *   driver_members.c   who else is there, and who leads
  *   driver_publish.c   what nodes must serve, in the fleet's words
  *   driver_unstored.c  emergency orders while the store does not answer
@@ -84,6 +85,7 @@ struct driver_lead {
     struct timer pause, keep, late;
     struct driver_ask *asks; /* owned */
     bool keeping;            /* a keep is on its way */
+    struct err unkept;       /* why the lease could not be kept last; ERR_NONE: it could */
     wall_t campaigned;       /* when `leader` was put last */
     store_rev registered;    /* revision of our own key; 0: not registered under this lease */
     bool here;               /* the core was told that it leads */
@@ -130,8 +132,9 @@ struct driver {
 
     struct core *core; /* owned; NULL: LOADING */
     enum driver_state state;
-    bool ready;  /* on_ready() said so */
-    bool failed; /* it said why not */
+    bool loading; /* the first read was asked for */
+    bool ready;   /* on_ready() said so */
+    bool failed;  /* it said why not */
     struct event_queue queue;
     mono_t mono;             /* of the event that the core saw last */
     struct driver_step step; /* SAVING, SETTLING, RELOADING */
@@ -189,6 +192,7 @@ void step_settle(struct driver *d);
 
 /* ---- driver_load.c --------------------------------------------------------------------------- */
 
+/* The first read, once. */
 void load_begin(struct driver *d);
 /* Read everything again; when `doubt` is given, the step's fate depends on it. */
 void load_again(struct driver *d, const struct err *doubt);
@@ -216,6 +220,32 @@ bool lead_may_act(struct driver *d);
 /* Nothing more is asked for by itself. */
 void lead_stop(struct driver *d);
 void lead_deinit(struct driver *d);
+
+/* Something that the election needs was not done; the event that says so. */
+void lead_failed(struct driver *d, enum election_event ev, const struct err *err);
+
+/* ---- driver_lease.c -------------------------------------------------------------------------- */
+
+/* A call to the store that is on its way, under a lease. */
+struct driver_ask {
+    struct driver *driver;
+    store_lease lease; /* 0: to have one */
+    mono_t sent;
+    struct driver_ask *prev, *next; /* in lead.asks */
+};
+struct driver_ask *ask_new(struct driver *d);
+void ask_free(struct driver_ask *a);
+DEFINE_CLEANUP(struct driver_ask, ask_free)
+/* Its lease is no more. */
+bool ask_is_stale(const struct driver_ask *a);
+void asks_deinit(struct driver *d);
+
+void lease_grant(struct driver *d);
+void lease_keep(struct driver *d);
+/* Nobody keeps it any more, so the sooner it ends the better; nobody waits for that. */
+void lease_drop(struct driver *d);
+/* RELEASED follows. */
+void lease_revoke(struct driver *d);
 
 /* ---- driver_members.c ------------------------------------------------------------------------ */
 
@@ -262,6 +292,8 @@ void unstored_push_all(struct driver *d);
 bool restore_begin(struct driver *d);
 /* It was written, and the store was read since. */
 void restore_end(struct driver *d);
+/* Its caller hears that it was cut short. */
+void restore_deinit(struct driver *d);
 /* Does a backup say what this key holds? */
 bool restore_takes(const char *key);
 /* KEY_RESTORE is there, or is gone; returns whether the store holds no state for now. */

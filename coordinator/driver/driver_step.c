@@ -186,16 +186,29 @@ static void refuse(struct driver *d, const struct core_command *cmd, const struc
     step_finish(d);
 }
 
+static void why_not_leading(const struct driver *d, struct err *ret)
+{
+    if (d->members.leader.present)
+        err_set(ret, ERR_UNAVAILABLE, "another coordinator leads now; nothing was done");
+    else
+        err_set(ret, ERR_UNAVAILABLE, "no coordinator leads at the moment; nothing was done");
+    err_hint(ret, "try again in a moment");
+}
+
 static void refuse_not_leading(struct driver *d, const struct core_command *cmd)
 {
     struct err why;
 
-    if (d->members.leader.present)
-        err_set(&why, ERR_UNAVAILABLE, "another coordinator leads now; nothing was done");
-    else
-        err_set(&why, ERR_UNAVAILABLE, "no coordinator leads at the moment; nothing was done");
-    err_hint(&why, "try again in a moment");
+    why_not_leading(d, &why);
     refuse(d, cmd, &why);
+}
+
+static void give_up_not_leading(struct driver *d)
+{
+    struct err why;
+
+    why_not_leading(d, &why);
+    step_give_up(d, &why);
 }
 
 void step_refuse_stopping(struct driver *d, const struct core_command *cmd)
@@ -213,7 +226,9 @@ static void decide(struct driver *d, const struct core_event *ev)
     /* What a node says may be what the core waits for: it looks at once, not at the next tick. */
     if (ev->kind == EV_NODE)
         event_queue_tick(&d->queue);
-    if (d->step.update.save)
+    if (d->step.update.save && d->step.fenced && !d->lead.here)
+        give_up_not_leading(d); /* the leader key is another one's: its fence would let us pass */
+    else if (d->step.update.save)
         save(d);
     else
         step_carry_out(d);
