@@ -8,6 +8,7 @@
 #include "common/model/stage_states.h"
 
 #define VIOLATIONS_MAX 4
+#define QUARANTINE_MAX 64
 
 /* The latest rollback, and how it went. */
 struct rollback_record {
@@ -16,8 +17,12 @@ struct rollback_record {
     char reason[TEXT_SIZE];
     char operator_name[NAME_SIZE * 2];
     wall_t ordered_at;
+    wall_t deadline;    /* laggards after it: ROLLBACK_FAILED */
     double measured_ms; /* order to last acknowledgement; -1 while nodes lag */
-    double detect_ms;   /* triggers: first violating sample to the order; 0 for operators */
+    double p50_ms;      /* over the nodes; -1: not known, as the next */
+    double p99_ms;
+    struct name last_node; /* that acknowledged last; "": not known */
+    double detect_ms;      /* triggers: first violating sample to the order; 0 for operators */
     char violation[VIOLATIONS_MAX][TEXT_SIZE];
     unsigned violation_count;
     unsigned from_stage, to_stage;
@@ -44,6 +49,8 @@ struct rollout {
     uint32_t rollbacks_today; /* counted since `rollbacks_day` */
     int64_t rollbacks_day;    /* days since 1970 in UTC */
     struct rollback_record last_rollback;
+    struct name quarantined[QUARANTINE_MAX]; /* nodes that do not count until they serve */
+    unsigned quarantined_count;
     struct json *extra; /* owned, may be NULL: fields of a newer version, kept as they are */
 };
 

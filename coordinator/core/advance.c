@@ -65,9 +65,12 @@ static void run_trigger(struct core *c, struct migration *m, struct core_update 
 
 static void tell_converged(const struct core *c, const struct migration *m, struct core_update *u)
 {
+    struct view_measured measured;
+
+    convergence_measure(c, m, &measured);
     update_tell(u, LOG_INFO, LOG_CONVERGED,
                 update_fmt(u, "migration=%s nodes=%u measured_ms=%.1f", m->name.s,
-                           nodes_counted(&c->nodes), convergence_measured_ms(&m->takeover)));
+                           convergence_counted(c, m), measured.all));
 }
 
 static void run_other(struct core *c, struct migration *m, const struct sm_row *row,
@@ -84,6 +87,32 @@ static void run_other(struct core *c, struct migration *m, const struct sm_row *
                        .reason = "",
                        .recorded_as = completes ? "complete" : core_command_name(CMD_PROMOTE)},
         u);
+}
+
+/* Nodes in quarantine that serve the decision after all count again. */
+static void end_quarantines(struct core *c, struct migration *m, struct core_update *u)
+{
+    struct rollout left = {.quarantined_count = 0};
+    const struct rollout *r = &m->is.rollout;
+    struct staged *s;
+
+    for (unsigned i = 0; i < r->quarantined_count; i++) {
+        const struct node *node = nodes_find(&c->nodes, r->quarantined[i].s);
+
+        if (node && node_serves(node, m->takeover.rev))
+            update_tell(u, LOG_INFO, LOG_NODE_JOINED,
+                        update_fmt(u,
+                                   "node=%s migration=%s why=\"it serves the decision, and its "
+                                   "quarantine ends\"",
+                                   node_name(node)->s, m->name.s));
+        else
+            left.quarantined[left.quarantined_count++] = r->quarantined[i];
+    }
+    if (left.quarantined_count == r->quarantined_count)
+        return;
+    s = staging_begin(c, m);
+    memcpy(s->next.rollout.quarantined, left.quarantined, sizeof left.quarantined);
+    s->next.rollout.quarantined_count = left.quarantined_count;
 }
 
 void advance(struct core *c, struct migration *m, struct core_update *u)
@@ -106,4 +135,5 @@ void advance(struct core *c, struct migration *m, struct core_update *u)
             run_other(c, m, row, u);
         return;
     }
+    end_quarantines(c, m, u);
 }

@@ -24,6 +24,9 @@ struct move command_move_of(const struct command_run *q, enum stage_event event)
 int command_move(struct command_run *q, const struct move *move,
                  struct staged **ret_staged) MUST_CHECK;
 
+/* INVALID when the command has none. */
+int command_needs_reason(const struct core_command *cmd, const char *what,
+                         struct err *err) MUST_CHECK;
 /* "; the override to new is lifted" when `s` does that, else "". */
 const char *command_lifted(const struct staged *s);
 
@@ -34,6 +37,9 @@ int command_pause(struct command_run *q);
 int command_resume(struct command_run *q);
 int command_abort(struct command_run *q);
 int command_rollback(struct command_run *q);
+
+/* command_recover.c */
+int command_recover(struct command_run *q);
 
 /* command_force.c */
 int command_emergency(struct command_run *q);

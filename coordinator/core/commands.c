@@ -114,7 +114,16 @@ static const struct {
     [CMD_SET_WEIGHT] = {command_set_weight, ON_MIGRATION | NEEDS_REASON},
     [CMD_SET_OVERRIDE] = {command_set_override, ON_MIGRATION | NEEDS_REASON},
     [CMD_DELETE] = {command_delete, ON_MIGRATION},
+    [CMD_RECOVER] = {command_recover, ON_MIGRATION},
 };
+
+int command_needs_reason(const struct core_command *cmd, const char *what, struct err *err)
+{
+    if (cmd->reason && cmd->reason[0])
+        return 0;
+    err_set(err, ERR_INVALID, "%s needs a reason, which is recorded", what);
+    return err_hint(err, "add --reason TEXT");
+}
 
 /* What an operator writes is recorded whole or refused. */
 static int check_text(const char *text, const char *what, size_t size, struct err *err)
@@ -144,12 +153,9 @@ static int check_words(const struct core_command *cmd, struct err *err)
                 core_command_name(cmd->kind));
         return err_hint(err, "add --operator NAME");
     }
-    if ((commands[cmd->kind].flags & NEEDS_REASON) && (!cmd->reason || !cmd->reason[0])) {
-        err_set(err, ERR_INVALID, "%s needs a reason, which is recorded",
-                core_command_name(cmd->kind));
-        return err_hint(err, "add --reason TEXT");
-    }
-    return 0;
+    return commands[cmd->kind].flags & NEEDS_REASON
+               ? command_needs_reason(cmd, core_command_name(cmd->kind), err)
+               : 0;
 }
 
 int commands_run(struct core *c, const struct core_command *cmd, struct core_update *u,

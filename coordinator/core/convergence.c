@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "coordinator/core/convergence.h"
 
+#include "common/base/mem.h"
+
 void convergence_name(const struct core *c, struct migration *m)
 {
     struct rollout *r = &m->is.rollout;
@@ -66,10 +68,29 @@ void core_ordered(struct core *c, uint64_t rev, mono_t mono)
     }
 }
 
+/* In quarantine, and indeed not serving. */
+static unsigned excused(const struct core *c, const struct migration *m)
+{
+    const struct rollout *r = &m->is.rollout;
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < r->quarantined_count; i++) {
+        const struct node *node = nodes_find(&c->nodes, r->quarantined[i].s);
+
+        count += node && node_lags(node, m->takeover.rev);
+    }
+    return count;
+}
+
+unsigned convergence_counted(const struct core *c, const struct migration *m)
+{
+    return nodes_counted(&c->nodes) - excused(c, m);
+}
+
 void convergence_look(struct core *c, struct migration *m)
 {
     struct takeover *t = &m->takeover;
-    bool all = t->serving > 0 && t->serving == nodes_counted(&c->nodes);
+    bool all = t->serving > 0 && t->serving == convergence_counted(c, m);
     /* Just started, the fleet is not complete: what looks like the last node may be the first. */
     bool waking = mono_before(c->mono, c->awake);
 
@@ -98,39 +119,64 @@ void convergence_node_changed(struct core *c, const struct node_change *change)
 
 bool convergence_reached(const struct core *c, const struct migration *m, bool falling)
 {
-    if (nodes_counted(&c->nodes) > 0)
+    if (convergence_counted(c, m) > 0)
         return m->takeover.all_serve;
     return falling && mono_sub(c->mono, m->takeover.ordered).ns >= c->config.node_grace.ns;
 }
 
-void convergence_list(const struct core *c, uint64_t rev, mono_t now, struct view_convergence *ret)
+void convergence_list(const struct core *c, const struct migration *m, uint64_t rev, mono_t now,
+                      struct view_convergence *ret)
 {
     mono_t gone_before = {now.ns - c->config.node_grace.ns};
+    struct nodes_except except = {.count = 0};
 
-    nodes_convergence(&c->nodes, rev, gone_before, ret);
+    if (m)
+        except = (struct nodes_except){m->is.rollout.quarantined, m->is.rollout.quarantined_count};
+    nodes_convergence(&c->nodes, rev, gone_before, &except, ret);
 }
 
+/* ---- measuring ------------------------------------------------------------------------------- */
+
+/* Two machines' clocks may disagree, and a node may have been faster than the news of the order. */
 static double ms_between(mono_t from, mono_t to)
 {
-    return (double)mono_sub(to, from).ns / 1e6;
+    return mono_before(from, to) ? (double)mono_sub(to, from).ns / 1e6 : 0.0;
 }
 
-double convergence_measured_ms(const struct takeover *t)
+/* The nearest rank: a measured value, never one in between. */
+static double quantile_ms(mono_t from, const mono_t *at, unsigned count, unsigned percent)
 {
-    return t->all_served ? ms_between(t->ordered, t->served) : -1.0;
+    return ms_between(from, at[(count * percent + 99) / 100 - 1]);
 }
 
-double convergence_fall_ms(const struct core *c, const struct migration *m)
+static void measure_from(const struct core *c, const struct takeover *t, mono_t from,
+                         struct view_measured *ret)
+{
+    CLEANUP(xfreep) mono_t *at = NULL;
+    unsigned count;
+
+    *ret = (struct view_measured){.all = -1.0, .p50 = -1.0, .p99 = -1.0, .last_node = ""};
+    if (!t->all_served)
+        return;
+    ret->all = ms_between(from, t->served);
+    count = nodes_acks(&c->nodes, t->rev, t->served, &at, &ret->last_node);
+    if (count == 0)
+        return;
+    ret->p50 = quantile_ms(from, at, count, 50);
+    ret->p99 = quantile_ms(from, at, count, 99);
+}
+
+void convergence_measure(const struct core *c, const struct migration *m, struct view_measured *ret)
+{
+    measure_from(c, &m->takeover, m->takeover.ordered, ret);
+}
+
+void convergence_measure_fall(const struct core *c, const struct migration *m,
+                              struct view_measured *ret)
 {
     const struct takeover *t = &m->takeover;
-    const struct rollback_record *fall = &m->is.rollout.last_rollback;
-    double ms;
+    dur_t ago = wall_sub(c->now, m->is.rollout.last_rollback.ordered_at);
 
-    if (!t->all_served)
-        return -1.0;
-    if (t->fall_ordered_here)
-        return ms_between(t->fall_ordered, t->served);
     /* Ordered elsewhere, or before this process began: only the wall clocks span both. */
-    ms = (double)(wall_sub(c->now, fall->ordered_at).ns - mono_sub(c->mono, t->served).ns) / 1e6;
-    return ms > 0.0 ? ms : 0.0;
+    measure_from(c, t, t->fall_ordered_here ? t->fall_ordered : (mono_t){c->mono.ns - ago.ns}, ret);
 }

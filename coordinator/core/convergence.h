@@ -17,11 +17,18 @@ void convergence_node_changed(struct core *c, const struct node_change *change);
  * changed. */
 void convergence_look(struct core *c, struct migration *m);
 
+/* Nodes that count for this migration: not those in quarantine, unless they serve. */
+unsigned convergence_counted(const struct core *c, const struct migration *m);
 /* Is the latest decision in force on the whole fleet? A fall also counts as such once no node has
  * been there for node_grace: there is nobody left who could serve new. */
 bool convergence_reached(const struct core *c, const struct migration *m, bool falling);
-/* Who serves `rev` or later at `now`. */
-void convergence_list(const struct core *c, uint64_t rev, mono_t now, struct view_convergence *ret);
-/* Order to last acknowledgement in milliseconds; -1 while nodes lag or when there was none. */
-double convergence_measured_ms(const struct takeover *t);
-double convergence_fall_ms(const struct core *c, const struct migration *m);
+/* Who serves `rev` or later at `now`; `m` NULL: whatever is in quarantine for one migration or the
+ * other. */
+void convergence_list(const struct core *c, const struct migration *m, uint64_t rev, mono_t now,
+                      struct view_convergence *ret);
+/* From the command of the latest decision, or of the rollback under way, to the acknowledgements;
+ * -1 while nodes lag or when there was none. */
+void convergence_measure(const struct core *c, const struct migration *m,
+                         struct view_measured *ret);
+void convergence_measure_fall(const struct core *c, const struct migration *m,
+                              struct view_measured *ret);

@@ -19,7 +19,8 @@
     X(CLEAR, "emergency_cleared", "lift an emergency order; the weight stays 0")            \
     X(SET_WEIGHT, "set_weight", "set the share of new by hand")                             \
     X(SET_OVERRIDE, "set_override", "send everything to one system, or stop doing so")      \
-    X(DELETE, "delete", "forget a plan that has no traffic on new")
+    X(DELETE, "delete", "forget a plan that has no traffic on new")                         \
+    X(RECOVER, "recover", "try a rollback again that has not reached every node")
 
 enum core_command_kind {
 #define X(id, name, help) CMD_##id,

@@ -41,6 +41,8 @@ struct view_status {
     struct view_convergence convergence;
     struct view_gate gate;    /* of the current stage */
     struct view_gate trigger; /* none: not armed; hold: too few requests on new; fail: it fires */
+    const struct name *quarantined; /* nodes that do not count; borrowed */
+    unsigned quarantined_count;
     uint32_t suggested_next_weight_bp;
     char suggested_command[TEXT_SIZE];
 };
@@ -65,9 +67,14 @@ unsigned view_history(const struct core *c, const char *migration, const struct 
  * decision). */
 void view_convergence(const struct core *c, const char *migration, uint64_t rev, mono_t now,
                       struct view_convergence *ret);
-/* Milliseconds from the command of this migration's latest decision to the last acknowledgement; -1
- * while nodes lag. */
-double view_measured_ms(const struct core *c, const char *migration);
+/* From the command of this migration's latest decision to the nodes' acknowledgements, in
+ * milliseconds; -1 while nodes lag. */
+struct view_measured {
+    double all; /* to the last one */
+    double p50, p99;
+    const char *last_node; /* "" while nodes lag; borrowed */
+};
+void view_measured(const struct core *c, const char *migration, struct view_measured *ret);
 /* A command that another coordinator carried out was given here at `mono`: measure its decision,
  * that of `rev`, from then on. Before or after core_observe() has shown it. */
 void core_ordered(struct core *c, uint64_t rev, mono_t mono);

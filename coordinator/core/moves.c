@@ -29,9 +29,24 @@ static void take_stage(struct durable *d, unsigned stage)
     d->rollout.deadline = (wall_t){0};
 }
 
+/* Whoever is gone for good is not waited for by the next stage either. */
+static void forget_gone(const struct nodes *nodes, struct rollout *r)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < r->quarantined_count; i++) {
+        const struct node *node = nodes_find(nodes, r->quarantined[i].s);
+
+        if (node && node_lags(node, UINT64_MAX))
+            r->quarantined[kept++] = r->quarantined[i];
+    }
+    r->quarantined_count = kept;
+}
+
 static void fx_enter(const struct moving *v)
 {
     take_stage(&v->s->next, v->move->to_stage);
+    forget_gone(&v->c->nodes, &v->s->next.rollout);
 }
 
 uint32_t moves_rollbacks_on(const struct rollout *r, wall_t now)
@@ -59,6 +74,14 @@ static void lift_override_to_new(struct rollout *r)
         r->override = SYSTEM_NONE;
 }
 
+static void set_deadline(const struct moving *v)
+{
+    struct rollout *r = &v->s->next.rollout;
+
+    r->deadline = wall_add(v->c->now, v->s->next.plan->rollback_deadline);
+    r->last_rollback.deadline = r->deadline;
+}
+
 static void fx_fall(const struct moving *v)
 {
     struct durable *d = &v->s->next;
@@ -69,6 +92,8 @@ static void fx_fall(const struct moving *v)
         .emergency = v->move->event == STAGE_EMERGENCY,
         .ordered_at = v->c->now,
         .measured_ms = -1.0,
+        .p50_ms = -1.0,
+        .p99_ms = -1.0,
         .detect_ms = v->move->detect_ms,
         .from_stage = d->rollout.stage,
         .to_stage = v->move->to_stage,
@@ -81,7 +106,7 @@ static void fx_fall(const struct moving *v)
 
     take_stage(d, v->move->to_stage);
     lift_override_to_new(&d->rollout);
-    d->rollout.deadline = wall_add(v->c->now, d->plan->rollback_deadline);
+    set_deadline(v);
     count_rollback(&d->rollout, v->c->now);
     v->s->fell = true;
 }
@@ -148,13 +173,25 @@ static void fx_measure(const struct moving *v)
 {
     struct rollout *r = &v->s->next.rollout;
     const struct history_item *entry = history_newest_fall(&v->s->m->history);
+    struct view_measured measured;
 
+    convergence_measure_fall(v->c, v->s->m, &measured);
     r->deadline = (wall_t){0};
-    r->last_rollback.measured_ms = convergence_fall_ms(v->c, v->s->m);
+    r->last_rollback.measured_ms = measured.all;
+    r->last_rollback.p50_ms = measured.p50;
+    r->last_rollback.p99_ms = measured.p99;
+    str_fmt(r->last_rollback.last_node.s, NAME_SIZE, "%s", measured.last_node);
     if (!entry)
         return;
     v->s->measured_seq = entry->entry.sequence;
-    v->s->measured_ms = r->last_rollback.measured_ms;
+    v->s->measured_ms = measured.all;
+}
+
+/* Every node is sent the rollback once more, with a revision of its own, and has time anew. */
+static void fx_retry(const struct moving *v)
+{
+    set_deadline(v);
+    v->s->again = true;
 }
 
 static void (*const effects[STAGE_FX_COUNT])(const struct moving *v) = {
@@ -163,6 +200,7 @@ static void (*const effects[STAGE_FX_COUNT])(const struct moving *v) = {
     [STAGE_FX_BIT_OVERRIDE] = fx_override, [STAGE_FX_BIT_BAKE] = fx_bake,
     [STAGE_FX_BIT_AGAIN] = fx_again,       [STAGE_FX_BIT_HOLD] = fx_hold,
     [STAGE_FX_BIT_RELEASE] = fx_release,   [STAGE_FX_BIT_MEASURE] = fx_measure,
+    [STAGE_FX_BIT_RETRY] = fx_retry,
 };
 
 /* RECORD has no function here: it comes last, when `to` is known. */
@@ -176,15 +214,19 @@ static void carry_out(const struct moving *v, uint32_t bits)
 /* What the sentence of the row cannot know. */
 static void detail(const struct moving *v, enum rollout_phase to, char *dst)
 {
+    const struct rollout *r = &v->s->m->is.rollout;
     struct view_convergence lagging;
     char names[TEXT_SIZE];
 
     dst[0] = '\0';
     if (v->move->event == STAGE_DEADLINE) {
-        convergence_list(v->c, v->s->m->takeover.rev, v->c->mono, &lagging);
+        convergence_list(v->c, v->s->m, v->s->m->takeover.rev, v->c->mono, &lagging);
         str_fmt(dst, TEXT_SIZE, "%s", nodes_laggards_text(&lagging, names));
     } else if (v->move->event == STAGE_CONVERGED && nodes_counted(&v->c->nodes) == 0) {
         str_fmt(dst, TEXT_SIZE, "no node is connected");
+    } else if (v->move->event == STAGE_CONVERGED && r->quarantined_count > 0) {
+        str_fmt(dst, TEXT_SIZE, "not counting %s, in quarantine",
+                nodes_list_text(r->quarantined, r->quarantined_count, names));
     } else if (v->move->event == STAGE_CONVERGED) {
         nodes_gone_text(&v->c->nodes, v->s->m->takeover.ordered, names);
         if (names[0])

@@ -1,14 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "coordinator/core/nodes.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <uthash.h>
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
+#include "coordinator/core/words.h"
 
 enum presence { CONNECTED, LEFT, GONE };
 enum past { PAST_KNOWN, PAST_ASKED, PAST_MISSING };
+
+#define ACKS_KEPT 4
+
+/* When a node began to serve a revision. */
+struct ack {
+    uint64_t rev;
+    mono_t at;
+};
 
 struct node {
     struct name name;
@@ -17,6 +27,7 @@ struct node {
     enum past past;
     mono_t asked_at; /* PAST_ASKED */
     uint64_t serving_rev;
+    struct ack ack[ACKS_KEPT];            /* rising; the newest last, empty ones (0) first */
     uint64_t reported_rev;                /* serving_rev at the time of the latest report */
     uint8_t breaker[CORE_MIGRATIONS_MAX]; /* enum breaker_state by slot */
     UT_hash_handle hh;
@@ -99,6 +110,20 @@ static void joined(struct node *node)
     memset(node->breaker, BREAKER_DISABLED, sizeof node->breaker);
 }
 
+static void take_ack(struct node *node, uint64_t rev, mono_t now)
+{
+    struct ack *newest = &node->ack[ACKS_KEPT - 1];
+
+    node->serving_rev = rev;
+    if (rev == newest->rev)
+        return;
+    if (rev < newest->rev)
+        memset(node->ack, 0, sizeof node->ack);
+    else
+        memmove(&node->ack[0], &node->ack[1], sizeof node->ack - sizeof node->ack[0]);
+    *newest = (struct ack){.rev = rev, .at = now};
+}
+
 bool nodes_update(struct nodes *n, const struct core_node *seen, mono_t now,
                   struct node_change *ret)
 {
@@ -123,7 +148,7 @@ bool nodes_update(struct nodes *n, const struct core_node *seen, mono_t now,
         joined(node);
     if (seen->connected) {
         set_presence(n, node, CONNECTED);
-        node->serving_rev = seen->serving_rev;
+        take_ack(node, seen->serving_rev, now);
     } else if (ret->was_connected) {
         set_presence(n, node, LEFT);
         node->left_at = now;
@@ -158,13 +183,57 @@ unsigned nodes_expire(struct nodes *n, dur_t grace, mono_t now)
     return expired;
 }
 
+bool node_serves(const struct node *n, uint64_t rev)
+{
+    return n->presence == CONNECTED && n->serving_rev >= rev;
+}
+
+bool node_lags(const struct node *n, uint64_t rev)
+{
+    return n->presence != GONE && !node_serves(n, rev);
+}
+
+const char *node_lag_text(const struct node *n, mono_t now, char *dst)
+{
+    char ago[WORDS_DURATION_MAX];
+
+    if (n->presence != CONNECTED)
+        str_fmt(dst, TEXT_SIZE, "left %s ago", words_duration(mono_sub(now, n->left_at), ago));
+    else if (n->serving_rev == 0)
+        str_fmt(dst, TEXT_SIZE, "serves nothing of this store yet");
+    else
+        str_fmt(dst, TEXT_SIZE, "serves revision %" PRIu64, n->serving_rev);
+    return dst;
+}
+
+const struct name *node_name(const struct node *n)
+{
+    return &n->name;
+}
+
+struct node *nodes_next(const struct nodes *all, const struct node *n)
+{
+    return n ? n->hh.next : all->by_name;
+}
+
+const char *nodes_nearest(const struct nodes *n, const char *name)
+{
+    CLEANUP(xfreep) const char **names = xcalloc(n->known + 1, sizeof *names);
+    unsigned count = 0;
+    struct node *node, *next;
+
+    HASH_ITER (hh, n->by_name, node, next)
+        names[count++] = node->name.s;
+    return str_nearest(str_of(name), names);
+}
+
 unsigned nodes_serving(const struct nodes *n, uint64_t rev)
 {
     unsigned count = 0;
     struct node *node, *next;
 
     HASH_ITER (hh, n->by_name, node, next)
-        count += node->presence == CONNECTED && node->serving_rev >= rev;
+        count += node_serves(node, rev);
     return count;
 }
 
@@ -195,8 +264,16 @@ static void list_laggard(const struct node *list[LAGGARDS_MAX], unsigned *count,
     list[at] = n;
 }
 
+static bool is_except(const struct node *n, const struct nodes_except *except)
+{
+    for (unsigned i = 0; except && i < except->count; i++)
+        if (name_eq(&n->name, &except->name[i]))
+            return true;
+    return false;
+}
+
 void nodes_convergence(const struct nodes *n, uint64_t rev, mono_t gone_before,
-                       struct view_convergence *ret)
+                       const struct nodes_except *except, struct view_convergence *ret)
 {
     const struct node *worst[LAGGARDS_MAX];
     unsigned worst_count = 0;
@@ -207,17 +284,64 @@ void nodes_convergence(const struct nodes *n, uint64_t rev, mono_t gone_before,
         if (node->presence == GONE ||
             (node->presence == LEFT && !mono_before(gone_before, node->left_at)))
             continue;
-        ret->nodes++;
-        if (node->presence == CONNECTED && node->serving_rev >= rev) {
+        if (node_serves(node, rev)) {
+            ret->nodes++;
             ret->serving++;
             continue;
         }
+        if (is_except(node, except))
+            continue;
+        ret->nodes++;
         ret->lagging++;
         list_laggard(worst, &worst_count, node);
     }
     ret->laggard_count = worst_count;
     for (unsigned i = 0; i < worst_count; i++)
         ret->laggard[i] = worst[i]->name.s;
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const mono_t *left = a, *right = b;
+
+    return left->ns < right->ns ? -1 : left->ns > right->ns;
+}
+
+/* When the node began to serve `rev`, or the earliest later one that is still known. */
+static bool acked_at(const struct node *n, uint64_t rev, mono_t *ret)
+{
+    if (!node_serves(n, rev))
+        return false;
+    for (unsigned i = 0; i < ACKS_KEPT; i++) {
+        if (n->ack[i].rev < rev || n->ack[i].rev == 0)
+            continue;
+        *ret = n->ack[i].at;
+        return true;
+    }
+    return false;
+}
+
+unsigned nodes_acks(const struct nodes *n, uint64_t rev, mono_t until, mono_t **ret,
+                    const char **ret_last)
+{
+    mono_t *list = xcalloc(n->known + 1, sizeof *list);
+    mono_t last = {INT64_MIN}, at;
+    unsigned count = 0;
+    struct node *node, *next;
+
+    *ret_last = "";
+    HASH_ITER (hh, n->by_name, node, next) {
+        if (!acked_at(node, rev, &at) || mono_before(until, at))
+            continue;
+        list[count++] = at;
+        if (mono_before(at, last) || (at.ns == last.ns && strcmp(node->name.s, *ret_last) > 0))
+            continue;
+        last = at;
+        *ret_last = node->name.s;
+    }
+    qsort(list, count, sizeof *list, by_time);
+    *ret = list;
+    return count;
 }
 
 /* "a, b, c and 4 more": the first three of `total`. */
@@ -241,6 +365,15 @@ const char *nodes_laggards_text(const struct view_convergence *c, char *dst)
     return list_text(c->laggard, c->laggard_count, c->lagging, dst);
 }
 
+const char *nodes_list_text(const struct name *name, unsigned count, char *dst)
+{
+    const char *first[3];
+
+    for (unsigned i = 0; i < count && i < ARRAY_LEN(first); i++)
+        first[i] = name[i].s;
+    return list_text(first, count < ARRAY_LEN(first) ? count : ARRAY_LEN(first), count, dst);
+}
+
 const char *nodes_gone_text(const struct nodes *n, mono_t since, char *dst)
 {
     const char *name[3];
@@ -258,11 +391,6 @@ const char *nodes_gone_text(const struct nodes *n, mono_t since, char *dst)
 }
 
 /* ---- the past -------------------------------------------------------------------------------- */
-
-const struct name *node_name(const struct node *n)
-{
-    return &n->name;
-}
 
 void nodes_ask(struct nodes *n, struct node *node, mono_t now)
 {

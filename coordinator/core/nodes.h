@@ -54,10 +54,34 @@ static inline unsigned nodes_counted(const struct nodes *n)
 struct node *nodes_find(const struct nodes *n, const char *name);
 /* How many connected nodes serve `rev` or later. */
 unsigned nodes_serving(const struct nodes *n, uint64_t rev);
+/* Connected, and serves `rev` or later. */
+bool node_serves(const struct node *n, uint64_t rev);
+/* Counts, and does not serve `rev`. */
+bool node_lags(const struct node *n, uint64_t rev);
+/* "left 12s ago", "serves revision 17"; `dst` has TEXT_SIZE bytes. */
+const char *node_lag_text(const struct node *n, mono_t now, char *dst);
+const struct name *node_name(const struct node *n);
+/* Every node, in no particular order: the one after `n` (NULL: the first), NULL at the end. */
+struct node *nodes_next(const struct nodes *all, const struct node *n);
+/* The known name nearest to `name`, or NULL. */
+const char *nodes_nearest(const struct nodes *n, const char *name);
+
+/* Nodes that do not count. */
+struct nodes_except {
+    const struct name *name;
+    unsigned count;
+};
 /* Nodes, serving and lagging for `rev`; laggards by name, the furthest behind first. Nodes that
- * left at `gone_before` or earlier do not count, whether nodes_expire() has been called or not. */
+ * left at `gone_before` or earlier do not count, whether nodes_expire() has been called or not, nor
+ * those of `except` (may be NULL) that lag. */
 void nodes_convergence(const struct nodes *n, uint64_t rev, mono_t gone_before,
-                       struct view_convergence *ret);
+                       const struct nodes_except *except, struct view_convergence *ret);
+/* Instants at which the connected nodes that serve `rev` or later began to, up to `until`, in order
+ * of time; the caller frees *ret. Returns how many. *ret_last is the last node's name. */
+unsigned nodes_acks(const struct nodes *n, uint64_t rev, mono_t until, mono_t **ret,
+                    const char **ret_last);
+/* "n2, n3 and 4 more" of all these; `dst` has TEXT_SIZE bytes. */
+const char *nodes_list_text(const struct name *name, unsigned count, char *dst);
 /* "n2, n3 and 4 more" of the laggards; `dst` has TEXT_SIZE bytes. */
 const char *nodes_laggards_text(const struct view_convergence *c, char *dst);
 /* Nodes that are gone and were lost after `since`: "n3", "n3 and 2 more"; "" when none; TEXT_SIZE
@@ -66,7 +90,6 @@ const char *nodes_gone_text(const struct nodes *n, mono_t since, char *dst);
 
 /* ---- the past -------------------------------------------------------------------------------- */
 
-const struct name *node_name(const struct node *n);
 void nodes_ask(struct nodes *n, struct node *node, mono_t now);
 bool node_is_asked(const struct node *n);
 /* It has told everything. */

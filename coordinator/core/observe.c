@@ -69,6 +69,8 @@ static bool take_over(struct core *c, struct migration *m, const struct durable 
     decided = rev > m->takeover.rev;
     if (decided)
         convergence_found(c, m, rev, has_fallen(&was->rollout, &m->is.rollout));
+    else
+        convergence_look(c, m);
     convergence_name(c, m);
     if (begins_to_bake(&was->rollout, &m->is.rollout))
         m->takeover.watched_since = c->mono;

@@ -169,15 +169,15 @@ int record_read_plan(struct str value, struct plan **ret, struct err *err)
 /* ---- rollouts -------------------------------------------------------------------------------- */
 
 static const char *const rollback_fields[] = {
-    "emergency", "reason",     "operator",  "time",    "measuredMs",
-    "detectMs",  "violations", "fromStage", "toStage", NULL,
+    "emergency", "reason",  "operator", "time",  "measuredMs", "detectMs", "violations",
+    "fromStage", "toStage", "p50Ms",    "p99Ms", "lastNode",   "deadline", NULL,
 };
 
 static const char *const rollout_fields[] = {
-    "version",      "phase",        "resumePhase", "stage",      "stageName",
-    "weight",       "weightByHand", "override",    "since",      "bakeUntil",
-    "bakeLeftMs",   "deadline",     "why",         "historySeq", "rollbacksToday",
-    "rollbacksDay", "lastRollback", "decision",    NULL,
+    "version",      "phase",        "resumePhase", "stage",       "stageName",
+    "weight",       "weightByHand", "override",    "since",       "bakeUntil",
+    "bakeLeftMs",   "deadline",     "why",         "historySeq",  "rollbacksToday",
+    "rollbacksDay", "lastRollback", "decision",    "quarantined", NULL,
 };
 
 static struct json *rollback_json(const struct rollback_record *r)
@@ -190,6 +190,12 @@ static struct json *rollback_json(const struct rollback_record *r)
     json_set_string(j, "operator", r->operator_name);
     set_time(j, "time", r->ordered_at);
     json_set_number(j, "measuredMs", r->measured_ms);
+    if (r->p50_ms >= 0.0)
+        json_set_number(j, "p50Ms", r->p50_ms);
+    if (r->p99_ms >= 0.0)
+        json_set_number(j, "p99Ms", r->p99_ms);
+    set_text(j, "lastNode", r->last_node.s);
+    set_time(j, "deadline", r->deadline);
     json_set_number(j, "detectMs", r->detect_ms);
     for (unsigned i = 0; i < r->violation_count; i++)
         json_append(violations, json_from_string(r->violation[i]));
@@ -210,12 +216,16 @@ static int read_rollback(const struct json *j, struct rollback_record *ret, stru
     get_text(j, "reason", ret->reason, sizeof ret->reason);
     get_text(j, "operator", ret->operator_name, sizeof ret->operator_name);
     ret->measured_ms = json_get_number(j, "measuredMs", -1.0);
+    ret->p50_ms = json_get_number(j, "p50Ms", -1.0);
+    ret->p99_ms = json_get_number(j, "p99Ms", -1.0);
+    get_text(j, "lastNode", ret->last_node.s, sizeof ret->last_node.s);
     ret->detect_ms = json_get_number(j, "detectMs", 0.0);
     JSON_FOREACH (v, json_get(j, "violations")) {
         if (ret->violation_count < VIOLATIONS_MAX)
             str_fmt(ret->violation[ret->violation_count++], TEXT_SIZE, "%s", json_string(v, ""));
     }
     if ((r = get_time(j, "time", &ret->ordered_at, err)) < 0 ||
+        (r = get_time(j, "deadline", &ret->deadline, err)) < 0 ||
         (r = get_count(j, "fromStage", &ret->from_stage, err)) < 0 ||
         (r = get_count(j, "toStage", &ret->to_stage, err)) < 0)
         return err_ctx(err, "lastRollback");
@@ -251,6 +261,34 @@ static int get_decision(const struct json *j, struct rollout *ret, struct err *e
     return 0;
 }
 
+static void set_quarantined(struct json *j, const struct rollout *r)
+{
+    struct json *names;
+
+    if (r->quarantined_count == 0)
+        return;
+    names = json_array();
+    for (unsigned i = 0; i < r->quarantined_count; i++)
+        json_append(names, json_from_string(r->quarantined[i].s));
+    json_set(j, "quarantined", names);
+}
+
+static int get_quarantined(const struct json *j, struct rollout *ret, struct err *err)
+{
+    struct err inner;
+
+    JSON_FOREACH (item, json_get(j, "quarantined")) {
+        struct name *name = &ret->quarantined[ret->quarantined_count];
+
+        if (ret->quarantined_count == QUARANTINE_MAX)
+            return err_set(err, ERR_CORRUPT, "quarantined has more than %d names", QUARANTINE_MAX);
+        if (name_parse_node(str_of(json_string(item, "")), name, &inner) < 0)
+            return err_set(err, ERR_CORRUPT, "quarantined: %s", inner.msg);
+        ret->quarantined_count++;
+    }
+    return 0;
+}
+
 bool record_write_rollout(const struct rollout *r, const struct plan *plan, struct buf *b)
 {
     CLEANUP(json_freep) struct json *j = json_object();
@@ -280,6 +318,7 @@ bool record_write_rollout(const struct rollout *r, const struct plan *plan, stru
         add_unknown_fields(rollback, json_get(r->extra, "lastRollback"));
         json_set(j, "lastRollback", rollback);
     }
+    set_quarantined(j, r);
     add_unknown_fields(j, r->extra);
     return json_print(j, false, b);
 }
@@ -301,7 +340,7 @@ static int read_rollout_fields(const struct json *j, struct rollout *ret, struct
         (r = get_time(j, "deadline", &ret->deadline, err)) < 0 ||
         (r = get_count(j, "rollbacksToday", &ret->rollbacks_today, err)) < 0 ||
         (r = get_day(j, "rollbacksDay", &ret->rollbacks_day, err)) < 0 ||
-        (r = get_decision(j, ret, err)) < 0)
+        (r = get_decision(j, ret, err)) < 0 || (r = get_quarantined(j, ret, err)) < 0)
         return r;
     ret->weight_by_hand = json_get_bool(j, "weightByHand", false);
     ret->bake_left = dur_ms(json_get_i64(j, "bakeLeftMs", 0));

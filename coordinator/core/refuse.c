@@ -44,7 +44,7 @@ static int refuse_converging(const struct refusal *q)
     char names[TEXT_SIZE];
     const struct rollout *r = &q->m->is.rollout;
 
-    convergence_list(q->c, q->m->takeover.rev, q->c->mono, &v);
+    convergence_list(q->c, q->m, q->m->takeover.rev, q->c->mono, &v);
     if (mono_before(q->c->mono, q->c->awake))
         err_set(q->err, ERR_REFUSED,
                 "the coordinator has just started and gives every node time to come back before %s "
@@ -151,7 +151,7 @@ static int hint_for_phase(const struct refusal *q)
             return err_hint(q->err, "switchyard resume %s", name_of(q));
         return -ERR_REFUSED;
     case PHASE_ROLLBACK_FAILED:
-        return err_hint(q->err, "switchyard get nodes");
+        return err_hint(q->err, "switchyard recover %s", name_of(q));
     case PHASE_ROLLING_BACK:
         return err_hint(q->err, "switchyard status %s --watch", name_of(q));
     case PHASE_CONVERGING:
@@ -205,6 +205,7 @@ int refuse_move(const struct core *c, const struct migration *m, const struct mo
     case STAGE_ABORT:
     case STAGE_EMERGENCY:
     case STAGE_OVERRIDE:
+    case STAGE_RECOVER:
     case STAGE_TRIGGER:
     case STAGE_CONVERGED:
     case STAGE_DEADLINE:

@@ -19,6 +19,7 @@
     X(EMERGENCY, "emergency") \
     X(WEIGHT, "weight")       \
     X(OVERRIDE, "override")   \
+    X(RECOVER, "recover")     \
     X(TRIGGER, "trigger")     \
     X(CONVERGED, "converged") \
     X(DEADLINE, "deadline")   \
@@ -43,6 +44,7 @@ enum stage_event {
     X(HOLD, "hold")         \
     X(RELEASE, "release")   \
     X(MEASURE, "measure")   \
+    X(RETRY, "retry")       \
     X(RECORD, "record")
 
 enum stage_effect_bit {

@@ -55,7 +55,7 @@ const char *suggest_command(const struct view_status *s, char *dst)
                     s->rollout->stage - 1);
         return dst;
     case PHASE_ROLLBACK_FAILED:
-        str_fmt(dst, TEXT_SIZE, "switchyard get nodes");
+        str_fmt(dst, TEXT_SIZE, "switchyard recover %s", name);
         return dst;
     case PHASE_CONVERGING:
     case PHASE_COMPLETED:

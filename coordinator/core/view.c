@@ -20,10 +20,12 @@ int view_status(const struct core *c, const char *migration, wall_t now, mono_t 
         .emergency = m->is.order.epoch ? &m->is.order : NULL,
         .effective_weight_bp = compile_effective_bp(&m->is),
         .rollbacks_today = moves_rollbacks_on(&m->is.rollout, now),
+        .quarantined = m->is.rollout.quarantined,
+        .quarantined_count = m->is.rollout.quarantined_count,
         .suggested_next_weight_bp = suggest_weight_bp(m->is.plan, &m->is.rollout),
     };
     ret->breaker = nodes_breaker(&c->nodes, m->slot, &ret->breaker_open_nodes);
-    convergence_list(c, m->takeover.rev, mono, &ret->convergence);
+    convergence_list(c, m, m->takeover.rev, mono, &ret->convergence);
     facts_gate(c, m, &m->is, mono, &ret->gate);
     facts_trigger(m, &m->is, mono, &ret->trigger);
     suggest_command(ret, ret->suggested_command);
@@ -73,17 +75,29 @@ void view_convergence(const struct core *c, const char *migration, uint64_t rev,
 {
     uint64_t decision = migration[0] ? core_decision_rev(c, migration) : c->revision;
 
-    convergence_list(c, awaited(c, rev, decision), now, ret);
+    convergence_list(c, state_find(c, migration), awaited(c, rev, decision), now, ret);
 }
 
-double view_measured_ms(const struct core *c, const char *migration)
+/* What was measured before this process began, or by another coordinator, is in the record. */
+static void recorded(const struct rollout *r, struct view_measured *ret)
+{
+    const struct rollback_record *fall = &r->last_rollback;
+
+    if (r->phase != PHASE_ROLLED_BACK)
+        return;
+    *ret = (struct view_measured){.all = fall->measured_ms,
+                                  .p50 = fall->p50_ms,
+                                  .p99 = fall->p99_ms,
+                                  .last_node = fall->last_node.s};
+}
+
+void view_measured(const struct core *c, const char *migration, struct view_measured *ret)
 {
     const struct migration *m = state_find(c, migration);
 
-    if (!m)
-        return -1.0;
-    if (!m->takeover.ordered_here)
-        return m->is.rollout.phase == PHASE_ROLLED_BACK ? m->is.rollout.last_rollback.measured_ms
-                                                        : -1.0;
-    return convergence_measured_ms(&m->takeover);
+    *ret = (struct view_measured){.all = -1.0, .p50 = -1.0, .p99 = -1.0, .last_node = ""};
+    if (m && m->takeover.ordered_here)
+        convergence_measure(c, m, ret);
+    else if (m)
+        recorded(&m->is.rollout, ret);
 }

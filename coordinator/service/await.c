@@ -31,16 +31,19 @@ static uint64_t revision_to_serve(const struct core *c, const struct waiter *w)
 }
 
 /* The slowest of the migrations that were decided at `revision`. */
-static double measured_ms(const struct core *c, const struct waiter *w)
+static struct view_measured measured(const struct core *c, const struct waiter *w)
 {
-    double worst = -1;
+    struct view_measured worst = {.all = -1, .p50 = -1, .p99 = -1, .last_node = ""}, one;
 
-    if (w->migration.s[0])
-        return view_measured_ms(c, w->migration.s);
+    if (w->migration.s[0]) {
+        view_measured(c, w->migration.s, &worst);
+        return worst;
+    }
     for (const char *m = ""; (m = core_next_migration(c, m));) {
-        double ms = core_decision_rev(c, m) == w->revision ? view_measured_ms(c, m) : -1;
-
-        worst = ms > worst ? ms : worst;
+        if (core_decision_rev(c, m) != w->revision)
+            continue;
+        view_measured(c, m, &one);
+        worst = one.all > worst.all ? one : worst;
     }
     return worst;
 }
@@ -64,10 +67,11 @@ static bool look(const struct waiter *w, struct view_convergence *ret)
 
 static void end_wait(struct waiter *w, bool converged, const struct view_convergence *c)
 {
+    const struct view_measured m = measured(core_of(w->service), w);
     struct arena a;
 
     arena_init(&a, CONVERT_REPLY_MAX);
-    rpc_call_reply(w->call, convert_await(&a, converged, c, measured_ms(core_of(w->service), w)));
+    rpc_call_reply(w->call, convert_await(&a, converged, c, &m));
     arena_deinit(&a);
     timer_cancel(&w->deadline);
     DL_DELETE(w->service->waiters, w);

@@ -57,7 +57,8 @@ int convert_query(const ProtobufCMessage *request, struct convert_query *ret,
 const ProtobufCMessage *convert_result(struct arena *a, const struct core_update *u,
                                        uint64_t revision, uint64_t unstored_epoch);
 const ProtobufCMessage *convert_await(struct arena *a, bool converged,
-                                      const struct view_convergence *c, double measured_ms);
+                                      const struct view_convergence *c,
+                                      const struct view_measured *measured);
 const ProtobufCMessage *convert_status(struct arena *a, const struct view_status *s, uint64_t term);
 const ProtobufCMessage *convert_stats(struct arena *a, const char *migration,
                                       const struct view_stats *s);

@@ -103,13 +103,17 @@ static Switchyard__V1__Convergence *convergence(struct arena *a, const struct vi
 }
 
 const ProtobufCMessage *convert_await(struct arena *a, bool converged,
-                                      const struct view_convergence *c, double measured_ms)
+                                      const struct view_convergence *c,
+                                      const struct view_measured *measured)
 {
     Switchyard__V1__AwaitResult *m = NEW(a, AwaitResult, await_result);
 
     m->converged = converged;
     m->convergence = convergence(a, c);
-    m->measured_ms = measured_ms;
+    m->measured_ms = measured->all;
+    m->p50_ms = measured->p50;
+    m->p99_ms = measured->p99;
+    m->last_node = text(a, measured->last_node);
     return &m->base;
 }
 
@@ -126,7 +130,7 @@ static Switchyard__V1__BreakerStatus *breaker(struct arena *a, const struct view
 
 static const char *rollback_state(const struct rollout *r)
 {
-    if (r->last_rollback.measured_ms >= 0)
+    if (r->last_rollback.measured_ms >= 0 || r->phase == PHASE_ROLLED_BACK)
         return "rolled_back";
     return r->phase == PHASE_ROLLBACK_FAILED ? "rollback_failed" : "converging";
 }
@@ -143,6 +147,10 @@ static Switchyard__V1__RollbackRecord *last_rollback(struct arena *a, const stru
     m->operator_ = text(a, r->operator_name);
     m->time = time_text(a, r->ordered_at);
     m->measured_ms = r->measured_ms;
+    m->p50_ms = r->p50_ms;
+    m->p99_ms = r->p99_ms;
+    m->last_node = text(a, r->last_node.s);
+    m->deadline = time_text(a, r->deadline);
     m->detect_ms = r->detect_ms;
     m->emergency = r->emergency;
     m->state = text(a, rollback_state(s->rollout));
@@ -241,6 +249,9 @@ const ProtobufCMessage *convert_status(struct arena *a, const struct view_status
     m->breaker = breaker(a, s);
     m->convergence = convergence(a, &s->convergence);
     m->last_rollback = last_rollback(a, s);
+    m->quarantined = need(a, (s->quarantined_count + 1) * sizeof(char *));
+    for (unsigned i = 0; i < s->quarantined_count; i++)
+        m->quarantined[m->n_quarantined++] = text(a, s->quarantined[i].s);
     m->suggested_next_weight = weight_percent(s->suggested_next_weight_bp);
     m->suggested_command = text(a, s->suggested_command);
     m->emergency = emergency(a, s->emergency);

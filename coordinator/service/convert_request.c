@@ -121,6 +121,26 @@ static int take_override(const Switchyard__V1__Command *m, struct convert_comman
     }
 }
 
+static int take_quarantine(const Switchyard__V1__Command *m, struct convert_command *ret,
+                           struct err *err)
+{
+    const Switchyard__V1__Recover *recover = m->recover;
+
+    if (recover->n_quarantine > QUARANTINE_MAX)
+        return err_set(err, ERR_INVALID, "more than %d nodes to be put in quarantine",
+                       QUARANTINE_MAX);
+    for (size_t i = 0; i < recover->n_quarantine; i++) {
+        int r = check_text("node's name", recover->quarantine[i], NAME_SIZE - 1, err);
+
+        if (r < 0)
+            return r;
+    }
+    ret->core.quarantine = (const char *const *)recover->quarantine;
+    ret->core.quarantine_count = (unsigned)recover->n_quarantine;
+    ret->core.quarantine_laggards = recover->quarantine_laggards;
+    return 0;
+}
+
 /* One line per action of Command. */
 static const struct action {
     Switchyard__V1__Command__ActionCase action;
@@ -140,6 +160,7 @@ static const struct action {
     {SWITCHYARD__V1__COMMAND__ACTION_SET_WEIGHT, CMD_SET_WEIGHT, true, take_weight},
     {SWITCHYARD__V1__COMMAND__ACTION_SET_OVERRIDE, CMD_SET_OVERRIDE, true, take_override},
     {SWITCHYARD__V1__COMMAND__ACTION_DELETE, CMD_DELETE, false, NULL},
+    {SWITCHYARD__V1__COMMAND__ACTION_RECOVER, CMD_RECOVER, false, take_quarantine},
 };
 
 static const struct action *action_of(const Switchyard__V1__Command *m)

@@ -200,11 +200,19 @@ static void random_command(struct walk *w)
         .weight_bp = chance(w, 12) * 1000,
         .system = systems[chance(w, ARRAY_LEN(systems))],
     };
+    static const char *const some[] = {"n1", "n2"};
     enum err_code refused;
 
+    cmd.quarantine = some;
+    cmd.quarantine_count = chance(w, 3);
     /* What ends a rollout comes rarely, so that the walk gets far. */
     if ((cmd.kind == CMD_EMERGENCY || cmd.kind == CMD_ABORT) && chance(w, 6))
         cmd.kind = CMD_START;
+    if (cmd.kind == CMD_RECOVER && chance(w, 3))
+        return;
+    /* A plan is seldom pending. */
+    if (was.phase == PHASE_PENDING && chance(w, 6) == 0)
+        cmd.kind = chance(w, 2) ? CMD_ABORT : CMD_EMERGENCY;
     if (was.phase == PHASE_READY && chance(w, 2))
         cmd.kind = chance(w, 3) ? CMD_PROMOTE : CMD_APPLY;
     if (cmd.kind == CMD_ROLLBACK && chance(w, 3))

@@ -95,7 +95,7 @@ static const enum core_command_kind command_of[STAGE_EVENT_COUNT] = {
     [STAGE_EMERGENCY] = CMD_EMERGENCY,   [STAGE_WEIGHT] = CMD_SET_WEIGHT,
     [STAGE_OVERRIDE] = CMD_SET_OVERRIDE, [STAGE_TRIGGER] = CMD_SET_OVERRIDE,
     [STAGE_CONVERGED] = CMD_COUNT,       [STAGE_DEADLINE] = CMD_COUNT,
-    [STAGE_REVIEW] = CMD_APPLY,
+    [STAGE_REVIEW] = CMD_APPLY,          [STAGE_RECOVER] = CMD_RECOVER,
 };
 
 /* A row of the rollout's phase: what the operator wants to see taken. */

@@ -139,6 +139,9 @@ static UNUSED void rig_same_rollout(const struct rollout *a, const struct rollou
     assert_string_equal(a->why, b->why);
     assert_int_equal(a->history_seq, b->history_seq);
     assert_int_equal(a->rollbacks_today, b->rollbacks_today);
+    assert_int_equal(a->quarantined_count, b->quarantined_count);
+    for (unsigned i = 0; i < a->quarantined_count; i++)
+        assert_string_equal(a->quarantined[i].s, b->quarantined[i].s);
 }
 
 static UNUSED void rig_same_rollback(const struct rollback_record *a,
@@ -150,6 +153,10 @@ static UNUSED void rig_same_rollback(const struct rollback_record *a,
     assert_string_equal(a->operator_name, b->operator_name);
     assert_int_equal(a->ordered_at.ns, b->ordered_at.ns);
     assert_float_equal(a->measured_ms, b->measured_ms, 1e-9);
+    assert_float_equal(a->p50_ms, b->p50_ms, 1e-9);
+    assert_float_equal(a->p99_ms, b->p99_ms, 1e-9);
+    assert_string_equal(a->last_node.s, b->last_node.s);
+    assert_int_equal(a->deadline.ns, b->deadline.ns);
     assert_float_equal(a->detect_ms, b->detect_ms, 1e-9);
     assert_int_equal(a->violation_count, b->violation_count);
     for (unsigned i = 0; i < a->violation_count; i++)
@@ -513,6 +520,14 @@ static UNUSED struct view_status rig_status(struct rig *r, const char *migration
     if (view_status(r->core, migration, r->now, r->mono, &s, &err) < 0)
         fail_msg("%s", err.msg);
     return s;
+}
+
+static UNUSED struct view_measured rig_measured_of(const struct core *c, const char *migration)
+{
+    struct view_measured m;
+
+    view_measured(c, migration, &m);
+    return m;
 }
 
 static UNUSED void rig_expect(struct rig *r, unsigned stage, enum rollout_phase phase)

@@ -67,7 +67,7 @@ static void test_laggards_are_listed_worst_first(void **state UNUSED)
     see(&n, "older", true, 2, 0);
     see(&n, "left", true, 9, 0);
     see(&n, "left", false, 9, 1);
-    nodes_convergence(&n, 9, at(0), &c);
+    nodes_convergence(&n, 9, at(0), NULL, &c);
     assert_int_equal(c.nodes, 5);
     assert_int_equal(c.serving, 1);
     assert_int_equal(c.lagging, 4);
@@ -78,7 +78,7 @@ static void test_laggards_are_listed_worst_first(void **state UNUSED)
     assert_string_equal(c.laggard[3], "b");
     assert_string_equal(nodes_laggards_text(&c, text), "left, older, a and 1 more");
     /* Its time is over, though no tick has said so yet. */
-    nodes_convergence(&n, 9, at(1), &c);
+    nodes_convergence(&n, 9, at(1), NULL, &c);
     assert_int_equal(c.nodes, 4);
     nodes_deinit(&n);
 }
@@ -93,7 +93,7 @@ static void test_only_twenty_laggards_are_listed(void **state UNUSED)
         str_fmt(name, sizeof name, "n%u", i);
         see(&n, name, true, 100 - i, 0);
     }
-    nodes_convergence(&n, 1000, at(0), &c);
+    nodes_convergence(&n, 1000, at(0), NULL, &c);
     assert_int_equal(c.lagging, 100);
     assert_int_equal(c.laggard_count, LAGGARDS_MAX);
     assert_string_equal(c.laggard[0], "n99");
@@ -113,6 +113,37 @@ static void test_gone_nodes_are_named(void **state UNUSED)
     assert_string_equal(nodes_gone_text(&n, at(0), text), "");
     nodes_expire(&n, GRACE, at(100));
     assert_string_equal(nodes_gone_text(&n, at(15), text), "n2");
+    nodes_deinit(&n);
+}
+
+/* A node acknowledges again and again; asked for is when it began to serve a decision. */
+static void test_acknowledgements_are_dated(void **state UNUSED)
+{
+    struct nodes n = {.by_name = NULL};
+    const char *last;
+    mono_t *list;
+
+    see(&n, "n1", true, 5, 1);
+    see(&n, "n1", true, 7, 2);
+    see(&n, "n1", true, 7, 3);
+    see(&n, "n2", true, 6, 4);
+    see(&n, "n3", true, 5, 5);
+    see(&n, "n4", true, 6, 6);
+    see(&n, "n4", false, 6, 7);
+    assert_int_equal(nodes_acks(&n, 6, at(9), &list, &last), 2);
+    assert_int_equal(list[0].ns, at(2).ns);
+    assert_int_equal(list[1].ns, at(4).ns);
+    assert_string_equal(last, "n2");
+    free(list);
+    assert_int_equal(nodes_acks(&n, 6, at(3), &list, &last), 1);
+    assert_string_equal(last, "n1");
+    free(list);
+    /* It lost what it served, and took it anew. */
+    see(&n, "n2", true, 2, 20);
+    see(&n, "n2", true, 6, 21);
+    assert_int_equal(nodes_acks(&n, 6, at(30), &list, &last), 2);
+    assert_int_equal(list[1].ns, at(21).ns);
+    free(list);
     nodes_deinit(&n);
 }
 
@@ -188,6 +219,7 @@ int main(void)
         cmocka_unit_test(test_laggards_are_listed_worst_first),
         cmocka_unit_test(test_only_twenty_laggards_are_listed),
         cmocka_unit_test(test_gone_nodes_are_named),
+        cmocka_unit_test(test_acknowledgements_are_dated),
         cmocka_unit_test(test_the_worst_breaker_of_connected_nodes_shows),
         cmocka_unit_test(test_a_full_fleet_takes_no_more),
         cmocka_unit_test(test_thousands_of_nodes_converge),

@@ -384,7 +384,7 @@ static void test_a_forwarded_command_is_measured_from_where_it_was_given(void **
         r->core = f;
         rig_wait(r, 6); /* beyond the time after its start */
         rig_all_serve(r, 2);
-        assert_float_equal(view_measured_ms(f, "orders"), 6005.0, 0.001);
+        assert_float_equal(rig_measured_of(f, "orders").all, 6005.0, 0.001);
         r->core = leader;
         core_free(f);
     }

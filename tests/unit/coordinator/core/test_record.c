@@ -64,6 +64,9 @@ static void sample_rollout(struct rollout *r)
         .since = wall("2026-11-21T10:07:04.123Z"),
         .bake_left = dur_ms(190000),
         .why = "an operator paused the rollout: lunch",
+        .decision_rev = 811,
+        .decision_store = "0f4b",
+        .decided_at = wall("2026-11-21T10:06:00Z"),
         .history_seq = 17,
         .rollbacks_today = 2,
         .rollbacks_day = 20778,
@@ -74,7 +77,11 @@ static void sample_rollout(struct rollout *r)
                     "error rate of new 43.1 % over the last 10s exceeds 5 % (812 of 1884 requests)",
                 .operator_name = "switchyard",
                 .ordered_at = wall("2026-11-21T09:00:00Z"),
+                .deadline = wall("2026-11-21T09:00:30Z"),
                 .measured_ms = 41.5,
+                .p50_ms = 12.25,
+                .p99_ms = 40.5,
+                .last_node = {.s = "n7"},
                 .detect_ms = 1000,
                 .violation = {"error rate of new 43.1 % over the last 10s exceeds 5 % "
                               "(812 of 1884 requests)"},
@@ -82,6 +89,8 @@ static void sample_rollout(struct rollout *r)
                 .from_stage = 3,
                 .to_stage = 1,
             },
+        .quarantined = {{.s = "n3"}, {.s = "n4.eu"}},
+        .quarantined_count = 2,
     };
 }
 
@@ -145,7 +154,8 @@ static void rewrite_rollout(const struct buf *from, struct buf *to)
 static void test_golden_rollouts_survive_a_round_trip(void **state UNUSED)
 {
     static const char *const files[] = {"rollout-paused.json", "rollout-rolling-back.json",
-                                        "rollout-of-a-newer-version.json"};
+                                        "rollout-of-a-newer-version.json",
+                                        "rollout-of-an-older-version.json"};
 
     for (size_t i = 0; i < ARRAY_LEN(files); i++) {
         CLEANUP(buf_deinitp) struct buf golden = BUF_INIT(RECORD_PLAN_MAX);
@@ -182,6 +192,31 @@ static void test_every_field_comes_back(void **state UNUSED)
     assert_string_equal(r.last_rollback.violation[0], want.last_rollback.violation[0]);
     assert_int_equal(r.last_rollback.from_stage, want.last_rollback.from_stage);
     assert_float_equal(r.last_rollback.measured_ms, want.last_rollback.measured_ms, 1e-9);
+    assert_float_equal(r.last_rollback.p50_ms, want.last_rollback.p50_ms, 1e-9);
+    assert_float_equal(r.last_rollback.p99_ms, want.last_rollback.p99_ms, 1e-9);
+    assert_string_equal(r.last_rollback.last_node.s, want.last_rollback.last_node.s);
+    assert_int_equal(r.last_rollback.deadline.ns, want.last_rollback.deadline.ns);
+    assert_int_equal(r.decision_rev, want.decision_rev);
+    assert_string_equal(r.decision_store, want.decision_store);
+    assert_int_equal(r.decided_at.ns, want.decided_at.ns);
+    assert_int_equal(r.quarantined_count, 2);
+    assert_string_equal(r.quarantined[1].s, "n4.eu");
+}
+
+/* What an older version did not measure is not known, rather than zero. */
+static void test_an_older_record_has_gaps(void **state UNUSED)
+{
+    CLEANUP(buf_deinitp) struct buf golden = BUF_INIT(RECORD_PLAN_MAX);
+    struct rollout r;
+    struct err err;
+
+    read_golden("rollout-of-an-older-version.json", &golden);
+    assert_ok(record_read_rollout(buf_view(&golden), &r, &err), &err);
+    assert_float_equal(r.last_rollback.p50_ms, -1.0, 0.0);
+    assert_float_equal(r.last_rollback.p99_ms, -1.0, 0.0);
+    assert_string_equal(r.last_rollback.last_node.s, "");
+    assert_int_equal(r.decision_rev, 0);
+    assert_int_equal(r.quarantined_count, 0);
 }
 
 static void test_unknown_fields_of_orders_and_entries_survive(void **state UNUSED)
@@ -254,6 +289,10 @@ static void test_what_does_not_fit_is_refused_by_name(void **state UNUSED)
          "since is not a time"},
         {"{\"version\":1,\"phase\":\"pending\",\"weight\":0,\"rollbacksDay\":\"today\"}",
          ERR_CORRUPT, "rollbacksDay is not a date"},
+        {"{\"version\":1,\"phase\":\"pending\",\"weight\":0,\"decision\":{\"time\":\"now\"}}",
+         ERR_CORRUPT, "decision: time is not a time"},
+        {"{\"version\":1,\"phase\":\"pending\",\"weight\":0,\"quarantined\":[\"n 1\"]}",
+         ERR_CORRUPT, "quarantined: "},
         {"{\"version\":1,\"phase\":\"pending\",\"weight\":0,\"lastRollback\":{\"time\":5}}",
          ERR_CORRUPT, "lastRollback: time is not a time"},
     };
@@ -293,6 +332,7 @@ int main(void)
         cmocka_unit_test(test_an_order_and_an_entry_look_like_this),
         cmocka_unit_test(test_golden_rollouts_survive_a_round_trip),
         cmocka_unit_test(test_every_field_comes_back),
+        cmocka_unit_test(test_an_older_record_has_gaps),
         cmocka_unit_test(test_unknown_fields_of_orders_and_entries_survive),
         cmocka_unit_test(test_a_plan_is_stored_as_applied),
         cmocka_unit_test(test_what_does_not_fit_is_refused_by_name),

@@ -101,10 +101,14 @@ static void test_a_trigger_rolls_back_and_is_measured(void **state UNUSED)
                         "(11 of 80 requests)");
     assert_float_equal(fall->detect_ms, 200.0, 0.001);
     assert_float_equal(fall->measured_ms, 42.0, 0.001);
+    assert_float_equal(fall->p50_ms, 40.0, 0.001);
+    assert_float_equal(fall->p99_ms, 42.0, 0.001);
+    assert_string_equal(fall->last_node.s, "n3");
+    assert_int_equal(wall_sub(fall->deadline, fall->ordered_at).ns, dur_s(30).ns);
     assert_int_equal(fall->from_stage, 2);
     assert_int_equal(s.rollbacks_today, 1);
     assert_string_equal(s.suggested_command, "switchyard start orders");
-    assert_float_equal(view_measured_ms(r->core, "orders"), 42.0, 0.001);
+    assert_float_equal(rig_measured_of(r->core, "orders").all, 42.0, 0.001);
 }
 
 /* What was measured before the rollback says nothing about the stage that was rolled back to. */
@@ -149,7 +153,7 @@ static void test_a_rollback_names_its_laggards(void **state UNUSED)
     rig_expect(r, 1, PHASE_ROLLBACK_FAILED);
     assert_string_equal(rig_status(r, "orders").rollout->why,
                         "nodes still lag after the rollback's deadline: n3");
-    assert_float_equal(view_measured_ms(r->core, "orders"), -1.0, 0.0);
+    assert_float_equal(rig_measured_of(r->core, "orders").all, -1.0, 0.0);
     rig_refuses(r, (struct core_command){.kind = CMD_PROMOTE},
                 "have not acknowledged the rollback");
 
@@ -275,11 +279,11 @@ static void test_deadlines_survive_a_restart(void **state UNUSED)
     rig_wait(r, 1);
     rig_expect(r, 0, PHASE_ROLLBACK_FAILED);
     rig_restart(r);
-    assert_float_equal(view_measured_ms(r->core, "orders"), -1.0, 0.0);
+    assert_float_equal(rig_measured_of(r->core, "orders").all, -1.0, 0.0);
     rig_all_serve(r, NODES);
     rig_wait(r, 6);
     rig_expect(r, 0, PHASE_ROLLED_BACK);
-    assert_float_equal(view_measured_ms(r->core, "orders"), 30000.0, 1.0);
+    assert_float_equal(rig_measured_of(r->core, "orders").all, 30000.0, 1.0);
     /* Measured across two restarts, by the wall clock. */
     assert_float_equal(rig_status(r, "orders").rollout->last_rollback.measured_ms, 30000.0, 1.0);
 }

@@ -73,7 +73,7 @@ static void test_unknown_names_are_not_found(void **state UNUSED)
     assert_holds(err.hint, "\"orders\"");
     assert_fails(view_stats(r->core, "ordres", dur_s(0), r->mono, &s, &err), ERR_NOT_FOUND);
     assert_int_equal(view_history(r->core, "ordres", &entry, 1), 0);
-    assert_float_equal(view_measured_ms(r->core, "ordres"), -1.0, 0.0);
+    assert_float_equal(rig_measured_of(r->core, "ordres").all, -1.0, 0.0);
     assert_false(core_compile(r->core, "ordres", &route));
     assert_false(core_emergency(r->core, "orders", &order));
 }
@@ -106,14 +106,17 @@ static void test_a_measured_time_is_kept_when_nodes_join_later(void **state UNUS
     CLEANUP(rig_freep) struct rig *r = at_canary();
 
     rig_does(r, (struct core_command){.kind = CMD_ABORT});
-    assert_float_equal(view_measured_ms(r->core, "orders"), -1.0, 0.0);
+    assert_float_equal(rig_measured_of(r->core, "orders").all, -1.0, 0.0);
+    assert_string_equal(rig_measured_of(r->core, "orders").last_node, "");
     rig_sleep_ms(r, 33);
     rig_all_serve(r, NODES);
-    assert_float_equal(view_measured_ms(r->core, "orders"), 33.0, 1e-6);
+    assert_float_equal(rig_measured_of(r->core, "orders").all, 33.0, 1e-6);
+    assert_float_equal(rig_measured_of(r->core, "orders").p50, 33.0, 1e-6);
     rig_wait(r, 10);
     rig_node(r, "n9", 0);
     rig_node(r, "n9", core_revision(r->core));
-    assert_float_equal(view_measured_ms(r->core, "orders"), 33.0, 1e-6);
+    assert_float_equal(rig_measured_of(r->core, "orders").all, 33.0, 1e-6);
+    assert_float_equal(rig_measured_of(r->core, "orders").p99, 33.0, 1e-6);
 }
 
 static void test_what_nodes_serve_is_compiled_from_the_state(void **state UNUSED)
@@ -145,7 +148,7 @@ static void test_suggestions_lead_through_a_rollout(void **state UNUSED)
     assert_string_equal(rig_status(r, "orders").suggested_command, "");
     rig_all_serve(r, 2);
     rig_wait(r, 31);
-    assert_string_equal(rig_status(r, "orders").suggested_command, "switchyard get nodes");
+    assert_string_equal(rig_status(r, "orders").suggested_command, "switchyard recover orders");
     rig_all_serve(r, NODES);
     assert_string_equal(rig_status(r, "orders").suggested_command, "switchyard promote orders");
     rig_does(r, (struct core_command){.kind = CMD_EMERGENCY});

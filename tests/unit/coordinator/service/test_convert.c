@@ -103,6 +103,35 @@ static void actions_that_move_traffic_by_hand_need_a_reason(void **state UNUSED)
     assert_int_equal(accepted(&m).kind, CMD_ABORT);
 }
 
+static void a_recovery_names_whom_it_excuses(void **state UNUSED)
+{
+    static char *names[QUARANTINE_MAX + 1];
+    Switchyard__V1__Recover recover = SWITCHYARD__V1__RECOVER__INIT;
+    Switchyard__V1__Command m = command();
+    char bad[] = "n\n1", *list[] = {app, bad};
+    struct core_command c;
+
+    m.action_case = SWITCHYARD__V1__COMMAND__ACTION_RECOVER;
+    m.recover = &recover;
+    m.reason = nothing; /* the core asks for one where it needs it */
+    assert_int_equal(accepted(&m).quarantine_count, 0);
+    recover.quarantine = list;
+    recover.n_quarantine = 1;
+    recover.quarantine_laggards = true;
+    c = accepted(&m);
+    assert_int_equal(c.kind, CMD_RECOVER);
+    assert_int_equal(c.quarantine_count, 1);
+    assert_string_equal(c.quarantine[0], "app");
+    assert_true(c.quarantine_laggards);
+    recover.n_quarantine = 2;
+    assert_refused(&m, "node's name");
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        names[i] = app;
+    recover.quarantine = names;
+    recover.n_quarantine = ARRAY_LEN(names);
+    assert_refused(&m, "more than 64 nodes");
+}
+
 static void a_command_without_a_known_action_is_refused(void **state UNUSED)
 {
     Switchyard__V1__Command m = command();
@@ -263,6 +292,7 @@ int main(void)
         cmocka_unit_test(a_command_keeps_who_why_and_what),
         cmocka_unit_test(words_outside_their_limits_are_refused),
         cmocka_unit_test(actions_that_move_traffic_by_hand_need_a_reason),
+        cmocka_unit_test(a_recovery_names_whom_it_excuses),
         cmocka_unit_test(a_command_without_a_known_action_is_refused),
         cmocka_unit_test(weights_are_percent_with_two_decimals),
         cmocka_unit_test(an_override_names_a_system_or_none),
