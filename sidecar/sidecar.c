@@ -18,8 +18,8 @@
 #include "sidecar/state_file.h"
 #include "sidecar/status_page.h"
 
-/* What failed is tried again after this, in case the cause has gone (a full disk, a name that did
- * not resolve); after a refusal the coordinator is asked for a full set. */
+/* What failed is tried again after this, in case the cause has gone (a full disk); after a refusal
+ * the coordinator is asked for a full set. */
 #define RETRY_WAIT dur_s(5)
 #define PAST_BYTES (8u << 20)
 
@@ -82,8 +82,10 @@ static bool do_nack(struct sidecar *s)
     if (!coord_client_nack(s->coord, &p, reason))
         return false;
     agent_nacked(s->agent);
-    s->refused = true;
-    retry_later(s);
+    if (agent_nack_refuses(s->agent)) {
+        s->refused = true;
+        retry_later(s);
+    }
     return true;
 }
 
@@ -213,13 +215,12 @@ static void on_serving(void *ctx, const struct ruleset *set)
     work(s);
 }
 
-static void on_refused(void *ctx, const struct ruleset *set, const struct err *why)
+static void on_lacking(void *ctx, const struct ruleset *set, const struct err *why)
 {
     struct sidecar *s = ctx;
 
-    log_err(LOG_ERROR, LOG_RULESET_REFUSED, why, "revision=%" PRIu64, set->revision);
-    agent_publish_failed(s->agent, set, why->msg);
-    retry_later(s);
+    log_err(LOG_ERROR, LOG_PROXY, why, "state=lacking revision=%" PRIu64, set->revision);
+    agent_lacking(s->agent, set, why->msg);
     work(s);
 }
 
@@ -262,7 +263,7 @@ static void on_drained(void *ctx, unsigned cut)
 
 static const struct proxy_events proxy_events = {
     .on_serving = on_serving,
-    .on_refused = on_refused,
+    .on_lacking = on_lacking,
     .on_stats = on_stats,
     .on_drained = on_drained,
 };

@@ -15,7 +15,6 @@ struct agent {
     struct ruleset *unwritable; /* could not be written; waits for agent_retry() */
     struct ruleset *publishing; /* handed to the proxy */
     struct ruleset *overtaken;  /* handed out before it; the loops may be taking it over */
-    struct ruleset *unservable; /* could not be published; waits for agent_retry() */
     struct ruleset *serving;    /* every loop serves with it */
     struct epochs *epochs;      /* owned */
     uint64_t orders;            /* rises with every change of `epochs` */
@@ -24,6 +23,7 @@ struct agent {
     wall_t serving_since;
     bool connected;
     bool ack_due, nack_due;
+    bool nack_refuses;   /* else the nack only tells what the set lacks */
     bool telling;        /* orders stand that the coordinator has not heard of */
     unsigned untold;     /* of epochs: those before were told */
     bool write_failed;   /* the last one */
@@ -58,7 +58,6 @@ struct agent *agent_free(struct agent *a)
     put(&a->unwritable, NULL);
     put(&a->publishing, NULL);
     put(&a->overtaken, NULL);
-    put(&a->unservable, NULL);
     put(&a->serving, NULL);
     xfreep(&a->epochs);
     xfreep(&a);
@@ -203,11 +202,17 @@ static void adopt(struct agent *a, struct ruleset *set)
     put(&a->accepted, copy ? copy : set);
 }
 
-static int refuse(struct agent *a, const struct agent_update *u, const struct err *err)
+static void owe_nack(struct agent *a, bool refuses, uint64_t term, uint64_t revision)
 {
     a->nack_due = true;
-    a->nack_term = u->to.term;
-    a->nack_revision = u->to.revision;
+    a->nack_refuses = refuses;
+    a->nack_term = term;
+    a->nack_revision = revision;
+}
+
+static int refuse(struct agent *a, const struct agent_update *u, const struct err *err)
+{
+    owe_nack(a, true, u->to.term, u->to.revision);
     str_fmt(a->nack_reason, sizeof a->nack_reason, "%s", err->msg);
     return -(int)err->code;
 }
@@ -248,8 +253,7 @@ static int check_orders(const struct agent *a, const struct agent_update *u, str
 static int judge(const struct agent *a, const struct agent_update *u, struct ruleset **ret,
                  struct err *err)
 {
-    /* A set from disk that could not be served yet counts all the same. */
-    struct position have = position_of(a->accepted ? a->accepted : a->on_disk);
+    struct position have = position_of(a->accepted);
     int r;
 
     r = position_check(&have, &u->to, u->full, err);
@@ -474,7 +478,7 @@ static bool is_urgent(const struct agent *a)
 
 static bool should_publish(const struct agent *a)
 {
-    if (a->accepted == a->serving || a->accepted == a->publishing || a->accepted == a->unservable)
+    if (a->accepted == a->serving || a->accepted == a->publishing)
         return false;
     return is_urgent(a) || (!a->publishing && a->accepted == a->on_disk);
 }
@@ -533,6 +537,11 @@ struct position agent_position_nack(const struct agent *a, const char **ret_reas
     return p;
 }
 
+bool agent_nack_refuses(const struct agent *a)
+{
+    return a->nack_refuses;
+}
+
 const struct ruleset *agent_write_started(struct agent *a)
 {
     CHECK(!a->writing && a->accepted);
@@ -551,25 +560,22 @@ void agent_written(struct agent *a)
     note_disk(a);
 }
 
-/* The newest set that the loops serve, or that may be on its way to them. */
+/* The newest set that the loops serve, or that may be on its way to them; else the one they start
+ * with. */
 static struct ruleset *newest_out(const struct agent *a)
 {
     if (a->publishing)
         return a->publishing;
-    return a->overtaken ? a->overtaken : a->serving;
+    return a->serving ? a->serving : a->on_disk;
 }
 
 /* Give up the set `failed`: go back to what is served, or is about to be, and tell the coordinator
- * why. Orders that came with it hold all the same: an endpoint that cannot be resolved must not
- * keep a node from going to legacy. There is nothing to go back to from a set that only changes
- * orders; it waits to be tried again. */
-static void fall_back(struct agent *a, const struct ruleset *failed, const char *doing,
-                      const char *why)
+ * why. Orders that came with it hold all the same. There is nothing to go back to from a set that
+ * only changes orders; it waits to be tried again. */
+static void fall_back(struct agent *a, const struct ruleset *failed, const char *why)
 {
-    a->nack_due = true;
-    a->nack_term = failed->term;
-    a->nack_revision = failed->revision;
-    str_fmt(a->nack_reason, sizeof a->nack_reason, "%s: %s", doing, why);
+    owe_nack(a, true, failed->term, failed->revision);
+    str_fmt(a->nack_reason, sizeof a->nack_reason, "cannot keep the rule set on disk: %s", why);
     if (failed == a->accepted && !changes_orders_only(a))
         adopt(a, newest_out(a));
 }
@@ -584,7 +590,7 @@ void agent_write_failed(struct agent *a, const char *why)
     a->write_failed = true;
     note_disk(a);
     if (!in_use && !(failed == a->accepted && is_urgent(a)))
-        fall_back(a, failed, "cannot keep the rule set on disk", why);
+        fall_back(a, failed, why);
 }
 
 struct ruleset *agent_publishable(struct agent *a)
@@ -619,25 +625,18 @@ void agent_serving(struct agent *a, const struct ruleset *set, wall_t now)
     a->ack_due = true;
 }
 
-void agent_publish_failed(struct agent *a, const struct ruleset *set, const char *why)
+void agent_lacking(struct agent *a, const struct ruleset *set, const char *why)
 {
-    CLEANUP(ruleset_unrefp) struct ruleset *failed = NULL;
-
-    if (set == a->overtaken)
-        put(&a->overtaken, NULL);
-    if (set != a->publishing)
+    if (set != a->accepted || a->nack_due)
         return;
-    failed = steal(a->publishing);
-    put(&a->unservable, failed);
-    fall_back(a, failed, "the proxy cannot serve the rule set", why);
+    owe_nack(a, false, set->term, set->revision);
+    str_fmt(a->nack_reason, sizeof a->nack_reason, "serves revision %" PRIu64 " in part: %s",
+            set->revision, why);
 }
 
 void agent_retry(struct agent *a)
 {
     put(&a->unwritable, NULL);
-    put(&a->unservable, NULL);
-    if (!a->accepted)
-        adopt(a, a->on_disk);
 }
 
 wall_t agent_serving_since(const struct agent *a)

@@ -56,10 +56,9 @@ enum agent_job {
     AGENT_IDLE,
     AGENT_WRITE,   /* agent_write_started() gives the set to keep on disk; then agent_written() or
                       agent_write_failed() */
-    AGENT_PUBLISH, /* hand agent_publishable() to the proxy; then agent_serving() or
-                      agent_publish_failed() */
+    AGENT_PUBLISH, /* hand agent_publishable() to the proxy; then agent_serving() */
     AGENT_ACK,     /* tell the coordinator agent_position_serving(), then agent_acked() */
-    AGENT_NACK,    /* tell it the refusal, then agent_nacked() */
+    AGENT_NACK,    /* tell it what is wrong with a set, then agent_nacked() */
     AGENT_TELL,    /* tell it agent_untold(), an order that is served here, then agent_told() */
 };
 
@@ -103,6 +102,8 @@ const struct epochs *agent_epochs(const struct agent *a);
 struct position agent_position(const struct agent *a);         /* accepted */
 struct position agent_position_serving(const struct agent *a); /* "" and 0: none */
 struct position agent_position_nack(const struct agent *a, const char **ret_reason);
+/* Was the set refused? Else it serves, but for what the reason names. */
+bool agent_nack_refuses(const struct agent *a);
 wall_t agent_serving_since(const struct agent *a);
 
 /* The set to write; borrowed until the outcome is told. */
@@ -113,13 +114,13 @@ void agent_write_failed(struct agent *a, const char *why);
 
 /* A new reference for the proxy; marks the set as handed out. */
 struct ruleset *agent_publishable(struct agent *a);
-/* Every loop serves with `set`, or it could not be served; told in the order in which the loops
- * took them over. An overtaken set may be passed over in silence. */
+/* Every loop serves with `set`; told in the order in which the loops took them over. An overtaken
+ * set may be passed over in silence. */
 void agent_serving(struct agent *a, const struct ruleset *set, wall_t now);
-void agent_publish_failed(struct agent *a, const struct ruleset *set, const char *why);
+/* A name that `set` needs does not resolve: the coordinator is told, what can be served is. */
+void agent_lacking(struct agent *a, const struct ruleset *set, const char *why);
 
-/* Try again what failed: the write that was given up, a set that brings new orders only, and, on a
- * node that serves nothing, the set from disk. For a timer after a failure. */
+/* Try again the write that was given up. For a timer after a failure. */
 void agent_retry(struct agent *a);
 
 /* The coordinator was told. */

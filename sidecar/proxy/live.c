@@ -15,24 +15,30 @@ static void take_addresses(struct live_system *s, const struct route_upstream *u
     }
 }
 
-static struct breaker *breaker_before(const struct live *before, const struct route *route)
+static const struct live_route *route_before(const struct live *before, const struct route *route)
 {
-    const struct ruleset_entry *e;
+    const struct ruleset_entry *e = before ? ruleset_find(before->set, route->migration.s) : NULL;
 
-    if (!before)
-        return NULL;
-    e = ruleset_find(before->set, route->migration.s);
-    return e ? before->route[e - before->set->entry].breaker : NULL;
+    return e ? &before->route[e - before->set->entry] : NULL;
 }
 
-static struct breaker *carry_breaker(const struct live *before, const struct route *route,
+/* A system none of whose names is known goes on at the addresses that it had: a name that was
+ * mistyped must not cut off a route that works. */
+static void fill_system(struct live_system *s, const struct route_upstream *u,
+                        const struct names *names, const struct live_system *before)
+{
+    take_addresses(s, u, names);
+    if (s->count == 0 && before)
+        *s = *before;
+}
+
+static struct breaker *carry_breaker(const struct live_route *before, const struct route *route,
                                      mono_t now)
 {
-    struct breaker *b;
+    struct breaker *b = before ? before->breaker : NULL;
 
     if (route->breaker.errors == 0)
         return NULL;
-    b = breaker_before(before, route);
     if (!b)
         return breaker_new(&route->breaker, now);
     breaker_configure(b, &route->breaker);
@@ -48,10 +54,12 @@ struct live *live_new(struct ruleset *set, const struct names *names, const stru
     l->set = ruleset_ref(set);
     for (unsigned i = 0; i < set->count; i++) {
         const struct route *route = &set->entry[i].route;
+        const struct live_route *had = route_before(before, route);
 
         for (int s = SYSTEM_LEGACY; s < SYSTEM_COUNT; s++)
-            take_addresses(&l->route[i].system[s], &route->upstream[s], names);
-        l->route[i].breaker = carry_breaker(before, route, now);
+            fill_system(&l->route[i].system[s], &route->upstream[s], names,
+                        had ? &had->system[s] : NULL);
+        l->route[i].breaker = carry_breaker(had, route, now);
     }
     return l;
 }

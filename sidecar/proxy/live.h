@@ -13,7 +13,7 @@
 
 struct live_system {
     struct address address[LIVE_ADDRESSES_MAX];
-    unsigned count; /* 0: no name of it is known yet */
+    unsigned count; /* 0: no name of it is known yet, nor was there one before */
 };
 
 struct live_route {
@@ -28,7 +28,8 @@ struct live {
 };
 
 /* `set` gets one more reference. Breakers that `before` (may be NULL) has for the same migrations
- * go on with their counts and the new limits. */
+ * go on with their counts and the new limits, and a system whose names are not known goes on at the
+ * addresses that it has there. */
 struct live *live_new(struct ruleset *set, const struct names *names, const struct live *before,
                       mono_t now) MUST_CHECK;
 struct live *live_ref(struct live *l);

@@ -2,6 +2,7 @@
 #include "sidecar/proxy/names.h"
 
 #include <netdb.h>
+#include <stdatomic.h>
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
@@ -18,8 +19,10 @@ struct lookup {
     struct worker_job job;
     struct names *names;
     struct ruleset *set; /* one reference */
-    struct name_entry *entry;
+    struct name_entry
+        *entry; /* the worker writes those from `done` on, the loop reads the others */
     unsigned count;
+    atomic_uint done;
     unsigned failed; /* index + 1 of the first entry without an address */
     char why[TEXT_SIZE];
 };
@@ -33,6 +36,7 @@ struct names {
     struct ruleset *next;   /* waits for it; one reference */
     struct name_entry *known;
     unsigned known_count;
+    uint64_t version; /* rises when `known` changes */
 };
 
 static struct name_entry *find_entry(struct name_entry *entry, unsigned count, const char *host)
@@ -145,17 +149,36 @@ static void look_up(struct worker_job *job)
             l->failed = i + 1;
             str_fmt(l->why, sizeof l->why, "%s", r ? gai_strerror(r) : "it has no address");
         }
+        atomic_store_explicit(&l->done, i + 1, memory_order_release);
     }
 }
 
 /* ---- and back -------------------------------------------------------------------------------- */
 
+static bool has_address(const struct name_entry *e, const struct address *a)
+{
+    for (unsigned i = 0; i < e->count; i++)
+        if (address_eq(&e->address[i], a))
+            return true;
+    return false;
+}
+
+/* Resolvers turn the order round at each answer. */
+static bool same_addresses(const struct name_entry *a, const struct name_entry *b)
+{
+    for (unsigned i = 0; i < a->count; i++)
+        if (!has_address(b, &a->address[i]))
+            return false;
+    return a->count == b->count;
+}
+
 static void remember(struct names *n, const struct name_entry *e)
 {
     struct name_entry *known = find_entry(n->known, n->known_count, e->host);
 
-    if (e->count == 0)
+    if (e->count == 0 || (known && same_addresses(known, e)))
         return; /* a name that was known and fails now keeps its addresses */
+    n->version++;
     if (!known) {
         if (n->known_count == NAMES_MAX)
             n->known_count = 0; /* the names in use come back with the next lookup */
@@ -163,6 +186,25 @@ static void remember(struct names *n, const struct name_entry *e)
         known = &n->known[n->known_count++];
     }
     *known = *e;
+}
+
+static void remember_done(struct names *n, const struct lookup *l)
+{
+    unsigned done = atomic_load_explicit(&l->done, memory_order_acquire);
+
+    for (unsigned i = 0; i < done; i++)
+        remember(n, &l->entry[i]);
+}
+
+void names_take_early(struct names *n)
+{
+    if (n->running)
+        remember_done(n, n->running);
+}
+
+uint64_t names_version(const struct names *n)
+{
+    return n->version;
 }
 
 static void free_lookup(struct lookup *l)
@@ -182,8 +224,7 @@ static void on_looked_up(struct worker_job *job)
     const char *failed = NULL;
 
     n->running = NULL;
-    for (unsigned i = 0; i < l->count; i++)
-        remember(n, &l->entry[i]);
+    remember_done(n, l);
     for (unsigned i = 0; i < l->count && !failed; i++)
         if (!find_entry(n->known, n->known_count, l->entry[i].host))
             failed = l->entry[i].host;

@@ -35,6 +35,11 @@ struct names_need {
 };
 struct names_need names_check(const struct names *n, const struct ruleset *set);
 
+/* Rises when an address became known, or another one. */
+uint64_t names_version(const struct names *n);
+/* Take what the lookup under way has found until now, because a name keeps it waiting. */
+void names_take_early(struct names *n);
+
 /* Look up every name of `set`. While one lookup is under way only the latest set asked for waits;
  * earlier ones that had not begun are dropped without a call. */
 void names_look_up(struct names *n, struct ruleset *set);

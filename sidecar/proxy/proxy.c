@@ -15,6 +15,8 @@
     (3 * PROXY_THREADS_MAX) /* letters on their way back: a lane has one of a kind */
 #define COLLECT_EVERY dur_s(1)
 #define NAMES_AGAIN   dur_s(5)
+/* A resolver answers in milliseconds; one that does not holds up no other route. */
+#define NAMES_PATIENCE dur_s(1)
 
 struct proxy {
     struct loop *loop;          /* borrowed; control */
@@ -29,10 +31,13 @@ struct proxy {
 
     struct names *names;
     struct ruleset *asked;  /* the latest published set, served or waiting for names */
+    uint64_t asked_version; /* of the names it was sent out with; 0: it waits for them */
+    bool told_lacking;      /* that it lacks a name */
     struct live *live;      /* the latest sent to the lanes */
     unsigned waiting;       /* lanes that do not serve with it yet */
     struct ruleset *next;   /* to be sent when they do, or NULL */
-    struct timer ask_again; /* for names that a served set still lacks */
+    struct timer patience;  /* set while `asked` waits */
+    struct timer ask_again; /* for names that it still lacks */
 
     struct timer collect;
     unsigned collecting; /* lanes that have yet to answer */
@@ -77,14 +82,31 @@ static void send_out(struct proxy *p, struct ruleset *set)
 }
 
 /* One set at a time is on its way, so that no mailbox fills up however fast they are published. */
-static void distribute(struct proxy *p, struct ruleset *set)
+static void distribute(struct proxy *p)
 {
+    timer_cancel(&p->patience);
+    p->asked_version = names_version(p->names) + 1;
     if (p->waiting == 0) {
-        send_out(p, set);
+        send_out(p, p->asked);
         return;
     }
     ruleset_unref(p->next);
-    p->next = ruleset_ref(set);
+    p->next = ruleset_ref(p->asked);
+}
+
+/* Again, when more is known than it was sent out with. */
+static void catch_up(struct proxy *p)
+{
+    if (p->asked_version != names_version(p->names) + 1)
+        distribute(p);
+}
+
+static void on_patience(struct timer *t)
+{
+    struct proxy *p = container_of(t, struct proxy, patience);
+
+    names_take_early(p->names);
+    distribute(p);
 }
 
 static void on_ask_again(struct timer *t)
@@ -94,26 +116,29 @@ static void on_ask_again(struct timer *t)
     names_look_up(p->names, p->asked);
 }
 
-/* Without any set to stay with, what resolves is better than nothing: a node that starts while
- * names cannot be looked up serves its other routes. */
+static void tell_lacking(struct proxy *p, const char *unresolved, const char *why)
+{
+    struct err err = {0};
+
+    if (p->told_lacking || !p->events.on_lacking)
+        return;
+    p->told_lacking = true;
+    err_set(&err, ERR_UNAVAILABLE, "cannot resolve \"%s\": %s", unresolved, why);
+    err_hint(&err, "check the name in the plan's endpoints, or use an address");
+    p->events.on_lacking(p->ctx, p->asked, &err);
+}
+
 static void on_names(void *ctx, const struct ruleset *set, const char *unresolved, const char *why)
 {
     struct proxy *p = ctx;
-    struct err err = {0};
 
     if (set != p->asked)
         return; /* overtaken by a set without names */
-    if (!unresolved || !p->live)
-        distribute(p, p->asked);
+    catch_up(p);
     if (!unresolved)
         return;
-    if (p->live->set == p->asked || p->next == p->asked) {
-        timer_set(p->loop, &p->ask_again, NAMES_AGAIN, on_ask_again, "proxy names");
-    } else if (p->events.on_refused) {
-        err_set(&err, ERR_UNAVAILABLE, "cannot resolve \"%s\": %s", unresolved, why);
-        err_hint(&err, "check the name in the plan's endpoints, or use an address");
-        p->events.on_refused(p->ctx, set, &err);
-    }
+    timer_set(p->loop, &p->ask_again, NAMES_AGAIN, on_ask_again, "proxy names");
+    tell_lacking(p, unresolved, why);
 }
 
 void proxy_publish(struct proxy *p, struct ruleset *set)
@@ -123,8 +148,13 @@ void proxy_publish(struct proxy *p, struct ruleset *set)
     loop_assert_owner(p->loop);
     ruleset_unref(p->asked);
     p->asked = set;
+    p->asked_version = 0;
+    p->told_lacking = false;
+    timer_cancel(&p->ask_again);
     if (!need.unknown || live_is_urgent(set, p->live))
-        distribute(p, set);
+        distribute(p);
+    else if (!timer_is_set(&p->patience))
+        timer_set(p->loop, &p->patience, NAMES_PATIENCE, on_patience, "proxy names");
     if (need.any)
         names_look_up(p->names, set);
 }
@@ -331,6 +361,7 @@ struct proxy *proxy_free(struct proxy *p)
     if (!p)
         return NULL;
     timer_cancel(&p->collect);
+    timer_cancel(&p->patience);
     timer_cancel(&p->ask_again);
     names_free(p->names);
     for (unsigned i = 0; i < p->lane_count; i++)

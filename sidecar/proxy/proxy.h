@@ -41,11 +41,12 @@ struct proxy;
 struct proxy_events {
     /* Every lane serves with `set` (borrowed for the call). Sets that were overtaken by a later
      * proxy_publish() before they served are passed over in silence. The same revision can come
-     * twice, with other emergency orders. */
+     * twice, with other emergency orders or addresses. */
     void (*on_serving)(void *ctx, const struct ruleset *set);
-    /* `set` could not be served, the one before stays: a name does not resolve. The first set of
-     * all is served with what resolves; its other names are asked for again every few seconds. */
-    void (*on_refused)(void *ctx, const struct ruleset *set, const struct err *why);
+    /* A name of `set` does not resolve. It serves, or will, without that name: a system that has no
+     * other goes on at the addresses that it had in the set before, or refuses. The name is asked
+     * for again every few seconds. Once for each set that is published. */
+    void (*on_lacking)(void *ctx, const struct ruleset *set, const struct err *why);
     /* Once a second: what happened in it on all lanes, one element per migration that is served or
      * was in this second (borrowed for the call), and the client connections open now. */
     void (*on_stats)(void *ctx, const struct route_stats *stats, size_t count, unsigned clients);
@@ -71,10 +72,10 @@ static inline void proxy_freep(struct proxy **p)
 /* Where it listens, the real port in place of 0. */
 uint16_t proxy_port(const struct proxy *p);
 
-/* Serve with `set` (the reference moves here). IP literals, "localhost" and names that the serving
- * set has already resolved are used at once; other names are looked up on a worker first. A set
- * with an emergency order that is not served yet never waits for a name: it serves at once, and
- * endpoints whose names are not known refuse until they are. */
+/* Serve with `set` (the reference moves here). IP literals, "localhost" and names that were
+ * resolved before are used at once; other names are looked up on a worker first, for at most a
+ * second: then the set serves with what is known. A set with an emergency order that is not served
+ * yet never waits. */
 void proxy_publish(struct proxy *p, struct ruleset *set);
 
 /* Stop accepting, answer what is in flight with `Connection: close`, close kept-alive connections

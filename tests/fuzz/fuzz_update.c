@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum {
     FAIL_WRITE = 1 << 0,
-    FAIL_PUBLISH = 1 << 1,
+    LACK_NAME = 1 << 1,
     RECONNECT = 1 << 2,
     RETRY = 1 << 3,
     MEND_SUM = 1 << 4, /* set the checksum that a full update would have */
@@ -49,7 +49,7 @@ static void check_state(const struct ruleset *set, const struct epochs *epochs)
     CHECK(sha256_eq(&back->checksum, &set->checksum) && orders->count == epochs->count);
 }
 
-static void publish(struct agent *a, bool fails)
+static void publish(struct agent *a, bool lacking)
 {
     CLEANUP(ruleset_unrefp) struct ruleset *before = NULL;
     CLEANUP(ruleset_unrefp) struct ruleset *set = agent_publishable(a);
@@ -58,10 +58,9 @@ static void publish(struct agent *a, bool fails)
     if (agent_served(a))
         before = ruleset_ref(agent_served(a));
 
-    if (fails)
-        agent_publish_failed(a, set, "failed");
-    else
-        agent_serving(a, set, (wall_t){1});
+    if (lacking)
+        agent_lacking(a, set, "a name does not resolve");
+    agent_serving(a, set, (wall_t){1});
     now = agent_served(a);
     if (before && strcmp(before->incarnation, now->incarnation) == 0)
         CHECK(now->revision >= before->revision);
@@ -81,7 +80,7 @@ static void work(struct agent *a, unsigned choices)
                 agent_written(a);
             break;
         case AGENT_PUBLISH:
-            publish(a, choices & FAIL_PUBLISH);
+            publish(a, choices & LACK_NAME);
             break;
         case AGENT_ACK:
             agent_acked(a);

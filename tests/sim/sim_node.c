@@ -37,7 +37,7 @@ struct sim_node {
     struct ruleset *next;    /* to be sent when all lanes serve `sending`, or NULL */
     unsigned lanes_left;     /* that do not */
     uint64_t published;      /* how often: tells one look-up from the next */
-    bool proxy_refuses;
+    bool proxy_lacks;
     dur_t proxy_slower;
 
     struct sim_update *remembered; /* counted; one that came some time ago, or NULL */
@@ -234,20 +234,18 @@ static void looked_up(struct sim *s, void *who, uint64_t published)
 
     if (!n->running || n->published != published)
         return; /* overtaken */
-    if (!n->proxy_refuses) {
-        distribute(n);
-    } else if (n->asked != n->sending && n->asked != n->next) {
-        sim_say(s, n->name.s, "cannot serve revision %" PRIu64, n->asked->revision);
-        agent_publish_failed(n->agent, n->asked, "legacy does not resolve");
-        retry_later(n);
-        work(n);
-    }
+    distribute(n);
+    if (!n->proxy_lacks)
+        return;
+    sim_say(s, n->name.s, "lacks a name of revision %" PRIu64, n->asked->revision);
+    agent_lacking(n->agent, n->asked, "legacy does not resolve");
+    work(n);
 }
 
 /* The routes that the lanes have need no look-up. */
 static bool is_resolved(const struct sim_node *n)
 {
-    if (!n->proxy_refuses && n->proxy_slower.ns == 0)
+    if (!n->proxy_lacks && n->proxy_slower.ns == 0)
         return true;
     return n->sending && sha256_eq(&n->sending->checksum, &n->asked->checksum);
 }
@@ -394,8 +392,10 @@ static bool do_nack(struct sim_node *n)
         return false;
     sim_say(n->sim, n->name.s, "refuses %" PRIu64 ": %s", p.revision, reason);
     agent_nacked(n->agent);
-    n->refused = true;
-    retry_later(n);
+    if (agent_nack_refuses(n->agent)) {
+        n->refused = true;
+        retry_later(n);
+    }
     return true;
 }
 
@@ -624,8 +624,8 @@ void sim_node_disk(struct sim_node *n, enum sim_disk d, dur_t slower)
     n->disk_slower = slower;
 }
 
-void sim_node_proxy(struct sim_node *n, bool refuses, dur_t slower)
+void sim_node_proxy(struct sim_node *n, bool lacks, dur_t slower)
 {
-    n->proxy_refuses = refuses;
+    n->proxy_lacks = lacks;
     n->proxy_slower = slower;
 }

@@ -24,8 +24,8 @@ void sim_node_replay(struct sim_node *n);
 
 enum sim_disk { SIM_DISK_WORKS, SIM_DISK_FULL };
 void sim_node_disk(struct sim_node *n, enum sim_disk d, dur_t slower);
-/* The proxy refuses every set (a name that does not resolve), or takes this much longer. */
-void sim_node_proxy(struct sim_node *n, bool refuses, dur_t slower);
+/* The proxy lacks a name of every set, or takes this much longer. */
+void sim_node_proxy(struct sim_node *n, bool lacks, dur_t slower);
 
 const struct name *sim_node_name(const struct sim_node *n);
 unsigned sim_node_index(const struct sim_node *n);

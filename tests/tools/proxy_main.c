@@ -270,9 +270,9 @@ static void on_serving(void *ctx UNUSED, const struct ruleset *set)
     printf("serving %llu\n", (unsigned long long)set->revision);
 }
 
-static void on_refused(void *ctx UNUSED, const struct ruleset *set, const struct err *why)
+static void on_lacking(void *ctx UNUSED, const struct ruleset *set, const struct err *why)
 {
-    printf("refused %llu %s\n", (unsigned long long)set->revision, why->msg);
+    printf("lacking %llu %s\n", (unsigned long long)set->revision, why->msg);
 }
 
 static void print_system(const char *name, const struct system_stats *s)
@@ -351,7 +351,7 @@ static void raise_descriptors(void)
 static int run(struct tool *t, struct err *err)
 {
     static const int signos[] = {SIGINT, SIGTERM, 0};
-    const struct proxy_events events = {on_serving, on_refused, on_stats, on_drained};
+    const struct proxy_events events = {on_serving, on_lacking, on_stats, on_drained};
     CLEANUP(signals_freep) struct signals *signals = NULL;
     int r = signals_new(t->loop, signos, on_signal, t, &signals, err);
 

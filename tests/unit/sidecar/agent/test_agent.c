@@ -320,8 +320,6 @@ static void an_emergency_overtakes_a_set_that_is_being_published(void **state)
     assert_ok(take(a, &f, &err), &err);
     assert_int_equal(agent_next(a), AGENT_PUBLISH);
     urgent = agent_publishable(a);
-    agent_publish_failed(a, slow, "no such name"); /* overtaken: nobody waits for it */
-    assert_int_equal(agent_position_serving(a).revision, 5);
     agent_serving(a, urgent, (wall_t){2});
     assert_int_equal(agent_position_serving(a).revision, 7);
     assert_true(served_active(a, "app"));
@@ -528,81 +526,6 @@ static void an_order_is_lifted_without_a_disk(void **state)
     assert_int_equal(agent_next(a), AGENT_IDLE);
 }
 
-static void a_set_that_cannot_be_served_keeps_its_orders(void **state)
-{
-    struct agent *a = *state;
-    struct fixture_update f;
-    struct ruleset *set;
-    struct err err;
-
-    fixture_full(&f, 5, 1000);
-    serve(a, &f);
-    fixture_full(&f, 6, 2000);
-    fixture_order(&f, "app", 1, true);
-    assert_ok(take(a, &f, &err), &err);
-    set = agent_publishable(a);
-    agent_publish_failed(a, set, "cannot resolve \"new.example\"");
-    ruleset_unref(set);
-    assert_holds(nack_of(a), "new.example");
-    agent_nacked(a);
-    publish(a);
-    assert_int_equal(agent_position_serving(a).revision, 5);
-    assert_true(served_active(a, "app"));
-}
-
-/* Set 6 brings an order and is on its way to the loops when set 7 overtakes it and fails. */
-static void an_overtaken_set_is_not_gone_back_behind(void **state)
-{
-    struct agent *a = *state;
-    struct fixture_update f;
-    struct ruleset *out[2];
-    struct err err;
-
-    fixture_full(&f, 5, 1000);
-    serve(a, &f);
-    for (unsigned i = 0; i < 2; i++) {
-        fixture_full(&f, 6 + i, 2000 + i);
-        fixture_order(&f, "app", 1, true);
-        assert_ok(take(a, &f, &err), &err);
-        assert_int_equal(agent_next(a), AGENT_PUBLISH);
-        out[i] = agent_publishable(a);
-    }
-    agent_publish_failed(a, out[1], "no such name");
-    assert_int_equal(agent_position(a).revision, 6);
-    agent_serving(a, out[0], (wall_t){1});
-    assert_int_equal(agent_position_serving(a).revision, 6);
-    ruleset_unref(out[0]);
-    ruleset_unref(out[1]);
-}
-
-static void a_failed_lift_is_tried_again_later(void **state)
-{
-    struct agent *a = *state;
-    struct fixture_update f;
-    struct ruleset *set;
-    struct err err;
-
-    fixture_full(&f, 5, 1000);
-    fixture_order(&f, "app", 1, true);
-    assert_ok(take(a, &f, &err), &err);
-    publish(a);
-    ack(a);
-    write_out(a);
-    fixture_full(&f, 5, 1000);
-    fixture_order(&f, "app", 2, false);
-    assert_ok(take(a, &f, &err), &err);
-    set = agent_publishable(a);
-    agent_publish_failed(a, set, "no such name");
-    ruleset_unref(set);
-    assert_holds(nack_of(a), "no such name");
-    agent_nacked(a);
-    write_out(a);
-    assert_int_equal(agent_next(a), AGENT_IDLE);
-    agent_retry(a);
-    publish(a);
-    assert_false(served_active(a, "app"));
-}
-
 static void a_failed_write_goes_back_to_what_is_being_published(void **state)
 {
     struct agent *a = *state;
@@ -626,6 +549,33 @@ static void a_failed_write_goes_back_to_what_is_being_published(void **state)
     ack(a);
     assert_int_equal(agent_next(a), AGENT_IDLE);
     assert_int_equal(agent_position_serving(a).revision, 6);
+}
+
+/* A mistyped name of one route holds up no other; who mistyped it is told. */
+static void a_set_that_lacks_a_name_is_served_and_told(void **state)
+{
+    struct agent *a = *state;
+    struct fixture_update f;
+    struct ruleset *set;
+    struct err err;
+
+    fixture_full(&f, 5, 1000);
+    assert_ok(take(a, &f, &err), &err);
+    write_out(a);
+    set = agent_publishable(a);
+    agent_lacking(a, set, "cannot resolve \"new.example\"");
+    agent_serving(a, set, (wall_t){1});
+    assert_holds(nack_of(a), "revision 5 in part: cannot resolve \"new.example\"");
+    assert_false(agent_nack_refuses(a));
+    agent_nacked(a);
+    ack(a);
+    assert_int_equal(agent_position_serving(a).revision, 5);
+
+    fixture_full(&f, 6, 1000);
+    assert_ok(take(a, &f, &err), &err);
+    agent_lacking(a, set, "cannot resolve \"new.example\""); /* of the set before */
+    ruleset_unref(set);
+    assert_int_equal(agent_next(a), AGENT_WRITE);
 }
 
 /* ---- starting from disk ---------------------------------------------------------------------- */
@@ -660,25 +610,7 @@ static void a_stored_set_serves_without_a_coordinator(void **state UNUSED)
     ack(a);
 }
 
-static void a_stored_set_is_tried_again_when_it_could_not_be_served(void **state UNUSED)
-{
-    CLEANUP(agent_freep) struct agent *a = agent_new();
-    CLEANUP(xfreep) struct epochs *epochs = xnew(struct epochs);
-    struct ruleset *set = stored(5);
-
-    agent_restore(a, set, epochs);
-    ruleset_unref(set);
-    set = agent_publishable(a);
-    agent_publish_failed(a, set, "cannot resolve");
-    ruleset_unref(set);
-    assert_int_equal(agent_next(a), AGENT_IDLE);
-    assert_int_equal(agent_link(a), LINK_EMPTY);
-    agent_retry(a);
-    publish(a);
-    assert_int_equal(agent_position_serving(a).revision, 5);
-}
-
-static void a_stored_set_that_cannot_be_served_is_not_gone_back_behind(void **state UNUSED)
+static void a_stored_set_is_gone_back_to_when_the_next_cannot_be_kept(void **state UNUSED)
 {
     CLEANUP(agent_freep) struct agent *a = agent_new();
     CLEANUP(xfreep) struct epochs *epochs = xnew(struct epochs);
@@ -688,18 +620,15 @@ static void a_stored_set_that_cannot_be_served_is_not_gone_back_behind(void **st
 
     agent_restore(a, set, epochs);
     ruleset_unref(set);
-    set = agent_publishable(a);
-    agent_publish_failed(a, set, "cannot resolve");
-    ruleset_unref(set);
-    agent_connected(a, true);
-    agent_nacked(a);
-    fixture_full(&f, 4, 1000);
-    assert_fails(take(a, &f, &err), ERR_REFUSED);
-    assert_holds(err.msg, "revision 4 is below the revision 5");
-    agent_nacked(a);
-    agent_retry(a);
+    fixture_full(&f, 6, 2000);
+    assert_ok(take(a, &f, &err), &err);
+    (void)agent_write_started(a);
+    agent_write_failed(a, "no space left");
+    assert_true(agent_nack_refuses(a));
     publish(a);
     assert_int_equal(agent_position_serving(a).revision, 5);
+    fixture_full(&f, 4, 1000);
+    assert_fails(take(a, &f, &err), ERR_REFUSED);
 }
 
 static void freshness_is_told(void **state)
@@ -825,9 +754,8 @@ static void walk_outcome(struct walk *w)
     if (!w->out[which])
         return;
     if (chance(w, 4) == 0)
-        agent_publish_failed(w->a, w->out[which], "name");
-    else
-        agent_serving(w->a, w->out[which], (wall_t){1});
+        agent_lacking(w->a, w->out[which], "name");
+    agent_serving(w->a, w->out[which], (wall_t){1});
     drop(&w->out[which]);
 }
 
@@ -921,13 +849,10 @@ int main(void)
         TEST(an_emergency_is_served_without_a_disk),
         TEST(an_emergency_after_a_refusal_is_acknowledged_without_a_disk),
         TEST(an_order_is_lifted_without_a_disk),
-        TEST(a_set_that_cannot_be_served_keeps_its_orders),
-        TEST(an_overtaken_set_is_not_gone_back_behind),
-        TEST(a_failed_lift_is_tried_again_later),
+        TEST(a_set_that_lacks_a_name_is_served_and_told),
         TEST(a_failed_write_goes_back_to_what_is_being_published),
         cmocka_unit_test(a_stored_set_serves_without_a_coordinator),
-        cmocka_unit_test(a_stored_set_is_tried_again_when_it_could_not_be_served),
-        cmocka_unit_test(a_stored_set_that_cannot_be_served_is_not_gone_back_behind),
+        cmocka_unit_test(a_stored_set_is_gone_back_to_when_the_next_cannot_be_kept),
         TEST(freshness_is_told),
         cmocka_unit_test(random_walks_keep_the_promises),
     };
