@@ -76,7 +76,7 @@ static void tell_measured(const Switchyard__V1__AwaitResult *await)
         return;
     }
     cli_say("  all nodes (%u) serve it, %.1f ms after the order\n", nodes, await->measured_ms);
-    if (nodes > 1 && await->p50_ms >= 0 && await->p99_ms >= 0)
+    if (nodes > 1 && await->p50_ms >= 0 && await->p99_ms >= 0 && await->last_node[0])
         cli_say("  p50 %.1f ms, p99 %.1f ms, the last was %s\n", await->p50_ms, await->p99_ms,
                 await->last_node);
 }

@@ -34,23 +34,42 @@ static void add_coordinator(struct buf *b, const Switchyard__V1__CoordinatorSumm
     buf_addf(b, "\t%s\n", c->version);
 }
 
+/* A leader that is gone keeps its place until its lease has ended. */
+static bool is_lost(const Switchyard__V1__CoordinatorSummary *leader)
+{
+    return !leader || (!leader->reachable && !leader->answering);
+}
+
+/* `first`: of the list, which the leader heads. */
+static void tell_leader(const Switchyard__V1__Coordinators *all,
+                        const Switchyard__V1__CoordinatorSummary *first)
+{
+    if (!all->leader[0])
+        cli_say(
+            "NO LEADER at the moment: nothing moves on and commands wait for one; nodes serve "
+            "on, and emergency orders go through any coordinator\n");
+    else if (is_lost(first))
+        cli_say("%s leads, in term %" PRIu64
+                ", and IS NOT REACHED: another one leads as soon as "
+                "its lease has ended\n",
+                all->leader, all->term);
+    else
+        cli_say("%s leads, in term %" PRIu64 "\n", all->leader, all->term);
+}
+
 static void tell(const Switchyard__V1__Coordinators *all)
 {
-    CLEANUP(xfreep)
-    summary_ptr *sorted = xmemdup(all->coordinators, all->n_coordinators * sizeof *sorted + 1);
+    CLEANUP(xfreep) summary_ptr *sorted = xcalloc(all->n_coordinators + 1, sizeof *sorted);
     CLEANUP(buf_deinitp) struct buf b = BUF_INIT(TABLE_MAX);
 
+    for (size_t i = 0; i < all->n_coordinators; i++)
+        sorted[i] = all->coordinators[i];
     qsort(sorted, all->n_coordinators, sizeof *sorted, compare);
     buf_addf(&b, "NAME\tADDRESS\tROLE\tSINCE\tNODES\tVERSION\n");
     for (size_t i = 0; i < all->n_coordinators; i++)
         add_coordinator(&b, sorted[i]);
     cli_print_table(buf_text(&b));
-    if (all->leader[0])
-        cli_say("%s leads, in term %" PRIu64 "\n", all->leader, all->term);
-    else
-        cli_say(
-            "NO LEADER at the moment: nothing moves on and commands wait for one; nodes serve "
-            "on, and emergency orders go through any coordinator\n");
+    tell_leader(all, sorted[0]);
 }
 
 int run_get_coordinators(struct cli *cli, const struct args *a UNUSED, int *ret_status,

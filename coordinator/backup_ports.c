@@ -68,12 +68,63 @@ static int ports_load(void *ctx, backup_loaded_fn fn, void *fn_ctx, struct err *
     return status;
 }
 
-/* ---- the host -------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
-static int ports_may_restore(void *ctx UNUSED, struct err *err)
+/* A restore on its way. */
+struct writing {
+    struct core_kv *kv; /* owned; points to what the caller keeps */
+    backup_restored_fn fn;
+    void *fn_ctx;
+};
+
+static void end_writing(struct writing *w)
 {
-    return err_set(err, ERR_UNSUPPORTED, "this coordinator restores no backups");
+    free(w->kv);
+    free(w);
 }
+
+static void on_restored(void *ctx, int r, uint64_t revision, const struct err *err)
+{
+    struct writing *w = ctx;
+
+    w->fn(w->fn_ctx, r, revision, err);
+    end_writing(w);
+}
+
+static int ports_restore(void *ctx, const struct backup_kv *kv, unsigned count,
+                         backup_restored_fn fn, void *fn_ctx, struct err *err)
+{
+    struct backup_ports *p = ctx;
+    struct writing *w = xnew(struct writing);
+    int r;
+
+    w->kv = xcalloc(count + 1, sizeof(*w->kv));
+    for (unsigned i = 0; i < count; i++)
+        w->kv[i] = (struct core_kv){kv[i].key, kv[i].value, kv[i].rev};
+    w->fn = fn;
+    w->fn_ctx = fn_ctx;
+    r = driver_restore(p->driver, w->kv, count, on_restored, w, err);
+    if (r < 0)
+        end_writing(w);
+    return r;
+}
+
+static int ports_may_restore(void *ctx, struct err *err)
+{
+    const struct backup_ports *p = ctx;
+    struct driver_health h;
+
+    driver_health(p->driver, &h);
+    if (h.leadership.here)
+        return 0;
+    if (h.leadership.leader.id.s[0] == '\0')
+        return err_set(err, ERR_UNAVAILABLE, "no coordinator leads at the moment");
+    err_set(err, ERR_UNAVAILABLE, "%s leads, and only the leader restores",
+            h.leadership.leader.id.s);
+    return err_hint(err, "give its address: --endpoints %s", h.leadership.leader.address);
+}
+
+/* ---- the host -------------------------------------------------------------------------------- */
 
 struct backup_host backup_ports_host(struct backup_ports *p)
 {
@@ -82,5 +133,6 @@ struct backup_host backup_ports_host(struct backup_ports *p)
         .incarnation = ports_incarnation,
         .load = ports_load,
         .may_restore = ports_may_restore,
+        .restore = ports_restore,
     };
 }

@@ -255,6 +255,29 @@ static void a_process_that_starts_over_half_a_backup_says_so(void **state)
     assert_int_equal(stage_of(f), 1);
 }
 
+/* Before it began, and with the store's answer on its way. */
+static void who_waits_hears_that_the_coordinator_stops(void **state)
+{
+    struct fixture *f = *state;
+    struct saved *s = f->extra;
+
+    for (int under_way = 0; under_way < 2; under_way++) {
+        struct result res = {.done = false};
+        struct err err;
+
+        if (!under_way)
+            submit(f, CMD_APPLY); /* the restore stands behind it */
+        assert_ok(driver_restore(f->driver, s->kv, s->count, on_restored, &res, &err), &err);
+        f->thread = store_thread_free(f->thread);
+        driver_free(steal(f->driver));
+        assert_true(res.done);
+        assert_true(res.r < 0);
+        assert_ok(store_mem_new(&f->store, &err), &err);
+        f->leadership.here = false;
+        start_leader(f);
+    }
+}
+
 #define RESTORE_TEST(t) cmocka_unit_test_setup_teardown(t, setup_saved, teardown_saved)
 
 int main(void)
@@ -263,6 +286,7 @@ int main(void)
         RESTORE_TEST(a_backup_is_put_back_whole_and_in_order),
         RESTORE_TEST(the_next_process_finds_it),
         RESTORE_TEST(a_store_with_plans_is_left_alone),
+        RESTORE_TEST(who_waits_hears_that_the_coordinator_stops),
         RESTORE_TEST(two_at_a_time_are_refused),
         RESTORE_TEST(a_restore_that_was_cut_short_is_done_again),
         RESTORE_TEST(a_process_that_starts_over_half_a_backup_says_so),
