@@ -390,6 +390,55 @@ static void test_a_forwarded_command_is_measured_from_where_it_was_given(void **
     }
 }
 
+/* The leader carried a rollback out that was ordered here, and dies: this replica ends it, and
+ * needs no wall clock to say how long it took. */
+static void test_a_forwarded_rollback_is_recorded_from_where_it_was_given(void **state UNUSED)
+{
+    CLEANUP(rig_freep) struct rig *r = baking();
+    static struct core_kv kv[RIG_KEYS];
+    struct core *leader = r->core, *f = rig_new_follower(r);
+    mono_t given = r->mono;
+    struct core_update u;
+    struct err err;
+
+    core_update_init(&u);
+    rig_wait(r, 1);
+    rig_does(r, CMD(ROLLBACK));
+    assert_ok(core_observe(f, kv, rig_changes(r, kv, RIG_KEYS), false, r->rev, &u, &err), &err);
+    core_ordered(f, r->rev, given);
+    core_update_deinit(&u);
+    core_free(leader);
+    r->core = f;
+    core_lead(f, true);
+    r->now = wall_add(r->now, dur_s(-500)); /* this machine's clock is slow */
+    rig_wait(r, 5);
+    rig_all_serve(r, 2);
+    rig_tick(r);
+    rig_expect(r, 0, PHASE_ROLLED_BACK);
+    assert_float_equal(rig_status(r, "orders").rollout->last_rollback.measured_ms, 6000.0, 0.001);
+    assert_float_equal(rig_status(r, "orders").rollout->last_rollback.p50_ms, 6000.0, 0.001);
+}
+
+/* A backup was put into another store: what the record says of revisions there means nothing. */
+static void test_a_decision_of_another_store_is_dated_by_its_record(void **state UNUSED)
+{
+    CLEANUP(rig_freep) struct rig *r = baking();
+    static struct core_kv kv[RIG_KEYS];
+    struct core_config config = {.node_grace = dur_s(30)};
+    struct core *elsewhere = core_new(&config, r->now, r->mono);
+    unsigned count;
+    struct err err;
+
+    rig_does(r, CMD(PAUSE));
+    assert_true(core_decision_rev(r->core, "orders") < r->rev);
+    count = stored(r, kv);
+    for (unsigned i = 0; i < count; i++)
+        assert_ok(core_load(elsewhere, kv[i].key, kv[i].value, kv[i].rev, &err), &err);
+    assert_ok(core_loaded(elsewhere, "another", r->rev, &err), &err);
+    assert_int_equal(core_decision_rev(elsewhere, "orders"), r->rev);
+    core_free(elsewhere);
+}
+
 /* ---- leading --------------------------------------------------------------------------------- */
 
 /* Whoever does not lead moves nothing, and knows what it takes to go on. */
@@ -427,6 +476,8 @@ int main(void)
         cmocka_unit_test(test_values_that_do_not_fit_change_nothing),
         cmocka_unit_test(test_a_wait_for_what_was_not_seen_goes_on),
         cmocka_unit_test(test_a_forwarded_command_is_measured_from_where_it_was_given),
+        cmocka_unit_test(test_a_forwarded_rollback_is_recorded_from_where_it_was_given),
+        cmocka_unit_test(test_a_decision_of_another_store_is_dated_by_its_record),
         cmocka_unit_test(test_only_a_leader_moves_on_by_itself),
     };
 
