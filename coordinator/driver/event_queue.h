@@ -8,10 +8,10 @@
 
 #include "coordinator/core/core_event.h"
 
-#define EVENT_QUEUE_COMMANDS 256u  /* and as many emergency commands */
-#define EVENT_QUEUE_ORDERS   1024u /* migrations that nodes told of */
-#define EVENT_QUEUE_STATS    8192u /* route_stats in waiting reports: some 20 MB */
-#define EVENT_QUEUE_PAST     8192u /* and in waiting pasts */
+#define EVENT_QUEUE_COMMANDS 256u   /* and as many emergency commands */
+#define EVENT_QUEUE_ORDERS   1024u  /* migrations that nodes told of */
+#define EVENT_QUEUE_STATS    8192u  /* route_stats in waiting reports: some 20 MB */
+#define EVENT_QUEUE_PAST     16384u /* and in waiting pasts: 40 MB */
 
 struct queued_command;
 struct queued_node;

@@ -122,6 +122,45 @@ static void what_others_write_arrives_by_itself(void **state)
     WAIT_FOR(f->loop, health(f).revision == rev);
 }
 
+/* More changes at once than anybody keeps. */
+static void a_watch_that_was_lost_is_made_good_by_reading(void **state)
+{
+    struct fixture *f = *state;
+    store_rev rev = 0;
+
+    run(f, CMD_APPLY);
+    for (unsigned i = 0; i < 3 * STORE_THREAD_CHANGES_MAX; i++)
+        rev = touch_rollout(f);
+    WAIT_FOR(f->loop, health(f).revision == rev);
+    assert_int_equal(run(f, CMD_START), ERR_NONE);
+    rev = touch_rollout(f); /* and there is a watch again */
+    WAIT_FOR(f->loop, health(f).revision == rev);
+}
+
+/* A node's report is still counted after a conflict made the driver read all again. */
+static void what_was_measured_survives_a_reading(void **state)
+{
+    struct fixture *f = *state;
+    struct core_node n = {.name = {"n1"}, .connected = true};
+    struct route_stats stats = {.migration = {"app"}};
+    struct view_stats seen;
+    struct err err;
+
+    run(f, CMD_APPLY);
+    run(f, CMD_START);
+    driver_node(f->driver, &n, loop_now(f->loop));
+    driver_past(f->driver, &n.name, NULL, 0, false);
+    stats.system[SYSTEM_NEW].requests = 7;
+    WAIT_FOR(f->loop, strstr(f->trace, "ask n1"));
+    driver_report(f->driver, &n.name, &stats, 1);
+    deafen(f);
+    touch_rollout(f);
+    assert_int_equal(run(f, CMD_ABORT), ERR_NONE);
+    WAIT_FOR(f->loop, view_stats(driver_core(f->driver), "app", (dur_t){0}, loop_now(f->loop),
+                                 &seen, &err) == 0 &&
+                          seen.system[SYSTEM_NEW].requests == 7);
+}
+
 static void an_unknown_outcome_is_looked_up(void **state)
 {
     struct fixture *f = *state;
@@ -283,6 +322,8 @@ int main(void)
         DRIVER_TEST(a_failed_transaction_refuses_the_command_and_changes_nothing),
         DRIVER_TEST(a_command_that_met_a_conflict_is_decided_again),
         DRIVER_TEST(what_others_write_arrives_by_itself),
+        DRIVER_TEST(a_watch_that_was_lost_is_made_good_by_reading),
+        DRIVER_TEST(what_was_measured_survives_a_reading),
         DRIVER_TEST(an_unknown_outcome_is_looked_up),
         DRIVER_TEST(commands_are_refused_while_the_store_cannot_be_read),
         STOPPED_DRIVER_TEST(a_store_that_cannot_be_read_at_the_start_is_named),

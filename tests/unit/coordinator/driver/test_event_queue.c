@@ -212,6 +212,83 @@ static void the_oldest_reports_go_when_there_are_too_many(void **state UNUSED)
     event_queue_deinit(&q);
 }
 
+/* Its reports up to then are in the past, those that follow are not. */
+static void a_past_keeps_its_place_among_the_reports(void **state UNUSED)
+{
+    static struct route_stats stats[3];
+    const struct core_bucket bucket[] = {
+        {.age = dur_s(20), .interval = dur_s(10), .revision = 5, .route = &stats[0], .count = 1},
+        {.age = dur_s(10), .interval = dur_s(10), .revision = 6, .route = &stats[1], .count = 2},
+    };
+    struct event_queue q = {.tick = false};
+    struct name node = {"n1"};
+    struct core_event ev;
+
+    str_fmt(stats[2].migration.s, NAME_SIZE, "last");
+    event_queue_report(&q, &node, stats, 1);
+    event_queue_past(&q, &node, bucket, 2, true);
+    event_queue_past(&q, &node, NULL, 0, false);
+    event_queue_report(&q, &node, stats, 2);
+    assert_int_equal(take(&q).report.count, 1);
+    ev = take(&q);
+    assert_int_equal(ev.kind, EV_PAST);
+    assert_string_equal(ev.past.node->s, "n1");
+    assert_int_equal(ev.past.count, 2);
+    assert_true(ev.past.more);
+    assert_int_equal(ev.past.bucket[1].revision, 6);
+    assert_ptr_not_equal(ev.past.bucket[1].route, bucket[1].route);
+    assert_string_equal(ev.past.bucket[1].route[1].migration.s, "last");
+    ev = take(&q);
+    assert_int_equal(ev.past.count, 0);
+    assert_false(ev.past.more);
+    assert_int_equal(take(&q).report.count, 2);
+    assert_empty(&q);
+    event_queue_deinit(&q);
+}
+
+static void pasts_do_not_push_reports_out(void **state UNUSED)
+{
+    static struct route_stats stats[RULESET_ROUTES_MAX];
+    const struct core_bucket bucket = {.route = stats, .count = RULESET_ROUTES_MAX};
+    struct event_queue q = {.tick = false};
+    struct name first = {"first"}, later = {"later"};
+    unsigned fit = EVENT_QUEUE_PAST / RULESET_ROUTES_MAX;
+
+    event_queue_report(&q, &first, stats, RULESET_ROUTES_MAX);
+    for (unsigned i = 0; i < fit + 3; i++)
+        event_queue_past(&q, &later, &bucket, 1, false);
+    assert_int_equal(q.reports_dropped, 3);
+    assert_string_equal(take(&q).report.node->s, "first");
+    for (unsigned i = 0; i < fit; i++)
+        assert_int_equal(take(&q).kind, EV_PAST);
+    assert_empty(&q);
+    event_queue_deinit(&q);
+}
+
+static void note(void *ctx, const struct core_node *n)
+{
+    unsigned *connected = ctx;
+
+    *connected += n->connected;
+}
+
+static void an_emergency_can_be_taken_past_everything(void **state UNUSED)
+{
+    static const struct core_command pause = {.kind = CMD_PAUSE}, one = {.kind = CMD_EMERGENCY};
+    struct event_queue q = {.tick = false};
+    unsigned connected = 0;
+
+    assert_null(event_queue_take_urgent(&q));
+    add_command(&q, &pause);
+    add_command(&q, &one);
+    add_node(&q, "n1", 5, 77);
+    assert_ptr_equal(event_queue_take_urgent(&q), &one);
+    assert_null(event_queue_take_urgent(&q));
+    event_queue_each_node(&q, note, &connected);
+    assert_int_equal(connected, 1);
+    event_queue_deinit(&q);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,6 +300,9 @@ int main(void)
         cmocka_unit_test(a_node_that_comes_back_while_it_is_being_forgotten_stays),
         cmocka_unit_test(commands_are_refused_past_the_limit_emergencies_are_not_held_up),
         cmocka_unit_test(the_oldest_reports_go_when_there_are_too_many),
+        cmocka_unit_test(a_past_keeps_its_place_among_the_reports),
+        cmocka_unit_test(pasts_do_not_push_reports_out),
+        cmocka_unit_test(an_emergency_can_be_taken_past_everything),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
