@@ -2,7 +2,6 @@
 /* switchyard-coordinator: options, the parts, the run, the exit status. */
 #include <ctype.h>
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 
 #include "common/base/atomic_file.h"
 #include "common/base/log.h"
+#include "common/base/options.h"
 #include "common/base/units.h"
 #include "common/loop/signals.h"
 #include "common/rpc/rpc.h"
@@ -38,34 +38,18 @@ struct program {
 
 /* ---- options --------------------------------------------------------------------------------- */
 
-static int set_listen(struct program *p, const char *value, struct err *err UNUSED)
+static int set_id(void *to, const char *value, struct err *err)
 {
-    p->config.listen = value;
-    return 0;
-}
-
-static int set_data(struct program *p, const char *value, struct err *err UNUSED)
-{
-    p->config.data_dir = value;
-    return 0;
-}
-
-static int set_id(struct program *p, const char *value, struct err *err)
-{
+    struct program *p = to;
     struct name id;
 
     p->config.id = value;
     return name_parse_node(str_of(value), &id, err);
 }
 
-static int set_advertise(struct program *p, const char *value, struct err *err UNUSED)
+static int set_lease_ttl(void *to, const char *value, struct err *err)
 {
-    p->config.advertise = value;
-    return 0;
-}
-
-static int set_lease_ttl(struct program *p, const char *value, struct err *err)
-{
+    struct program *p = to;
     int r = unit_parse_duration(str_of(value), &p->config.lease_ttl, err);
 
     if (r < 0)
@@ -78,53 +62,20 @@ static int set_lease_ttl(struct program *p, const char *value, struct err *err)
     return 0;
 }
 
-static int set_store(struct program *p, const char *value, struct err *err)
+static int set_store(void *to, const char *value, struct err *err)
 {
+    struct program *p = to;
+
     p->store = value;
     if (strcmp(value, "sqlite") != 0 && strcmp(value, "etcd") != 0 && strcmp(value, "memory") != 0)
         return err_set(err, ERR_INVALID, "unknown store \"%s\": sqlite, etcd or memory", value);
     return 0;
 }
 
-static int set_etcd_endpoints(struct program *p, const char *value, struct err *err UNUSED)
-{
-    p->etcd.endpoints = value;
-    return 0;
-}
-
-static int set_etcd_prefix(struct program *p, const char *value, struct err *err UNUSED)
-{
-    p->etcd.space = value;
-    return 0;
-}
-
-static int set_etcd_ca(struct program *p, const char *value, struct err *err UNUSED)
-{
-    p->etcd.ca = value;
-    return 0;
-}
-
-static int set_etcd_cert(struct program *p, const char *value, struct err *err UNUSED)
-{
-    p->etcd.cert = value;
-    return 0;
-}
-
-static int set_etcd_key(struct program *p, const char *value, struct err *err UNUSED)
-{
-    p->etcd.key = value;
-    return 0;
-}
-
-static int set_etcd_user(struct program *p, const char *value, struct err *err UNUSED)
-{
-    p->etcd.user = value;
-    return 0;
-}
-
 /* From a file, because a command line is for everybody to see. Its first line counts. */
-static int set_etcd_password_file(struct program *p, const char *value, struct err *err)
+static int set_etcd_password_file(void *to, const char *value, struct err *err)
 {
+    struct program *p = to;
     struct str line, rest;
     int r;
 
@@ -141,111 +92,60 @@ static int set_etcd_password_file(struct program *p, const char *value, struct e
     return 0;
 }
 
-static int set_log_level(struct program *p UNUSED, const char *value, struct err *err)
-{
-    enum log_level level;
-
-    if (!log_level_parse(value, &level))
-        return err_set(err, ERR_INVALID,
-                       "unknown log level \"%s\": error, warn, info, debug, trace", value);
-    log_set_level(level);
-    return 0;
-}
-
-static int set_node_grace(struct program *p, const char *value, struct err *err)
-{
-    return unit_parse_duration(str_of(value), &p->config.core.node_grace, err);
-}
-
-static int set_startup_grace(struct program *p, const char *value, struct err *err)
-{
-    return unit_parse_duration(str_of(value), &p->config.core.startup_grace, err);
-}
-
-static int set_report_silence(struct program *p, const char *value, struct err *err)
-{
-    return unit_parse_duration(str_of(value), &p->config.report_silence, err);
-}
-
-static int set_restored(struct program *p, const char *value UNUSED, struct err *err UNUSED)
-{
-    p->config.restored = true;
-    return 0;
-}
-
-static int set_die_with_parent(struct program *p UNUSED, const char *value UNUSED, struct err *err)
+static int set_die_with_parent(void *to UNUSED, const char *value UNUSED, struct err *err)
 {
     if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0)
         return err_errno(err, errno, "prctl");
     return 0;
 }
 
-/* One line per option; parsing and --help are made from it. */
-static const struct {
-    const char *name, *value, *help;
-    int (*set)(struct program *p, const char *value, struct err *err);
-} options[] = {
-    {"listen", "ADDR", "address for the CLI and the sidecars (default 127.0.0.1:7400)", set_listen},
+static const struct option_row options[] = {
+    {"listen", "ADDR", "address for the CLI and the sidecars (default 127.0.0.1:7400)",
+     OPTION_INTO(option_text, program, config.listen)},
     {"data", "DIR",
-     "where the state is kept, if not in etcd, and the journal of emergency\n"
-     "                           orders (default ./switchyard-data)",
-     set_data},
-    {"id", "NAME", "among the coordinators on one etcd (default: the host's name)", set_id},
+     "where the state is kept, if not in etcd, and the journal of emergency orders (default "
+     "./switchyard-data)",
+     OPTION_INTO(option_text, program, config.data_dir)},
+    {"id", "NAME", "among the coordinators on one etcd (default: the host's name)", set_id, 0},
     {"advertise", "ADDR", "where the others and the CLI reach it (default: as --listen)",
-     set_advertise},
+     OPTION_INTO(option_text, program, config.advertise)},
     {"lease-ttl", "TIME", "another one leads this long after a leader died (default 5s)",
-     set_lease_ttl},
-    {"store", "KIND", "sqlite (default), etcd, or memory: lost with the process", set_store},
-    {"etcd-endpoints", "LIST", "http://HOST:2379,...: all members", set_etcd_endpoints},
-    {"etcd-prefix", "/NAME", "in front of all keys, when an etcd is shared", set_etcd_prefix},
+     set_lease_ttl, 0},
+    {"store", "KIND", "sqlite (default), etcd, or memory: lost with the process", set_store, 0},
+    {"etcd-endpoints", "LIST", "http://HOST:2379,...: all members",
+     OPTION_INTO(option_text, program, etcd.endpoints)},
+    {"etcd-prefix", "/NAME", "in front of all keys, when an etcd is shared",
+     OPTION_INTO(option_text, program, etcd.space)},
     {"etcd-ca", "FILE", "whom to trust about https endpoints (default: as the system does)",
-     set_etcd_ca},
-    {"etcd-cert", "FILE", "client certificate for etcd", set_etcd_cert},
-    {"etcd-key", "FILE", "its key", set_etcd_key},
-    {"etcd-user", "NAME", "user of etcd", set_etcd_user},
-    {"etcd-password-file", "FILE", "its password, in the first line", set_etcd_password_file},
+     OPTION_INTO(option_text, program, etcd.ca)},
+    {"etcd-cert", "FILE", "client certificate for etcd",
+     OPTION_INTO(option_text, program, etcd.cert)},
+    {"etcd-key", "FILE", "its key", OPTION_INTO(option_text, program, etcd.key)},
+    {"etcd-user", "NAME", "user of etcd", OPTION_INTO(option_text, program, etcd.user)},
+    {"etcd-password-file", "FILE", "its password, in the first line", set_etcd_password_file, 0},
     {"restored", NULL, "once, on a store put back from a copy: nodes must take it again",
-     set_restored},
+     OPTION_INTO(option_flag, program, config.restored)},
     {"node-grace", "TIME", "a node that left counts as lagging this long (default 30s)",
-     set_node_grace},
+     OPTION_INTO(option_duration, program, config.core.node_grace)},
     {"startup-grace", "TIME", "nothing moves on by itself this long after a start (default 5s)",
-     set_startup_grace},
+     OPTION_INTO(option_duration, program, config.core.startup_grace)},
     {"report-silence", "TIME", "a node that is silent longer is cut off (default 10s)",
-     set_report_silence},
-    {"log-level", "LEVEL", "error, warn, info (default), debug or trace", set_log_level},
+     OPTION_INTO(option_duration, program, config.report_silence)},
+    {"log-level", "LEVEL", "error, warn, info (default), debug or trace", option_log_level, 0},
     {"die-with-parent", NULL, "stop when the process that started this one ends",
-     set_die_with_parent},
-    {"help", NULL, "print this and exit", NULL},
-    {"version", NULL, "print the version and exit", NULL},
+     set_die_with_parent, 0},
+    {.name = NULL},
 };
 
 static void print_help(void)
 {
-    puts(
+    CLEANUP(buf_deinitp) struct buf lines = BUF_INIT(8192);
+
+    options_help(options, &lines);
+    printf(
         "usage: switchyard-coordinator [--listen ADDR] [--data DIR] [OPTION...]\n\n"
-        "Keeps the state of every migration and pushes decisions to the sidecars.\n");
-    for (size_t i = 0; i < ARRAY_LEN(options); i++) {
-        char form[40];
-
-        str_fmt(form, sizeof(form), "--%s %s", options[i].name,
-                options[i].value ? options[i].value : "");
-        printf("  %-24s %s\n", form, options[i].help);
-    }
-}
-
-/* Returns 1 when the program has nothing more to do. */
-static int take_option(struct program *p, size_t i, const char *value, struct err *err)
-{
-    if (options[i].set) {
-        int r = options[i].set(p, value, err);
-
-        return r < 0 ? err_ctx(err, "--%s", options[i].name) : 0;
-    }
-    if (strcmp(options[i].name, "help") == 0)
-        print_help();
-    else
-        puts("switchyard-coordinator " SWITCHYARD_VERSION);
-    return 1;
+        "Keeps the state of every migration and pushes decisions to the sidecars.\n\n%s",
+        buf_text(&lines));
 }
 
 /* The others cannot reach an address that stands for all of a machine's. */
@@ -277,28 +177,16 @@ static int choose_store(struct program *p, struct err *err)
     return 0;
 }
 
+/* As options_parse(), which it is with what belongs together. */
 static int parse_options(struct program *p, int argc, char **argv, struct err *err)
 {
-    struct option table[ARRAY_LEN(options) + 1] = {{.name = NULL}};
-    int r = 0;
+    int r = options_parse(options, argc, argv, p, err);
 
-    for (size_t i = 0; i < ARRAY_LEN(options); i++)
-        table[i] = (struct option){options[i].name, options[i].value != NULL, NULL, (int)i + 1};
-    opterr = 0;
-    while (r == 0) {
-        int found = getopt_long(argc, argv, ":", table, NULL);
-
-        if (found == -1)
-            break;
-        if (found == ':')
-            return err_set(err, ERR_INVALID, "%s needs a value", argv[optind - 1]);
-        if (found == '?')
-            return err_set(err, ERR_INVALID, "unknown option %s", argv[optind - 1]);
-        r = take_option(p, (size_t)found - 1, optarg, err);
-    }
-    if (r == 0 && optind < argc)
-        r = err_set(err, ERR_INVALID, "unexpected word \"%s\"", argv[optind]);
-    if (r == 0 && p->config.restored && strcmp(p->store, "memory") == 0)
+    if (r == OPTIONS_HELP)
+        print_help();
+    else if (r == OPTIONS_VERSION)
+        puts("switchyard-coordinator " SWITCHYARD_VERSION);
+    else if (r == 0 && p->config.restored && strcmp(p->store, "memory") == 0)
         r = err_set(err, ERR_INVALID, "--restored: a store in memory was never put back");
     return r == 0 ? choose_store(p, err) : r;
 }

@@ -2,13 +2,13 @@
 #include "sidecar/emergency.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "common/base/login.h"
+#include "common/base/options.h"
 #include "common/model/ids.h"
 #include "sidecar/control/convert.h"
 #include "sidecar/control/order_call.h"
@@ -18,71 +18,45 @@
 struct options {
     const char *data, *reason, *operator_name;
     const char *migration; /* NULL: every one */
-    bool help;
 };
 
-static const char usage[] =
-    "usage: switchyard-sidecar emergency --data DIR --reason TEXT [options]\n"
-    "\n"
-    "Sends everything on this node to legacy, now, whether a coordinator is there or not. Only\n"
-    "`switchyard rollback --clear` lifts it.\n"
-    "\n"
-    "  --data DIR         the running sidecar's folder\n"
-    "  --reason TEXT      why, recorded in the history\n"
-    "  --migration NAME   only this one (every one)\n"
-    "  --operator NAME    who gives the order, recorded (the login name)\n"
-    "  --help\n";
-
-static const struct option long_options[] = {
-    {"data", required_argument, NULL, 'd'},
-    {"reason", required_argument, NULL, 'r'},
-    {"migration", required_argument, NULL, 'm'},
-    {"operator", required_argument, NULL, 'o'},
-    {"help", no_argument, NULL, 'h'},
-    {NULL, 0, NULL, 0},
+static const struct option_row table[] = {
+    {"data", "DIR", "the running sidecar's folder", OPTION_INTO(option_text, options, data)},
+    {"reason", "TEXT", "why, recorded in the history", OPTION_INTO(option_text, options, reason)},
+    {"migration", "NAME", "only this one (every one)",
+     OPTION_INTO(option_text, options, migration)},
+    {"operator", "NAME", "who gives the order, recorded (the login name)",
+     OPTION_INTO(option_text, options, operator_name)},
+    {.name = NULL},
 };
 
-static int take_option(int c, const char *value, const char *given, struct options *o,
-                       struct err *err)
+static void print_help(void)
 {
-    switch (c) {
-    case 'd':
-        o->data = value;
-        return 0;
-    case 'r':
-        o->reason = value;
-        return 0;
-    case 'm':
-        o->migration = value;
-        return 0;
-    case 'o':
-        o->operator_name = value;
-        return 0;
-    case 'h':
-        o->help = true;
-        return 0;
-    case ':':
-        return err_set(err, ERR_INVALID, "%s needs a value", given);
-    default:
-        return err_set(err, ERR_INVALID, "unknown option %s", given);
-    }
+    CLEANUP(buf_deinitp) struct buf lines = BUF_INIT(4096);
+
+    options_help(table, &lines);
+    printf(/* allowed: the program's own help */
+           "usage: switchyard-sidecar emergency --data DIR --reason TEXT [options]\n"
+           "\n"
+           "Sends everything on this node to legacy, now, whether a coordinator is there or not. "
+           "Only\n"
+           "`switchyard rollback --clear` lifts it.\n"
+           "\n"
+           "%s",
+           buf_text(&lines));
 }
 
 static int take_options(int argc, char **argv, struct options *o, struct err *err)
 {
-    int c, r;
+    int r = options_parse(table, argc, argv, o, err);
 
-    opterr = 0; /* we say it ourselves */
-    while ((c = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
-        r = take_option(c, optarg, argv[optind - 1], o, err);
-        if (r < 0)
-            return r;
-    }
-    if (optind < argc)
-        return err_set(err, ERR_INVALID, "unexpected argument \"%s\"", argv[optind]);
-    if (!o->help && (!o->data || !o->reason))
+    if (r == OPTIONS_HELP)
+        print_help();
+    else if (r == OPTIONS_VERSION)
+        puts("switchyard-sidecar " SWITCHYARD_VERSION); /* allowed: the program's own version */
+    else if (r == 0 && (!o->data || !o->reason))
         return err_set(err, ERR_INVALID, "--data and --reason are needed");
-    return 0;
+    return r;
 }
 
 /* Whether every migration asked for is served on legacy. */
@@ -139,12 +113,11 @@ int emergency_run(int argc, char **argv)
     bool served = false;
     int r = take_options(argc, argv, &o, &err);
 
-    if (r == 0 && o.help) {
-        fputs(usage, stdout); /* allowed: the program's own help */
+    if (r > 0)
         return 0;
-    }
     if (r < 0) {
-        err_hint(&err, "`switchyard-sidecar emergency --help` lists the options");
+        if (!err.hint[0])
+            err_hint(&err, "`switchyard-sidecar emergency --help` lists the options");
     } else {
         rpc_start();
         r = order(&o, &served, &err);

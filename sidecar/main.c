@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* switchyard-sidecar: options, the parts, run, exit status. */
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +7,7 @@
 #include <sys/resource.h>
 
 #include "common/base/log.h"
-#include "common/base/units.h"
+#include "common/base/options.h"
 #include "common/loop/signals.h"
 #include "common/rpc/rpc.h"
 #include "sidecar/emergency.h"
@@ -23,148 +22,83 @@ struct options {
     bool die_with_parent;
 };
 
-static const char usage[] =
-    "usage: switchyard-sidecar --node NAME --data DIR [options]\n"
-    "       switchyard-sidecar emergency --data DIR --reason TEXT [options]\n"
-    "\n"
-    "Enforces the coordinator's decisions on this node's requests.\n"
-    "\n"
-    "  --node NAME             unique in the fleet\n"
-    "  --data DIR              keeps the last good rule set; one sidecar at a time\n"
-    "  --listen ADDR:PORT      where requests come in (127.0.0.1:8080)\n"
-    "  --admin ADDR:PORT       answer /healthz, /readyz and /status there (off)\n"
-    "  --control ADDR:PORT     take emergency orders from other machines there (off)\n"
-    "  --coordinator LIST      host:port[,host:port...] (127.0.0.1:7400)\n"
-    "  --labels LIST           cluster=eu-1,zone=a\n"
-    "  --threads N             proxy threads (one per core)\n"
-    "  --max-connections N     clients at once (20000)\n"
-    "  --drain DURATION        longest wait for requests in flight on stop (10s)\n"
-    "  --log-level LEVEL       error, warn, info, debug, trace (info)\n"
-    "  --die-with-parent       stop when the process that started this one ends\n"
-    "  --help, --version\n"
-    "\n"
-    "SIGTERM stops it after its requests, SIGUSR1 sends everything to legacy until\n"
-    "`switchyard rollback --clear`, and so does a file DIR/emergency, which holds the reason.\n";
+static int take_node(void *to, const char *value, struct err *err)
+{
+    return name_parse_node(str_of(value), to, err);
+}
 
-static const struct option long_options[] = {
-    {"node", required_argument, NULL, 'n'},
-    {"data", required_argument, NULL, 'd'},
-    {"listen", required_argument, NULL, 'l'},
-    {"admin", required_argument, NULL, 'a'},
-    {"control", required_argument, NULL, 'C'},
-    {"coordinator", required_argument, NULL, 'c'},
-    {"labels", required_argument, NULL, 'L'},
-    {"threads", required_argument, NULL, 't'},
-    {"max-connections", required_argument, NULL, 'm'},
-    {"drain", required_argument, NULL, 'D'},
-    {"log-level", required_argument, NULL, 'v'},
-    {"die-with-parent", no_argument, NULL, 'p'},
-    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},
-    {NULL, 0, NULL, 0},
+static int take_labels(void *to, const char *value, struct err *err)
+{
+    return labels_parse(str_of(value), to, err);
+}
+
+static int take_threads(void *to, const char *value, struct err *err)
+{
+    return option_number(value, PROXY_THREADS_MAX, to, err);
+}
+
+static int take_connections(void *to, const char *value, struct err *err)
+{
+    return option_number(value, 1000000, to, err);
+}
+
+static const struct option_row table[] = {
+    {"node", "NAME", "unique in the fleet", OPTION_INTO(take_node, options, node)},
+    {"data", "DIR", "keeps the last good rule set; one sidecar at a time",
+     OPTION_INTO(option_text, options, sidecar.data)},
+    {"listen", "ADDR:PORT", "where requests come in (127.0.0.1:8080)",
+     OPTION_INTO(option_text, options, sidecar.proxy.listen)},
+    {"admin", "ADDR:PORT", "answer /healthz, /readyz and /status there (off)",
+     OPTION_INTO(option_text, options, sidecar.admin)},
+    {"control", "ADDR:PORT", "take emergency orders from other machines there (off)",
+     OPTION_INTO(option_text, options, sidecar.control)},
+    {"coordinator", "LIST",
+     "host:port[,host:port...]; the next one when one fails (127.0.0.1:7400)",
+     OPTION_INTO(option_text, options, sidecar.coordinators)},
+    {"labels", "LIST", "cluster=eu-1,zone=a", OPTION_INTO(take_labels, options, sidecar.labels)},
+    {"threads", "N", "proxy threads (one per core)",
+     OPTION_INTO(take_threads, options, sidecar.proxy.threads)},
+    {"max-connections", "N", "clients at once (20000)",
+     OPTION_INTO(take_connections, options, sidecar.proxy.max_connections)},
+    {"drain", "DURATION", "longest wait for requests in flight on stop (10s)",
+     OPTION_INTO(option_duration, options, sidecar.drain)},
+    {"log-level", "LEVEL", "error, warn, info, debug, trace (info)", option_log_level, 0},
+    {"die-with-parent", NULL, "stop when the process that started this one ends",
+     OPTION_INTO(option_flag, options, die_with_parent)},
+    {.name = NULL},
 };
 
-static int take_number(const char *what, const char *text, uint64_t max, unsigned *ret,
-                       struct err *err)
+static void print_help(void)
 {
-    uint64_t n;
+    CLEANUP(buf_deinitp) struct buf lines = BUF_INIT(8192);
 
-    if (!str_to_u64(str_of(text), max, &n) || n == 0)
-        return err_set(err, ERR_INVALID, "--%s %s is not a number from 1 to %lu", what, text,
-                       (unsigned long)max);
-    *ret = (unsigned)n;
-    return 0;
+    options_help(table, &lines);
+    printf(/* allowed: the program's own help */
+           "usage: switchyard-sidecar --node NAME --data DIR [options]\n"
+           "       switchyard-sidecar emergency --data DIR --reason TEXT [options]\n"
+           "\n"
+           "Enforces the coordinator's decisions on this node's requests.\n"
+           "\n"
+           "%s"
+           "\n"
+           "SIGTERM stops it after its requests, SIGUSR1 sends everything to legacy until\n"
+           "`switchyard rollback --clear`, and so does a file DIR/emergency, which holds the "
+           "reason.\n",
+           buf_text(&lines));
 }
 
-static int take_duration(const char *what, const char *text, dur_t *ret, struct err *err)
-{
-    int r = unit_parse_duration(str_of(text), ret, err);
-
-    return r < 0 ? err_ctx(err, "--%s %s", what, text) : 0;
-}
-
-static int take_node(const char *text, struct name *ret, struct err *err)
-{
-    int r = name_parse_node(str_of(text), ret, err);
-
-    return r < 0 ? err_ctx(err, "--node") : 0;
-}
-
-static int take_level(const char *text, struct err *err)
-{
-    enum log_level level;
-
-    if (!log_level_parse(text, &level))
-        return err_set(err, ERR_INVALID, "--log-level %s: use error, warn, info, debug or trace",
-                       text);
-    log_set_level(level);
-    return 0;
-}
-
-/* `given` is the option as typed. */
-static int take_option(int c, const char *value, const char *given, struct options *o,
-                       struct err *err)
-{
-    switch (c) {
-    case 'n':
-        return take_node(value, &o->node, err);
-    case 'd':
-        o->sidecar.data = value;
-        return 0;
-    case 'l':
-        o->sidecar.proxy.listen = value;
-        return 0;
-    case 'a':
-        o->sidecar.admin = value;
-        return 0;
-    case 'C':
-        o->sidecar.control = value;
-        return 0;
-    case 'c':
-        o->sidecar.coordinators = value;
-        return 0;
-    case 'L':
-        return labels_parse(str_of(value), &o->sidecar.labels, err);
-    case 't':
-        return take_number("threads", value, PROXY_THREADS_MAX, &o->sidecar.proxy.threads, err);
-    case 'm':
-        return take_number("max-connections", value, 1000000, &o->sidecar.proxy.max_connections,
-                           err);
-    case 'D':
-        return take_duration("drain", value, &o->sidecar.drain, err);
-    case 'v':
-        return take_level(value, err);
-    case 'p':
-        o->die_with_parent = true;
-        return 0;
-    case 'h':
-        fputs(usage, stdout); /* allowed: the program's own help */
-        exit(EXIT_DONE);
-    case 'V':
-        puts("switchyard-sidecar " SWITCHYARD_VERSION); /* allowed: the program's own version */
-        exit(EXIT_DONE);
-    case ':':
-        return err_set(err, ERR_INVALID, "%s needs a value", given);
-    default:
-        return err_set(err, ERR_INVALID, "unknown option %s", given);
-    }
-}
-
+/* As options_parse(), which it is with what is needed besides. */
 static int take_options(int argc, char **argv, struct options *o, struct err *err)
 {
-    int c, r;
+    int r = options_parse(table, argc, argv, o, err);
 
-    opterr = 0; /* we say it ourselves */
-    while ((c = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
-        r = take_option(c, optarg, argv[optind - 1], o, err);
-        if (r < 0)
-            return r;
-    }
-    if (optind < argc)
-        return err_set(err, ERR_INVALID, "unexpected argument \"%s\"", argv[optind]);
-    if (o->node.s[0] == '\0' || !o->sidecar.data)
+    if (r == OPTIONS_HELP)
+        print_help();
+    else if (r == OPTIONS_VERSION)
+        puts("switchyard-sidecar " SWITCHYARD_VERSION); /* allowed: the program's own version */
+    else if (r == 0 && (o->node.s[0] == '\0' || !o->sidecar.data))
         return err_set(err, ERR_INVALID, "--node and --data are needed");
-    return 0;
+    return r;
 }
 
 /* Two descriptors per client, the client's and the upstream's. */
@@ -245,6 +179,8 @@ int main(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], "emergency") == 0)
         return emergency_run(argc - 1, argv + 1);
     r = take_options(argc, argv, &o, &err);
+    if (r > 0)
+        return EXIT_DONE;
     if (r < 0) {
         /* allowed: before the log has a context */
         fprintf(stderr, "error: %s\nhint: %s\n", err.msg,

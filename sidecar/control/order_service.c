@@ -121,8 +121,9 @@ static int take_text(const char *what, const char *from, char *dst, size_t size,
 
     if (from[0] == '\0')
         return err_set(err, ERR_INVALID, "an order needs its %s, which is recorded", what);
-    if (!str_utf8_valid(str_of(from), &bad))
-        return err_set(err, ERR_INVALID, "the %s is not UTF-8 at byte %zu", what, bad + 1);
+    if (!str_is_line(str_of(from), &bad))
+        return err_set(err, ERR_INVALID, "the %s is not one line of text, see byte %zu", what,
+                       bad + 1);
     if (!str_copy(str_of(from), dst, size))
         return err_set(err, ERR_INVALID, "the %s is longer than %zu bytes", what, size - 1);
     return 0;

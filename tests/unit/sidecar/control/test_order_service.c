@@ -220,6 +220,11 @@ static void what_is_no_order_is_refused(void **state)
     start(f, NULL);
     assert_refused(f, "app", "", "reason");
     assert_refused(f, "app", novel, "longer");
+    assert_refused(f, "app", "two\nlines", "byte 4");
+    assert_refused(f, "app",
+                   "\xc2\x9b"
+                   "31m",
+                   "byte 1"); /* a terminal would obey it */
     assert_refused(f, "apx", "INC-1", "no route for a migration");
     assert_refused(f, "no name", "INC-1", "migration");
     assert_int_equal(agent_epochs(f->agent)->count, 0);
