@@ -68,7 +68,7 @@ def test_a_full_disk_refuses_the_command_and_leaves_nothing_half_written(yard):
     yard.cli("set", "weight", "app", 33, "--reason", "room again")
 
 
-def test_an_order_that_cannot_be_stored_is_refused_and_not_half_obeyed(yard):
+def test_an_order_that_cannot_be_stored_is_served_all_the_same_and_stored_later(yard):
     yard.open()
     yard.apply(stages=(100,))
     yard.cli("start", "app")
@@ -76,17 +76,21 @@ def test_an_order_that_cannot_be_stored_is_refused_and_not_half_obeyed(yard):
     yard.coordinator.kill()
     yard.coordinator.start(failpoints="store.commit.before=enospc")
     yard.wait_nodes(1)
-
-    answer = yard.cli("rollback", "app", "--emergency", "--reason", "INC-9", status=1)
-
+    # What can wait is refused, with the disk's words.
+    answer = yard.cli("set", "weight", "app", 50, "--reason", "later", status=1)
     assert "No space left" in answer.err, answer
-    assert "rollback app --emergency --direct all" in answer.err, answer
-    assert not yard.status()["emergency"]["active"]
-    assert set(yard.sidecars[0].client().sides(USERS[:50]).values()) == {"new"}
+
+    yard.cli("rollback", "app", "--emergency", "--reason", "INC-9")
+
+    assert set(yard.sidecars[0].client().sides(USERS[:50]).values()) == {"legacy"}
+    health = {c["name"]: c for c in yard.cli("health", "-o", "json", status=1).json["components"]}
+    assert health["journal"]["state"] == "degraded", health
+    assert health["store"]["state"] == "unhealthy", health
     yard.coordinator.kill()
     yard.coordinator.start()
-    yard.wait_nodes(1)
-    yard.cli("rollback", "app", "--emergency", "--reason", "INC-9")
+    status = yard.wait_status("the store has it", phase="rolled_back")
+    assert status["emergency"]["active"] and status["emergency"]["reason"] == "INC-9"
+    assert yard.history()[0]["operator"] == "tester"
     assert set(yard.sidecars[0].client().sides(USERS[:50]).values()) == {"legacy"}
 
 

@@ -267,7 +267,7 @@ class Sidecar:
         if self.labels:
             argv += ["--labels", self.labels]
         env = {"SWITCHYARD_FAILPOINTS": failpoints} if failpoints else None
-        self.process = self.yard.run(self.node, argv, env, [*self.place.before, *before])
+        self.process = self.yard.run(self.data.name, argv, env, [*self.place.before, *before])
         wait_for(self.listens, f"{self.node} listens")
         return self
 
@@ -446,6 +446,10 @@ class Yard:
         known = self.coordinators(asked)
         return next((c for c in self.replicas if known and c.id == known["leader"]), None)
 
+    def followers(self):
+        leader = self.wait_leader()
+        return [c for c in self.replicas if c is not leader]
+
     def wait_leader(self, other_than=None, seconds=PATIENCE):
         """One that leads; every replica that is alive knows it."""
         alive = [c for c in self.replicas if c.process.alive() and c is not other_than]
@@ -525,6 +529,17 @@ class Yard:
 
     def apply(self, plan=None, **spec):
         return self.cli("apply", "-f", self.write(plan or self.plan(**spec)))
+
+    def all_on_new(self):
+        """A plan of one stage, completed."""
+        self.apply(stages=(100,))
+        self.cli("start", "app")
+        self.wait_status("everything goes to new", phase="completed", weight=100)
+
+    def sides(self, users=50):
+        """The systems that answer these users, at whichever sidecar."""
+        names = [f"user-{i}" for i in range(users)]
+        return {side for s in self.sidecars for side in s.client().sides(names).values()}
 
     # ---- ending
 

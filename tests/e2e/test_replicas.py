@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Three coordinators on a real etcd: any of them answers, one leads, and none of them is needed."""
+
+import threading
+import time
+
+import pytest
+
+from etcd import Etcd
+from switchyard import PATIENCE, Coordinator, Load, Sidecar, wait_for
+
+TTL = 5.0
+USERS = [f"user-{i}" for i in range(200)]
+
+
+@pytest.fixture(params=[1, 3], ids=["one-etcd", "three-etcds"])
+def etcd(yard, request):
+    return Etcd(yard, request.param).start()
+
+
+@pytest.fixture
+def one_etcd(yard):
+    return Etcd(yard).start()
+
+
+def nodes_at(replica):
+    """{node: coordinator} of those that are connected, as this replica knows them."""
+    answer = replica.cli("get", "nodes", "-o", "json", status=None)
+    return {n["name"]: n["coordinator"] for n in answer.json["nodes"] if n["state"] != "gone"} if answer.status == 0 else {}
+
+
+# ---- any replica
+
+def test_any_replica_tells_of_all_nodes_and_takes_commands(yard, etcd):
+    yard.open_replicas(etcd, nodes=3)
+    everywhere = {"node-1": "c-1", "node-2": "c-2", "node-3": "c-3"}
+    for replica in yard.replicas:
+        wait_for(lambda: nodes_at(replica) == everywhere, f"{replica.id} knows all nodes and where they are")
+        known = yard.coordinators(asked=replica)
+        assert [c["name"] for c in known["coordinators"]][0] == replica.id
+        assert all(c["reachable"] and c["nodes"] == 1 for c in known["coordinators"]), known
+        assert int(known["term"]) > 0
+    follower = yard.followers()[0]
+
+    follower.cli("apply", "-f", yard.write(yard.plan(stages=(50, 100))), "--operator", "ada")
+    # What was done can be read where it was given, at once.
+    assert [e["operator"] for e in follower.cli("history", "app", "-o", "json").json["entries"]] == ["ada"]
+    answer = follower.cli("start", "app", "--operator", "ada", "--reason", "a first try", "-o", "json").json
+    assert answer["converged"] and answer["convergence"]["serving"] == 3, answer
+    assert answer["measuredMs"] > 0, answer
+
+    for replica in yard.replicas:
+        wait_for(lambda: replica.cli("status", "app", "-o", "json", status=None).json["weight"] == 50, "it is known")
+        entries = replica.cli("history", "app", "-o", "json").json["entries"]
+        assert [(e["event"], e["operator"]) for e in entries[-2:]] == [("start", "ada"), ("apply", "ada")]
+    refused = follower.cli("promote", "nothing", status=1)
+    assert 'no migration "nothing"' in refused.err, refused
+
+
+def test_what_nodes_measure_reaches_every_replica(yard, one_etcd):
+    yard.open_replicas(one_etcd, nodes=3)
+    yard.apply(stages=(50, 100))
+    yard.cli("start", "app")
+    for sidecar in yard.sidecars:
+        sidecar.client().sides(USERS)
+
+    def counted(replica):
+        stats = replica.cli("stats", "app", "-o", "json").json
+        return int(stats["legacy"]["requests"]) + int(stats["new"]["requests"])
+    for replica in yard.replicas:
+        wait_for(lambda: counted(replica) == 3 * len(USERS), f"{replica.id} has counted every request once")
+
+
+# ---- the leader
+
+def test_a_leader_that_is_killed_is_followed_by_another_and_clients_notice_nothing(yard, etcd):
+    yard.open_replicas(etcd, nodes=3)
+    yard.apply(stages=(50, 100))
+    yard.cli("start", "app")
+    yard.wait_status("ready", phase="ready")
+    load = [Load(yard, s, connections=4) for s in yard.sidecars]
+    leader = yard.wait_leader()
+
+    leader.kill()
+    start = time.monotonic()
+    yard.cli("promote", "app", "--reason", "while nobody leads", "--timeout", f"{TTL + 5}s")
+    took = time.monotonic() - start
+
+    assert took <= TTL + 2, f"a command was taken {took:.1f} s after the leader was killed"
+    yard.wait_leader(other_than=leader)
+    for replica in yard.replicas:
+        if replica is not leader:
+            wait_for(lambda: set(nodes_at(replica)) == {"node-1", "node-2", "node-3"}, "all nodes are known")
+            assert leader.id not in nodes_at(replica).values()
+    yard.wait_status("on new", phase="completed", weight=100)
+    assert [e["reason"] for e in yard.history()].count("while nobody leads") == 1
+    results = [l.stop() for l in load]
+    assert [r["errors"] for r in results] == [0, 0, 0], results
+
+
+def test_a_leader_that_stops_hands_over_at_once(yard, one_etcd):
+    yard.open_replicas(one_etcd, nodes=1)
+    leader = yard.wait_leader()
+
+    assert leader.process.stop() == 0
+    start = time.monotonic()
+    yard.wait_leader(other_than=leader)
+
+    assert time.monotonic() - start < TTL / 2, "its lease had to run out"
+
+
+def test_an_emergency_needs_no_leader(yard, one_etcd):
+    yard.open_replicas(one_etcd, nodes=3)
+    yard.all_on_new()
+    leader = yard.wait_leader()
+    follower = yard.followers()[0]
+
+    leader.process.pause()
+    start = time.monotonic()
+    answer = follower.cli("rollback", "app", "--emergency", "--reason", "INC-1", "--no-wait")
+    took = time.monotonic() - start
+
+    assert took < 1, f"{took:.1f} s: {answer}"
+    mine = [s for s in yard.sidecars if nodes_at(follower).get(s.node) == follower.id]
+    assert mine
+    wait_for(lambda: {side for s in mine for side in s.client().sides(USERS[:50]).values()} == {"legacy"},
+             "its nodes serve legacy", 2)
+    # Those of the leader look for another coordinator by themselves.
+    wait_for(lambda: yard.sides() == {"legacy"}, "all nodes serve legacy")
+    leader.process.resume()
+    # It may have been back before its lease ended; what was ordered meanwhile it knows either way.
+    wait_for(lambda: leader.cli("status", "app", "-o", "json").json["emergency"]["reason"] == "INC-1", "it knows the order")
+    yard.wait_leader()
+    assert [e["reason"] for e in yard.history()].count("INC-1") == 1
+
+
+def test_a_leader_that_stood_still_past_its_lease_does_not_write(yard, one_etcd):
+    """A command that it gets while it stands still is carried out once, by who leads then."""
+    yard.open_replicas(one_etcd, nodes=3)
+    yard.apply(stages=(50, 100))
+    yard.cli("start", "app")
+    yard.wait_status("ready", phase="ready")
+    old = yard.wait_leader()
+    old_term = int(yard.coordinators(asked=old)["term"])
+
+    late = []
+    old.process.pause()
+    asking = threading.Thread(target=lambda: late.append(old.cli(
+        "set", "weight", "app", 60, "--reason", "late", "--no-wait", "--timeout", "40s", status=None)))
+    asking.start()
+    new = yard.wait_leader(other_than=old)
+    new.cli("set", "weight", "app", 70, "--reason", "in time", "--no-wait")
+    old.process.resume()
+    asking.join(60)
+
+    wait_for(lambda: yard.leader(asked=old) is new, "the old leader follows")
+    assert int(yard.coordinators(asked=old)["term"]) > old_term
+    reasons = [e["reason"] for e in yard.history()]
+    assert reasons.count("in time") == 1
+    assert late and reasons.count("late") == (1 if late[0].status == 0 else 0), late
+    for replica in yard.replicas:
+        wait_for(lambda: [e["reason"] for e in replica.cli("history", "app", "-o", "json").json["entries"]] == reasons,
+                 f"{replica.id} tells the same history")
+
+
+# ---- two of one name
+
+def test_a_second_coordinator_with_an_id_is_refused(yard, one_etcd):
+    yard.open_replicas(one_etcd)
+    leader = yard.wait_leader()
+    second = Coordinator(yard, data=yard.folder / "second", store=one_etcd, id=leader.id)
+
+    second.start(wait=False)
+
+    second.process.expected = {2}
+    assert second.process.popen.wait(PATIENCE) == 2
+    text = second.process.text()
+    assert f"a coordinator with the id {leader.id} is registered already" in text and leader.address in text
+    assert "--id" in text
+    assert yard.wait_leader() is leader
+
+
+def test_a_node_name_that_is_used_at_two_coordinators_is_refused_by_name(yard, one_etcd):
+    yard.open_replicas(one_etcd, nodes=1)
+    at = nodes_at(yard.replicas[1])["node-1"]
+    elsewhere = next(c for c in yard.replicas if c.id != at)
+    second = Sidecar(yard, "node-1", coordinators=elsewhere.address)
+    second.data = yard.folder / "second"
+
+    second.start()
+
+    wait_for(lambda: f"a node named node-1 is connected already: coordinator {at} has it" in second.process.text(),
+             "it is told who has its name")
+    assert "--node" in second.process.text()
+    for replica in yard.replicas:
+        assert nodes_at(replica) == {"node-1": at}
+    first = yard.sidecars[0]
+    first.kill()
+    wait_for(lambda: nodes_at(elsewhere) == {"node-1": elsewhere.id}, "the name is free")
