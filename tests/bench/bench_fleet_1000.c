@@ -46,17 +46,24 @@ static int64_t now_ns(void)
 
 /* ---- the coordinator ------------------------------------------------------------------------- */
 
-/* Its port is in the first line of its log. */
-static int read_port(int fd)
+/* False at the end of the log. */
+static bool read_line(int fd, char line[1024])
 {
-    char line[1024];
     size_t n = 0;
-    char *port;
 
-    while (n < sizeof(line) - 1 && read(fd, &line[n], 1) == 1 && line[n] != '\n')
+    while (n < 1023 && read(fd, &line[n], 1) == 1 && line[n] != '\n')
         n++;
     line[n] = '\0';
-    port = strstr(line, " port=");
+    return n > 0;
+}
+
+/* Its port is in the line of its log that says that it has started. */
+static int read_port(int fd)
+{
+    char line[1024], *port = NULL;
+
+    while (!port && read_line(fd, line))
+        port = strstr(line, " port=");
     if (!port)
         check_die("the coordinator did not start: %s", line);
     return (int)strtol(port + 6, NULL, 10);
