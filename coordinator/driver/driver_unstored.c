@@ -210,6 +210,7 @@ void unstored_take_over(struct driver *d)
     if (!step_waits(d))
         return;
     order_beside(d, d->step.command);
+    d->step.command = NULL; /* with the answer it is its giver's again */
     d->step.answered = true;
 }
 

@@ -194,6 +194,22 @@ static void an_order_does_not_wait_for_its_own_transaction(void **state)
     assert_int_equal(f->answers, 3); /* once */
 }
 
+static void an_order_that_was_answered_belongs_to_its_giver(void **state)
+{
+    struct fixture *f = *state;
+    struct core_command *cmd = xmemdup(command(f, CMD_EMERGENCY), sizeof *cmd);
+    struct err err;
+
+    hang(true);
+    store_mem_fail_after(f->store, 0, ERR_UNKNOWN_OUTCOME, true);
+    assert_ok(driver_command(f->driver, cmd, &err), &err);
+    WAIT_FOR(f->loop, f->unstored_epoch > 0);
+    free(cmd);
+    hang(false);
+    WAIT_FOR(f->loop, health(f).unstored == 0);
+    assert_int_equal(f->answers, 3); /* once */
+}
+
 static void an_order_does_not_wait_for_anothers_transaction(void **state)
 {
     struct fixture *f = *state;
@@ -285,6 +301,7 @@ int main(void)
         UNSTORED_TEST(an_order_while_the_store_cannot_be_read_does_not_wait),
         UNSTORED_TEST(what_cannot_be_ordered_is_refused_all_the_same),
         UNSTORED_TEST(an_order_does_not_wait_for_its_own_transaction),
+        UNSTORED_TEST(an_order_that_was_answered_belongs_to_its_giver),
         UNSTORED_TEST(an_order_does_not_wait_for_anothers_transaction),
         UNSTORED_TEST(its_epoch_is_above_what_nodes_have_seen),
         UNSTORED_TEST(nodes_count_once_they_have_told_of_it),
