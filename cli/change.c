@@ -49,6 +49,7 @@ int change_run(struct cli *cli, const struct args *a, const struct change *ch, i
     CLEANUP(cli_reply_freep) ProtobufCMessage *await = NULL;
     const Switchyard__V1__CommandResult *result;
     const Switchyard__V1__AwaitResult *nodes;
+    mono_t start = clock_system->mono(clock_system);
     int r;
 
     r = cli_call(cli, "Execute", &ch->request.base, dur_ms(0), &done, err);
@@ -62,5 +63,5 @@ int change_run(struct cli *cli, const struct args *a, const struct change *ch, i
     nodes = (const Switchyard__V1__AwaitResult *)await;
     if (nodes && !nodes->converged && nodes->convergence->nodes > 0)
         *ret_status = 1;
-    return change_tell(cli, result, nodes, err);
+    return change_tell(cli, result, nodes, mono_sub(clock_system->mono(clock_system), start), err);
 }

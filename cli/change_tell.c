@@ -36,7 +36,7 @@ static void tell_unstored(const struct cli *cli, uint64_t epoch)
             epoch, cli->answered);
 }
 
-/* "  lagging: node-7: gone, serves revision 12; refused: ..." */
+/* "  lagging: node-7, gone: serves revision 12 instead of 17; refused: ..." */
 static void tell_laggard(const char *name, const Switchyard__V1__Nodes *nodes)
 {
     for (size_t i = 0; nodes && i < nodes->n_nodes; i++) {
@@ -44,7 +44,9 @@ static void tell_laggard(const char *name, const Switchyard__V1__Nodes *nodes)
 
         if (strcmp(n->name, name) != 0)
             continue;
-        cli_say("  lagging: %s: %s, serves revision %" PRIu64 "%s%s\n", name, n->state, n->revision,
+        cli_say("  lagging: %s%s%s: serves revision %" PRIu64 " instead of %" PRIu64 "%s%s\n", name,
+                strcmp(n->state, "lagging") == 0 ? "" : ", ",
+                strcmp(n->state, "lagging") == 0 ? "" : n->state, n->revision, nodes->revision,
                 n->last_refusal[0] ? "; refused: " : "", n->last_refusal);
         return;
     }
@@ -67,12 +69,14 @@ static void tell_laggards(struct cli *cli, const Switchyard__V1__Convergence *c)
     cli_say("  next: `switchyard get nodes` tells what each serves and why it refused\n");
 }
 
-static void tell_measured(const Switchyard__V1__AwaitResult *await)
+/* Nothing was measured when a later decision has overtaken it, or the store does not have it. */
+static void tell_measured(const Switchyard__V1__AwaitResult *await, dur_t took)
 {
     unsigned nodes = await->convergence->nodes;
 
-    if (await->measured_ms < 0) { /* a later decision has overtaken it: nothing was measured */
-        cli_say("  all nodes (%u) serve it\n", nodes);
+    if (await->measured_ms < 0) {
+        cli_say("  all nodes (%u) serve it, known %.1f ms after the call\n", nodes,
+                (double)took.ns / 1e6);
         return;
     }
     cli_say("  all nodes (%u) serve it, %.1f ms after the order\n", nodes, await->measured_ms);
@@ -81,14 +85,14 @@ static void tell_measured(const Switchyard__V1__AwaitResult *await)
                 await->last_node);
 }
 
-static void tell_nodes(struct cli *cli, const Switchyard__V1__AwaitResult *await)
+static void tell_nodes(struct cli *cli, const Switchyard__V1__AwaitResult *await, dur_t took)
 {
     const Switchyard__V1__Convergence *c = await->convergence;
 
     if (c->nodes == 0)
         cli_say("  no node is connected; nodes get the decision when they join\n");
     else if (await->converged)
-        tell_measured(await);
+        tell_measured(await, took);
     else
         cli_say("  %u of %u nodes serve it\n", c->serving, c->nodes);
     if (c->lagging > 0)
@@ -96,7 +100,7 @@ static void tell_nodes(struct cli *cli, const Switchyard__V1__AwaitResult *await
 }
 
 int change_tell(struct cli *cli, const Switchyard__V1__CommandResult *done,
-                const Switchyard__V1__AwaitResult *await, struct err *err)
+                const Switchyard__V1__AwaitResult *await, dur_t took, struct err *err)
 {
     CLEANUP(json_freep) struct json *j = NULL;
 
@@ -108,6 +112,6 @@ int change_tell(struct cli *cli, const Switchyard__V1__CommandResult *done,
     if (done->unstored_epoch)
         tell_unstored(cli, done->unstored_epoch);
     if (await)
-        tell_nodes(cli, await);
+        tell_nodes(cli, await, took);
     return 0;
 }

@@ -30,11 +30,14 @@ static uint64_t revision_to_serve(const struct core *c, const struct waiter *w)
     return decided < w->revision ? decided : w->revision;
 }
 
-/* The slowest of the migrations that were decided at `revision`. */
+/* The slowest of the migrations that were decided at `revision`. What is measured is decisions in
+ * the store. */
 static struct view_measured measured(const struct core *c, const struct waiter *w)
 {
     struct view_measured worst = {.all = -1, .p50 = -1, .p99 = -1, .last_node = ""}, one;
 
+    if (w->unstored_epoch > 0)
+        return worst;
     if (w->migration.s[0]) {
         view_measured(c, w->migration.s, &worst);
         return worst;
