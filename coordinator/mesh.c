@@ -69,6 +69,11 @@ static int find_leader(const struct coordinator *c, struct name *ret, struct err
 
     driver_health(c->driver, &h);
     *ret = h.leadership.leader.id;
+    if ((!ret->s[0] || name_eq(ret, &c->self.id)) && h.store.code != ERR_NONE) {
+        err_set(err, ERR_UNAVAILABLE, "no coordinator leads at the moment; nothing was done: %s",
+                h.store.msg);
+        return err_hint(err, "%s", h.store.hint);
+    }
     if (!ret->s[0] || name_eq(ret, &c->self.id)) {
         err_set(err, ERR_UNAVAILABLE, "no coordinator leads at the moment; nothing was done");
         return err_hint(err,

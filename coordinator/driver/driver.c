@@ -220,7 +220,11 @@ const struct core *driver_core(const struct driver *d)
  * asked to keep the lease. */
 static const struct err *store_trouble(const struct driver *d)
 {
-    return d->store_error.code != ERR_NONE ? &d->store_error : &d->lead.unkept;
+    const struct driver_lead *l = &d->lead;
+
+    if (d->store_error.code != ERR_NONE)
+        return &d->store_error;
+    return l->unkept.code != ERR_NONE ? &l->unkept : &l->failing;
 }
 
 void driver_health(const struct driver *d, struct driver_health *ret)

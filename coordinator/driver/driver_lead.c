@@ -18,12 +18,12 @@ void lead_failed(struct driver *d, enum election_event ev, const struct err *err
     struct driver_lead *l = &d->lead;
     dur_t patience = {l->election.ttl.ns + dur_s(PATIENCE_MORE_S).ns};
 
-    if (!l->failing)
+    if (l->failing.code == ERR_NONE)
         log_err(LOG_WARN, LOG_ELECTION, err, "id=%s state=%s", d->config.self.id.s,
                 sm_state_name(&election_machine, l->election.sm.state));
-    if (!l->failing)
+    if (l->failing.code == ERR_NONE)
         l->failing_since = loop_now(d->loop);
-    l->failing = true;
+    l->failing = *err;
     if (!d->ready && (!d->core || mono_sub(loop_now(d->loop), l->failing_since).ns >= patience.ns))
         driver_is_ready(d, l->registered ? NULL : err);
     if (d->failed)
@@ -62,7 +62,7 @@ static void key_failed(struct driver *d, int r, const struct err *err)
 static void registered(struct driver *d, store_rev rev)
 {
     d->lead.registered = rev;
-    d->lead.failing = false;
+    d->lead.failing = (struct err){.code = ERR_NONE};
     backoff_reset(&d->lead.backoff);
     lead_event(d, ELECTION_EV_REGISTERED);
 }
@@ -200,7 +200,7 @@ static void campaign(struct driver *d)
 static void lead(struct driver *d)
 {
     d->lead.here = true;
-    d->lead.failing = false;
+    d->lead.failing = (struct err){.code = ERR_NONE};
     backoff_reset(&d->lead.backoff);
     core_lead(d->core, true);
     event_queue_repeat_orders(&d->queue);

@@ -89,7 +89,7 @@ struct driver_lead {
     wall_t campaigned;       /* when `leader` was put last */
     store_rev registered;    /* revision of our own key; 0: not registered under this lease */
     bool here;               /* the core was told that it leads */
-    bool failing;            /* since when it was neither registered nor elected */
+    struct err failing;      /* why it is neither registered nor elected; ERR_NONE: it may be */
     mono_t failing_since;
 };
 

@@ -20,7 +20,7 @@ class Member:
 
     @property
     def client_url(self):
-        return f"http://{self.place.address}:{self.client_port}"
+        return f"{self.cluster.scheme}://{self.place.address}:{self.client_port}"
 
     @property
     def peer_url(self):
@@ -60,11 +60,11 @@ class Member:
 
 
 class Etcd:
-    """The cluster. `options` go to every member; member i runs at places[i]."""
+    """The cluster. `options` go to every member; member i runs at places[i]; `scheme` is for clients."""
 
-    def __init__(self, yard, members=1, options=(), places=()):
+    def __init__(self, yard, members=1, options=(), places=(), scheme="http"):
         assert shutil.which("etcd"), "etcd is not installed: apt-get install etcd-server etcd-client"
-        self.yard, self.options = yard, options
+        self.yard, self.options, self.scheme = yard, options, scheme
         self.members = []
         places = [*places, *[LOOPBACK] * (members - len(places))]
         self.members += [Member(self, f"etcd-{i + 1}", places[i]) for i in range(members)]
