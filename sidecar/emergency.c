@@ -88,9 +88,9 @@ static int order(const struct options *o, bool *ret_served, struct err *err)
         return err_errno(err, errno, "find %s", o->data);
     login_name(login, sizeof login);
     m.all = o->migration == NULL;
-    m.migration = convert_lend(o->migration ? o->migration : "");
-    m.reason = convert_lend(o->reason);
-    m.operator_ = convert_lend(o->operator_name ? o->operator_name : login);
+    m.migration = rpc_lend(o->migration ? o->migration : "");
+    m.reason = rpc_lend(o->reason);
+    m.operator_ = rpc_lend(o->operator_name ? o->operator_name : login);
     if (!str_fmt(target, sizeof target, "unix:%s/control.sock", folder))
         return err_set(err, ERR_INVALID, "the path of the data folder is too long");
     r = loop_new(clock_system, &loop, err);

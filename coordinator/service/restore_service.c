@@ -58,7 +58,7 @@ static void send_result(struct incoming *in, uint64_t revision)
 
     result.keys = in->backup.head.keys;
     result.revision = revision;
-    result.incarnation = (char *)(uintptr_t)host->incarnation(host->ctx);
+    result.incarnation = rpc_lend(host->incarnation(host->ctx));
     m = rpc_msg_encode(&result.base);
     if (rpc_stream_send(in->stream, m, NULL) == 0)
         rpc_stream_finish(in->stream, NULL);

@@ -309,11 +309,11 @@ void update_box_deinit(struct update_box *b)
 void convert_order(const struct emergency *o, Switchyard__V1__EmergencyOrder *ret)
 {
     switchyard__v1__emergency_order__init(ret);
-    ret->migration = convert_lend(o->migration.s);
+    ret->migration = rpc_lend(o->migration.s);
     ret->epoch = o->epoch;
     ret->active = o->active;
-    ret->reason = convert_lend(o->reason);
-    ret->operator_ = convert_lend(o->operator_name);
+    ret->reason = rpc_lend(o->reason);
+    ret->operator_ = rpc_lend(o->operator_name);
     ret->ordered_at = o->ordered_at.ns;
 }
 
@@ -393,7 +393,7 @@ Switchyard__V1__RouteReport *convert_route_report(const struct route_stats *stat
     m->migration = xstrdup(stats->migration.s);
     m->legacy = give_system(&stats->system[SYSTEM_LEGACY]);
     m->new_ = give_system(&stats->system[SYSTEM_NEW]);
-    m->breaker = convert_lend(breaker_state_name(stats->breaker));
+    m->breaker = rpc_lend(breaker_state_name(stats->breaker));
     return m;
 }
 

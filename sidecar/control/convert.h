@@ -5,6 +5,7 @@
 #pragma once
 
 #include "common/model/stats.h"
+#include "common/rpc/rpc.h"
 #include "fleet.pb-c.h"
 #include "sidecar/agent/agent.h"
 
@@ -25,12 +26,6 @@ void update_box_deinit(struct update_box *b);
 
 /* An agent_route_fn: an encoded Route. */
 int convert_route(struct str rule, struct route *ret, struct err *err) MUST_CHECK;
-
-/* The generated structs take char * for texts they only read. */
-static inline char *convert_lend(const char *s)
-{
-    return (char *)(uintptr_t)s;
-}
 
 /* An order that came; a text too long is cut. INVALID without an epoch. */
 int convert_take_order(const Switchyard__V1__EmergencyOrder *m, struct emergency *ret,

@@ -64,8 +64,8 @@ static Switchyard__V1__Label **give_labels(const struct labels *labels)
     for (unsigned i = 0; i < labels->count; i++) {
         list[i] = xnew(Switchyard__V1__Label);
         switchyard__v1__label__init(list[i]);
-        list[i]->key = convert_lend(labels->item[i].key);
-        list[i]->value = convert_lend(labels->item[i].value);
+        list[i]->key = rpc_lend(labels->item[i].key);
+        list[i]->value = rpc_lend(labels->item[i].value);
     }
     return list;
 }
@@ -85,20 +85,20 @@ static bool say_hello(struct coord_client *c)
     bool sent;
 
     c->events->on_hello(c->ctx, &say);
-    h.node = convert_lend(c->config.node);
+    h.node = rpc_lend(c->config.node);
     h.labels = give_labels(c->config.labels);
     h.n_labels = c->config.labels->count;
     h.boot = c->boot;
-    h.version = convert_lend(c->config.version);
+    h.version = rpc_lend(c->config.version);
     h.dial = ++c->dials;
-    h.incarnation = convert_lend(say.serving.incarnation);
+    h.incarnation = rpc_lend(say.serving.incarnation);
     h.term = say.serving.term;
     h.revision = say.serving.revision;
     h.checksum = (ProtobufCBinaryData){say.serving.revision ? SHA256_SIZE : 0, say.checksum.b};
     h.emergencies = convert_orders(say.epochs, say.unwritten);
     h.n_emergencies = say.epochs->count;
-    h.proxy_address = convert_lend(c->config.proxy_address);
-    h.control_address = convert_lend(c->config.control_address);
+    h.proxy_address = rpc_lend(c->config.proxy_address);
+    h.control_address = rpc_lend(c->config.control_address);
     m.kind_case = SWITCHYARD__V1__NODE_MESSAGE__KIND_HELLO;
     m.hello = &h;
     sent = send(c, &m);
@@ -115,7 +115,7 @@ bool coord_client_ack(struct coord_client *c, const struct position *p, wall_t s
     a.term = p->term;
     a.revision = p->revision;
     a.serving_since = since.ns;
-    a.incarnation = convert_lend(p->incarnation);
+    a.incarnation = rpc_lend(p->incarnation);
     m.kind_case = SWITCHYARD__V1__NODE_MESSAGE__KIND_ACK;
     m.ack = &a;
     return send(c, &m);
@@ -128,7 +128,7 @@ bool coord_client_nack(struct coord_client *c, const struct position *p, const c
 
     n.term = p->term;
     n.revision = p->revision;
-    n.reason = convert_lend(reason);
+    n.reason = rpc_lend(reason);
     m.kind_case = SWITCHYARD__V1__NODE_MESSAGE__KIND_NACK;
     m.nack = &n;
     return send(c, &m);

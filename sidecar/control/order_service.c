@@ -74,7 +74,7 @@ static void fill(const struct waiting *w, Switchyard__V1__OrderResult *ret,
         if (!concerns(w, &set->entry[i]))
             continue;
         switchyard__v1__ordered_migration__init(m);
-        m->migration = convert_lend(name);
+        m->migration = rpc_lend(name);
         m->epoch = set->entry[i].emergency.epoch;
         m->serving = agent_obeys(a, name);
         ret->migrations[ret->n_migrations++] = m;
@@ -87,7 +87,7 @@ static void answer(struct waiting *w)
     Switchyard__V1__OrderResult m = SWITCHYARD__V1__ORDER_RESULT__INIT;
     Switchyard__V1__OrderedMigration *item = xcalloc(RULESET_ROUTES_MAX, sizeof *item);
 
-    m.node = convert_lend(s->config.node);
+    m.node = rpc_lend(s->config.node);
     m.migrations = xcalloc(RULESET_ROUTES_MAX, sizeof *m.migrations);
     fill(w, &m, item);
     m.measured_ms = is_served(w) ? (double)mono_sub(loop_now(s->loop), w->since).ns / 1e6 : -1.0;

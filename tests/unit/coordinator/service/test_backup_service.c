@@ -234,8 +234,8 @@ static void send_piece(struct caller *c, struct str piece, const char *operator_
     Switchyard__V1__RestorePart part = SWITCHYARD__V1__RESTORE_PART__INIT;
 
     part.data = (ProtobufCBinaryData){piece.n, (uint8_t *)(uintptr_t)piece.p};
-    part.operator_ = (char *)(uintptr_t)operator_name;
-    part.reason = (char *)(uintptr_t)reason;
+    part.operator_ = rpc_lend(operator_name);
+    part.reason = rpc_lend(reason);
     say(c, &part.base);
 }
 

@@ -84,7 +84,7 @@ static char long_text[5000];
 
 static void spoil_migration(struct wire_route *w)
 {
-    w->m.migration = convert_lend("Not A Name");
+    w->m.migration = rpc_lend("Not A Name");
 }
 static void spoil_prefix(struct wire_route *w)
 {
@@ -112,7 +112,7 @@ static void spoil_method(struct wire_route *w)
 }
 static void spoil_endpoint(struct wire_route *w)
 {
-    w->new_endpoint[0] = convert_lend("ftp://x");
+    w->new_endpoint[0] = rpc_lend("ftp://x");
 }
 static void spoil_weight(struct wire_route *w)
 {
@@ -145,19 +145,19 @@ static void spoil_timeout(struct wire_route *w)
 static void spoil_host_count(struct wire_route *w)
 {
     for (unsigned i = 0; i < 9; i++)
-        w->host[i] = convert_lend("h.example");
+        w->host[i] = rpc_lend("h.example");
     w->m.n_hosts = 9;
 }
 static void spoil_method_count(struct wire_route *w)
 {
     for (unsigned i = 0; i < 9; i++)
-        w->method[i] = convert_lend("GET");
+        w->method[i] = rpc_lend("GET");
     w->fallback.n_methods = 9;
 }
 static void spoil_endpoint_count(struct wire_route *w)
 {
     for (unsigned i = 0; i < 9; i++)
-        w->legacy_endpoint[i] = convert_lend("http://h:1");
+        w->legacy_endpoint[i] = rpc_lend("http://h:1");
     w->legacy.n_endpoints = 9;
 }
 
@@ -216,7 +216,7 @@ static void an_update_arrives_whole(void **state UNUSED)
 {
     struct wire_update w;
     struct update_box box;
-    char *removes[] = {convert_lend("gone")};
+    char *removes[] = {rpc_lend("gone")};
 
     wire_update_init(&w, 812);
     w.m.full = false;
@@ -266,7 +266,7 @@ static void flawed(struct wire_update *w, const char *why)
 
 static void orders_come_through_whatever_is_wrong_with_the_routes(void **state UNUSED)
 {
-    char *bad_name[] = {convert_lend("NO")};
+    char *bad_name[] = {rpc_lend("NO")};
     Switchyard__V1__RouteUpdate **many = xcalloc(RULESET_ROUTES_MAX + 1, sizeof *many);
     struct wire_update w;
 
@@ -275,9 +275,9 @@ static void orders_come_through_whatever_is_wrong_with_the_routes(void **state U
     w.upsert.rule.len = 3;
     flawed(&w, "route app");
     w.upsert.rule.len = w.rule.len;
-    w.upsert.migration = convert_lend("other");
+    w.upsert.migration = rpc_lend("other");
     flawed(&w, "a rule for app came as other");
-    w.upsert.migration = convert_lend("app");
+    w.upsert.migration = rpc_lend("app");
     w.m.checksum.len = 31;
     flawed(&w, "31 bytes");
     w.m.checksum.len = SHA256_SIZE;
@@ -287,7 +287,7 @@ static void orders_come_through_whatever_is_wrong_with_the_routes(void **state U
     w.m.n_removes = 0;
     w.m.incarnation = long_text;
     flawed(&w, "incarnation is too long");
-    w.m.incarnation = convert_lend("cafe");
+    w.m.incarnation = rpc_lend("cafe");
     for (unsigned i = 0; i <= RULESET_ROUTES_MAX; i++)
         many[i] = &w.upsert;
     w.m.upserts = many;

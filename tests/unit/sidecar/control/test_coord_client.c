@@ -358,14 +358,14 @@ static void orders_and_wishes_come_without_an_update(void **state)
     WAIT_FOR(f->loop, f->c[0].node[0]);
     m.kind_case = SWITCHYARD__V1__COORDINATOR_MESSAGE__KIND_ORDER;
     m.order = &order;
-    order.migration = convert_lend("app"); /* without an epoch: nothing to obey */
+    order.migration = rpc_lend("app"); /* without an epoch: nothing to obey */
     say(&f->c[0], &m);
     order.epoch = 6;
     order.active = true;
     say(&f->c[0], &m);
     m.kind_case = SWITCHYARD__V1__COORDINATOR_MESSAGE__KIND_PAST_WANTED;
     m.past_wanted = &wanted;
-    wanted.id = convert_lend("c2-7");
+    wanted.id = rpc_lend("c2-7");
     wanted.max_age_s = 300;
     say(&f->c[0], &m);
     WAIT_FOR(f->loop, f->wanted[0]);
@@ -374,7 +374,7 @@ static void orders_and_wishes_come_without_an_update(void **state)
     assert_string_equal(f->pushed.migration.s, "app");
     assert_string_equal(f->wanted, "c2-7");
     assert_int_equal(f->window.ns, dur_s(300).ns);
-    past.id = convert_lend("c2-7");
+    past.id = rpc_lend("c2-7");
     assert_true(coord_client_past(f->client, &past));
     WAIT_FOR(f->loop, f->c[0].past[0]);
     assert_string_equal(f->c[0].past, "c2-7");

@@ -123,9 +123,9 @@ static void ask(struct fixture *f, const char *migration, const char *reason)
     struct err err = {0};
 
     m.all = migration[0] == '\0';
-    m.migration = convert_lend(migration);
-    m.reason = convert_lend(reason);
-    m.operator_ = convert_lend("bob");
+    m.migration = rpc_lend(migration);
+    m.reason = rpc_lend(reason);
+    m.operator_ = rpc_lend("bob");
     f->answered = false;
     if (!f->client)
         assert_ok(rpc_client_new(&config, f->loop, &f->client, &err), &err);

@@ -28,14 +28,14 @@ static inline void wire_route_init(struct wire_route *w, const char *migration)
     switchyard__v1__upstream__init(&w->legacy);
     switchyard__v1__upstream__init(&w->new_);
     switchyard__v1__breaker__init(&w->breaker);
-    w->host[0] = convert_lend("shop.example");
-    w->host[1] = convert_lend("*.shop.example");
-    w->method[0] = convert_lend("GET");
-    w->legacy_endpoint[0] = convert_lend("http://127.0.0.1:8000");
-    w->new_endpoint[0] = convert_lend("http://10.0.0.1:8001");
-    w->new_endpoint[1] = convert_lend("http://new.example:81");
+    w->host[0] = rpc_lend("shop.example");
+    w->host[1] = rpc_lend("*.shop.example");
+    w->method[0] = rpc_lend("GET");
+    w->legacy_endpoint[0] = rpc_lend("http://127.0.0.1:8000");
+    w->new_endpoint[0] = rpc_lend("http://10.0.0.1:8001");
+    w->new_endpoint[1] = rpc_lend("http://new.example:81");
     w->key.source = SWITCHYARD__V1__KEY__SOURCE__SOURCE_HEADER;
-    w->key.name = convert_lend("X-User-Id");
+    w->key.name = rpc_lend("X-User-Id");
     w->fallback_key.source = SWITCHYARD__V1__KEY__SOURCE__SOURCE_PATH_SEGMENT;
     w->fallback_key.segment = 2;
     w->fallback.on_connect_error = w->fallback.on_5xx = true;
@@ -54,20 +54,20 @@ static inline void wire_route_init(struct wire_route *w, const char *migration)
     w->breaker.window_ms = 300000;
     w->breaker.open_for_ms = 600000;
     w->breaker.half_open_requests = 10;
-    w->m.migration = convert_lend(migration);
+    w->m.migration = rpc_lend(migration);
     w->m.hosts = w->host;
     w->m.n_hosts = 2;
-    w->m.path_prefix = convert_lend("/api");
+    w->m.path_prefix = rpc_lend("/api");
     w->m.key = &w->key;
     w->m.fallback_key = &w->fallback_key;
-    w->m.salt = convert_lend("salty");
+    w->m.salt = rpc_lend("salty");
     w->m.weight_bp = 2500;
     w->m.override = SWITCHYARD__V1__SYSTEM__SYSTEM_NEW;
     w->m.fallback = &w->fallback;
     w->m.legacy = &w->legacy;
     w->m.new_ = &w->new_;
     w->m.expose_system = true;
-    w->m.stage = convert_lend("quarter");
+    w->m.stage = rpc_lend("quarter");
     w->m.breaker = &w->breaker;
 }
 
@@ -120,14 +120,14 @@ static inline void wire_update_init(struct wire_update *w, uint64_t revision)
     wire_pack(&route.m.base, &w->rule);
     w->upserts[0] = &w->upsert;
     w->orders[0] = &w->order;
-    w->upsert.migration = convert_lend("app");
+    w->upsert.migration = rpc_lend("app");
     w->upsert.rule = (ProtobufCBinaryData){w->rule.len, (uint8_t *)w->rule.data};
     w->sum = wire_sum("app", buf_view(&w->rule));
-    w->order.migration = convert_lend("app");
+    w->order.migration = rpc_lend("app");
     w->order.epoch = 3;
     w->order.active = true;
-    w->order.reason = convert_lend("INC-1");
-    w->order.operator_ = convert_lend("anna");
+    w->order.reason = rpc_lend("INC-1");
+    w->order.operator_ = rpc_lend("anna");
     w->order.ordered_at = 123;
     w->m.term = 2;
     w->m.revision = revision;
@@ -135,7 +135,7 @@ static inline void wire_update_init(struct wire_update *w, uint64_t revision)
     w->m.upserts = w->upserts;
     w->m.n_upserts = 1;
     w->m.checksum = (ProtobufCBinaryData){SHA256_SIZE, w->sum.b};
-    w->m.incarnation = convert_lend("cafe");
+    w->m.incarnation = rpc_lend("cafe");
     w->message.kind_case = SWITCHYARD__V1__COORDINATOR_MESSAGE__KIND_UPDATE;
     w->message.update = &w->m;
 }
