@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # $work and $new_port belong to the script that reads this
-# What deploy/quickstart.sh is made of: telling, starting and stopping, measuring. Everything that runs has its
-# folder under $work and its pid in $work/pids.
+# What deploy/quickstart.sh and deploy/ha.sh are made of: telling, starting and stopping, measuring. Everything
+# that runs has its folder under $work and its pid in $work/pids.
 
 # ---- telling
 
@@ -23,7 +23,7 @@ run() {
 }
 
 fail() {
-    printf '\nquickstart: %s\n' "$1" >&2
+    printf '\n%s: %s\n' "$(basename "$0" .sh)" "$1" >&2
     exit 1
 }
 
@@ -47,6 +47,7 @@ start() {
     shift
     mkdir -p "$work/$name"
     setsid "$@" >>"$work/$name/log" 2>&1 </dev/null &
+    disown # one that is killed is not the shell's to tell about
     echo $! >"$work/$name/started"
     echo $! >>"$work/pids"
 }
@@ -58,6 +59,8 @@ stop_all() {
     local pid
     [ -e "$work/pids" ] || return 0
     for pid in $(tac "$work/pids"); do kill "$pid" 2>/dev/null || true; done
+    # One that was stopped has to go on to see that it must end.
+    for pid in $(tac "$work/pids"); do kill -CONT "$pid" 2>/dev/null || true; done
     for pid in $(tac "$work/pids"); do
         timeout 5 tail --pid="$pid" -f /dev/null || kill -9 -- "-$pid" 2>/dev/null || true
     done

@@ -1,5 +1,9 @@
--- wrk: readers who come back, a few milliseconds apart, each with an id of their own.
-local n = 0
+-- wrk: readers who come back, a few milliseconds apart (5, or the argument), each with an id of their own.
+local n, pause = 0, 5
+
+function init(args)
+    pause = tonumber(args[1]) or pause
+end
 
 function request()
     n = n + 1
@@ -7,5 +11,5 @@ function request()
 end
 
 function delay()
-    return 5
+    return math.random(0, 2 * pause)
 end

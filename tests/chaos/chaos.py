@@ -50,10 +50,10 @@ def run_faults(ground, planned):
 
 def settle(ground, number):
     """Nothing is broken any more: how long until everything is back."""
-    for thing in ground.things.values():
-        thing.heal()
     start, why = time.monotonic(), "?"
     while why and time.monotonic() - start < SETTLE:
+        for thing in ground.things.values():
+            thing.heal()
         why = ground.unsettled()
         time.sleep(0.05)
     seconds = None if why else time.monotonic() - start
@@ -108,6 +108,7 @@ def yard_of(network, numbers, options):
         ground.keep_the_end()
     except BaseException:
         ground.show_logs(30)
+        ground.logs.ending = True
         ground.end()
         ground.remove()
         raise

@@ -217,7 +217,8 @@ class Ground(Yard):
     # ---- ending
 
     def keep_the_end(self):
-        """What operators see at the end, and etcd's history of everything."""
+        """What operators see at the end, and etcd's history of everything; what the logs say later does not count."""
+        self.logs.close()
         for name in MIGRATIONS:
             self.record.write("kept", migration=name, entries=self.history(name))
         for line in self.all_writes():
@@ -248,7 +249,6 @@ class Ground(Yard):
     def end(self):
         """Stop everything; what went wrong with the programs."""
         problems = self.close()
-        self.logs.close()
         self.record.close()
         return problems
 

@@ -108,7 +108,7 @@ class Logs:
             time.sleep(LOOK)
 
     def close(self):
-        """After the programs have ended."""
+        """What was said until now is told."""
         self.ending = True
         self.thread.join()
         self.look()

@@ -139,8 +139,9 @@ def test_a_setting_that_was_so_already_need_not_be_stored():
     assert broken(good() + [again, stored(12.2, "k7", 41)]) == {"acknowledged_commands_are_kept"}
 
 
-def test_an_acknowledged_command_at_another_revision():
-    assert broken(changed({"id": "k1", "phase": "answer"}, revision=11)) == {"acknowledged_commands_are_kept"}
+def test_a_command_that_was_acknowledged_before_it_was_stored():
+    assert broken(changed({"id": "k1", "phase": "answer"}, revision=9)) == {"acknowledged_commands_are_kept"}
+    assert broken(changed({"id": "k1", "phase": "answer"}, revision=11)) == set(), "another write came between"
 
 
 def test_a_refused_command_that_is_stored():
@@ -157,6 +158,12 @@ def test_a_command_of_unknown_outcome_may_be_stored():
 def test_a_command_that_is_carried_out_twice():
     lines = good() + [entry(50, 6, "set_weight", "k1")]
     assert "commands_are_carried_out_once" in broken(lines)
+
+
+def test_an_emergency_order_may_be_carried_out_twice():
+    lines = good() + [entry(50, 6, "emergency_rollback", "k2"), emergency(50, 3, True)]
+    find(lines, kind="kept")["entries"].append({"sequence": 6, "reason": "k2"})
+    assert broken(lines) == set()
 
 
 def test_a_number_of_the_history_that_is_used_twice():
