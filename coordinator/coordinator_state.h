@@ -34,7 +34,7 @@ struct coordinator {
     struct backup_ports backup;
     struct rpc_server *server;
 
-    struct loop_deferred look; /* nodes told of orders: somebody may wait for that */
+    struct loop_deferred look;       /* nodes told of orders: somebody may wait for that */
     struct member others[PEERS_MAX]; /* that are registered */
     unsigned other_count;
 };
