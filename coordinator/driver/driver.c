@@ -243,9 +243,11 @@ void driver_health(const struct driver *d, struct driver_health *ret)
 static int refuse_for_store(const struct driver *d, const char *what, struct err *err)
 {
     const struct err *why = store_trouble(d);
+    int r = err_set(err, ERR_UNAVAILABLE, "%s: %s", what, why->msg);
 
-    err_set(err, ERR_UNAVAILABLE, "%s: %s", what, why->msg);
-    return why->hint[0] ? err_hint(err, "%s", why->hint) : -(int)err->code;
+    if (why->hint[0])
+        err_hint(err, "%s", why->hint);
+    return r;
 }
 
 static int refuse(const struct driver *d, const struct core_command *cmd, struct err *err)
