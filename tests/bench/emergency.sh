@@ -7,11 +7,6 @@
 . "$(dirname "$0")/lib.sh"
 rounds=${1:-20}
 
-# Microseconds since 1970, without starting a program.
-now_us() {
-    printf -v "$1" %s "${EPOCHREALTIME/[.,]/}"
-}
-
 # Microseconds since 1970 of the last acknowledgement, and the milliseconds it took from the order's arrival. The
 # coordinator notes that in whole milliseconds: one is added, so that we never flatter.
 acknowledged() {

@@ -7,6 +7,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 bin=$(cd "${BENCH_BIN:-$here/../../build/release/bin}" && pwd)
 work=$(mktemp -d "${TMPDIR:-/tmp}/switchyard-bench.XXXXXX")
 declare -A pid=() # of what runs, by name
+etcd_command=()    # of each member
 
 fail() {
     printf '%s: %s\n' "$(basename "$0" .sh)" "$1" >&2
@@ -97,6 +98,11 @@ start_origins() {
     free_port && new=$port && start_origin new "$new"
 }
 
+# Microseconds since 1970, without starting a program.
+now_us() {
+    printf -v "$1" %s "${EPOCHREALTIME/[.,]/}"
+}
+
 # Requests that the service at PORT has taken, without those for the counter since the last question.
 requests_at() {
     curl -fsS "http://127.0.0.1:$1/counter" | awk 'NR == 3 { print $3 - 1 }'
@@ -111,17 +117,82 @@ start_coordinator() {
     wait_for "the coordinator" switchyard get plans
 }
 
-# start_sidecars N: one proxy thread each; where they take requests goes into the array `proxy`
-start_sidecars() {
-    local i
-    proxy=()
+# start_etcd N: a cluster on the disk below $work; its endpoints go into `etcd`
+start_etcd() {
+    local i client=() between=() cluster=
     for ((i = 0; i < $1; i++)); do
+        free_port && client+=("http://127.0.0.1:$port")
+        free_port && between+=("http://127.0.0.1:$port")
+        cluster+=${cluster:+,}etcd-$i=${between[i]}
+    done
+    etcd=$(IFS=, && echo "${client[*]}")
+    for ((i = 0; i < $1; i++)); do
+        etcd_command[i]="etcd --name etcd-$i --data-dir $work/etcd-$i --listen-client-urls ${client[i]}
+            --advertise-client-urls ${client[i]} --listen-peer-urls ${between[i]}
+            --initial-advertise-peer-urls ${between[i]} --initial-cluster $cluster
+            --max-txn-ops 4096 --logger zap --log-level error"
+        revive_etcd "$i"
+    done
+    wait_for "etcd" env ETCDCTL_API=3 etcdctl --endpoints "$etcd" endpoint health
+}
+
+# revive_etcd I: as it was
+revive_etcd() {
+    # shellcheck disable=SC2086 # words
+    start "etcd-$1" ${etcd_command[$1]}
+}
+
+# start_replicas N: coordinators c-0, c-1, ... on etcd; `replica` has their addresses, and `switchyard` asks them all
+start_replicas() {
+    local i
+    replica=()
+    for ((i = 0; i < $1; i++)); do
+        free_port && replica+=("127.0.0.1:$port")
+    done
+    SWITCHYARD_ENDPOINTS=$(IFS=, && echo "${replica[*]}")
+    export SWITCHYARD_ENDPOINTS SWITCHYARD_OPERATOR=bench PATH=$bin:$PATH HOME=$work
+    for ((i = 0; i < $1; i++)); do
+        revive_replica "$i"
+    done
+    wait_for "a leader" has_leader
+}
+
+revive_replica() {
+    start "c-$1" switchyard-coordinator --id "c-$1" --listen "${replica[$1]}" --data "$work/c-$1.data" --store etcd \
+        --etcd-endpoints "$etcd" --log-level warn
+}
+
+# Its number.
+leader() {
+    switchyard get coordinators -o json | jq -re '.leader | select(. != "") | ltrimstr("c-")'
+}
+
+has_leader() {
+    [ -n "$(leader)" ]
+}
+
+# start_sidecars N [OPTION...]: one proxy thread each; where they take requests goes into the array `proxy`. With
+# several coordinators each dials another one first.
+start_sidecars() {
+    local i n=$1 first all
+    shift
+    proxy=()
+    IFS=, read -ra all <<<"$SWITCHYARD_ENDPOINTS"
+    for ((i = 0; i < n; i++)); do
         free_port
         proxy+=("$port")
-        start "node-$i" switchyard-sidecar --node "node-$i" --coordinator "$SWITCHYARD_ENDPOINTS" \
-            --listen "127.0.0.1:$port" --data "$work/node-$i.data" --log-level warn --threads 1
+        first=$((i % ${#all[@]}))
+        start "node-$i" switchyard-sidecar --node "node-$i" \
+            --coordinator "$(IFS=, && echo "${all[*]:first},${all[*]:0:first}" | sed 's/,$//')" \
+            --listen "127.0.0.1:$port" --data "$work/node-$i.data" --log-level warn --threads 1 "$@"
     done
-    wait_for "$1 nodes" nodes_are "$1"
+    wait_for "$n nodes" nodes_are "$n"
+}
+
+# start_nodes N ADDR[,ADDR...]: nodes without a proxy, in one process; until they have their rules
+start_nodes() {
+    start nodes "$bin/bench_nodes" "$1" "$2"
+    wait_for "$1 nodes without a proxy" grep -q '^all' "$work/nodes.log"
 }
 
 nodes_are() {

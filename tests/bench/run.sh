@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # Builds the release, measures every figure beside its peer or limit in the same run, prints one table.
 #
-# usage: tests/bench/run.sh [--bin DIR] [FIGURE...]      all of them, in under four minutes after the build
+# usage: tests/bench/run.sh [--bin DIR] [FIGURE...]      all of them, in about eight minutes after the build
 #   --bin DIR   measure the programs there instead of building
-#   FIGURE      split failover emergency proxy fleet fanout idle; README.md tells what each means
+#   FIGURE      one of those that README.md tells
 #
 # Figures are no tests: a missed aim does not fail the run. Exit 0; 2 when a figure could not be measured.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-all=(idle split failover emergency proxy fleet fanout)
+all=(idle split failover emergency proxy fleet streams commands leader headless fanout)
 
 die() {
     printf 'run.sh: %s\n' "$1" >&2
@@ -21,7 +21,7 @@ build() {
     deploy/install-deps.sh all
     log=$(cmake --preset release 2>&1) || die "$log"
     log=$(cmake --build --preset release -j "$(nproc)" --target switchyard switchyard-coordinator \
-        switchyard-sidecar bench_fleet_1000 bench_fanout 2>&1) || die "$(tail -n 40 <<<"$log")"
+        switchyard-sidecar bench_fleet_1000 bench_nodes bench_fanout 2>&1) || die "$(tail -n 40 <<<"$log")"
 }
 
 # In the background, so that a signal ends it and what it started.
