@@ -20,6 +20,7 @@ int state_file_open(const char *folder, struct loop *l, state_written_fn fn, voi
 struct state_file *state_file_close(
     struct state_file *f); /* finishes a write under way; tolerates NULL */
 
+/* Of the last good rule set. */
 const char *state_file_path(const struct state_file *f);
 
 enum state_outcome {
