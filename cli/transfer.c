@@ -111,7 +111,11 @@ int transfer_fetch(struct cli *c, struct buf *doc, struct err *err)
         if (r == 0 || !cli_is_in_the_way(err->code))
             return r;
     }
-    return r;
+    err_ctx(err, "no coordinator gives a backup");
+    return err->hint[0] ? -(int)err->code
+                        : err_hint(err,
+                                   "is switchyard-coordinator running there? Give its address "
+                                   "with --endpoints or SWITCHYARD_ENDPOINTS");
 }
 
 /* ---- a restore ------------------------------------------------------------------------------- */
