@@ -60,7 +60,7 @@ class Command:
     @property
     def at_nodes(self):
         """Straight to sidecars, whether a coordinator knows or not."""
-        return self.door in ("direct", "local")
+        return self.door in ("direct", "local", "file")
 
     def __repr__(self):
         return f"{self.id} ({self.what} {self.migration}, by {self.door}, {self.result}, {self.given:.3f}..{self.end:.3f})"
@@ -453,11 +453,12 @@ def check(lines):
 def summary(lines):
     """What was checked, in one line."""
     story = Story(lines)
+    covers = sum(begin < end for f in (covers_by_coordinators, covers_at_nodes) for _, _, begin, end, _ in f(story))
     results = [c.result for c in story.commands.values()]
     return (f"{len(story.of['settled'])} rounds, {len(story.of['fault']) // 2} faults, "
             f"{len(results)} commands ({results.count('done')} done, {results.count('refused')} refused, "
             f"{results.count('unknown')} unknown), {len(story.of['leads'])} terms, "
-            f"{len(story.of['request'])} requests, {len(story.of['serving'])} rule sets served")
+            f"{len(story.of['request'])} requests, {covers} spans without new, {len(story.of['serving'])} rule sets served")
 
 
 def main(paths):

@@ -183,16 +183,15 @@ class Ground(Yard):
         """The things of a kind ("c", "n", "etcd") that run."""
         return [t for t in self.things.values() if t.name.split("-")[0] == kind and t.up]
 
-    def epoch_at(self, sidecar, migration):
-        """Of the order that stands at a node, by its own word; 0: none, or it does not answer."""
+    def order_at(self, sidecar, migration):
+        """The emergency order that stands at a node, by its own page; None: there is none, or no answer."""
         host, port = sidecar.admin.rsplit(":", 1)
         with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
             connection = http.client.HTTPConnection(host, int(port), timeout=2)
             connection.request("GET", "/status")
-            for route in json.loads(connection.getresponse().read())["routes"]:
-                if route["migration"] == migration and route["emergency"]:
-                    return route["emergency"]["epoch"]
-        return 0
+            routes = json.loads(connection.getresponse().read())["routes"]
+            return next((r["emergency"] for r in routes if r["migration"] == migration), None)
+        return None
 
     def unsettled(self):
         """Why not everything is back, or None."""

@@ -7,6 +7,7 @@ import json
 import random
 import subprocess
 import threading
+import time
 
 from switchyard import BIN
 
@@ -23,7 +24,8 @@ HABITS = {
 }
 AFTER = {"start": "rolling", "weight": "rolling", "promote": "rolling", "pause": "rolling", "resume": "rolling",
          "override": "rolling", "rollback": "legacy", "clear": "legacy", "emergency": "emergency"}
-DOORS = (("coordinators", 6), ("one", 6), ("direct", 2), ("local", 2))
+DOORS = (("coordinators", 6), ("one", 6), ("direct", 2), ("local", 2), ("file", 1))
+AT_NODES = ("direct", "local", "file")
 names = itertools.count(1)
 
 
@@ -67,7 +69,7 @@ class Operator(threading.Thread):
     def step(self):
         what = pick(self.chance, HABITS[self.state])
         door = pick(self.chance, DOORS)
-        if what != "emergency" and door in ("direct", "local"):
+        if what != "emergency" and door in AT_NODES:
             door = "one"
         if self.give(what, door) == "done":
             self.state = AFTER[what]
@@ -92,7 +94,8 @@ class Operator(threading.Thread):
         name, value = f"k{next(names)}", self.value(what)
         self.ground.record.write("command", id=name, phase="invoke", what=what, migration=self.migration, door=door,
                                  wanted=None if value is None else [what, value])
-        told = self.local(name) if door == "local" else self.remote(name, self.words(what, value), door)
+        at_the_node = {"local": self.local, "file": self.file}.get(door)
+        told = at_the_node(name) if at_the_node else self.remote(name, self.words(what, value), door)
         self.ground.record.write("command", id=name, phase="answer", **told)
         return told["result"]
 
@@ -120,7 +123,8 @@ class Operator(threading.Thread):
         return self.at_nodes(served)
 
     def at_nodes(self, served):
-        epoch = max(self.ground.epoch_at(s, self.migration) for s in served)
+        orders = [self.ground.order_at(s, self.migration) for s in served]
+        epoch = max(order["epoch"] if order else 0 for order in orders)
         return {"result": "done", "served": [s.node for s in served], "epoch": epoch}
 
     def local(self, name):
@@ -131,6 +135,18 @@ class Operator(threading.Thread):
         if done.returncode != 0:
             return {"result": "unknown", "exit": done.returncode, "said": done.stderr[-300:]}
         return self.at_nodes([sidecar])
+
+    def file(self, name):
+        """The node obeys when its page says so. The order is for the other migrations of the node, too."""
+        sidecar = self.chance.choice(self.ground.sidecars)
+        (sidecar.data / "emergency").write_text(f"{name}\n")
+        end = time.monotonic() + 3
+        while time.monotonic() < end:
+            order = self.ground.order_at(sidecar, self.migration)
+            if order and order["reason"] == name:
+                return self.at_nodes([sidecar])
+            time.sleep(0.02)
+        return {"result": "unknown", "said": "the file was not obeyed within 3 s"}
 
 
 def from_coordinator(told, answer):
