@@ -66,15 +66,19 @@ def test_an_order_outlives_the_store_that_it_was_given_in(yard):
     assert set(yard.sidecars[0].client().sides(USERS).values()) == {"legacy", "new"}
 
 
-def test_a_store_that_was_moved_away_takes_no_commands(yard):
+def test_a_store_that_was_moved_away_takes_nothing_but_an_emergency(yard):
     started(yard)
     data = yard.coordinator.data
     data.rename(yard.folder / "aside")
 
-    answer = yard.cli("rollback", "app", "--emergency", "--reason", "INC-12", status=None)
+    answer = yard.cli("set", "weight", "app", 50, "--reason", "not now", status=None)
 
     assert answer.status != 0 and "was moved, removed or replaced" in answer.err, answer
     assert "hint: " in answer.err, answer
     yard.cli("health", status=1)
-    (yard.folder / "aside").rename(data)
     yard.cli("rollback", "app", "--emergency", "--reason", "INC-12")
+    assert set(yard.sidecars[0].client().sides(USERS).values()) == {"legacy"}
+    (yard.folder / "aside").rename(data)
+    status = yard.wait_status("the store has the order", phase="rolled_back")
+    assert status["emergency"]["active"] and status["emergency"]["reason"] == "INC-12"
+    assert "not now" not in [e["reason"] for e in yard.history()]
