@@ -64,6 +64,10 @@ bool etcd_json_range(const struct etcd_space *s, const struct etcd_range *r, str
 
 static bool add_compare(const struct etcd_space *s, const struct store_op *op, struct buf *b)
 {
+    if (op->value.n > 0)
+        return buf_addf(b, "{\"target\":\"VALUE\",\"result\":\"EQUAL\",") &&
+               add_key(s, "key", op->key, b) && buf_addf(b, ",\"value\":") &&
+               add_bytes(op->value, b) && buf_addf(b, "}");
     return buf_addf(b, "{\"target\":\"MOD\",\"result\":\"EQUAL\",") &&
            add_key(s, "key", op->key, b) &&
            buf_addf(b, ",\"mod_revision\":\"%" PRIu64 "\"}", op->rev);

@@ -38,7 +38,7 @@ bool etcd_json_range(const struct etcd_space *s, const struct etcd_range *r,
 /* What a transaction may do besides the store's own: reads in either branch, keys bound to a
  * lease. */
 struct etcd_txn {
-    const struct store_op *op; /* compares, then writes */
+    const struct store_op *op; /* compares, then writes; a compare with a value compares that */
     size_t count;
     const struct etcd_range *on_success; /* read after the writes; NULL: nothing */
     size_t on_success_count;

@@ -26,8 +26,9 @@
 /* At each endpoint: a leader that looks for one which answers has less than a second or two. */
 #define KEEP_MS 600
 /* The fence and the incarnation, compared by every transaction. */
-#define OUR_COMPARES         2u
-#define INCARNATION_TEXT_MAX 128
+#define OUR_COMPARES          2u
+#define INCARNATION_TEXT_MAX  128
+#define INCARNATION_VALUE_MAX 1024 /* with what a newer version may add */
 
 struct store_etcd {
     struct store store;
@@ -35,7 +36,8 @@ struct store_etcd {
     struct etcd_failing failing;
     struct etcd_client *client;
     struct etcd_client *leases; /* its own: used by another thread */
-    store_rev incarnation_rev;  /* of META_INCARNATION */
+    struct buf incarnation;     /* META_INCARNATION's value; another etcd may have it, too, at the
+                                   same revision */
     char fence[sizeof META_FENCES + 16];
     bool in_doubt;
     struct etcd_watch *watch; /* NULL: none */
@@ -160,8 +162,11 @@ static int open_incarnation(struct store_etcd *e, struct err *err)
     kv = store_list_find(&answer.kvs, STR(META_INCARNATION));
     if (!kv)
         return err_set(err, ERR_CORRUPT, "etcd does not show the key that it has just written");
-    e->incarnation_rev = kv->rev;
-    return read_incarnation(e, (struct str){kv->value, kv->value_len}, err);
+    r = read_incarnation(e, (struct str){kv->value, kv->value_len}, err);
+    if (r == 0 && !buf_add(&e->incarnation, kv->value, kv->value_len))
+        return err_set(err, ERR_CORRUPT, "etcd's key %s" META_INCARNATION " has %zu bytes",
+                       e->client->space_text, kv->value_len);
+    return r;
 }
 
 /* ---- doubt ----------------------------------------------------------------------------------- */
@@ -235,18 +240,24 @@ static int etcd_get(struct store *s, struct str key, struct buf *value, store_re
     return store_backend_answer(key, (struct str){kv->value, kv->value_len}, value, err);
 }
 
+/* Was the incarnation among what was read, and is it the one that was there at first? */
+static bool is_ours(const struct store_etcd *e, const struct store_list *read)
+{
+    const struct store_kv *kv = store_list_find(read, STR(META_INCARNATION));
+
+    return kv && str_eq((struct str){kv->value, kv->value_len}, buf_view(&e->incarnation));
+}
+
 static int etcd_list(struct store *s, struct str prefix, struct store_list *ret, struct err *err)
 {
     struct store_etcd *e = etcd_of(s);
-    const struct store_kv *incarnation;
     int r = settle(e, err);
 
     if (r == 0)
         r = etcd_client_list(e->client, &(struct etcd_view){.prefix = prefix}, ret, err);
     if (r < 0)
         return err_ctx(err, "list %.*s", (int)prefix.n, prefix.p);
-    incarnation = store_list_find(ret, STR(META_INCARNATION));
-    if (!incarnation || incarnation->rev != e->incarnation_rev)
+    if (!is_ours(e, ret))
         return fail_replaced(err);
     store_list_drop(ret, STR(STORE_META));
     return 0;
@@ -260,9 +271,7 @@ static bool has_writes(const struct store_txn *txn)
 /* What did not hold: the caller's compares, or ours? */
 static int not_succeeded(const struct store_etcd *e, const struct etcd_answer *a, struct err *err)
 {
-    const struct store_kv *kv = store_list_find(&a->kvs, STR(META_INCARNATION));
-
-    return kv && kv->rev == e->incarnation_rev ? STORE_CONFLICT : fail_replaced(err);
+    return is_ours(e, &a->kvs) ? STORE_CONFLICT : fail_replaced(err);
 }
 
 /* The range makes a transaction that writes nothing wait for the members to agree, as a read does;
@@ -290,7 +299,7 @@ static int etcd_txn(struct store *s, const struct store_txn *txn, store_rev *ret
     if (r < 0)
         return r;
     op[0] = (struct store_op){
-        .kind = STORE_COMPARE, .key = STR(META_INCARNATION), .rev = e->incarnation_rev};
+        .kind = STORE_COMPARE, .key = STR(META_INCARNATION), .value = buf_view(&e->incarnation)};
     op[1] = (struct store_op){.kind = STORE_COMPARE, .key = str_of(e->fence)};
     if (txn->count > 0)
         memcpy(op + OUR_COMPARES, txn->op, txn->count * sizeof *op);
@@ -423,6 +432,7 @@ static void etcd_free(struct store *s)
     etcd_client_free(e->leases);
     etcd_client_free(e->client);
     config_deinit(&e->config);
+    buf_deinit(&e->incarnation);
     free(e);
 }
 
@@ -449,6 +459,7 @@ int store_etcd_open(const struct store_etcd_config *config, struct store **ret, 
     err = err ? err : &scratch;
     e->store.ops = &etcd_ops;
     config_copy(config, &e->config);
+    buf_init(&e->incarnation, INCARNATION_VALUE_MAX);
     new_fence(e);
     r = etcd_client_new(&e->config, &e->failing, &e->client, err);
     if (r == 0)

@@ -122,21 +122,6 @@ static void port_that_is_not_etcds_is_named(void **state)
     assert_open_fails(&(struct store_etcd_config){.endpoints = endpoint}, ERR_DENIED, "--etcd-ca");
 }
 
-/* ---- users ----------------------------------------------------------------------------------- */
-
-static void make_users(struct etcd_cluster *c)
-{
-    assert_int_equal(ETCDCTL(c, "user", "add", "root:rootpw"), 0);
-    assert_int_equal(ETCDCTL(c, "user", "grant-role", "root", "root"), 0);
-    assert_int_equal(ETCDCTL(c, "role", "add", "yard"), 0);
-    assert_int_equal(ETCDCTL(c, "role", "grant-permission", "--prefix=true", "yard", "readwrite",
-                             "/ours/switchyard/"),
-                     0);
-    assert_int_equal(ETCDCTL(c, "user", "add", "yard:secret"), 0);
-    assert_int_equal(ETCDCTL(c, "user", "grant-role", "yard", "yard"), 0);
-    assert_int_equal(ETCDCTL(c, "auth", "enable"), 0);
-}
-
 /* A program that must succeed. */
 static void run(const char *dir, const char *const *argv)
 {
@@ -155,6 +140,45 @@ static void run(const char *dir, const char *const *argv)
     assert_int_equal(waitpid(pid, &status, 0), pid);
     if (status != 0)
         fail_msg("%s %s: status %d", argv[0], argv[1], status);
+}
+
+/* A new etcd begins to count anew: what was made first has the same revision as in the old one. */
+static void etcd_that_began_anew_is_another_store(void **state)
+{
+    struct etcd_cluster *c = *state;
+    const char *const wipe[] = {"sh", "-c", "rm -r m0", NULL};
+    CLEANUP(store_freep) struct store *old = NULL, *new = NULL;
+    struct store_list l = {0};
+    struct err err;
+
+    etcd_start(c, 1, "http", NULL);
+    const struct store_etcd_config config = {.endpoints = c->endpoints};
+
+    assert_int_equal(store_etcd_open(&config, &old, &err), 0);
+    etcd_kill(c, 0);
+    run(c->dir, wipe);
+    etcd_revive(c, 0);
+    assert_int_equal(store_etcd_open(&config, &new, &err), 0);
+    assert_string_not_equal(old->incarnation, new->incarnation);
+    assert_int_equal(store_txn(old, &TXN(PUT(K("a"), STR("1"))), NULL, &err), -ERR_REFUSED);
+    assert_says(&err, "meta/incarnation");
+    assert_int_equal(store_list(old, STR(STORE_ROOT), &l, &err), -ERR_REFUSED);
+    commit(new, TXN(COMPARE(K("a"), 0), PUT(K("a"), STR("2"))));
+}
+
+/* ---- users ----------------------------------------------------------------------------------- */
+
+static void make_users(struct etcd_cluster *c)
+{
+    assert_int_equal(ETCDCTL(c, "user", "add", "root:rootpw"), 0);
+    assert_int_equal(ETCDCTL(c, "user", "grant-role", "root", "root"), 0);
+    assert_int_equal(ETCDCTL(c, "role", "add", "yard"), 0);
+    assert_int_equal(ETCDCTL(c, "role", "grant-permission", "--prefix=true", "yard", "readwrite",
+                             "/ours/switchyard/"),
+                     0);
+    assert_int_equal(ETCDCTL(c, "user", "add", "yard:secret"), 0);
+    assert_int_equal(ETCDCTL(c, "user", "grant-role", "yard", "yard"), 0);
+    assert_int_equal(ETCDCTL(c, "auth", "enable"), 0);
 }
 
 static void passwd(const struct etcd_cluster *c, const char *password)
@@ -305,6 +329,7 @@ int main(void)
         T(full_etcd_says_what_to_do_and_then_works_again),
         T(transaction_past_etcds_own_limit_names_the_option),
         T(port_that_is_not_etcds_is_named),
+        T(etcd_that_began_anew_is_another_store),
         T(users_and_their_tokens),
         T(certificates_of_both_sides),
         T(expired_certificate_is_called_that),
