@@ -27,6 +27,7 @@ void history_copy(const struct history *from, struct history *to)
 
         *item = *from->item[i];
         item->extra = item->extra ? json_dup(item->extra) : NULL;
+        item->seen = false;
         to->item[to->count++] = item;
     }
 }
