@@ -201,6 +201,7 @@ void driver_free(struct driver *d)
     loop_undefer(&d->pump);
     lead_deinit(d);
     watch_deinit(d);
+    publish_deinit(d);
     members_deinit(d);
     event_queue_deinit(&d->queue);
     journal_deinit(&d->journal);

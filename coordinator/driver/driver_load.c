@@ -21,17 +21,19 @@ static bool has_mark(const struct store_list *list)
     return false;
 }
 
-/* Of the latest decision: the highest revision of a key that is not about who is there. A store
- * that holds nothing else is a new one to us, wherever its revisions start. */
+/* Of the latest decision, as far as the store says so: a store that was never written to by more
+ * than one says nothing, and the core knows. */
 static uint64_t decided(const struct driver *d, const struct store_list *list)
 {
-    uint64_t rev = 0;
+    bool any = false;
 
-    for (size_t i = 0; i < list->count; i++)
-        if (is_cores(list->item[i].key) && list->item[i].rev > rev)
-            rev = list->item[i].rev;
+    for (size_t i = 0; i < list->count; i++) {
+        if (strcmp(list->item[i].key, KEY_DECISION) == 0)
+            return list->item[i].rev;
+        any = any || is_cores(list->item[i].key);
+    }
     /* Nobody else writes: a deletion that left nothing behind was ours. */
-    return d->lead.alone && rev > 0 ? list->rev : rev;
+    return d->lead.alone && any ? list->rev : 0;
 }
 
 /* ---- the first time -------------------------------------------------------------------------- */
@@ -111,8 +113,26 @@ static store_rev rev_before(const struct core_update *u, const char *key)
     return 0;
 }
 
-/* Was what the update wanted to store stored? A transaction is done whole, so one key is enough,
- * and others may have been written again since. Its revision, or 0. */
+static bool holds(const struct store_kv *kv, const struct core_save *s)
+{
+    return str_eq(s->value, (struct str){kv->value, kv->value_len});
+}
+
+/* May the update have been the transaction that made `rev`? What it put stands at that revision as
+ * it put it, or was written again or deleted since. */
+static bool may_be(const struct core_update *u, const struct store_list *list, store_rev rev)
+{
+    for (const struct core_save *s = u->save; s; s = s->next) {
+        const struct store_kv *kv = s->kind == SAVE_PUT ? find_kv(list, s->key) : NULL;
+
+        if (kv && (kv->rev < rev || (kv->rev == rev && !holds(kv, s))))
+            return false;
+    }
+    return true;
+}
+
+/* Was what the update wanted to store stored? A transaction is done whole, so one key would tell,
+ * but another coordinator that adopts the same order puts the same value. Its revision, or 0. */
 static store_rev was_stored(const struct core_update *u, const struct store_list *list)
 {
     bool puts = false, there = false;
@@ -122,8 +142,8 @@ static store_rev was_stored(const struct core_update *u, const struct store_list
 
         puts = puts || s->kind == SAVE_PUT;
         there = there || (s->kind == SAVE_DELETE && kv);
-        if (s->kind == SAVE_PUT && kv && kv->rev > rev_before(u, s->key) &&
-            str_eq(s->value, (struct str){kv->value, kv->value_len}))
+        if (s->kind == SAVE_PUT && kv && kv->rev > rev_before(u, s->key) && holds(kv, s) &&
+            may_be(u, list, kv->rev))
             return kv->rev;
     }
     return puts || there ? 0 : list->rev;
@@ -135,6 +155,8 @@ static bool end_step(struct driver *d, const struct store_list *list)
     struct err *doubt = &d->step.doubt;
     store_rev rev = 0;
 
+    if (d->step.rev > 0)
+        return true; /* it was stored before, and the watch is late */
     if (doubt->code == ERR_NONE)
         return false;
     if (doubt->code == ERR_UNKNOWN_OUTCOME && list)
@@ -181,8 +203,9 @@ static void go_on_with_step(struct driver *d, bool stored)
 
     d->state = DRIVER_IDLE;
     if (stored)
-        step_carry_out(d);
-    else if (why == ERR_CONFLICT)
+        return step_carry_out(d);
+    publish_now(d);
+    if (why == ERR_CONFLICT)
         step_again(d);
     else if (why != ERR_NONE)
         step_finish(d);
@@ -207,7 +230,10 @@ void load_later(struct driver *d)
 static void load_failed(struct driver *d, const struct err *why)
 {
     driver_store_failed(d, why);
-    if (d->step.doubt.code != ERR_NONE) {
+    if (d->step.rev > 0) {
+        publish_orders(d, &d->step.update); /* the set waits until the store can be read */
+        step_finish(d);
+    } else if (d->step.doubt.code != ERR_NONE) {
         unstored_take_over(d);
         end_step(d, NULL);
         step_finish(d);
@@ -225,14 +251,11 @@ static void on_loaded(void *ctx, int r, struct store_list *list, const struct er
     if (r < 0)
         return load_failed(d, err);
     stored = end_step(d, list);
-    if (observe(d, list, &broken) < 0) {
-        if (stored)
-            step_carry_out(d);
+    if (observe(d, list, &broken) < 0)
         return load_failed(d, &broken);
-    }
     driver_store_works(d);
     d->reread = false;
-    publish_changed(d, &d->seen);
+    publish_add(d, &d->seen);
     publish_tell(&d->seen);
     publish_ask(d, &d->seen);
     members_saw_all(d, list);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What nodes must serve, in the fleet's words; and what a step tells and asks. */
+#include <stdlib.h>
+
 #include "common/base/check.h"
 #include "common/base/mem.h"
 #include "coordinator/driver/driver_state.h"
@@ -11,21 +13,62 @@ static void compile_route(struct driver *d, const struct name *migration, struct
     ret->has_emergency = core_emergency(d->core, migration->s, &ret->emergency);
 }
 
-void publish_changed(struct driver *d, const struct core_update *u)
+static bool is_waiting(const struct driver *d, const struct name *migration)
+{
+    for (unsigned i = 0; i < d->publish.count; i++)
+        if (name_eq(&d->publish.name[i], migration))
+            return true;
+    return false;
+}
+
+void publish_add(struct driver *d, const struct core_update *u)
+{
+    struct driver_publish *w = &d->publish;
+
+    for (const struct core_publish *p = u->publish; p; p = p->next) {
+        if (is_waiting(d, &p->migration))
+            continue;
+        if (w->count == w->room) {
+            w->room = w->room ? 2 * w->room : 16;
+            w->name = xrealloc(w->name, w->room * sizeof(*w->name));
+        }
+        w->name[w->count++] = p->migration;
+    }
+}
+
+void publish_now(struct driver *d)
 {
     CLEANUP(xfreep) struct fleet_route *route = NULL;
-    const struct core_publish *p;
-    unsigned n = 0;
+    unsigned n = d->publish.count;
 
-    for (p = u->publish; p; p = p->next)
-        n++;
+    if (core_revision(d->core) > d->revision)
+        d->revision = core_revision(d->core);
     if (n == 0)
         return;
     route = xcalloc(n, sizeof(*route));
-    n = 0;
-    for (p = u->publish; p; p = p->next)
-        compile_route(d, &p->migration, &route[n++]);
+    for (unsigned i = 0; i < n; i++)
+        compile_route(d, &d->publish.name[i], &route[i]);
+    d->publish.count = 0;
     d->ports->publish(d->ports_ctx, d->revision, route, n);
+}
+
+bool publish_orders(struct driver *d, const struct core_update *u)
+{
+    struct emergency order;
+    bool any = false;
+
+    for (const struct core_publish *p = u->publish; p; p = p->next) {
+        if (!core_emergency(d->core, p->migration.s, &order) || !order.active)
+            continue;
+        d->ports->push_order(d->ports_ctx, &order);
+        any = true;
+    }
+    return any;
+}
+
+void publish_deinit(struct driver *d)
+{
+    free(d->publish.name);
 }
 
 void publish_all(struct driver *d)
@@ -40,6 +83,8 @@ void publish_all(struct driver *d)
         CHECK(str_copy(str_of(m), name.s, sizeof(name.s)));
         compile_route(d, &name, &route[n++]);
     }
+    if (core_revision(d->core) > d->revision)
+        d->revision = core_revision(d->core);
     /* A store that has never held anything has nothing to say to nodes that serve. */
     if (d->revision > 0)
         d->ports->publish(d->ports_ctx, d->revision, route, n);

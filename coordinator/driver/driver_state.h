@@ -21,8 +21,9 @@
 #include "coordinator/driver/member.h"
 #include "coordinator/election/election.h"
 
-/* Written with every decision, so that its revision is the latest decision's, also of one that left
- * nothing else behind: replicas which read the store at different times publish the same. */
+/* Written with every decision, and with nothing else, so that its revision is the latest
+ * decision's, also of one that left nothing else behind: replicas which read the store at different
+ * times publish the same. */
 #define KEY_DECISION STORE_ROOT "decision"
 
 /* A backup is being put back, or was in part. */
@@ -50,10 +51,10 @@ struct driver_step {
     struct core_update update;
     const struct core_command *command; /* borrowed; NULL: it is no command's */
     bool fenced;                        /* it compares the leader key */
-    bool answered;                      /* beside the core: see driver_unstored.c */
+    bool answered;                      /* before its end */
     struct emergency adopts;            /* out of the journal; epoch 0: it does not */
     unsigned conflicts;                 /* of this command, so far */
-    store_rev rev;                      /* SETTLING: of its transaction */
+    store_rev rev;                      /* of its transaction; 0: it is not stored */
     struct err doubt; /* RELOADING: why the update's fate is open; ERR_NONE: it is not */
 };
 
@@ -64,6 +65,13 @@ struct driver_watch {
     unsigned own_next;
     struct store_list waiting[WATCHED_MAX]; /* owned; told while a step was open */
     unsigned waiting_count;
+};
+
+/* Migrations whose decision changed since nodes were told last. One call tells of all that belongs
+ * to a revision: nodes take no second set of it. */
+struct driver_publish {
+    struct name *name; /* owned array */
+    unsigned count, room;
 };
 
 /* What is known of one of the keys that stand under leases. */
@@ -139,7 +147,7 @@ struct driver {
     mono_t mono;             /* of the event that the core saw last */
     struct driver_step step; /* SAVING, SETTLING, RELOADING */
     struct core_update seen; /* what follows from what others wrote */
-    uint64_t revision;       /* of the latest decision in the store */
+    uint64_t revision;       /* of the latest decision that is known with all before it */
     bool reread;             /* IDLE is no time to go on: the store must be read first */
     struct err store_error;  /* ERR_NONE: the store works */
     mono_t quiet_until;      /* no ticks before: the store failed a moment ago */
@@ -151,6 +159,7 @@ struct driver {
     uint64_t newest_epoch; /* of the orders that nodes told of */
     mono_t asked_at;       /* SAVING, RELOADING: when the store was called */
 
+    struct driver_publish publish;
     struct driver_watch watch;
     struct driver_lead lead;
     struct driver_members members;
@@ -264,7 +273,12 @@ void members_deinit(struct driver *d);
 
 /* ---- driver_publish.c ------------------------------------------------------------------------ */
 
-void publish_changed(struct driver *d, const struct core_update *u);
+/* Nodes must hear of what has changed: with publish_now(), once everything up to there is known. */
+void publish_add(struct driver *d, const struct core_update *u);
+void publish_now(struct driver *d);
+/* The emergency orders in it, ahead of the set; are there any? */
+bool publish_orders(struct driver *d, const struct core_update *u);
+void publish_deinit(struct driver *d);
 void publish_all(struct driver *d);
 void publish_tell(const struct core_update *u);
 void publish_ask(struct driver *d, const struct core_update *u);

@@ -3,7 +3,8 @@
  *
  * What is decided is published once the watch has told everything up to the transaction's revision,
  * so that a set of some revision holds what was decided before it, whoever decided it: all replicas
- * publish the same. A watch that lags does not hold up anybody for longer than SETTLE_MS. */
+ * publish the same. When the watch takes longer than SETTLE_MS the store is read instead, and an
+ * emergency order goes to the nodes ahead of its set. */
 #include "common/base/check.h"
 #include "common/base/failpoint.h"
 #include "common/base/json.h"
@@ -19,19 +20,34 @@ _Static_assert(7 * CORE_MIGRATIONS_MAX + FRAME_OPS <= STORE_OPS_MAX,
 
 /* ---- the end of a step ----------------------------------------------------------------------- */
 
+/* Of the latest decision, published or not. */
+static uint64_t step_revision(const struct driver *d)
+{
+    return d->step.update.publish && d->step.rev > d->revision ? d->step.rev : d->revision;
+}
+
+static void answer(struct driver *d)
+{
+    const struct core_update *u = &d->step.update;
+
+    if (!u->has_answer || d->step.answered)
+        return;
+    failpoint(FP_DRIVER_ANSWER_BEFORE);
+    d->step.answered = true;
+    d->ports->answer(d->ports_ctx, u, step_revision(d), 0);
+}
+
 void step_finish(struct driver *d)
 {
     struct core_update *u = &d->step.update;
 
     timer_cancel(&d->settle);
-    if (u->has_answer && !d->step.answered) {
-        failpoint(FP_DRIVER_ANSWER_BEFORE);
-        d->ports->answer(d->ports_ctx, u, d->revision, 0);
-    }
+    answer(d);
     publish_tell(u);
     publish_ask(d, u);
     unstored_adopted(d);
     d->step.command = NULL;
+    d->step.rev = 0;
     d->step.answered = false;
     d->step.conflicts = 0;
     d->step.doubt = (struct err){.code = ERR_NONE};
@@ -42,7 +58,8 @@ void step_carry_out(struct driver *d)
 {
     if (d->step.update.save)
         failpoint(FP_DRIVER_PUBLISH_BEFORE);
-    publish_changed(d, &d->step.update);
+    d->revision = step_revision(d);
+    publish_now(d);
     step_finish(d);
 }
 
@@ -57,21 +74,27 @@ void step_give_up(struct driver *d, const struct err *why)
 
 static void on_settle(struct timer *t)
 {
-    step_carry_out(container_of(t, struct driver, settle));
+    struct driver *d = container_of(t, struct driver, settle);
+
+    if (publish_orders(d, &d->step.update))
+        answer(d);
+    load_again(d, NULL);
 }
 
 void step_settle(struct driver *d)
 {
-    if (d->watch.on && d->watch.told < d->step.rev)
-        return;
-    step_carry_out(d);
+    if (d->lead.alone || d->watch.told >= d->step.rev)
+        step_carry_out(d);
+    else if (!d->watch.on)
+        timer_set(d->loop, &d->settle, dur_ns(0), on_settle, "driver.settle");
 }
 
 void step_commit(struct driver *d, store_rev rev)
 {
-    d->revision = rev > d->revision ? rev : d->revision;
+    d->step.rev = rev;
     watch_own(d, rev);
     core_commit(d->core, rev, &d->step.update);
+    publish_add(d, &d->step.update);
     d->orders_again = d->orders_again || d->step.update.has_answer;
 }
 
@@ -102,7 +125,6 @@ static void on_saved(void *ctx, int r, store_rev rev, const struct err *err)
     if (r == 0) {
         driver_store_works(d);
         step_commit(d, rev);
-        d->step.rev = rev;
         d->state = DRIVER_SETTLING;
         timer_set(d->loop, &d->settle, dur_ms(SETTLE_MS), on_settle, "driver.settle");
         watch_drain(d);
@@ -148,7 +170,7 @@ static int send(struct driver *d, struct err *err)
             (struct store_op){STORE_COMPARE, .key = STR(KEY_LEADER), .rev = d->members.term};
     for (const struct core_save *s = u->save; s; s = s->next)
         op[txn.count++] = op_of(s);
-    if (!d->lead.alone) {
+    if (u->publish && !d->lead.alone) {
         step_write_decision(d, &decision);
         op[txn.count++] = (struct store_op){STORE_PUT, STR(KEY_DECISION), buf_view(&decision), 0};
     }

@@ -190,7 +190,7 @@ static void order_beside(struct driver *d, const struct core_command *cmd)
 
 static bool step_waits(const struct driver *d)
 {
-    return is_emergency(d->step.command) && !d->step.answered;
+    return is_emergency(d->step.command) && !d->step.answered && d->step.rev == 0;
 }
 
 static bool is_asking(const struct driver *d)

@@ -33,14 +33,13 @@ static struct core_kv kv_of(const struct store_kv *kv)
 static void note_decided(struct driver *d, const struct store_list *changes)
 {
     for (size_t i = 0; i < changes->count; i++)
-        if (!member_key(changes->item[i].key) && changes->item[i].rev > d->revision)
+        if (strcmp(changes->item[i].key, KEY_DECISION) == 0 && changes->item[i].rev > d->revision)
             d->revision = changes->item[i].rev;
 }
 
 static void note_told(struct driver *d, const struct store_list *changes)
 {
-    if (changes->rev > d->watch.told)
-        d->watch.told = changes->rev;
+    d->watch.told = changes->rev;
 }
 
 static int observe(struct driver *d, const struct store_list *changes, struct err *err)
@@ -54,7 +53,7 @@ static int observe(struct driver *d, const struct store_list *changes, struct er
     core_update_reset(&d->seen);
     if (core_observe(d->core, kv, n, false, changes->rev, &d->seen, err) < 0)
         return err_ctx(err, "what another coordinator stored");
-    publish_changed(d, &d->seen);
+    publish_add(d, &d->seen);
     publish_tell(&d->seen);
     publish_ask(d, &d->seen);
     return 0;
@@ -65,6 +64,9 @@ static void take(struct driver *d, const struct store_list *changes)
 {
     struct err err;
 
+    /* Told again, it may be about a key that is gone by now. */
+    if (changes->rev <= d->watch.told)
+        return;
     note_decided(d, changes);
     if (observe(d, changes, &err) < 0) {
         driver_store_failed(d, &err);
@@ -87,6 +89,8 @@ void watch_drain(struct driver *d)
     forget_waiting(d);
     if (d->state == DRIVER_SETTLING)
         step_settle(d);
+    else if (d->state == DRIVER_IDLE)
+        publish_now(d);
 }
 
 /* ---- hearing of it --------------------------------------------------------------------------- */
