@@ -52,6 +52,7 @@ struct sim_config {
     unsigned nodes;
     unsigned coordinators; /* 0: one */
     bool no_leases;        /* the store is one process's own */
+    dur_t lease_ttl;       /* 0: the usual */
     struct sim_delay net, store, disk, lane;
     struct sim_delay mail;         /* from the fleet's thread to the core's */
     struct sim_coverage *coverage; /* may be NULL; borrowed */

@@ -16,7 +16,13 @@ struct sim_chaos *sim_chaos_free(struct sim_chaos *c); /* tolerates NULL; return
 /* Nothing fails any more, nobody orders anything. */
 void sim_chaos_end(struct sim_chaos *c);
 
-/* Everybody runs, is connected and serves the latest; no rollout waits for nodes. */
+/* All coordinators run and have read the store; */
+bool sim_is_up(struct sim *s);
+/* and agree on who leads. */
+bool sim_is_led(struct sim *s);
+const char *sim_leader_unrest(struct sim *s);
+/* Everybody runs, is connected and serves the same; no rollout waits for nodes, no order for the
+ * store. */
 bool sim_is_calm(struct sim *s);
 /* What keeps it from being so, for the failure's sentence. */
 const char *sim_unrest(struct sim *s);

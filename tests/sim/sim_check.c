@@ -9,6 +9,7 @@
 #include "coordinator/core/invariants.h"
 #include "coordinator/core/stage_fsm.h"
 #include "tests/sim/sim_check_state.h"
+#include "tests/sim/sim_fleet.h"
 #include "tests/sim/sim_store.h"
 
 struct sim_check *sim_check_new(struct sim *s)
@@ -149,18 +150,11 @@ void sim_check_stored(struct sim_check *c, struct sim_asker who UNUSED,
     sim_check_raised(c, rev);
 }
 
-void sim_check_answered(struct sim_check *c, const struct sim_op *op)
+static void check_done(struct sim_check *c, const struct sim_op *op, struct sim_deed *deed)
 {
-    struct sim_deed *deed = sim_ledger_deed(&c->ledger, op->operator_name);
+    const struct sim_decision *d = sim_ledger_at(&c->ledger, op->migration, UINT64_MAX);
 
-    if (op->state == SIM_OP_REFUSED && op->refused.code != ERR_UNKNOWN_OUTCOME && deed)
-        sim_fail(c->sim, "%s is refused, and stored: %s", op->operator_name, op->refused.msg);
-    if (op->state != SIM_OP_DONE || !op->changed)
-        return;
     if (op->command.kind == CMD_DELETE) {
-        const struct sim_decision *d =
-            sim_ledger_at(&c->ledger, op->migration, sim_store_rev(c->sim->store));
-
         if (!d || d->exists)
             sim_fail(c->sim, "%s is acknowledged, and not stored", op->operator_name);
     } else if (!deed) {
@@ -168,6 +162,17 @@ void sim_check_answered(struct sim_check *c, const struct sim_op *op)
     } else {
         deed->acknowledged = true;
     }
+}
+
+void sim_check_answered(struct sim_check *c, const struct sim_op *op, const struct sim_answer *a)
+{
+    struct sim_deed *deed = sim_ledger_deed(&c->ledger, op->operator_name);
+    bool nobody_knows = a->refused.code == ERR_UNKNOWN_OUTCOME || op->command.kind == CMD_EMERGENCY;
+
+    if (a->refused.code == ERR_NONE && a->changed && a->unstored_epoch == 0)
+        check_done(c, op, deed);
+    else if (a->refused.code != ERR_NONE && !nobody_knows && deed)
+        sim_fail(c->sim, "%s is refused, and stored: %s", op->operator_name, a->refused.msg);
 }
 
 static bool is_in_history(const struct core *core, const struct sim_deed *deed)
@@ -196,37 +201,50 @@ static void check_deeds(struct sim_check *c, const struct sim_coord *coord, uint
 
 /* ---- what a core remembers ------------------------------------------------------------------- */
 
-static void check_one(struct sim_check *c, const struct sim_coord *coord, const char *migration,
-                      uint64_t rev)
+/* To the letter what the store held at one of its revisions, from `rev` on; NULL, or what is not.
+ */
+static const char *find_flaw(struct sim_check *c, const char *migration,
+                             const struct view_status *st, uint64_t rev)
 {
-    const struct sim_decision *d = sim_ledger_at(&c->ledger, migration, rev);
-    struct view_status st;
-    const char *differs;
+    const char *differs = "existence";
 
-    CHECK(view_status(sim_coord_core(coord), migration, sim_coord_wall(coord),
-                      sim_coord_mono(coord), &st, NULL) == 0);
-    differs = d && d->exists ? find_difference(&d->rollout, st.rollout) : "existence";
-    if (!differs && d->epoch != (st.emergency ? st.emergency->epoch : 0))
-        differs = "emergency order";
-    if (differs)
-        sim_fail(c->sim, "%s of %s at %s is not what is stored at revision %" PRIu64, differs,
-                 migration, sim_coord_name(coord)->s, rev);
+    for (const struct sim_decision *d = c->ledger.decisions; d; d = d->older) {
+        if (strcmp(d->migration.s, migration) != 0)
+            continue;
+        if (d->exists)
+            differs = find_difference(&d->rollout, st->rollout);
+        if (d->exists && !differs && d->epoch != (st->emergency ? st->emergency->epoch : 0))
+            differs = "emergency order";
+        if (!differs || d->rev <= rev)
+            return differs;
+    }
+    return differs;
 }
 
-/* To the letter what the store holds at the revision that the driver claims. */
+/* `rev`: what it has published. */
 static void check_memory(struct sim_check *c, const struct sim_coord *coord, uint64_t rev)
 {
     const struct core *core = sim_coord_core(coord);
+    const char *who = sim_coord_name(coord)->s;
 
-    for (const char *m = ""; (m = core_next_migration(core, m));)
-        check_one(c, coord, m, rev);
+    for (const char *m = ""; (m = core_next_migration(core, m));) {
+        struct view_status st;
+        const char *flaw;
+
+        CHECK(view_status(core, m, sim_coord_wall(coord), sim_coord_mono(coord), &st, NULL) == 0);
+        flaw = find_flaw(c, m, &st, rev);
+        if (flaw)
+            sim_fail(c->sim, "%s of %s at %s is not what is stored at revision %" PRIu64, flaw, m,
+                     who, rev);
+    }
     for (unsigned i = 0; i < SIM_MIGRATIONS_MAX; i++) {
         const char *m = c->quiet[i].migration.s;
         const struct sim_decision *d = m[0] ? sim_ledger_at(&c->ledger, m, rev) : NULL;
+        const struct sim_decision *last = m[0] ? sim_ledger_at(&c->ledger, m, UINT64_MAX) : NULL;
 
-        if (d && d->exists && core_decision_rev(core, m) == 0)
-            sim_fail(c->sim, "%s does not know %s, which is stored at revision %" PRIu64,
-                     sim_coord_name(coord)->s, m, rev);
+        if (d && d->exists && d == last && core_decision_rev(core, m) == 0)
+            sim_fail(c->sim, "%s does not know %s, which is stored at revision %" PRIu64, who, m,
+                     rev);
     }
 }
 
@@ -234,18 +252,17 @@ void sim_check_turn(struct sim_check *c, const struct sim_coord *coord)
 {
     const struct core *core = sim_coord_core(coord);
     uint64_t *looked_at = &c->looked_at[sim_coord_index(coord)];
-    struct driver_health h;
+    uint64_t published = sim_fleet_revision(sim_coord_fleet(coord));
     struct err err;
 
     if (!core || c->sim->failure[0])
         return;
     if (!sim_coord_is_stepping(coord) && invariants_check(core, &err) < 0)
-        sim_fail(c->sim, "invariant of the core: %s", err.msg);
-    sim_coord_health(coord, &h);
-    check_memory(c, coord, h.revision);
-    if (*looked_at != h.revision)
-        check_deeds(c, coord, h.revision);
-    *looked_at = h.revision;
+        sim_fail(c->sim, "invariant of the core of %s: %s", sim_coord_name(coord)->s, err.msg);
+    check_memory(c, coord, published);
+    if (*looked_at != published)
+        check_deeds(c, coord, published);
+    *looked_at = published;
     sim_check_claims(c, coord);
 }
 

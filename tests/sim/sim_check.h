@@ -44,7 +44,8 @@ void sim_check_coord_died(struct sim_check *c, const struct sim_coord *coord);
 /* The store carried a transaction out, and that made `rev`. */
 void sim_check_stored(struct sim_check *c, struct sim_asker who, const struct store_txn *txn,
                       uint64_t rev);
-void sim_check_answered(struct sim_check *c, const struct sim_op *op);
+/* What an operator is told. */
+void sim_check_answered(struct sim_check *c, const struct sim_op *op, const struct sim_answer *a);
 
 /* A node's process began; it said that it serves `rev`; a lane took a set over. */
 void sim_check_started(struct sim_check *c, const struct sim_node *n);

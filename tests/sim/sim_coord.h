@@ -18,6 +18,7 @@ enum sim_crash {
 };
 
 struct sim_fleet;
+struct sim_peers;
 
 struct sim_coord *sim_coord_new(struct sim *s, unsigned index);
 struct sim_coord *sim_coord_free(struct sim_coord *c); /* tolerates NULL; returns NULL */
@@ -32,6 +33,9 @@ bool sim_coord_crash_point(struct sim_coord *c, enum sim_crash here);
 void sim_coord_pause(struct sim_coord *c, bool paused);
 /* The wall clock of its machine is set. */
 void sim_coord_jump(struct sim_coord *c, dur_t by);
+
+/* The disk of its journal. */
+void sim_coord_disk(struct sim_coord *c, bool full);
 
 unsigned sim_coord_index(const struct sim_coord *c);
 const struct name *sim_coord_name(const struct sim_coord *c);
@@ -51,26 +55,42 @@ const struct core *sim_coord_core(const struct sim_coord *c);
 mono_t sim_coord_mono(const struct sim_coord *c);
 wall_t sim_coord_wall(const struct sim_coord *c);
 struct sim_fleet *sim_coord_fleet(const struct sim_coord *c);
+struct sim_peers *sim_coord_peers(const struct sim_coord *c);
 struct store_thread *sim_coord_store(const struct sim_coord *c);
 /* While it runs. */
 void sim_coord_health(const struct sim_coord *c, struct driver_health *ret);
 
-/* A command arrives; false when nobody takes it. */
-bool sim_coord_command(struct sim_coord *c, struct sim_op *op);
+/* A command arrives from an operator; sim_ops_answer() follows, unless the process dies. */
+void sim_coord_command(struct sim_coord *c, struct sim_op *op);
 /* Has the process taken this command, and not answered? */
 bool sim_coord_has(const struct sim_coord *c, const struct sim_op *op);
 
-/* From the net. */
+/* From the net. `m` is taken over. */
 void sim_coord_on_message(struct sim_coord *c, struct sim_stream *st, enum sim_end end,
-                          const struct sim_msg *m);
+                          struct sim_msg *m);
 void sim_coord_on_closed(struct sim_coord *c, struct sim_stream *st, enum sim_end end);
 
 /* From the fleet; on the core's side a moment later. */
-void sim_coord_on_node(struct sim_coord *c, unsigned node, const struct core_node *n,
-                       uint64_t boot);
+void sim_coord_on_node(struct sim_coord *c, unsigned node, const struct sim_fact *fact);
 void sim_coord_on_order(struct sim_coord *c, unsigned node, const struct emergency *order);
 void sim_coord_on_report(struct sim_coord *c, unsigned node, const struct route_stats *stats,
                          unsigned count);
+void sim_coord_on_past(struct sim_coord *c, unsigned node, unsigned asker,
+                       const struct sim_past *past);
+
+/* From the peers. */
+void sim_coord_on_peer_node(struct sim_coord *c, unsigned peer, unsigned node,
+                            const struct sim_fact *fact);
+void sim_coord_on_peer_order(struct sim_coord *c, unsigned node, const struct emergency *order);
+void sim_coord_on_peer_report(struct sim_coord *c, unsigned node, const struct route_stats *stats,
+                              unsigned count);
+void sim_coord_on_peer_past(struct sim_coord *c, unsigned node, const struct sim_past *past);
+void sim_coord_on_peer_ask(struct sim_coord *c, unsigned peer, unsigned node, dur_t window);
+/* The link of `peer` is gone, which told of the node before. */
+void sim_coord_on_peer_lost(struct sim_coord *c, unsigned peer, unsigned node);
+/* A peer hands a command on to here; and what became of one that was handed on from here. */
+void sim_coord_on_forward(struct sim_coord *c, struct sim_stream *st, struct sim_op *op);
+void sim_coord_on_forwarded(struct sim_coord *c, struct sim_op *op, const struct sim_answer *a);
 
 /* What the core was last told of a node. */
 struct sim_heard {

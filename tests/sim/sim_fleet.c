@@ -8,7 +8,8 @@
 #include "tests/sim/sim_coord.h"
 #include "tests/sim/sim_node.h"
 
-#define SILENCE dur_s(10)
+#define SILENCE    dur_s(10)
+#define AHEAD_WAIT dur_s(3)
 
 /* What a rule is made of here. Zeroed before it is filled: its bytes are compared. */
 struct rule {
@@ -28,11 +29,13 @@ struct entry {
     bool is_known;                    /* the base has a rule */
 };
 
-struct sim_member {
+struct attached {
     struct sim_stream *stream; /* NULL: not connected */
-    uint64_t boot;
-    bool same_incarnation;
+    uint64_t boot, dial;
+    bool same_store;
     uint64_t serving_rev, newest_epoch;
+    uint64_t ahead; /* what it serves by another coordinator; it would refuse an older set */
+    mono_t ahead_since;
     uint64_t sent_rev;
     bool sent_full;
     mono_t heard;
@@ -43,9 +46,10 @@ struct sim_fleet {
     struct sim_coord *coord;
     uint64_t boot;
     struct entry entry[SIM_MIGRATIONS_MAX];
-    uint64_t revision, base;
+    struct emergency pushed[SIM_MIGRATIONS_MAX]; /* and not published yet; epoch 0: free */
+    uint64_t term, revision, base;
     struct sha256 checksum;
-    struct sim_member member[SIM_NODES_MAX];
+    struct attached member[SIM_NODES_MAX];
     bool push_due;
 };
 
@@ -56,6 +60,7 @@ struct sim_fleet *sim_fleet_new(struct sim *s, struct sim_coord *c)
     f->sim = s;
     f->coord = c;
     f->boot = sim_coord_boot(c);
+    f->term = 1;
     return f;
 }
 
@@ -63,6 +68,11 @@ struct sim_fleet *sim_fleet_free(struct sim_fleet *f)
 {
     free(f);
     return NULL;
+}
+
+uint64_t sim_fleet_revision(const struct sim_fleet *f)
+{
+    return f->revision;
 }
 
 /* ---- rules ----------------------------------------------------------------------------------- */
@@ -133,6 +143,10 @@ static void apply(struct sim_fleet *f, const struct fleet_route *r)
         e->order = r->emergency;
         e->order_changed = true;
     }
+    for (unsigned i = 0; i < SIM_MIGRATIONS_MAX; i++)
+        if (name_eq(&f->pushed[i].migration, &r->route.migration) &&
+            f->pushed[i].epoch <= e->order.epoch)
+            f->pushed[i] = (struct emergency){.epoch = 0};
     if (r->removed) {
         e->rule_changed = e->rule_changed || e->has_rule;
         e->has_rule = false;
@@ -147,7 +161,7 @@ static void apply(struct sim_fleet *f, const struct fleet_route *r)
 
 static void sum_up(struct sim_fleet *f)
 {
-    struct ruleset *all = ruleset_new(SIM_INCARNATION, SIM_TERM, f->revision);
+    struct ruleset *all = ruleset_new(SIM_INCARNATION, f->term, f->revision);
 
     for (unsigned i = 0; i < SIM_MIGRATIONS_MAX; i++) {
         struct route named = {.migration = f->entry[i].migration};
@@ -184,7 +198,7 @@ static struct sim_update *make_update(struct sim_fleet *f, bool full)
     struct sim_update *u = xnew(struct sim_update);
 
     u->refs = 1;
-    u->u = (struct agent_update){.to = {SIM_INCARNATION, SIM_TERM, f->revision},
+    u->u = (struct agent_update){.to = {SIM_INCARNATION, f->term, f->revision},
                                  .full = full,
                                  .base_revision = full ? 0 : f->base,
                                  .upsert = u->route,
@@ -204,7 +218,7 @@ static struct sim_update *make_update(struct sim_fleet *f, bool full)
     return u;
 }
 
-static void send(struct sim_fleet *f, struct sim_member *m, struct sim_update *u)
+static void send(struct sim_fleet *f, struct attached *m, struct sim_update *u)
 {
     struct sim_msg *msg = xnew(struct sim_msg);
 
@@ -216,7 +230,7 @@ static void send(struct sim_fleet *f, struct sim_member *m, struct sim_update *u
     (void)sim_net_send(m->stream, SIM_LISTENER, msg);
 }
 
-static void send_full(struct sim_fleet *f, struct sim_member *m)
+static void send_full(struct sim_fleet *f, struct attached *m)
 {
     struct sim_update *u = make_update(f, true);
 
@@ -224,12 +238,39 @@ static void send_full(struct sim_fleet *f, struct sim_member *m)
     sim_update_unref(u);
 }
 
-static void send_nothing_yet(struct sim_member *m)
+static void send_nothing_yet(struct attached *m)
 {
     struct sim_msg *msg = xnew(struct sim_msg);
 
     msg->kind = SIM_NOTHING_YET;
     (void)sim_net_send(m->stream, SIM_LISTENER, msg);
+}
+
+static void send_order(struct attached *m, const struct emergency *order)
+{
+    struct sim_msg *msg = xnew(struct sim_msg);
+
+    msg->kind = SIM_ORDER;
+    msg->order = xmemdup(order, sizeof *order);
+    msg->order_count = 1;
+    (void)sim_net_send(m->stream, SIM_LISTENER, msg);
+}
+
+static bool is_ahead(const struct sim_fleet *f, const struct attached *m)
+{
+    return m->ahead > f->revision;
+}
+
+/* All that it may have missed. */
+static void bring_up(struct sim_fleet *f, struct attached *m)
+{
+    if (f->revision > 0 && !is_ahead(f, m))
+        send_full(f, m);
+    else
+        send_nothing_yet(m);
+    for (unsigned i = 0; i < SIM_MIGRATIONS_MAX; i++)
+        if (f->pushed[i].epoch > 0)
+            send_order(m, &f->pushed[i]);
 }
 
 static void pushed(struct sim_fleet *f)
@@ -249,6 +290,7 @@ static void push(struct sim *s, void *who, uint64_t boot)
 {
     struct sim_fleet *f = sim_coord_fleet(who);
     struct sim_update *delta;
+    bool urgent = false;
 
     if (!f || f->boot != boot)
         return;
@@ -257,13 +299,17 @@ static void push(struct sim *s, void *who, uint64_t boot)
         return;
     }
     f->push_due = false;
+    for (unsigned i = 0; i < SIM_MIGRATIONS_MAX; i++)
+        urgent = urgent || f->entry[i].order_changed;
     delta = f->base ? make_update(f, false) : NULL;
     for (unsigned i = 0; i < SIM_NODES_MAX; i++) {
-        struct sim_member *m = &f->member[i];
+        struct attached *m = &f->member[i];
 
-        if (m->stream && delta && m->sent_rev == f->base)
+        if (!m->stream || (is_ahead(f, m) && !urgent))
+            continue;
+        if (delta && m->sent_rev == f->base)
             send(f, m, delta);
-        else if (m->stream)
+        else
             send_full(f, m);
     }
     sim_update_unref(delta);
@@ -284,17 +330,68 @@ void sim_fleet_publish(struct sim_fleet *f, uint64_t revision, const struct flee
     sim_after(f->sim, sim_delay(f->sim, f->sim->config.mail), push, f->coord, f->boot);
 }
 
+void sim_fleet_set_term(struct sim_fleet *f, uint64_t term)
+{
+    if (term > f->term)
+        f->term = term;
+}
+
+/* Where an order is kept until it is published; NULL: it is known already. */
+static struct emergency *place_for(struct sim_fleet *f, const struct emergency *order)
+{
+    struct emergency *place = NULL;
+
+    for (unsigned i = 0; i < SIM_MIGRATIONS_MAX; i++) {
+        const struct entry *e = &f->entry[i];
+        struct emergency *p = &f->pushed[i];
+
+        if (name_eq(&e->migration, &order->migration) && e->order.epoch >= order->epoch)
+            return NULL;
+        if (p->epoch > 0 && name_eq(&p->migration, &order->migration))
+            return p->epoch >= order->epoch ? NULL : p;
+        if (p->epoch == 0 && !place)
+            place = p;
+    }
+    return place;
+}
+
+void sim_fleet_push_order(struct sim_fleet *f, const struct emergency *order)
+{
+    struct emergency *place = place_for(f, order);
+
+    if (!place)
+        return;
+    *place = *order;
+    for (unsigned i = 0; i < SIM_NODES_MAX; i++)
+        if (f->member[i].stream)
+            send_order(&f->member[i], order);
+}
+
+bool sim_fleet_ask_past(struct sim_fleet *f, unsigned node, unsigned asker, dur_t window)
+{
+    struct sim_msg *msg;
+
+    if (!f->member[node].stream)
+        return false;
+    msg = xnew(struct sim_msg);
+    msg->kind = SIM_PAST_WANTED;
+    msg->coord = asker;
+    msg->window = window;
+    return sim_net_send(f->member[node].stream, SIM_LISTENER, msg);
+}
+
 /* ---- what nodes say -------------------------------------------------------------------------- */
 
 static void changed(struct sim_fleet *f, unsigned node)
 {
-    const struct sim_member *m = &f->member[node];
-    struct core_node n = {.connected = m->stream != NULL,
-                          .serving_rev = m->same_incarnation ? m->serving_rev : 0,
-                          .newest_epoch_seen = m->newest_epoch};
+    const struct attached *m = &f->member[node];
+    struct sim_fact fact = {.connected = m->stream != NULL,
+                            .serving_rev = m->same_store && !is_ahead(f, m) ? m->serving_rev : 0,
+                            .newest_epoch = m->newest_epoch,
+                            .boot = m->boot,
+                            .dial = m->dial};
 
-    n.name = *sim_node_name(f->sim->node[node]);
-    sim_coord_on_node(f->coord, node, &n, m->boot);
+    sim_coord_on_node(f->coord, node, &fact);
 }
 
 static void leave(struct sim_fleet *f, unsigned node)
@@ -309,43 +406,52 @@ static void told(struct sim_fleet *f, unsigned node, const struct sim_msg *m)
         sim_coord_on_order(f->coord, node, &m->order[i]);
 }
 
+static void find_ahead(struct sim_fleet *f, struct attached *m, uint64_t revision)
+{
+    if (revision <= m->ahead)
+        return;
+    if (!is_ahead(f, m))
+        m->ahead_since = f->sim->now;
+    m->ahead = revision;
+    m->sent_rev = 0;
+}
+
 static void on_hello(struct sim_fleet *f, struct sim_stream *st, const struct sim_msg *h)
 {
-    struct sim_member *m = &f->member[st->host[SIM_DIALLER]];
+    struct attached *m = &f->member[st->host[SIM_DIALLER]];
 
     if (m->stream)
         sim_net_close(m->stream, SIM_LISTENER);
-    *m = (struct sim_member){.stream = st,
-                             .boot = h->boot,
-                             .same_incarnation = strcmp(h->incarnation, SIM_INCARNATION) == 0,
-                             .serving_rev = h->revision,
-                             .newest_epoch = h->newest_epoch,
-                             .heard = f->sim->now};
+    *m = (struct attached){.stream = st,
+                           .boot = h->boot,
+                           .dial = st->tag,
+                           .same_store = strcmp(h->incarnation, SIM_INCARNATION) == 0,
+                           .serving_rev = h->revision,
+                           .newest_epoch = h->newest_epoch,
+                           .heard = f->sim->now};
+    if (m->same_store && h->revision > f->revision)
+        find_ahead(f, m, h->revision);
     changed(f, st->host[SIM_DIALLER]);
     told(f, st->host[SIM_DIALLER], h);
-    if (f->revision > 0)
-        send_full(f, m);
-    else
-        send_nothing_yet(m);
+    bring_up(f, m);
 }
 
 static void on_ack(struct sim_fleet *f, unsigned node, const struct sim_msg *a)
 {
-    struct sim_member *m = &f->member[node];
+    struct attached *m = &f->member[node];
 
     if (a->revision > m->sent_rev) {
-        sim_fail(f->sim, "n%u acknowledges revision %llu, and was sent %llu", node + 1,
-                 (unsigned long long)a->revision, (unsigned long long)m->sent_rev);
+        find_ahead(f, m, a->revision);
         return;
     }
     m->serving_rev = a->revision;
-    m->same_incarnation = true;
+    m->same_store = true;
     changed(f, node);
 }
 
 void sim_fleet_on_message(struct sim_fleet *f, struct sim_stream *st, const struct sim_msg *msg)
 {
-    struct sim_member *m = &f->member[st->host[SIM_DIALLER]];
+    struct attached *m = &f->member[st->host[SIM_DIALLER]];
 
     if (msg->kind == SIM_HELLO) {
         on_hello(f, st, msg);
@@ -363,6 +469,8 @@ void sim_fleet_on_message(struct sim_fleet *f, struct sim_stream *st, const stru
         told(f, st->host[SIM_DIALLER], msg);
     else if (msg->kind == SIM_REPORT)
         sim_coord_on_report(f->coord, st->host[SIM_DIALLER], msg->stats, msg->stats_count);
+    else if (msg->kind == SIM_PAST)
+        sim_coord_on_past(f->coord, st->host[SIM_DIALLER], msg->coord, msg->past);
 }
 
 void sim_fleet_on_closed(struct sim_fleet *f, const struct sim_stream *st)
@@ -374,9 +482,12 @@ void sim_fleet_on_closed(struct sim_fleet *f, const struct sim_stream *st)
 void sim_fleet_look(struct sim_fleet *f)
 {
     for (unsigned i = 0; i < SIM_NODES_MAX; i++) {
-        struct sim_member *m = &f->member[i];
+        struct attached *m = &f->member[i];
         struct sim_stream *st = m->stream;
 
+        if (st && m->sent_rev == 0 && is_ahead(f, m) && f->revision > 0 &&
+            mono_sub(f->sim->now, m->ahead_since).ns > AHEAD_WAIT.ns)
+            send_full(f, m); /* to see it refused */
         if (!st || mono_sub(f->sim->now, m->heard).ns <= SILENCE.ns)
             continue;
         leave(f, i);

@@ -8,8 +8,6 @@
 #include "sidecar/agent/agent.h"
 #include "tests/sim/sim_net.h"
 
-#define SIM_TERM 1
-
 /* An update on its way, with all that it points to. */
 struct sim_update {
     unsigned refs;
@@ -31,6 +29,14 @@ struct sim_fleet *sim_fleet_free(struct sim_fleet *f); /* tolerates NULL; return
 
 void sim_fleet_publish(struct sim_fleet *f, uint64_t revision, const struct fleet_route *route,
                        unsigned count);
+/* As fleet_set_term(), fleet_push_order() and fleet_ask_past(); `asker` is given back. */
+void sim_fleet_set_term(struct sim_fleet *f, uint64_t term);
+void sim_fleet_push_order(struct sim_fleet *f, const struct emergency *order);
+bool sim_fleet_ask_past(struct sim_fleet *f, unsigned node, unsigned asker, dur_t window);
+
+/* Of the latest publication. */
+uint64_t sim_fleet_revision(const struct sim_fleet *f);
+
 void sim_fleet_on_message(struct sim_fleet *f, struct sim_stream *st, const struct sim_msg *m);
 void sim_fleet_on_closed(struct sim_fleet *f, const struct sim_stream *st);
 /* Each second: nodes that are silent are cut off. */

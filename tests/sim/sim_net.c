@@ -22,7 +22,7 @@ struct sim_msg *sim_msg_free(struct sim_msg *m)
     free(m->order);
     free(m->stats);
     free(m->past);
-    free(m->refused);
+    free(m->answer);
     sim_update_unref(m->update);
     free(m);
     return NULL;
@@ -91,10 +91,11 @@ static bool is_silent(const struct sim_stream *st)
 
 static void hand_over(struct sim_stream *st, enum sim_end to, struct sim_msg *m)
 {
-    if (is_node(st->host[to]))
-        sim_node_on_message(st->net->sim->node[st->host[to]], st, m);
-    else
+    if (!is_node(st->host[to])) {
         sim_coord_on_message(coord_of(st, to), st, to, m);
+        return;
+    }
+    sim_node_on_message(st->net->sim->node[st->host[to]], st, m);
     sim_msg_free(m);
 }
 

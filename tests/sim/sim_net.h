@@ -5,6 +5,7 @@
  * SIM_KEEPALIVE. What an end that died or cancelled had sent may be lost from some point on. */
 #pragma once
 
+#include "common/base/err.h"
 #include "common/model/stats.h"
 #include "tests/sim/sim.h"
 
@@ -19,10 +20,38 @@ static inline unsigned sim_host_coord(unsigned coord)
 }
 
 struct sim_update;
-struct sim_past;
 struct sim_op;
 
-/*   X(kind): who sends it */
+/* A part of what a node measured before. */
+#define SIM_BUCKETS 8
+struct sim_past {
+    bool more; /* another part follows */
+    unsigned count;
+    struct sim_bucket {
+        mono_t end; /* in the simulation's time */
+        dur_t interval;
+        uint64_t revision;
+        unsigned count;
+        struct route_stats stats[SIM_MIGRATIONS_MAX];
+    } bucket[SIM_BUCKETS];
+};
+
+/* What a coordinator knows of a node's connection. */
+struct sim_fact {
+    bool connected;
+    uint64_t serving_rev, newest_epoch;
+    uint64_t boot, dial; /* of the node's process; rises with each connection */
+};
+
+/* What an operator is told. */
+struct sim_answer {
+    struct err refused; /* ERR_NONE: done */
+    bool changed;       /* something was stored for it */
+    uint64_t revision, unstored_epoch;
+    char summary[TEXT_SIZE];
+};
+
+/* By who sends it. */
 enum sim_msg_kind {
     /* a node */
     SIM_HELLO,
@@ -38,6 +67,7 @@ enum sim_msg_kind {
     /* a coordinator that has dialled another */
     SIM_PEER_HELLO,
     SIM_PEER_NODE,
+    SIM_PEER_ORDER,
     SIM_PEER_REPORT,
     SIM_PEER_PAST,
     SIM_FORWARD,
@@ -51,23 +81,20 @@ struct sim_msg {
     enum sim_msg_kind kind;
     uint64_t term, revision; /* HELLO: serving; ACK, NACK */
     char incarnation[40];    /* HELLO */
-    uint64_t boot;           /* HELLO, PEER_HELLO, PEER_NODE */
-    uint64_t newest_epoch;   /* HELLO, PEER_NODE */
-    struct emergency *order; /* HELLO: all active ones; ORDER: one; PEER_NODE: news; owned */
+    uint64_t boot;           /* HELLO, PEER_HELLO */
+    uint64_t newest_epoch;   /* HELLO */
+    struct emergency *order; /* HELLO: all active ones; ORDER, PEER_ORDER: one; owned */
     unsigned order_count;
     struct route_stats *stats; /* REPORT, PEER_REPORT; owned */
     unsigned stats_count;
     struct sim_update *update; /* UPDATE; counted */
     struct sim_past *past;     /* PAST, PEER_PAST; owned */
-    unsigned node;             /* PEER_*: whose */
-    unsigned coord;            /* PEER_HELLO: who speaks */
-    bool connected;            /* PEER_NODE */
-    mono_t seen;               /* PEER_NODE */
-    uint64_t ask;              /* PAST_WANTED, PAST: which */
     dur_t window;              /* PAST_WANTED */
-    struct sim_op *op;         /* FORWARD, FORWARDED; borrowed */
-    struct err *refused;       /* FORWARDED; owned; NULL: done */
-    bool changed;              /* FORWARDED */
+    unsigned coord;            /* PAST_WANTED, PAST: who asks; PEER_HELLO: who speaks */
+    unsigned node;             /* PEER_*: of whom */
+    struct sim_fact fact;      /* PEER_NODE */
+    struct sim_op *op;         /* FORWARD; borrowed */
+    struct sim_answer *answer; /* FORWARDED; owned */
     /* private */
     struct sim_msg *next;
     mono_t due;

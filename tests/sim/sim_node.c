@@ -8,12 +8,14 @@
 #include "common/base/check.h"
 #include "common/base/mem.h"
 #include "sidecar/agent/agent_state.h"
+#include "sidecar/agent/past.h"
 #include "tests/sim/sim_check.h"
 #include "tests/sim/sim_fleet.h"
 
 #define RETRY_WAIT  dur_s(5)
 #define REPORT_EACH dur_s(1)
 #define LOOK_UP     dur_ms(30)
+#define PAST_BYTES  (1u << 20)
 
 struct sim_node {
     struct sim *sim;
@@ -46,8 +48,9 @@ struct sim_node {
     bool up;                       /* an update came over it */
     uint64_t dials;                /* tells a timer of an old stream from a new one's */
     struct backoff backoff;
-    bool retry_due;                               /* a timer is set after a failure */
-    bool refused;                                 /* since the last retry */
+    bool retry_due; /* a timer is set after a failure */
+    bool refused;   /* since the last retry */
+    struct past *past;
     struct route_stats stats[SIM_MIGRATIONS_MAX]; /* since the last report */
     unsigned stats_count;
     unsigned next_key;
@@ -322,6 +325,51 @@ static bool send(struct sim_node *n, struct sim_msg m)
     return sim_net_send(n->stream, SIM_DIALLER, xmemdup(&m, sizeof m));
 }
 
+static void remember_stats(struct sim_node *n)
+{
+    struct position p = agent_position_serving(n->agent);
+
+    past_add(n->past, n->sim->now, REPORT_EACH, &p, n->stats, n->stats_count);
+}
+
+/* One item more; false when the part is full. */
+static bool add_item(struct sim_past *part, const struct past_item *item)
+{
+    struct sim_bucket *b;
+
+    if (item->first) {
+        if (part->count == SIM_BUCKETS)
+            return false;
+        part->bucket[part->count++] = (struct sim_bucket){
+            .end = item->end, .interval = item->interval, .revision = item->revision};
+    }
+    CHECK(part->count > 0);
+    b = &part->bucket[part->count - 1];
+    if (item->has_stats)
+        b->stats[b->count++] = item->stats;
+    return true;
+}
+
+/* Everything until now, so that reports go on from there. */
+static void tell_past(struct sim_node *n, const struct sim_msg *wanted)
+{
+    mono_t oldest = {n->sim->now.ns - wanted->window.ns};
+    struct past_cursor cursor = {0}, before = {0};
+    struct sim_past *part = xnew(struct sim_past);
+    struct past_item item;
+
+    while (past_read(n->past, &cursor, oldest, &item)) {
+        if (!add_item(part, &item)) {
+            part->more = true;
+            (void)send(n, (struct sim_msg){.kind = SIM_PAST, .coord = wanted->coord, .past = part});
+            part = xnew(struct sim_past);
+            cursor = before;
+        }
+        before = cursor;
+    }
+    (void)send(n, (struct sim_msg){.kind = SIM_PAST, .coord = wanted->coord, .past = part});
+}
+
 static void report(struct sim *s, void *who, uint64_t boot)
 {
     struct sim_node *n = who;
@@ -330,6 +378,7 @@ static void report(struct sim *s, void *who, uint64_t boot)
         return;
     if (!s->world.idle)
         serve_a_second(n);
+    remember_stats(n);
     if (n->up)
         (void)send(n, (struct sim_msg){.kind = SIM_REPORT,
                                        .stats = xmemdup(n->stats, sizeof n->stats),
@@ -466,6 +515,7 @@ static void dial(struct sim *s, void *who, uint64_t dials)
     if (!n->running || n->dials != dials)
         return;
     n->stream = sim_net_dial(s->net, n->index, sim_host_coord(n->coord));
+    n->stream->tag = n->dials;
     say_hello(n);
 }
 
@@ -509,9 +559,18 @@ void sim_node_replay(struct sim_node *n)
     work(n);
 }
 
+/* From a coordinator that has not heard yet what this node has from another. */
+static bool is_behind(const struct sim_node *n, const struct position *to)
+{
+    struct position p = agent_position(n->agent);
+
+    return n->sim->config.coordinators > 1 && (to->revision < p.revision || to->term < p.term);
+}
+
 void sim_node_on_message(struct sim_node *n, struct sim_stream *st, const struct sim_msg *m)
 {
     struct err err = {.code = ERR_NONE};
+    bool behind;
     int r;
 
     if (!n->running || st != n->stream)
@@ -522,11 +581,18 @@ void sim_node_on_message(struct sim_node *n, struct sim_stream *st, const struct
         agent_connected(n->agent, true);
         work(n);
     }
+    if (m->kind == SIM_ORDER) {
+        (void)!agent_pushed_order(n->agent, m->order, &err);
+        work(n);
+    } else if (m->kind == SIM_PAST_WANTED) {
+        tell_past(n, m);
+    }
     if (m->kind != SIM_UPDATE)
         return;
     remember(n, m->update);
+    behind = is_behind(n, &m->update->u.to);
     r = agent_take(n->agent, &m->update->u, &err);
-    if (r < 0)
+    if (r < 0 && !behind)
         sim_fail(n->sim, "%s refuses a valid update: %s", n->name.s, err.msg);
     work(n);
     if (r == AGENT_GAP)
@@ -566,6 +632,7 @@ void sim_node_start(struct sim_node *n)
     n->running = true;
     n->boots++;
     n->agent = agent_new();
+    n->past = past_new(PAST_BYTES);
     n->up = false;
     n->stats_count = 0;
     backoff_init(&n->backoff, dur_ms(100), dur_s(5));
@@ -587,6 +654,7 @@ static void lose_memory(struct sim_node *n)
     n->lanes_left = 0;
     n->retry_due = n->refused = false;
     n->agent = agent_free(n->agent);
+    n->past = past_free(n->past);
     buf_clear(&n->writing);
     n->running = false;
 }

@@ -8,6 +8,10 @@
 #include "tests/sim/sim_check.h"
 #include "tests/sim/sim_coord.h"
 
+#define PATIENCE dur_s(10)
+#define URGENCY  dur_ms(500) /* with one coordinator, in an emergency */
+#define PAUSE    dur_ms(250)
+
 struct sim_ops {
     struct sim *sim;
     struct sim_op *newest; /* owned list */
@@ -48,13 +52,70 @@ static void lose(struct sim_ops *o, struct sim_op *op)
     sim_say(o->sim, who(op), "hears nothing");
 }
 
-static void arrive(struct sim *s, void *p, uint64_t arg UNUSED)
+static bool is_urgent(const struct sim_op *op)
+{
+    return op->command.kind == CMD_EMERGENCY;
+}
+
+/* ---- from one to the next -------------------------------------------------------------------- */
+
+static void ask(struct sim *s, struct sim_op *op, dur_t wait);
+
+/* `why`: what the last one said. */
+static void go_on(struct sim *s, struct sim_op *op, const struct err *why)
+{
+    unsigned coordinators = s->config.coordinators;
+
+    op->coord = (op->coord + 1) % coordinators;
+    op->taken = false;
+    if (mono_before(s->now, op->until)) {
+        ask(s, op, op->asked % coordinators == 0 ? PAUSE : dur_ms(0));
+    } else if (why) {
+        op->state = SIM_OP_REFUSED;
+        op->refused = *why;
+        sim_say(s, who(op), "is refused: %s", why->msg);
+    } else {
+        lose(s->ops, op);
+    }
+}
+
+static void give_up(struct sim *s, void *p, uint64_t asked)
 {
     struct sim_op *op = p;
 
-    if (!sim_coord_command(s->coord[0], op))
+    if (op->state != SIM_OP_SENT || op->asked != asked)
+        return;
+    if (is_urgent(op))
+        go_on(s, op, NULL);
+    else
         lose(s->ops, op);
 }
+
+static void arrive(struct sim *s, void *p, uint64_t asked)
+{
+    struct sim_op *op = p;
+    struct sim_coord *c = s->coord[op->coord];
+
+    if (op->state != SIM_OP_SENT || op->asked != asked)
+        return;
+    if (!sim_coord_accepts(c)) {
+        go_on(s, op, NULL);
+        return;
+    }
+    op->taken = true;
+    sim_coord_command(c, op);
+    sim_after(s, is_urgent(op) ? URGENCY : PATIENCE, give_up, op, asked);
+}
+
+static void ask(struct sim *s, struct sim_op *op, dur_t wait)
+{
+    dur_t way = sim_delay(s, s->config.net);
+
+    op->asked++;
+    sim_after(s, dur_ns(wait.ns + way.ns), arrive, op, op->asked);
+}
+
+/* ---- commands -------------------------------------------------------------------------------- */
 
 static struct sim_op *new_op(struct sim *s, const struct core_command *from)
 {
@@ -78,13 +139,30 @@ static struct sim_op *new_op(struct sim *s, const struct core_command *from)
     return op;
 }
 
-const struct sim_op *sim_order(struct sim *s, const struct core_command *command)
+static void begin(struct sim *s, struct sim_op *op)
+{
+    op->until = mono_add(s->now, PATIENCE);
+    ask(s, op, dur_ms(0));
+}
+
+const struct sim_op *sim_order_at(struct sim *s, unsigned coord, const struct core_command *command)
 {
     struct sim_op *op = new_op(s, command);
 
+    op->coord = coord;
     sim_say(s, who(op), "%s %s", core_command_name(op->command.kind), op->migration);
-    sim_after(s, sim_delay(s, s->config.net), arrive, op, 0);
+    begin(s, op);
     return op;
+}
+
+static unsigned some_coord(struct sim *s)
+{
+    return s->config.coordinators > 1 ? (unsigned)sim_below(s, s->config.coordinators) : 0;
+}
+
+const struct sim_op *sim_order(struct sim *s, const struct core_command *command)
+{
+    return sim_order_at(s, some_coord(s), command);
 }
 
 const struct sim_op *sim_apply(struct sim *s, const char *plan_text)
@@ -97,25 +175,48 @@ const struct sim_op *sim_apply(struct sim *s, const char *plan_text)
         check_die("%s", err.msg);
     op->command.plan = op->plan;
     memcpy(op->migration, op->plan->name.s, sizeof op->migration);
+    op->coord = some_coord(s);
     sim_say(s, who(op), "apply %s", op->migration);
-    sim_after(s, sim_delay(s, s->config.net), arrive, op, 0);
+    begin(s, op);
     return op;
 }
 
-void sim_ops_answer(struct sim_ops *o, struct sim_op *op, const struct core_update *u)
+/* ---- answers --------------------------------------------------------------------------------- */
+
+static void accept(struct sim *s, struct sim_op *op, const struct sim_answer *a)
 {
-    op->state = u->refused.code == ERR_NONE ? SIM_OP_DONE : SIM_OP_REFUSED;
-    op->refused = u->refused;
+    op->state = a->refused.code == ERR_NONE ? SIM_OP_DONE : SIM_OP_REFUSED;
+    op->refused = a->refused;
+    op->changed = a->changed;
+    op->unstored_epoch = a->unstored_epoch;
     if (op->state == SIM_OP_REFUSED)
-        sim_say(o->sim, who(op), "is refused: %s", u->refused.msg);
+        sim_say(s, who(op), "is refused: %s", a->refused.msg);
     else
-        sim_say(o->sim, who(op), "is told: %s", u->change ? u->change->summary : "done");
-    sim_check_answered(o->sim->check, op);
+        sim_say(s, who(op), "is told: %s", a->summary[0] ? a->summary : "done");
+}
+
+void sim_ops_answer(struct sim_ops *o, const struct sim_coord *c, struct sim_op *op,
+                    const struct sim_answer *a)
+{
+    struct sim *s = o->sim;
+
+    if (op->state != SIM_OP_SENT || !op->taken || op->coord != sim_coord_index(c))
+        return; /* asks somebody else by now */
+    sim_check_answered(s->check, op, a);
+    if (a->refused.code == ERR_UNAVAILABLE)
+        go_on(s, op, &a->refused);
+    else
+        accept(s, op, a);
 }
 
 void sim_ops_coord_died(struct sim_ops *o, const struct sim_coord *c)
 {
-    for (struct sim_op *op = o->newest; op; op = op->next)
-        if (op->state == SIM_OP_SENT && sim_coord_has(c, op))
+    for (struct sim_op *op = o->newest; op; op = op->next) {
+        if (op->state != SIM_OP_SENT || !op->taken || op->coord != sim_coord_index(c))
+            continue;
+        if (is_urgent(op))
+            go_on(o->sim, op, NULL);
+        else
             lose(o, op);
+    }
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Operators: each command travels to the coordinator and gets its answer, or never hears of it. */
+/* Operators: each command travels to a coordinator and gets its answer, or never hears of it. As
+ * the CLI does, they go on to the next coordinator where nothing was done, and with an emergency
+ * also where nobody knows; then all over again, until their patience is over. */
 #pragma once
 
 #include "coordinator/core/core_event.h"
 #include "coordinator/core/core_update.h"
-#include "tests/sim/sim.h"
+#include "tests/sim/sim_net.h"
 
 enum sim_op_state {
     SIM_OP_SENT,
@@ -23,7 +25,12 @@ struct sim_op {
     struct plan *plan; /* owned; APPLY */
     enum sim_op_state state;
     struct err refused;
-    bool changed; /* something was stored for it */
+    bool changed;            /* something was stored for it */
+    uint64_t unstored_epoch; /* it was pushed as this, and not stored yet */
+    unsigned coord;          /* the one that is asked */
+    unsigned asked;          /* how often somebody was */
+    bool taken;              /* the one that is asked has it */
+    mono_t until;            /* of the operator's patience */
     struct sim_op *next;
 };
 
@@ -34,6 +41,11 @@ struct sim_ops *sim_ops_free(struct sim_ops *o); /* tolerates NULL; returns NULL
 const struct sim_op *sim_order(struct sim *s, const struct core_command *command);
 const struct sim_op *sim_apply(struct sim *s, const char *plan_text);
 
-/* From the coordinator: an answer, or its death. */
-void sim_ops_answer(struct sim_ops *o, struct sim_op *op, const struct core_update *u);
+/* To coordinator `coord` first. */
+const struct sim_op *sim_order_at(struct sim *s, unsigned coord,
+                                  const struct core_command *command);
+
+/* From a coordinator: an answer, or its death. */
+void sim_ops_answer(struct sim_ops *o, const struct sim_coord *c, struct sim_op *op,
+                    const struct sim_answer *a);
 void sim_ops_coord_died(struct sim_ops *o, const struct sim_coord *c);

@@ -26,8 +26,9 @@ struct request {
     struct sim *sim;
     struct store_thread *thread; /* NULL: nobody waits for it any more */
     struct sim_asker who;
+    uint64_t number;
     enum kind kind;
-    bool sent, carried_out, answered;
+    bool sent, answered;
     unsigned events; /* of the simulation that point here */
 
     struct store_op *op; /* TXN; owned, in one piece with what it points to */
@@ -52,6 +53,11 @@ struct request {
 
 struct sim_requests {
     struct request *all; /* owned */
+    uint64_t count;      /* so far */
+    /* Of each coordinator's process the latest that was carried out. It fences off those before it:
+     * what had an unknown outcome is done by then, or never (store_etcd.c). */
+    struct sim_asker who[SIM_COORDS_MAX];
+    uint64_t latest[SIM_COORDS_MAX];
 };
 
 struct store_thread {
@@ -61,6 +67,7 @@ struct store_thread {
     struct loop *loop;
     struct request *line[LINES]; /* in order; the first of each is out */
     unsigned waiting;
+    bool closing;
 
     /* The watch. */
     unsigned watch; /* which, counted */
@@ -275,13 +282,33 @@ static void do_watch(struct sim_store *st, struct request *q)
     tell_changes(t);
 }
 
+/* A later one of the same process came first. */
+static bool is_fenced_off(const struct request *q)
+{
+    const struct sim_requests *all = q->sim->requests;
+    unsigned coord = q->who.coord;
+
+    return line_of(q) == LINE_DATA && all->who[coord].boot == q->who.boot &&
+           all->latest[coord] > q->number;
+}
+
+static void note_carried_out(const struct request *q)
+{
+    struct sim_requests *all = q->sim->requests;
+
+    if (line_of(q) != LINE_DATA)
+        return;
+    all->who[q->who.coord] = q->who;
+    all->latest[q->who.coord] = q->number;
+}
+
 static void carry_out(struct request *q)
 {
     struct store_txn txn = {.op = q->op, .count = q->count, .lease = q->lease.lease};
     struct sim_store *st = q->sim->store;
     int r = 0;
 
-    q->carried_out = true;
+    note_carried_out(q);
     switch (q->kind) {
     case TXN:
         r = sim_store_txn(st, q->who, &txn, &q->rev, &q->err);
@@ -311,7 +338,7 @@ static void arrive(struct sim *s, void *who, uint64_t arg UNUSED)
         return;
     }
     /* Who gave up has closed the connection: what was still in it gets through, or does not. */
-    if ((!q->thread || q->answered) && sim_chance(s, 2)) {
+    if ((!q->thread || q->answered) && (is_fenced_off(q) || sim_chance(s, 2))) {
         let_go(q);
         return;
     }
@@ -378,14 +405,17 @@ bool sim_store_thread_is_idle(const struct store_thread *t)
 
 static int submit(struct store_thread *t, struct request *q, struct err *err)
 {
-    if (t->waiting >= STORE_THREAD_CALLS_MAX) {
+    if (t->closing || t->waiting >= STORE_THREAD_CALLS_MAX) {
         free(q->op);
         free(q);
-        return err_set(err, ERR_EXHAUSTED, "too much waits for the store: its disk is slow");
+        return err_set(err, t->closing ? ERR_CANCELLED : ERR_EXHAUSTED,
+                       t->closing ? "the store is being closed"
+                                  : "too much waits for the store: its disk is slow");
     }
     q->sim = t->sim;
     q->thread = t;
     q->who = (struct sim_asker){t->coord, t->boot};
+    q->number = ++t->sim->requests->count;
     DL_APPEND(t->sim->requests->all, q);
     DL_APPEND2(t->line[line_of(q)], q, line_prev, line_next);
     t->waiting++;
@@ -680,18 +710,25 @@ struct store_thread *sim_store_thread_new(struct sim *s, unsigned coord, uint64_
     return t;
 }
 
+/* Its function is called all the same, so that what belongs to it can go. */
+static void cancel(struct store_thread *t, struct request *q)
+{
+    leave_line(q);
+    q->r = err_set(&q->err, ERR_CANCELLED, "the store is being closed");
+    q->rev = 0;
+    tell_caller(t, q);
+    let_go(q);
+}
+
 struct store_thread *sim_store_thread_end(struct store_thread *t)
 {
     if (!t)
         return NULL;
-    for (unsigned i = 0; i < LINES; i++) {
-        while (t->line[i]) {
-            struct request *q = t->line[i];
-
-            leave_line(q);
-            let_go(q);
-        }
-    }
+    t->closing = true;
+    t->is_set = false;
+    for (unsigned i = 0; i < LINES; i++)
+        while (t->line[i])
+            cancel(t, t->line[i]);
     free(t);
     return NULL;
 }

@@ -34,6 +34,14 @@ static void on_abort(int signal_number)
     signal(signal_number, SIG_DFL);
 }
 
+/* A lease that nobody keeps ends, somebody is elected, and the others hear of it. */
+static dur_t led_within(const struct sim *s)
+{
+    dur_t ttl = s->config.lease_ttl.ns ? s->config.lease_ttl : dur_s(5);
+
+    return dur_ns(ttl.ns + dur_s(2).ns);
+}
+
 /* True when every check held. */
 static bool play(uint64_t seed, struct sim_coverage *coverage, bool show)
 {
@@ -48,6 +56,9 @@ static bool play(uint64_t seed, struct sim_coverage *coverage, bool show)
     chaos = sim_chaos_new(s);
     sim_run_for(s, dur_s(CHAOS_S));
     sim_chaos_end(chaos);
+    (void)sim_run_until(s, sim_is_up, dur_s(10));
+    if (!sim_run_until(s, sim_is_led, led_within(s)) && !s->failure[0])
+        sim_fail(s, "no leader in time: %s", sim_leader_unrest(s));
     if (!sim_run_until(s, sim_is_calm, dur_s(REST_S)) && !s->failure[0])
         sim_fail(s, "no rest %d s after the last fault: %s", REST_S, sim_unrest(s));
     ok = !s->failure[0];
