@@ -73,31 +73,61 @@ static bool is_label_text(struct str s)
     return s.n < LABEL_SIZE;
 }
 
+bool labels_next(const struct labels *l, struct label *label)
+{
+    const char *at = label->key ? label->value + strlen(label->value) + 1 : l->text;
+
+    if (at == l->text + l->used)
+        return false;
+    label->key = at;
+    label->value = at + strlen(at) + 1;
+    return true;
+}
+
+/* The first label whose key is not before `key`; false: all are. */
+static bool find_place(const struct labels *l, struct str key, struct label *ret)
+{
+    *ret = (struct label){.key = NULL};
+    while (labels_next(l, ret))
+        if (strncmp(ret->key, key.p, key.n) >= 0)
+            return true;
+    return false;
+}
+
+static void insert(struct labels *l, size_t at, struct str key, struct str value)
+{
+    size_t size = key.n + value.n + 2;
+    char *dst = l->text + at;
+
+    memmove(dst + size, dst, l->used - at);
+    memcpy(dst, key.p, key.n);
+    dst[key.n] = '\0';
+    if (value.n > 0)
+        memcpy(dst + key.n + 1, value.p, value.n);
+    dst[size - 1] = '\0';
+    l->used = (uint16_t)(l->used + size);
+    l->count++;
+}
+
 int labels_add(struct labels *l, struct str key, struct str value, struct err *err)
 {
     char shown[SHOW_SIZE];
-    struct label item;
-    unsigned at = 0;
+    struct label next;
+    bool before;
 
     if (key.n == 0 || !is_label_text(key) || !is_label_text(value))
         return err_set(err, ERR_INVALID,
                        "label %s: key and value are up to %d of a-z, A-Z, 0-9, '-', '.', '_' and "
                        "'/'; the key is not empty",
                        ids_show(key, shown), LABEL_SIZE - 1);
-    if (!str_copy(key, item.key, sizeof item.key) ||
-        !str_copy(value, item.value, sizeof item.value))
-        return err_set(err, ERR_INTERNAL, "label %s does not fit", ids_show(key, shown));
-
-    while (at < l->count && strcmp(l->item[at].key, item.key) < 0)
-        at++;
-    if (at < l->count && strcmp(l->item[at].key, item.key) == 0)
-        return err_set(err, ERR_INVALID, "label \"%s\" is given twice", item.key);
+    before = find_place(l, key, &next);
+    if (before && str_eq(str_of(next.key), key))
+        return err_set(err, ERR_INVALID, "label \"%s\" is given twice", next.key);
     if (l->count == LABELS_MAX)
         return err_set(err, ERR_EXHAUSTED, "more than %d labels", LABELS_MAX);
-
-    memmove(&l->item[at + 1], &l->item[at], (l->count - at) * sizeof l->item[0]);
-    l->item[at] = item;
-    l->count++;
+    if (l->used + key.n + value.n + 2 > LABELS_SIZE)
+        return err_set(err, ERR_EXHAUSTED, "labels of more than %d bytes together", LABELS_SIZE);
+    insert(l, before ? (size_t)(next.key - l->text) : l->used, key, value);
     return 0;
 }
 
@@ -127,10 +157,11 @@ int labels_parse(struct str s, struct labels *ret, struct err *err)
 
 const char *labels_get(const struct labels *l, const char *key)
 {
-    for (unsigned i = 0; i < l->count; i++) {
-        if (strcmp(l->item[i].key, key) == 0)
-            return l->item[i].value;
-    }
+    struct label label = {.key = NULL};
+
+    while (labels_next(l, &label))
+        if (strcmp(label.key, key) == 0)
+            return label.value;
     return NULL;
 }
 

@@ -8,6 +8,7 @@
 #define TEXT_SIZE     256 /* reasons, sentences */
 #define LABELS_MAX    16
 #define LABEL_SIZE    64
+#define LABELS_SIZE   508 /* keys and values together, each with its NUL */
 #define ENDPOINT_SIZE 256
 
 /* Names of plans, stages and nodes: a-z 0-9 and '-', starting and ending alphanumeric, 1..63 bytes
@@ -30,21 +31,26 @@ static inline bool name_eq(const struct name *a, const struct name *b)
 #define SHOW_SIZE 72
 char *ids_show(struct str s, char *dst);
 
-struct label {
-    char key[LABEL_SIZE];
-    char value[LABEL_SIZE];
-};
-
+/* Packed, because coordinators keep those of thousands of nodes. */
 struct labels {
-    struct label item[LABELS_MAX];
-    unsigned count;
+    /* private */
+    char text[LABELS_SIZE]; /* key, value, key, ... sorted by key */
+    uint16_t used;
+    uint16_t count; /* for all to read */
 };
 
-/* "cluster=eu-1,zone=a"; sorted by key. INVALID for bad or repeated keys, EXHAUSTED past
- * LABELS_MAX. */
+/* "cluster=eu-1,zone=a". INVALID for bad or repeated keys, EXHAUSTED past LABELS_MAX or
+ * LABELS_SIZE. */
 int labels_parse(struct str s, struct labels *ret, struct err *err) MUST_CHECK;
 int labels_add(struct labels *l, struct str key, struct str value, struct err *err) MUST_CHECK;
 const char *labels_get(const struct labels *l, const char *key); /* NULL when absent */
+
+/* One of them; borrowed. */
+struct label {
+    const char *key, *value;
+};
+/* The next one, sorted by key; the first for a zeroed `label`. False at the end. */
+bool labels_next(const struct labels *l, struct label *label);
 
 enum system { SYSTEM_NONE, SYSTEM_LEGACY, SYSTEM_NEW, SYSTEM_COUNT };
 

@@ -21,17 +21,19 @@
         item_ ? list_ : NULL;                                     \
     })
 
-static bool add_labels(struct arena *a, struct labels *l, Switchyard__V1__PeerNode *m)
+static bool add_labels(struct arena *a, const struct labels *l, Switchyard__V1__PeerNode *m)
 {
+    struct label next = {.key = NULL};
+
     m->labels = NEW_LIST_OF(a, l->count, Switchyard__V1__Label);
     if (!m->labels)
         return false;
-    for (; m->n_labels < l->count; m->n_labels++) {
+    for (; labels_next(l, &next); m->n_labels++) {
         Switchyard__V1__Label *label = m->labels[m->n_labels];
 
         switchyard__v1__label__init(label);
-        label->key = l->item[m->n_labels].key;
-        label->value = l->item[m->n_labels].value;
+        label->key = rpc_lend(next.key);
+        label->value = rpc_lend(next.value);
     }
     return true;
 }

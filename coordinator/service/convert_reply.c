@@ -48,11 +48,12 @@ static double percent_of(uint64_t part, uint64_t whole)
 static Switchyard__V1__Label **labels(struct arena *a, const struct labels *l)
 {
     Switchyard__V1__Label **list = NEW_LIST(a, l->count, Label);
+    struct label next = {.key = NULL};
 
-    for (unsigned i = 0; i < l->count; i++) {
+    for (unsigned i = 0; labels_next(l, &next); i++) {
         list[i] = NEW(a, Label, label);
-        list[i]->key = text(a, l->item[i].key);
-        list[i]->value = text(a, l->item[i].value);
+        list[i]->key = text(a, next.key);
+        list[i]->value = text(a, next.value);
     }
     return list;
 }

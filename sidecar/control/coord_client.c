@@ -61,11 +61,13 @@ static Switchyard__V1__Label **give_labels(const struct labels *labels)
 {
     Switchyard__V1__Label **list = xcalloc(labels->count + 1, sizeof *list);
 
-    for (unsigned i = 0; i < labels->count; i++) {
+    struct label next = {.key = NULL};
+
+    for (unsigned i = 0; labels_next(labels, &next); i++) {
         list[i] = xnew(Switchyard__V1__Label);
         switchyard__v1__label__init(list[i]);
-        list[i]->key = rpc_lend(labels->item[i].key);
-        list[i]->value = rpc_lend(labels->item[i].value);
+        list[i]->key = rpc_lend(next.key);
+        list[i]->value = rpc_lend(next.value);
     }
     return list;
 }

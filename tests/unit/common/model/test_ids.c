@@ -83,15 +83,13 @@ static void shown_text_is_quoted_printable_and_bounded(void **state UNUSED)
     }
 }
 
-static void labels_are_sorted_by_key(void **state UNUSED)
+static void labels_are_found_by_key(void **state UNUSED)
 {
     struct labels l;
     struct err err;
 
     assert_ok(labels_parse(STR("zone=a, cluster=eu-1,empty="), &l, &err), &err);
     assert_int_equal(l.count, 3);
-    assert_string_equal(l.item[0].key, "cluster");
-    assert_string_equal(l.item[2].key, "zone");
     assert_string_equal(labels_get(&l, "cluster"), "eu-1");
     assert_string_equal(labels_get(&l, "empty"), "");
     assert_null(labels_get(&l, "region"));
@@ -109,10 +107,24 @@ static void bad_labels_leave_the_result_alone(void **state UNUSED)
     assert_int_equal(l.count, 7);
 }
 
+static void labels_come_sorted(void **state UNUSED)
+{
+    struct label next = {.key = NULL};
+    char told[64] = "";
+    struct labels l;
+    struct err err;
+
+    assert_ok(labels_parse(STR("zone=a,ab=1,b=,a=2,abc=3"), &l, &err), &err);
+    while (labels_next(&l, &next))
+        str_fmt(told + strlen(told), sizeof told - strlen(told), "%s=%s ", next.key, next.value);
+    assert_string_equal(told, "a=2 ab=1 abc=3 b= zone=a ");
+    assert_fails(labels_add(&l, STR("abc"), STR("4"), &err), ERR_INVALID);
+}
+
 static void labels_are_limited(void **state UNUSED)
 {
     struct labels l = {.count = 0};
-    char key[LABEL_SIZE + 1];
+    char key[LABEL_SIZE + 1], value[LABEL_SIZE - 2] = "";
     struct err err;
 
     for (unsigned i = 0; i < LABELS_MAX; i++) {
@@ -121,6 +133,15 @@ static void labels_are_limited(void **state UNUSED)
     }
     assert_fails(labels_add(&l, STR("one-more"), STR("v"), &err), ERR_EXHAUSTED);
     assert_int_equal(l.count, LABELS_MAX);
+
+    l = (struct labels){.count = 0};
+    memset(value, 'v', sizeof value - 1);
+    for (unsigned i = 0; i < LABELS_SIZE / LABEL_SIZE; i++) {
+        str_fmt(key, sizeof key, "%u", i);
+        assert_ok(labels_add(&l, str_of(key), str_of(value), &err), &err);
+    }
+    assert_fails(labels_add(&l, STR("k"), str_of(value), &err), ERR_EXHAUSTED);
+    assert_int_equal(l.count, LABELS_SIZE / LABEL_SIZE);
 
     memset(key, 'k', LABEL_SIZE);
     key[LABEL_SIZE] = '\0';
@@ -148,8 +169,9 @@ int main(void)
         cmocka_unit_test(names_with_a_nul_are_refused),
         cmocka_unit_test(a_refusal_says_what_a_name_is),
         cmocka_unit_test(shown_text_is_quoted_printable_and_bounded),
-        cmocka_unit_test(labels_are_sorted_by_key),
+        cmocka_unit_test(labels_are_found_by_key),
         cmocka_unit_test(bad_labels_leave_the_result_alone),
+        cmocka_unit_test(labels_come_sorted),
         cmocka_unit_test(labels_are_limited),
         cmocka_unit_test(systems_have_names),
     };
