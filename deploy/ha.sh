@@ -109,7 +109,7 @@ begin_node() {
 etcd_is_healthy() { ETCDCTL_API=3 etcdctl --endpoints "$(addresses etcd_port http:// 0)" endpoint health; }
 nodes_serve() { [ "$(switchyard get nodes -o json | jq '[.nodes[] | select(.state == "serving")] | length')" -eq ${#nodes[@]} ]; }
 # The name of the one that leads; empty: none does.
-leader() { switchyard get coordinators --timeout 1s -o json 2>/dev/null | jq -r .leader; }
+leader() { switchyard get coordinators --timeout 3s -o json 2>/dev/null | jq -r .leader; }
 leads_now() { [ -n "$(leader)" ] && [ "$(leader)" != "${1:-}" ]; }
 # An address of one that does not lead.
 follower_address() {
@@ -215,7 +215,7 @@ watch_clients() {
     local counts text
     while :; do
         counts=$(clients)
-        text=$(switchyard status shop --timeout 1s -o json 2>/dev/null |
+        text=$(switchyard status shop --timeout 3s -o json 2>/dev/null |
             jq -r '"\(.stage), \(.weight) % new, \(.phase)\(if .emergency.active then ", EMERGENCY" else "" end)"') || text=''
         printf '\r%s  %8d requests by clients, %d errors   leader %s   %s\033[K' "$(date +%T)" \
             "${counts% *}" "${counts#* }" "$(leader || true)" "${text:-no coordinator answers}"
