@@ -268,7 +268,7 @@ void unstored_adopted(struct driver *d)
     if (epoch == 0)
         return;
     d->step.adopts.epoch = 0;
-    if (d->step.update.save && core_emergency(d->core, m, &known) && known.epoch < epoch)
+    if (d->step.update.save && !(core_emergency(d->core, m, &known) && known.epoch >= epoch))
         return; /* it could not be stored */
     if (journal_stored(&d->journal, m, epoch, &err) < 0)
         log_err(LOG_ERROR, LOG_EMERGENCY, &err, "action=journal");

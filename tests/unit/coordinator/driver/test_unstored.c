@@ -226,6 +226,17 @@ static void an_order_does_not_wait_for_anothers_transaction(void **state)
     assert_int_equal(known(f).epoch, f->pushed.epoch);
 }
 
+static void an_order_that_could_not_be_adopted_stays_in_the_journal(void **state)
+{
+    struct fixture *f = *state;
+
+    store_mem_fail_after(f->store, 0, ERR_IO, false);
+    assert_int_equal(run(f, CMD_EMERGENCY), ERR_NONE);
+    store_mem_fail_after(f->store, 0, ERR_IO, false); /* the store seemed to be back */
+    WAIT_FOR(f->loop, known(f).epoch == f->unstored_epoch);
+    WAIT_FOR(f->loop, health(f).unstored == 0);
+}
+
 /* ---- epochs ---------------------------------------------------------------------------------- */
 
 static void its_epoch_is_above_what_nodes_have_seen(void **state)
@@ -303,6 +314,7 @@ int main(void)
         UNSTORED_TEST(an_order_does_not_wait_for_its_own_transaction),
         UNSTORED_TEST(an_order_that_was_answered_belongs_to_its_giver),
         UNSTORED_TEST(an_order_does_not_wait_for_anothers_transaction),
+        UNSTORED_TEST(an_order_that_could_not_be_adopted_stays_in_the_journal),
         UNSTORED_TEST(its_epoch_is_above_what_nodes_have_seen),
         UNSTORED_TEST(nodes_count_once_they_have_told_of_it),
         UNSTORED_TEST(the_next_process_stores_it),
