@@ -243,7 +243,7 @@ static void on_ready(void *ctx, int r, const struct err *err)
                  p->store, LOGQ(p->config.id ? p->config.id : ""));
         return;
     }
-    log_err(LOG_ERROR, LOG_STOPPED, err, "program=coordinator");
+    log_err(LOG_ERROR, LOG_STOPPED, err, "status=failed");
     p->status = EXIT_COULD_NOT_RUN;
     loop_stop(p->loop);
 }
