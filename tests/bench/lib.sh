@@ -43,9 +43,10 @@ kill_hard() {
     unset "pid[$1]"
 }
 
-# wait_for WHAT COMMAND...: until it succeeds; a run that waits for nothing ends in a failure that says so
+# wait_for WHAT COMMAND...: until it succeeds; a run that waits for nothing ends in a failure that says so, after
+# $patience seconds (20)
 wait_for() {
-    local what=$1 until=$((SECONDS + 20))
+    local what=$1 until=$((SECONDS + ${patience:-20}))
     shift
     until "$@" >/dev/null 2>&1; do
         [ $SECONDS -lt $until ] || fail "in vain waited for $what"
@@ -192,7 +193,7 @@ start_sidecars() {
 # start_nodes N ADDR[,ADDR...]: nodes without a proxy, in one process; until they have their rules
 start_nodes() {
     start nodes "$bin/bench_nodes" "$1" "$2"
-    wait_for "$1 nodes without a proxy" grep -q '^all' "$work/nodes.log"
+    patience=60 wait_for "$1 nodes without a proxy" grep -q '^all' "$work/nodes.log"
 }
 
 nodes_are() {
