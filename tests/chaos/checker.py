@@ -22,6 +22,8 @@ ROOT = "/switchyard/v1/"
 LOG_DELAY = 0.5
 # An order is served before it is on disk (docs/adr/0003): a node that is killed meanwhile forgets it.
 DISK_DELAY = 1.0
+# What any coordinator may write.
+FREE = ("emergency_rollback", "emergency_adopted")
 # `switchyard history` keeps this many.
 KEPT = 50
 NEVER = float("inf")
@@ -94,6 +96,7 @@ class Story:
         for rev, _, _, _, reason in self.entries:
             self.tags[reason].append(rev)
         self.decisions = self.all_decisions()
+        self.decided_at = [rev for rev, _, _ in self.puts("decision")]
         self.leaders = [(rev, value and value["id"]) for rev, _, value in self.puts("leader")]
         self.request = {line["id"]: line for line in self.of["request"]}
 
@@ -138,6 +141,11 @@ class Story:
         at = bisect_right([d.rev for d in all_of_them], rev)
         return all_of_them[at - 1] if at else None
 
+    def decided(self, rev):
+        """The revision of the latest decision about any migration: a pause, for example, is none."""
+        at = bisect_right(self.decided_at, rev)
+        return self.decided_at[at - 1] if at else 0
+
     def raised(self, migration, rev):
         """When somebody first gave a command that sends keys to new again after this revision."""
         for d in self.decisions[migration]:
@@ -181,14 +189,14 @@ def was_so_already(s, c):
 
 @rule
 def acknowledged_commands_are_kept(s):
-    """What was answered as done stands in the store's history, at the latest at the revision of the answer."""
+    """What was answered as done stands in the store's history, and the answer tells of no older decision."""
     for c in s.commands.values():
         if not c.done or c.at_nodes or c.answer.get("epoch"):
             continue
         if c.id not in s.tags:
             if not was_so_already(s, c):
                 yield f"{c!r} was acknowledged and is nowhere in the store"
-        elif c.answer["revision"] < s.tags[c.id][0]:
+        elif c.answer["revision"] < s.decided(s.tags[c.id][0]):
             yield f"{c!r} was acknowledged with revision {c.answer['revision']} and stands at {s.tags[c.id]}"
 
 
@@ -406,8 +414,12 @@ def two_terms_never_both_act(s):
 
 @rule
 def only_leaders_write(s):
-    """Everything but an emergency order was written by the coordinator that the leader key named at that moment."""
-    free = {rev for rev, _, _, event, _ in s.entries if event.startswith("emergency")}
+    """Everything but an emergency order was written while somebody led; a decision, by the one who did."""
+    free = {rev for rev, _, _, event, _ in s.entries if event in FREE}
+    written = {rev for folder in ("plans/", "rollouts/", "history/") for rev, _, _ in s.puts(folder)}
+    for rev in sorted(written - free):
+        if not s.leader_at(rev):
+            yield f"revision {rev} was written when nobody led"
     for rev, _, value in s.puts("decision"):
         if rev not in free and value["by"] != s.leader_at(rev):
             yield f"{value['by']} decided at revision {rev}, when {s.leader_at(rev) or 'nobody'} led"

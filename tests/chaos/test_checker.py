@@ -144,6 +144,14 @@ def test_a_command_that_was_acknowledged_before_it_was_stored():
     assert broken(changed({"id": "k1", "phase": "answer"}, revision=11)) == set(), "another write came between"
 
 
+def test_a_change_that_decides_nothing_is_acknowledged_with_the_latest_decision():
+    lines = good() + [entry(50, 6, "pause", "k6"), stored(14.1, "k6", 41)]
+    find(lines, kind="kept")["entries"].append({"sequence": 6, "reason": "k6"})
+    assert broken(lines) == set()
+    lines[-1]["revision"] = 40
+    assert broken(lines) == {"acknowledged_commands_are_kept"}
+
+
 def test_a_refused_command_that_is_stored():
     lines = good() + [entry(50, 6, "promote", "k5")]
     assert "refused_commands_change_nothing" in broken(lines)
@@ -288,6 +296,7 @@ def test_a_leader_that_was_stopped_steps_down_when_it_goes_on():
 
 def test_a_write_while_nobody_led():
     assert broken(good() + [decision(30, "c-1")]) == {"only_leaders_write"}
+    assert broken([rollout(2, 0), *good()]) == {"only_leaders_write"}
 
 
 def test_a_write_by_one_who_did_not_lead():
