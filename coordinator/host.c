@@ -22,6 +22,13 @@ static void unstored(void *ctx, const char *migration, uint64_t epoch, struct vi
     driver_unstored_convergence(c->driver, migration, epoch, ret);
 }
 
+static bool unstored_order(void *ctx, const char *migration, struct emergency *ret)
+{
+    struct coordinator *c = ctx;
+
+    return driver_unstored_order(c->driver, migration, ret);
+}
+
 static const struct core *core(void *ctx)
 {
     struct coordinator *c = ctx;
@@ -57,6 +64,7 @@ struct service_host host_of(struct coordinator *c)
         .hand_on = mesh_hand_on,
         .ordered = ordered,
         .unstored = unstored,
+        .unstored_order = unstored_order,
         .core = core,
         .facts = facts,
         .coordinators = mesh_coordinators,

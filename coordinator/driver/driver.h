@@ -119,6 +119,10 @@ void driver_ordered(struct driver *d, uint64_t rev, mono_t mono);
 void driver_unstored_convergence(const struct driver *d, const char *migration, uint64_t epoch,
                                  struct view_convergence *ret);
 
+/* The newest order of `migration` that nodes obey, or are told to, and that the store is not known
+ * to have; false when there is none. */
+bool driver_unstored_order(const struct driver *d, const char *migration, struct emergency *ret);
+
 /* Write what a backup held, oldest first, into a store without plans; the leader only. REFUSED when
  * there are any, CONFLICT when somebody wrote meanwhile. `kv` is borrowed until `fn`. A restore
  * that was cut short leaves a mark: until it is done again, health says so, and commands are

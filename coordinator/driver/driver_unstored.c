@@ -279,6 +279,21 @@ void unstored_push_all(struct driver *d)
     journal_each(&d->journal, push, d);
 }
 
+bool driver_unstored_order(const struct driver *d, const char *migration, struct emergency *ret)
+{
+    const struct emergency *kept = journal_order(&d->journal, migration);
+    const struct emergency *told = event_queue_order_of(&d->queue, migration);
+    struct emergency known;
+
+    if (!kept || (told && told->epoch > kept->epoch && told->epoch <= NODES_EPOCH_MAX))
+        kept = told;
+    if (!kept || kept->epoch > NODES_EPOCH_MAX ||
+        (core_emergency(d->core, migration, &known) && known.epoch >= kept->epoch))
+        return false;
+    *ret = *kept;
+    return true;
+}
+
 /* ---- who serves them ------------------------------------------------------------------------- */
 
 struct counting {

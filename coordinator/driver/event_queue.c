@@ -380,3 +380,11 @@ void event_queue_each_node(const struct event_queue *q,
     for (const struct queued_node *n = q->nodes; n; n = n->hh.next)
         fn(ctx, &n->node);
 }
+
+const struct emergency *event_queue_order_of(const struct event_queue *q, const char *migration)
+{
+    struct queued_order *o;
+
+    HASH_FIND_STR(q->orders, migration, o);
+    return o ? &o->order : NULL;
+}

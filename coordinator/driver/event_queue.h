@@ -67,6 +67,8 @@ bool event_queue_take(struct event_queue *q, struct core_event *ret) MUST_CHECK;
 /* The next emergency command, for who will not show it to the core; NULL. */
 const struct core_command *event_queue_take_urgent(struct event_queue *q);
 bool event_queue_is_empty(const struct event_queue *q);
+/* The newest order of `migration` that nodes told of; NULL. Borrowed. */
+const struct emergency *event_queue_order_of(const struct event_queue *q, const char *migration);
 /* Every node that is known. */
 void event_queue_each_node(const struct event_queue *q,
                            void (*fn)(void *ctx, const struct core_node *n), void *ctx);

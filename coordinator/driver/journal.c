@@ -193,6 +193,13 @@ const struct emergency *journal_next(const struct journal *j)
     return NULL;
 }
 
+const struct emergency *journal_order(const struct journal *j, const char *migration)
+{
+    const struct journal_entry *e = find(j, migration);
+
+    return e ? &e->order : NULL;
+}
+
 unsigned journal_unstored(const struct journal *j)
 {
     unsigned n = 0;

@@ -34,6 +34,8 @@ int journal_stored(struct journal *j, const char *migration, uint64_t epoch,
 
 /* The order that the store should learn of next, NULL: it knows all. Borrowed. */
 const struct emergency *journal_next(const struct journal *j);
+/* The newest of `migration`, stored or not; NULL. Borrowed. */
+const struct emergency *journal_order(const struct journal *j, const char *migration);
 /* How many it does not know. */
 unsigned journal_unstored(const struct journal *j);
 /* Each order that it does not know. */

@@ -153,15 +153,6 @@ static void judge_nodes(const struct registry *r, uint64_t target, bool needed,
         ret->level = HEALTH_DEGRADED;
 }
 
-static unsigned count_migrations(const struct core *core)
-{
-    unsigned n = 0;
-
-    for (const char *m = ""; (m = core_next_migration(core, m));)
-        n++;
-    return n;
-}
-
 /* One component per coordinator but the one that answers, which is there already. */
 static void judge_other(const struct service_coordinator *c, struct health_component *ret)
 {
@@ -215,24 +206,20 @@ static void judge_coordinators(const struct health_grounds *g, struct health *h)
     h->count += judge_unstored(g->facts, &h->component[h->count]);
 }
 
-void health_judge(const struct health_grounds *g, wall_t now, mono_t mono, struct arena *a,
-                  struct health *ret)
+void health_judge(const struct health_grounds *g, wall_t now, struct arena *a, struct health *ret)
 {
-    unsigned migrations = count_migrations(g->core);
-    struct view_status status;
-
     ret->count = 0;
     ret->overall = HEALTH_HEALTHY;
-    ret->component = arena_alloc(a, (5 + g->coordinators + migrations) * sizeof(ret->component[0]));
+    ret->component =
+        arena_alloc(a, (5 + g->coordinators + g->statuses) * sizeof(ret->component[0]));
     CHECK(ret->component);
     judge_coordinator(g->facts, now, &ret->component[ret->count++]);
     judge_coordinators(g, ret);
     judge_store(g->facts, &ret->component[ret->count++]);
-    judge_nodes(g->registry, core_revision(g->core), migrations > 0, &ret->component[ret->count++]);
-    for (const char *m = ""; (m = core_next_migration(g->core, m));) {
-        CHECK(view_status(g->core, m, now, mono, &status, NULL) == 0);
-        judge_migration(&status, &ret->component[ret->count++]);
-    }
+    judge_nodes(g->registry, core_revision(g->core), g->statuses > 0,
+                &ret->component[ret->count++]);
+    for (unsigned i = 0; i < g->statuses; i++)
+        judge_migration(&g->status[i], &ret->component[ret->count++]);
     for (unsigned i = 0; i < ret->count; i++) {
         if (ret->component[i].level > ret->overall)
             ret->overall = ret->component[i].level;

@@ -28,8 +28,9 @@ struct health_grounds {
     const struct service_facts *facts;
     const struct service_coordinator *coordinator;
     unsigned coordinators;
+    const struct view_status *status; /* of every migration */
+    unsigned statuses;
 };
 
 /* Judge everything; the components are the arena's. */
-void health_judge(const struct health_grounds *g, wall_t now, mono_t mono, struct arena *a,
-                  struct health *ret);
+void health_judge(const struct health_grounds *g, wall_t now, struct arena *a, struct health *ret);

@@ -17,7 +17,7 @@ typedef int (*read_fn)(struct service *s, const struct convert_query *q, struct 
 static void answer_read(struct service *s, struct rpc_call *call, const ProtobufCMessage *req,
                         read_fn read)
 {
-    const ProtobufCMessage *reply;
+    const ProtobufCMessage *reply = NULL;
     struct convert_query q;
     struct arena a;
     struct err err;
@@ -41,11 +41,40 @@ static uint64_t term_of(const struct service *s)
     return f.term;
 }
 
+/* What nodes obey counts, in the store or not. */
+static int look_at(struct service *s, const char *migration, struct arena *a,
+                   struct view_status *ret, struct err *err)
+{
+    struct emergency *order = arena_new(a, struct emergency);
+    int r = view_status(core_of(s), migration, loop_wall(s->loop), loop_now(s->loop), ret, err);
+
+    CHECK(order);
+    if (r < 0 || !s->host.unstored_order(s->host.ctx, ret->rollout->migration.s, order))
+        return r;
+    ret->emergency = order;
+    ret->effective_weight_bp = 0;
+    str_fmt(ret->suggested_command, sizeof(ret->suggested_command), "switchyard health");
+    return 0;
+}
+
+/* Every migration, in the arena. */
+static struct view_status *look_at_all(struct service *s, struct arena *a, unsigned *ret_count)
+{
+    const struct core *c = core_of(s);
+    struct view_status *v = arena_alloc(a, CORE_MIGRATIONS_MAX * sizeof(*v));
+
+    CHECK(v);
+    *ret_count = 0;
+    for (const char *m = ""; (m = core_next_migration(c, m));)
+        CHECK(look_at(s, m, a, &v[(*ret_count)++], NULL) == 0);
+    return v;
+}
+
 static int read_status(struct service *s, const struct convert_query *q, struct arena *a,
                        const ProtobufCMessage **ret, struct err *err)
 {
     struct view_status v;
-    int r = view_status(core_of(s), q->migration, loop_wall(s->loop), loop_now(s->loop), &v, err);
+    int r = look_at(s, q->migration, a, &v, err);
 
     if (r == 0)
         *ret = convert_status(a, &v, term_of(s));
@@ -81,30 +110,25 @@ static int read_health(struct service *s, const struct convert_query *q UNUSED, 
 {
     struct service_coordinator c[SERVICE_COORDINATORS_MAX];
     struct service_facts facts;
-    struct health_grounds grounds = {core_of(s), s->registry, &facts, c, 0};
+    struct health_grounds grounds = {core_of(s), s->registry, &facts, .coordinator = c};
     struct health h;
 
     s->host.facts(s->host.ctx, &facts);
     grounds.coordinators = s->host.coordinators(s->host.ctx, c);
-    health_judge(&grounds, loop_wall(s->loop), loop_now(s->loop), a, &h);
+    grounds.status = look_at_all(s, a, &grounds.statuses);
+    health_judge(&grounds, loop_wall(s->loop), a, &h);
     *ret = convert_health(a, &h);
     return 0;
 }
 
 static int read_plans(struct service *s, const struct convert_query *q UNUSED, struct arena *a,
-                      const ProtobufCMessage **ret, struct err *err)
+                      const ProtobufCMessage **ret, struct err *err UNUSED)
 {
-    const struct core *c = core_of(s);
-    struct view_status *v = arena_alloc(a, CORE_MIGRATIONS_MAX * sizeof(*v));
-    unsigned n = 0;
-    int r = 0;
+    unsigned n;
+    const struct view_status *v = look_at_all(s, a, &n);
 
-    CHECK(v);
-    for (const char *m = ""; r == 0 && (m = core_next_migration(c, m));)
-        r = view_status(c, m, loop_wall(s->loop), loop_now(s->loop), &v[n++], err);
-    if (r == 0)
-        *ret = convert_plans(a, v, n);
-    return r;
+    *ret = convert_plans(a, v, n);
+    return 0;
 }
 
 static int read_nodes(struct service *s, const struct convert_query *q UNUSED, struct arena *a,

@@ -56,6 +56,8 @@ struct service_host {
     /* See driver_unstored_convergence(). */
     void (*unstored)(void *ctx, const char *migration, uint64_t epoch,
                      struct view_convergence *ret);
+    /* See driver_unstored_order(). */
+    bool (*unstored_order)(void *ctx, const char *migration, struct emergency *ret);
     const struct core *(*core)(void *ctx);
     void (*facts)(void *ctx, struct service_facts *ret);
     /* Those that are registered, this one first. */

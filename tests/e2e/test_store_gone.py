@@ -17,6 +17,12 @@ def components(replica):
     return {c["name"]: c for c in answer.json["components"]}
 
 
+def obeys(replica, reason):
+    """Its status tells of the order that nodes obey, whatever the store holds."""
+    known = replica.cli("status", "app", "-o", "json").json
+    return known["emergency"]["active"] and known["emergency"]["reason"] == reason and known["weight"] == 0
+
+
 def test_without_etcd_an_emergency_is_served_kept_and_stored_later(yard, etcd):
     yard.open_replicas(etcd, nodes=3)
     yard.all_on_new()
@@ -28,6 +34,9 @@ def test_without_etcd_an_emergency_is_served_kept_and_stored_later(yard, etcd):
     assert "all nodes (3) serve it" in answer.out, answer
     assert yard.sides() == {"legacy"}
     assert components(follower)["journal"]["state"] == "degraded"
+    for replica in yard.replicas:
+        wait_for(lambda: obeys(replica, "INC-2"), f"{replica.id} tells of the order")
+        assert components(replica)["migration/app"]["state"] == "degraded"
     refused = follower.cli("set", "weight", "app", 50, "--reason", "not now", "--timeout", "2s", status=None)
     assert refused.status in (1, 2), refused
     for replica in yard.replicas:

@@ -274,6 +274,27 @@ static void nodes_count_once_they_have_told_of_it(void **state)
     assert_int_equal(unstored(f, "").serving, 2);
 }
 
+static void what_nodes_obey_is_known_before_it_is_stored(void **state)
+{
+    struct fixture *f = *state;
+    struct emergency e;
+
+    assert_false(driver_unstored_order(f->driver, "app", &e));
+    hang(true);
+    run(f, CMD_EMERGENCY);
+    assert_true(driver_unstored_order(f->driver, "app", &e));
+    assert_int_equal(e.epoch, f->unstored_epoch);
+    assert_string_equal(e.reason, "a test");
+    assert_false(driver_unstored_order(f->driver, "shop", &e));
+    node_says(f, "n1", e.epoch + 3); /* of another coordinator, or given at the node */
+    assert_true(driver_unstored_order(f->driver, "app", &e));
+    assert_int_equal(e.epoch, f->unstored_epoch + 3);
+    node_says(f, "n2", UINT64_MAX); /* is no order */
+    assert_false(driver_unstored_order(f->driver, "app", &e) && e.epoch == UINT64_MAX);
+    hang(false);
+    WAIT_FOR(f->loop, !driver_unstored_order(f->driver, "app", &e));
+}
+
 /* ---- the next process ------------------------------------------------------------------------ */
 
 static void the_next_process_stores_it(void **state)
@@ -317,6 +338,7 @@ int main(void)
         UNSTORED_TEST(an_order_that_could_not_be_adopted_stays_in_the_journal),
         UNSTORED_TEST(its_epoch_is_above_what_nodes_have_seen),
         UNSTORED_TEST(nodes_count_once_they_have_told_of_it),
+        UNSTORED_TEST(what_nodes_obey_is_known_before_it_is_stored),
         UNSTORED_TEST(the_next_process_stores_it),
     };
 

@@ -91,6 +91,12 @@ static void unstored(void *ctx, const char *migration UNUSED, uint64_t epoch,
     *ret = f->unstored;
 }
 
+static bool unstored_order(void *ctx UNUSED, const char *migration UNUSED,
+                           struct emergency *ret UNUSED)
+{
+    return false;
+}
+
 static const struct core *core(void *ctx)
 {
     return ((struct fixture *)ctx)->core;
@@ -121,6 +127,7 @@ static void open_service(struct fixture *f)
                                 .hand_on = hand_on,
                                 .ordered = ordered,
                                 .unstored = unstored,
+                                .unstored_order = unstored_order,
                                 .core = core,
                                 .facts = facts,
                                 .coordinators = coordinators};
