@@ -31,8 +31,8 @@ static void tell_unstored(const struct cli *cli, uint64_t epoch)
 {
     cli_say("NOT STORED YET: the store does not answer. Order %" PRIu64
             " was sent to the nodes all the same, and\n"
-            "is kept on the disk of the coordinator at %s, which stores it as soon as\n"
-            "that works again; keep that coordinator and its data until then.\n",
+            "is kept by the coordinator at %s, which stores it as soon as that works\n"
+            "again; keep that coordinator running, and its data, until then.\n",
             epoch, cli->answered);
 }
 

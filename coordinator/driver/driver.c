@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "common/base/mem.h"
+#include "coordinator/core/nodes.h"
 #include "coordinator/driver/driver_state.h"
 
 #define TICK_MS        250
@@ -294,6 +295,9 @@ void driver_node(struct driver *d, const struct core_node *n, mono_t seen)
 
 void driver_order(struct driver *d, const struct name *node, const struct emergency *order)
 {
+    /* Nobody orders with such an epoch, which would hide those that count. */
+    if (order->epoch > NODES_EPOCH_MAX)
+        return;
     unstored_saw_epoch(d, order->epoch);
     journal_told(&d->journal, node, order);
     event_queue_order(&d->queue, node, order);

@@ -148,13 +148,21 @@ static void push(void *ctx, const struct emergency *order)
     d->ports->push_order(d->ports_ctx, order);
 }
 
+/* A disk that is full as well is no reason to leave traffic on new: nodes keep it, too. */
+static void only_in_memory(struct ordering *o, const struct err *why)
+{
+    log_err(LOG_ERROR, LOG_EMERGENCY, why, "action=journal");
+    for (struct core_change *c = o->answer.change; c; c = c->next)
+        c->summary = arena_fmt(&o->answer.arena, "%s; it is only in this coordinator's memory: %s",
+                               c->summary, why->msg);
+}
+
 static void keep_and_push(struct ordering *o)
 {
     struct err err;
 
-    /* A disk that is full as well is no reason to leave traffic on new: nodes keep it, too. */
     if (journal_add(&o->d->journal, o->order, o->count, &err) < 0)
-        log_err(LOG_ERROR, LOG_EMERGENCY, &err, "action=journal");
+        only_in_memory(o, &err);
     for (unsigned i = 0; i < o->count; i++) {
         log_line(LOG_WARN, LOG_EMERGENCY,
                  "action=pushed migration=%s epoch=%" PRIu64 " operator=%s reason=%s",
@@ -285,10 +293,9 @@ bool driver_unstored_order(const struct driver *d, const char *migration, struct
     const struct emergency *told = event_queue_order_of(&d->queue, migration);
     struct emergency known;
 
-    if (!kept || (told && told->epoch > kept->epoch && told->epoch <= NODES_EPOCH_MAX))
+    if (!kept || (told && told->epoch > kept->epoch))
         kept = told;
-    if (!kept || kept->epoch > NODES_EPOCH_MAX ||
-        (core_emergency(d->core, migration, &known) && known.epoch >= kept->epoch))
+    if (!kept || (core_emergency(d->core, migration, &known) && known.epoch >= kept->epoch))
         return false;
     *ret = *kept;
     return true;

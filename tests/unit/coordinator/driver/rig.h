@@ -42,6 +42,7 @@ struct fixture {
     char trace[512]; /* "publish app rev=1 stored; answer apply none; ..." */
     unsigned answers;
     struct err answer;            /* the last */
+    char summary[TEXT_SIZE];      /* of its first change */
     uint64_t revision;            /* of the last answer */
     struct fleet_route published; /* the last */
     uint64_t published_rev;
@@ -92,6 +93,7 @@ static void on_answer(void *ctx, const struct core_update *u, uint64_t revision,
     f->answers++;
     f->unstored_epoch = unstored_epoch;
     f->answer = u->refused;
+    str_fmt(f->summary, sizeof(f->summary), "%s", u->change ? u->change->summary : "");
     f->revision = revision;
     note(f, "answer %s %s; ", core_command_name(c->kind), err_text(u->refused.code));
 }
