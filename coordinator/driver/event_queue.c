@@ -34,6 +34,7 @@ struct queued_report {
     struct queued_report *prev, *next;
     bool is_past;
     bool more;
+    unsigned weight; /* of what may wait: its stats, and something for one without any */
     unsigned buckets;
     struct core_bucket *bucket; /* of a past; owned, their routes point into `route` */
     unsigned count;
@@ -195,7 +196,7 @@ void event_queue_repeat_orders(struct event_queue *q)
 static struct queued_report *remove_report(struct event_queue *q, struct queued_report *r)
 {
     DL_DELETE(q->reports, r);
-    q->stats_count[r->is_past] -= r->count;
+    q->stats_count[r->is_past] -= r->weight;
     return r;
 }
 
@@ -213,7 +214,7 @@ static void add_report(struct event_queue *q, struct queued_report *r)
     const unsigned most[2] = {EVENT_QUEUE_STATS, EVENT_QUEUE_PAST};
 
     DL_APPEND(q->reports, r);
-    q->stats_count[r->is_past] += r->count;
+    q->stats_count[r->is_past] += r->weight;
     while (q->stats_count[r->is_past] > most[r->is_past]) {
         struct queued_report *old = oldest(q, r->is_past);
         bool was_last = old == r;
@@ -231,6 +232,7 @@ static struct queued_report *new_report(const struct name *node, unsigned count)
 
     r->node = *node;
     r->count = count;
+    r->weight = count > 0 ? count : 1;
     return r;
 }
 
@@ -257,6 +259,7 @@ void event_queue_past(struct event_queue *q, const struct name *node,
     r->is_past = true;
     r->more = more;
     r->buckets = count;
+    r->weight = count > r->weight ? count : r->weight;
     r->bucket = xcalloc(count + 1, sizeof(*r->bucket));
     to = r->route;
     for (unsigned i = 0; i < count; i++) {

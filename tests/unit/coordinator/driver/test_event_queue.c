@@ -212,6 +212,21 @@ static void the_oldest_reports_go_when_there_are_too_many(void **state UNUSED)
     event_queue_deinit(&q);
 }
 
+static void reports_of_nothing_are_bounded_as_well(void **state UNUSED)
+{
+    static const struct core_bucket empty[2];
+    struct event_queue q = {.tick = false};
+    struct name idle = {"idle"};
+
+    for (unsigned i = 0; i < EVENT_QUEUE_STATS + 2; i++)
+        event_queue_report(&q, &idle, NULL, 0);
+    assert_int_equal(q.reports_dropped, 2);
+    for (unsigned i = 0; i < EVENT_QUEUE_PAST / 2 + 1; i++)
+        event_queue_past(&q, &idle, empty, ARRAY_LEN(empty), true);
+    assert_int_equal(q.reports_dropped, 3);
+    event_queue_deinit(&q);
+}
+
 /* Its reports up to then are in the past, those that follow are not. */
 static void a_past_keeps_its_place_among_the_reports(void **state UNUSED)
 {
@@ -300,6 +315,7 @@ int main(void)
         cmocka_unit_test(a_node_that_comes_back_while_it_is_being_forgotten_stays),
         cmocka_unit_test(commands_are_refused_past_the_limit_emergencies_are_not_held_up),
         cmocka_unit_test(the_oldest_reports_go_when_there_are_too_many),
+        cmocka_unit_test(reports_of_nothing_are_bounded_as_well),
         cmocka_unit_test(a_past_keeps_its_place_among_the_reports),
         cmocka_unit_test(pasts_do_not_push_reports_out),
         cmocka_unit_test(an_emergency_can_be_taken_past_everything),
