@@ -358,7 +358,7 @@ static void on_message(struct rpc_stream *rpc UNUSED, const ProtobufCMessage *me
         err_set(&err, ERR_INVALID, "the first message of a stream must be a hello");
         return finish(s, &err);
     }
-    switch (m->kind_case) {
+    switch ((int)m->kind_case) {
     case SWITCHYARD__V1__NODE_MESSAGE__KIND_ACK:
         return on_ack(s, m->ack);
     case SWITCHYARD__V1__NODE_MESSAGE__KIND_NACK:

@@ -217,7 +217,7 @@ static void on_message(struct rpc_stream *s, const ProtobufCMessage *message, vo
         return;
     if (!c->up)
         come_up(c);
-    switch (m->kind_case) {
+    switch ((int)m->kind_case) {
     case SWITCHYARD__V1__COORDINATOR_MESSAGE__KIND_UPDATE:
         return take_update(c, m->update);
     case SWITCHYARD__V1__COORDINATOR_MESSAGE__KIND_ORDER:

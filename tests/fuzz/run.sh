@@ -38,7 +38,9 @@ build() {
     if command -v ccache >/dev/null; then launcher=(-DCMAKE_C_COMPILER_LAUNCHER=ccache); fi
     cmake -B build/fuzz -G Ninja -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Debug -DSWITCHYARD_FUZZ=ON \
         -DSWITCHYARD_SANITIZE=address,undefined,fuzzer-no-link "${launcher[@]}" >/dev/null
-    cmake --build build/fuzz --target "${targets[@]}" | tail -n 1
+    if cmake --build build/fuzz --target "${targets[@]}" >build/fuzz/build.log 2>&1; then return; fi
+    grep -E 'error:|FAILED:' build/fuzz/build.log
+    return 1
 }
 
 # fuzz TARGET SECONDS: what it found, or how much it tried
