@@ -33,7 +33,8 @@ struct route_stats {
     enum breaker_state breaker;
 };
 
-/* What one part of a node's past may hold at most: kept by who sends it, checked by who takes it. */
+/* What one part of a node's past may hold at most: kept by who sends it, checked by who takes it.
+ */
 #define PAST_PART_BUCKETS_MAX 400u
 #define PAST_PART_STATS_MAX   2048u /* routes of all its buckets */
 

@@ -59,7 +59,7 @@ struct driver_ports {
     /* Every node that is connected here must obey this order, which is not in the store yet; see
      * fleet_push_order(). */
     void (*push_order)(void *ctx, const struct emergency *order);
-    /* The answer to a command: update->token, refused, change. `revision` is the store's.
+    /* The answer to a command: update->token, refused, change. `revision`: of the latest decision.
      * `unstored_epoch`: 0, or of an order that was pushed but not stored. */
     void (*answer)(void *ctx, const struct core_update *update, uint64_t revision,
                    uint64_t unstored_epoch);
