@@ -59,7 +59,30 @@ static int observe(struct driver *d, const struct store_list *changes, struct er
     return 0;
 }
 
-/* A value that cannot be read is named, and then everything is read: it may have been put right. */
+static bool is_decision(const struct store_list *changes, store_rev rev)
+{
+    for (size_t i = 0; i < changes->count; i++)
+        if (changes->item[i].rev == rev && strcmp(changes->item[i].key, KEY_DECISION) == 0)
+            return changes->item[i].value != NULL;
+    return false;
+}
+
+/* Who decides writes so in the same transaction. What else goes may be a store that was cleared:
+ * nodes serve on until it has been read. */
+static int check_gone(const struct store_list *changes, struct err *err)
+{
+    for (size_t i = 0; i < changes->count; i++) {
+        const struct store_kv *kv = &changes->item[i];
+
+        if (!kv->value && !member_key(kv->key) && strcmp(kv->key, KEY_RESTORE) != 0 &&
+            !is_decision(changes, kv->rev))
+            return err_set(err, ERR_CORRUPT, "key %s was deleted, and not by a coordinator",
+                           kv->key);
+    }
+    return 0;
+}
+
+/* What cannot be read is named, and then everything is read: it may have been put right. */
 static void take(struct driver *d, const struct store_list *changes)
 {
     struct err err;
@@ -67,6 +90,11 @@ static void take(struct driver *d, const struct store_list *changes)
     /* Told again, it may be about a key that is gone by now. */
     if (changes->rev <= d->watch.told)
         return;
+    if (check_gone(changes, &err) < 0) {
+        driver_store_failed(d, &err);
+        d->reread = true;
+        return;
+    }
     note_decided(d, changes);
     if (observe(d, changes, &err) < 0) {
         driver_store_failed(d, &err);

@@ -304,6 +304,22 @@ def test_a_store_that_lost_its_incarnation_is_not_written_to(yard):
     assert_goes_on(yard, history=history)
 
 
+def test_a_store_that_is_cleared_takes_nothing_away_from_nodes(yard):
+    etcd = Etcd(yard).start()
+    yard.open_replicas(etcd, nodes=1)
+    yard.apply(stages=(50, 100))
+    yard.cli("start", "app")
+    before = share_on_new(yard)
+
+    etcd.ctl("del", "--prefix", "/switchyard/v1/")
+    for replica in yard.replicas:
+        wait_for(lambda: "meta/incarnation" in replica.cli("health", status=None).out, f"{replica.id} names the key")
+
+    assert share_on_new(yard) == before
+    yard.cli("rollback", "app", "--emergency", "--reason", "INC-5")
+    assert share_on_new(yard) == 0
+
+
 def test_a_store_of_a_newer_version_is_refused_at_the_start(yard):
     etcd = Etcd(yard).start()
     etcd.ctl("put", INCARNATION, '{"schema":2,"incarnation":"x"}')
