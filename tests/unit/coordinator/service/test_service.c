@@ -314,6 +314,7 @@ static void await_answers_when_every_node_serves(void **state)
     join(f, &n1);
     join(f, &n2);
     revision = set_weight(f, 10)->revision;
+    WAIT_FOR(f->loop, status_of(f, "app")->convergence->serving == 1);
 
     a = await(f, revision, 1);
     assert_false(a->converged);
