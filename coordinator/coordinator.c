@@ -51,6 +51,7 @@ static void on_publish(void *ctx, uint64_t revision, const struct fleet_route *r
     struct coordinator *c = ctx;
 
     fleet_publish(c->fleet, revision, route, count);
+    mesh_tell_orders(c, route, count);
 }
 
 /* For the nodes of the others, too: their stores may be the same one. */

@@ -56,6 +56,7 @@ void roster_ask_past(void *ctx, const struct name *node, dur_t window);
 extern const struct peers_events mesh_peers_events;
 /* See driver_ports. */
 void mesh_on_leader(void *ctx, const struct leadership *l);
+void mesh_tell_orders(struct coordinator *c, const struct fleet_route *route, unsigned count);
 void mesh_on_member(void *ctx, const struct member *m, bool gone);
 /* See service_host. */
 int mesh_hand_on(void *ctx, const char *method, const ProtobufCMessage *request, dur_t deadline,

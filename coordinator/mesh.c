@@ -118,10 +118,28 @@ static void on_link(void *ctx UNUSED, const struct name *peer, bool up, const ch
         log_line(LOG_WARN, LOG_PEER_LOST, "coordinator=%s why=%s", peer->s, LOGQ(why));
 }
 
+/* A coordinator that is cut off from the store alone hears of orders from those that are not. */
+void mesh_tell_orders(struct coordinator *c, const struct fleet_route *route, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (route[i].has_emergency && route[i].emergency.active)
+            peers_push_order(c->peers, &route[i].emergency);
+}
+
+static bool is_known(const struct coordinator *c, const struct emergency *order)
+{
+    const struct core *core = driver_core(c->driver);
+    struct emergency known;
+
+    return core && core_emergency(core, order->migration.s, &known) && known.epoch >= order->epoch;
+}
+
 static void on_order(void *ctx, const struct name *peer, const struct emergency *order)
 {
     struct coordinator *c = ctx;
 
+    if (is_known(c, order))
+        return;
     log_line(LOG_WARN, LOG_EMERGENCY, "migration=%s epoch=%llu operator=%s reason=%s from=%s",
              order->migration.s, (unsigned long long)order->epoch, LOGQ(order->operator_name),
              LOGQ(order->reason), peer->s);

@@ -31,7 +31,7 @@ struct peers_events {
     /* In the order in which the node gave them. */
     void (*on_report)(void *ctx, const struct name *peer, const struct fleet_report *r);
     void (*on_past)(void *ctx, const struct name *peer, const struct fleet_past *h);
-    /* A peer has an order that is not in the store yet: fleet_push_order(). */
+    /* A peer knows of an order, stored or not; who does not know it: fleet_push_order(). */
     void (*on_order)(void *ctx, const struct name *peer, const struct emergency *order);
     /* A peer wants the past of a node that is connected here: fleet_ask_past() with `id`; what
      * comes goes to peers_past(). */

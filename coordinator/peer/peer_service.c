@@ -50,7 +50,7 @@ static void leave(struct incoming *in, const char *why)
         peer->in = NULL;
     HASH_ITER (hh, in->nodes, n, next)
         tell_lost(in, &peer->id, n);
-    peers_link_changed(peer, why);
+    peers_left(peer, why);
 }
 
 void incoming_finish(struct incoming *in, const struct err *why)

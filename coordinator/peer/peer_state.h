@@ -32,7 +32,8 @@ struct peer_link {
 struct peer {
     struct peers *peers;
     struct name id;
-    char address[ENDPOINT_SIZE]; /* "": it is not registered, but has a link to us */
+    bool registered;
+    char address[ENDPOINT_SIZE]; /* "": not known; it has a link to us */
     struct peer_link link;
     struct incoming *in; /* NULL: no link from it */
     bool up;             /* as it was told last */
@@ -99,6 +100,8 @@ struct peer *peers_get(struct peers *p, const struct name *id) MUST_CHECK;
 /* A link of `peer` changed: tell who wants to know, forget it when nothing is left of it. `why` is
  * NULL for one that came up. */
 void peers_link_changed(struct peer *peer, const char *why);
+/* The link from `peer` ended: the same, and ours to it ends when it is not registered. */
+void peers_left(struct peer *peer, const char *why);
 
 /* ---- peer_link.c ----------------------------------------------------------------------------- */
 

@@ -54,6 +54,16 @@ static void forget_if_idle(struct peer *peer)
     free(peer);
 }
 
+/* Cut off from the store alone it is not registered any more, but there: our link stays with its
+ * link to us. */
+static void close_if_gone(struct peer *peer)
+{
+    if (peer->registered || peer->in || !peer->address[0])
+        return;
+    peer_link_close(peer);
+    peer->address[0] = '\0';
+}
+
 void peers_link_changed(struct peer *peer, const char *why)
 {
     struct peers *p = peer->peers;
@@ -66,6 +76,12 @@ void peers_link_changed(struct peer *peer, const char *why)
         p->events->on_link(p->ctx, &peer->id, up, peer->why);
     if (!up)
         forget_if_idle(peer);
+}
+
+void peers_left(struct peer *peer, const char *why)
+{
+    close_if_gone(peer);
+    peers_link_changed(peer, why);
 }
 
 static int set_address(struct peer *peer, const char *address, struct err *err)
@@ -89,13 +105,16 @@ void peers_set(struct peers *p, const struct name *id, const char *address)
     if (p->stopping || name_eq(id, &p->config.id))
         return;
     peer = address ? peers_get(p, id) : peers_find(p, id->s);
-    if (!peer || (address && strcmp(peer->address, address) == 0))
+    if (!peer)
         return;
-    peer_link_close(peer);
+    peer->registered = address != NULL;
     if (!address) {
-        peer->address[0] = '\0';
+        close_if_gone(peer);
         return forget_if_idle(peer);
     }
+    if (strcmp(peer->address, address) == 0)
+        return;
+    peer_link_close(peer);
     if (set_address(peer, address, &err) == 0)
         peer_link_dial(peer);
     else

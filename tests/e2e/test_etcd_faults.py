@@ -14,8 +14,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from etcd import Etcd
-from switchyard import BIN, wait_for
+from etcd import Etcd, Gateway
+from switchyard import wait_for
 
 pytestmark = pytest.mark.skipif(not shutil.which("etcd"), reason="etcd is not installed")
 
@@ -23,25 +23,6 @@ USERS = [f"user-{i}" for i in range(100)]
 ROLLOUT = "/switchyard/v1/rollouts/app"
 PLAN = "/switchyard/v1/plans/app"
 INCARNATION = "/switchyard/v1/meta/incarnation"
-
-
-class Gateway:
-    """Stands before a member and garbles what passes, as it is told: see tests/etcd/gateway_main.c."""
-
-    def __init__(self, yard, member):
-        words = yard.folder / "gateway.words"
-        os.mkfifo(words)
-        self.process = yard.run("gateway", ["sh", "-c", f'exec "$0" {member.client_port} <"$1"',
-                                            BIN / "etcd_gateway", words])
-        self.process.expected.add(-15)
-        self.words, self.said = open(words, "w"), 1
-        wait_for(lambda: self.process.text().count("\n") == 1, "the gateway says where it is")
-        self.endpoints = self.process.text().strip()
-
-    def tell(self, line):
-        self.said += 1
-        print(line, file=self.words, flush=True)
-        wait_for(lambda: self.process.text().count("\n") == self.said, f"the gateway heard: {line}")
 
 
 def open_on(yard, store, options=()):

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from etcd import Etcd
+from etcd import Etcd, Gateway
 from switchyard import PATIENCE, Coordinator, Load, Sidecar, wait_for
 
 TTL = 5.0
@@ -197,3 +197,21 @@ def test_a_node_name_that_is_used_at_two_coordinators_is_refused_by_name(yard, o
     first = yard.sidecars[0]
     first.kill()
     wait_for(lambda: nodes_at(elsewhere) == {"node-1": elsewhere.id}, "the name is free")
+
+
+def test_a_coordinator_cut_off_from_etcd_alone_passes_an_emergency_on(yard, one_etcd):
+    yard.services()
+    gateway = Gateway(yard, one_etcd.members[0])
+    stores = [one_etcd, one_etcd, gateway]
+    yard.replicas = [Coordinator(yard, store=store, id=f"c-{i + 1}").start() for i, store in enumerate(stores)]
+    yard.coordinator = first = yard.replicas[0]
+    yard.wait_leader()
+    yard.sidecar("node-1", coordinators=first.address)
+    alone = yard.sidecar("node-2", coordinators=yard.replicas[2].address)
+    yard.wait_nodes(2)
+    yard.all_on_new()
+
+    gateway.process.kill()
+    wait_for(lambda: len(one_etcd.get("/switchyard/v1/coordinators/")) == 2, "its lease has ended", 30)
+    first.cli("rollback", "app", "--emergency", "--reason", "it burns", "--timeout", "3s", status=None)
+    wait_for(lambda: set(alone.client().sides(USERS).values()) == {"legacy"}, "its node serves legacy")

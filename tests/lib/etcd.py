@@ -3,10 +3,11 @@
 
 import contextlib
 import http.client
+import os
 import shutil
 import signal
 
-from switchyard import LOOPBACK, free_port, wait_for
+from switchyard import BIN, LOOPBACK, free_port, wait_for
 
 
 class Member:
@@ -96,3 +97,22 @@ class Etcd:
     def ctl(self, *args):
         """Run etcdctl on all endpoints."""
         return self.yard.tool("etcdctl", "--endpoints", self.endpoints, *args, env={"ETCDCTL_API": "3"})
+
+
+class Gateway:
+    """Stands before a member and garbles what passes, as it is told: see tests/etcd/gateway_main.c."""
+
+    def __init__(self, yard, member):
+        words = yard.folder / "gateway.words"
+        os.mkfifo(words)
+        self.process = yard.run("gateway", ["sh", "-c", f'exec "$0" {member.client_port} <"$1"',
+                                            BIN / "etcd_gateway", words])
+        self.process.expected.add(-15)
+        self.words, self.said = open(words, "w"), 1
+        wait_for(lambda: self.process.text().count("\n") == 1, "the gateway says where it is")
+        self.endpoints = self.process.text().strip()
+
+    def tell(self, line):
+        self.said += 1
+        print(line, file=self.words, flush=True)
+        wait_for(lambda: self.process.text().count("\n") == self.said, f"the gateway heard: {line}")

@@ -539,6 +539,24 @@ static void a_peer_that_is_no_more_is_left_alone(void **state)
     peers_set(A->peers, &B->config.id, NULL);
 }
 
+static void a_peer_that_is_no_more_is_told_while_it_links_here(void **state)
+{
+    struct fixture *f = *state;
+    struct emergency order = {.migration = {"app"}, .epoch = 7, .active = true};
+    struct fleet_node n = node_of("n1", 41);
+
+    link_up(f);
+    introduce(B, A);
+    peers_node(B->peers, &n);
+    WAIT_FOR(f->loop, A->node_count == 1);
+    peers_set(A->peers, &B->config.id, NULL);
+    peers_push_order(A->peers, &order);
+    WAIT_FOR(f->loop, B->pushes == 1);
+    assert_int_equal(A->downs, 0);
+    stop(B);
+    WAIT_FOR(f->loop, !UP(A, B));
+}
+
 static void an_address_that_changes_is_followed(void **state)
 {
     struct fixture *f = *state;
@@ -1017,6 +1035,7 @@ int main(void)
         T(a_lost_link_tells_each_node_gone_once_and_a_new_one_tells_it_again),
         T(a_peer_that_comes_late_or_back_is_dialled_until_it_answers),
         T(a_peer_that_is_no_more_is_left_alone),
+        T(a_peer_that_is_no_more_is_told_while_it_links_here),
         T(an_address_that_changes_is_followed),
         T(another_store_is_refused_by_name),
         T(nobody_links_to_itself_or_its_namesake),
