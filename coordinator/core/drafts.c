@@ -281,6 +281,17 @@ int drafts_take(struct drafts *d, const struct core *c, const struct core_kv *kv
     return 0;
 }
 
+void drafts_see(struct drafts *d, const struct core *c, const char *key)
+{
+    enum key_kind kind;
+    struct name name;
+    uint64_t sequence;
+
+    if (keys_read(key, &kind, &name, &sequence, NULL) == 0 && kind != KEYS_REMOVED &&
+        kind != KEYS_OTHER)
+        mark_seen(draft_of(d, c, &name), kind, sequence);
+}
+
 /* What the store does not hold any more, unless it is younger than what was read. */
 static void drop_unseen(struct draft *d, uint64_t rev)
 {

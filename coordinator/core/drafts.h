@@ -34,8 +34,10 @@ static inline void drafts_freep(struct drafts **d)
 /* Take over one key, unless it is known at its revision or a later one. */
 int drafts_take(struct drafts *d, const struct core *c, const struct core_kv *kv,
                 struct err *err) MUST_CHECK;
-/* Everything that the store of revision `rev` holds has been taken: the rest of what the core knows
- * is gone. */
+/* The store holds this key. */
+void drafts_see(struct drafts *d, const struct core *c, const char *key);
+/* Everything that the store of revision `rev` holds has been seen: the rest of what the core knows
+ * is gone. Before anything is taken, so that there is room for it. */
 void drafts_whole(struct drafts *d, const struct core *c, uint64_t rev);
 /* Can it be the state? CORRUPT or EXHAUSTED names what is wrong and the way out. */
 int drafts_check(const struct drafts *d, const struct core *c, struct err *err) MUST_CHECK;

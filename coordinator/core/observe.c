@@ -149,18 +149,21 @@ int core_loaded(struct core *c, const char *incarnation, uint64_t rev, struct er
     return 0;
 }
 
+/* What is gone makes room first: of a plan that came back a core may know a whole other history. */
 static int draft_all(const struct core *c, const struct core_kv *kv, unsigned count, bool whole,
                      uint64_t rev, struct drafts *ret, struct err *err)
 {
-    int r;
+    for (unsigned i = 0; i < count && whole; i++)
+        drafts_see(ret, c, kv[i].key);
+    if (whole)
+        drafts_whole(ret, c, rev);
+    for (unsigned i = 0; i < 2 * count; i++) {
+        const struct core_kv *k = &kv[i % count];
+        int r = !k->value.p == (i < count) ? drafts_take(ret, c, k, err) : 0;
 
-    for (unsigned i = 0; i < count; i++) {
-        r = drafts_take(ret, c, &kv[i], err);
         if (r < 0)
             return r;
     }
-    if (whole)
-        drafts_whole(ret, c, rev);
     return drafts_check(ret, c, err);
 }
 

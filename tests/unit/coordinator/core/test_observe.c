@@ -231,6 +231,39 @@ static void test_a_plan_comes_back_over_old_history(void **state UNUSED)
     assert_int_equal(view_history(r->core, "orders", entry, CORE_HISTORY_KEPT), before + 1);
 }
 
+/* A plan was deleted and applied again while this core did not look. */
+static void test_a_plan_comes_back_over_a_full_history(void **state UNUSED)
+{
+    static struct core_kv kv[RIG_KEYS];
+    CLEANUP(rig_freep) struct rig *r = rig_new();
+    const struct history_entry *entry[CORE_HISTORY_KEPT];
+    struct core *late[2];
+    struct err err;
+    unsigned n;
+
+    rig_apply_text(r, PLAN_ORDERS);
+    for (int i = 0; i < CORE_HISTORY_KEPT; i++)
+        rig_does(r, CMD(SET_OVERRIDE, .system = i % 2 ? SYSTEM_NONE : SYSTEM_LEGACY));
+    for (int i = 0; i < 2; i++)
+        late[i] = rig_load_core(r);
+    n = stored(r, kv);
+    for (unsigned i = 0; i < n; i++)
+        kv[RIG_KEYS - n + i] = deletion(xstrdup(kv[i].key), r->rev + 1);
+    rig_does(r, CMD(DELETE));
+    rig_apply_text(r, PLAN_ORDERS);
+
+    assert_ok(core_observe(late[0], kv, stored(r, kv), true, r->rev, &r->u, &err), &err);
+    memmove(&kv[stored(r, kv)], &kv[RIG_KEYS - n], n * sizeof kv[0]);
+    assert_ok(core_observe(late[1], kv, stored(r, kv) + n, false, r->rev, &r->u, &err), &err);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(view_history(late[i], "orders", entry, CORE_HISTORY_KEPT), 1);
+        assert_int_equal(entry[0]->sequence, 1);
+        core_free(late[i]);
+    }
+    for (unsigned i = 0; i < n; i++)
+        free((void *)(uintptr_t)kv[RIG_KEYS - n + i].key);
+}
+
 /* Everything is read: what the store does not hold any more is gone. */
 static void test_what_is_missing_from_the_whole_is_gone(void **state UNUSED)
 {
@@ -474,6 +507,7 @@ int main(void)
         cmocka_unit_test(test_only_a_decision_starts_the_judged_numbers_anew),
         cmocka_unit_test(test_a_removal_is_published_as_one),
         cmocka_unit_test(test_a_plan_comes_back_over_old_history),
+        cmocka_unit_test(test_a_plan_comes_back_over_a_full_history),
         cmocka_unit_test(test_what_is_missing_from_the_whole_is_gone),
         cmocka_unit_test(test_an_order_from_another_replica_counts),
         cmocka_unit_test(test_a_key_deleted_in_mid_rollout_is_named_with_the_way_out),
