@@ -123,7 +123,7 @@ static void on_report(struct core *c, const struct core_event *ev, struct core_u
 
     for (unsigned i = 0; i < ev->report.count; i++)
         take_report(c, node, &ev->report.route[i]);
-    if (node)
+    if (node && !ev->report.late)
         node_reported(node);
 
     for (unsigned i = 0; i < ev->report.count; i++) {

@@ -90,6 +90,7 @@ struct core_event {
             const struct name *node;
             const struct route_stats *route;
             unsigned count;
+            bool late; /* sent before the node's latest news, which the core has already */
         } report;
         struct {
             const struct name *node;

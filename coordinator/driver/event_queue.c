@@ -33,6 +33,7 @@ struct queued_report {
     struct name node;
     struct queued_report *prev, *next;
     bool is_past;
+    uint64_t serving_rev; /* of the node when this came */
     bool more;
     unsigned weight; /* of what may wait: its stats, and something for one without any */
     unsigned buckets;
@@ -226,6 +227,14 @@ static void add_report(struct event_queue *q, struct queued_report *r)
     }
 }
 
+static uint64_t serving_rev(const struct event_queue *q, const struct name *node)
+{
+    struct queued_node *n;
+
+    HASH_FIND_STR(q->nodes, node->s, n);
+    return n ? n->node.serving_rev : 0;
+}
+
 static struct queued_report *new_report(const struct name *node, unsigned count)
 {
     struct queued_report *r = xalloc(sizeof(*r) + count * sizeof(r->route[0]));
@@ -243,6 +252,7 @@ void event_queue_report(struct event_queue *q, const struct name *node,
 
     if (count > 0)
         memcpy(r->route, route, count * sizeof(route[0]));
+    r->serving_rev = serving_rev(q, node);
     add_report(q, r);
 }
 
@@ -336,6 +346,7 @@ static void take_report(struct event_queue *q, struct core_event *ret)
         ret->report.node = &r->node;
         ret->report.route = r->route;
         ret->report.count = r->count;
+        ret->report.late = r->serving_rev != serving_rev(q, &r->node);
     }
     q->shown = r;
 }

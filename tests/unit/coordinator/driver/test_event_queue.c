@@ -227,6 +227,24 @@ static void reports_of_nothing_are_bounded_as_well(void **state UNUSED)
     event_queue_deinit(&q);
 }
 
+/* News overtake reports: what was measured before them must not count as measured under them. */
+static void a_report_from_before_a_nodes_news_says_so(void **state UNUSED)
+{
+    struct event_queue q = {.tick = false};
+    struct route_stats stats = {.migration = {"app"}};
+    struct name node = {"n1"};
+
+    add_node(&q, "n1", 5, 1);
+    event_queue_report(&q, &node, &stats, 1);
+    add_node(&q, "n1", 6, 2);
+    event_queue_report(&q, &node, &stats, 1);
+    assert_int_equal(take(&q).node->serving_rev, 6);
+    assert_true(take(&q).report.late);
+    assert_false(take(&q).report.late);
+    assert_empty(&q);
+    event_queue_deinit(&q);
+}
+
 /* Its reports up to then are in the past, those that follow are not. */
 static void a_past_keeps_its_place_among_the_reports(void **state UNUSED)
 {
@@ -316,6 +334,7 @@ int main(void)
         cmocka_unit_test(commands_are_refused_past_the_limit_emergencies_are_not_held_up),
         cmocka_unit_test(the_oldest_reports_go_when_there_are_too_many),
         cmocka_unit_test(reports_of_nothing_are_bounded_as_well),
+        cmocka_unit_test(a_report_from_before_a_nodes_news_says_so),
         cmocka_unit_test(a_past_keeps_its_place_among_the_reports),
         cmocka_unit_test(pasts_do_not_push_reports_out),
         cmocka_unit_test(an_emergency_can_be_taken_past_everything),
