@@ -89,6 +89,7 @@ void driver_leave(struct driver *d, dur_t patience, void (*fn)(void *ctx), void 
 /* What is on its way to the store is stored first; what waits is told that it will not be. */
 static void leave(struct driver *d)
 {
+    enum election_state at = election_state(&d->lead.election);
     struct core_event ev;
 
     if (d->state == DRIVER_SAVING || d->state == DRIVER_SETTLING)
@@ -96,7 +97,8 @@ static void leave(struct driver *d)
     while (d->state == DRIVER_IDLE && event_queue_take(&d->queue, &ev))
         if (ev.kind == EV_COMMAND)
             step_refuse_stopping(d, ev.command);
-    lead_event(d, ELECTION_EV_LEAVE);
+    if (at != ELECTION_LEAVING && at != ELECTION_GONE)
+        lead_event(d, ELECTION_EV_LEAVE);
 }
 
 /* Something was missed: nothing is decided before the store was read. */

@@ -10,6 +10,8 @@
 #include "coordinator/driver/driver_state.h"
 #include "coordinator/store/store_list.h"
 
+#define KEYS_HISTORY STORE_ROOT "history/"
+
 void watch_own(struct driver *d, store_rev rev)
 {
     d->watch.own[d->watch.own_next++ % OWN_REVS] = rev;
@@ -59,23 +61,24 @@ static int observe(struct driver *d, const struct store_list *changes, struct er
     return 0;
 }
 
-static bool is_decision(const struct store_list *changes, store_rev rev)
+/* Of `rev`, or of a later one that is told of in the same call. */
+static bool is_decided(const struct store_list *changes, store_rev rev)
 {
     for (size_t i = 0; i < changes->count; i++)
-        if (changes->item[i].rev == rev && strcmp(changes->item[i].key, KEY_DECISION) == 0)
+        if (changes->item[i].rev >= rev && strcmp(changes->item[i].key, KEY_DECISION) == 0)
             return changes->item[i].value != NULL;
     return false;
 }
 
-/* Who decides writes so in the same transaction. What else goes may be a store that was cleared:
- * nodes serve on until it has been read. */
+/* Who decides writes so in the same transaction, but old history goes with any. What else goes may
+ * be a store that was cleared: nodes serve on until it has been read. */
 static int check_gone(const struct store_list *changes, struct err *err)
 {
     for (size_t i = 0; i < changes->count; i++) {
         const struct store_kv *kv = &changes->item[i];
 
         if (!kv->value && !member_key(kv->key) && strcmp(kv->key, KEY_RESTORE) != 0 &&
-            !is_decision(changes, kv->rev))
+            !str_starts(str_of(kv->key), STR(KEYS_HISTORY)) && !is_decided(changes, kv->rev))
             return err_set(err, ERR_CORRUPT, "key %s was deleted, and not by a coordinator",
                            kv->key);
     }
@@ -87,19 +90,15 @@ static void take(struct driver *d, const struct store_list *changes)
 {
     struct err err;
 
-    /* Told again, it may be about a key that is gone by now. */
-    if (changes->rev <= d->watch.told)
+    /* Told again, it may be about a key that is gone by now; and nothing is told past a gap. */
+    if (changes->rev <= d->watch.told || d->reread)
         return;
-    if (check_gone(changes, &err) < 0) {
+    if (check_gone(changes, &err) < 0 || observe(d, changes, &err) < 0) {
         driver_store_failed(d, &err);
         d->reread = true;
         return;
     }
     note_decided(d, changes);
-    if (observe(d, changes, &err) < 0) {
-        driver_store_failed(d, &err);
-        d->reread = true;
-    }
     note_told(d, changes);
 }
 
@@ -117,7 +116,7 @@ void watch_drain(struct driver *d)
     forget_waiting(d);
     if (d->state == DRIVER_SETTLING)
         step_settle(d);
-    else if (d->state == DRIVER_IDLE)
+    else if (d->state == DRIVER_IDLE && !d->reread)
         publish_now(d);
 }
 
