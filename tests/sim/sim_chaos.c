@@ -322,6 +322,16 @@ static void fault_coord_in_step(struct sim *s, unsigned node UNUSED)
     sim_after(s, a_while(s, 5000), heal_coord, NULL, coord);
 }
 
+static void fault_restart(struct sim *s, unsigned node UNUSED)
+{
+    unsigned coord = some_coord(s);
+
+    if (sim_chance(s, 3))
+        sim_coord_crash_at(s->coord[coord], SIM_LEAVE_CAMPAIGN);
+    else
+        sim_coord_leave(s->coord[coord]);
+}
+
 static void fault_pause(struct sim *s, unsigned node UNUSED)
 {
     unsigned coord = some_coord(s);
@@ -377,21 +387,32 @@ static void fault_break_coord(struct sim *s, unsigned node UNUSED)
     sim_net_break(s->net, sim_host_coord(some_coord(s)));
 }
 
+/* Who leads may hear of it late, and of the one that comes after it first. */
+static void depose(struct sim *s)
+{
+    s->watch_faults = 2;
+    sim_store_depose(s->store);
+    sim_after(s, a_while(s, 4000), heal_store, NULL, 0);
+}
+
 static void fault_leases(struct sim *s, unsigned node UNUSED)
 {
-    unsigned what = (unsigned)sim_below(s, 3);
+    unsigned what = (unsigned)sim_below(s, 4);
 
     sim_say(s, "chaos", "%s",
             what == 0   ? "ends every lease"
             : what == 1 ? "gives every lease more time"
+            : what == 2 ? "deletes the leader key"
                         : "lets the store lie about leases");
     if (what == 0)
         sim_store_end_leases(s->store);
     else if (what == 1)
         sim_store_stretch_leases(s->store);
+    else if (what == 2)
+        depose(s);
     else
         sim_store_lie(s->store, true);
-    if (what == 2)
+    if (what == 3)
         sim_after(s, a_while(s, 5000), heal_store, NULL, 0);
 }
 
@@ -436,7 +457,7 @@ static void (*const faults[])(struct sim *s, unsigned node) = {
     fault_store,     fault_store,       fault_store,      fault_store_long, fault_release,
     fault_release,   fault_silence,     fault_node_order, fault_pause,      fault_pause,
     fault_jump,      fault_cut_store,   fault_cut_store,  fault_no_store,   fault_cut_peers,
-    fault_cut_node,  fault_break_coord, fault_leases,     fault_watch,
+    fault_cut_node,  fault_break_coord, fault_leases,     fault_restart,    fault_watch,
 };
 
 static void disturb(struct sim *s, void *who, uint64_t arg UNUSED)

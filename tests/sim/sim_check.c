@@ -12,6 +12,8 @@
 #include "tests/sim/sim_fleet.h"
 #include "tests/sim/sim_store.h"
 
+#define COUNT_EACH dur_ms(500)
+
 struct sim_check *sim_check_new(struct sim *s)
 {
     struct sim_check *c = xnew(struct sim_check);
@@ -25,6 +27,18 @@ struct sim_check *sim_check_free(struct sim_check *c)
     if (!c)
         return NULL;
     sim_ledger_deinit(&c->ledger);
+    while (c->promises) {
+        struct sim_promise *p = c->promises;
+
+        c->promises = p->next;
+        free(p);
+    }
+    while (c->published) {
+        struct sim_published *p = c->published;
+
+        c->published = p->next;
+        free(p);
+    }
     free(c);
     return NULL;
 }
@@ -142,20 +156,32 @@ static void check_moves(struct sim_check *c, uint64_t rev)
 
 /* ---- what was acknowledged ------------------------------------------------------------------- */
 
-void sim_check_stored(struct sim_check *c, struct sim_asker who UNUSED,
-                      const struct store_txn *txn UNUSED, uint64_t rev)
+/* An entry that was acknowledged makes room for newer ones only, or goes with its plan. */
+static void check_dropped(struct sim_check *c, uint64_t rev)
+{
+    for (const struct sim_deed *d = c->ledger.deeds; d; d = d->older) {
+        const struct sim_decision *is = sim_ledger_at(&c->ledger, d->migration.s, rev);
+
+        if (d->dropped == rev && d->acknowledged && is->exists &&
+            d->sequence + CORE_HISTORY_KEPT > is->rollout.history_seq)
+            sim_fail(c->sim, "%s was acknowledged, and its entry is deleted", d->operator_name);
+    }
+}
+
+void sim_check_stored(struct sim_check *c, struct sim_asker who, const struct store_txn *txn,
+                      uint64_t rev)
 {
     sim_ledger_note(&c->ledger, sim_store_change(c->sim->store, rev));
+    sim_check_fence(c, who, txn, rev);
     check_moves(c, rev);
+    check_dropped(c, rev);
     sim_check_raised(c, rev);
 }
 
 static void check_done(struct sim_check *c, const struct sim_op *op, struct sim_deed *deed)
 {
-    const struct sim_decision *d = sim_ledger_at(&c->ledger, op->migration, UINT64_MAX);
-
     if (op->command.kind == CMD_DELETE) {
-        if (!d || d->exists)
+        if (sim_ledger_deleted(&c->ledger, op->migration) <= op->given_at)
             sim_fail(c->sim, "%s is acknowledged, and not stored", op->operator_name);
     } else if (!deed) {
         sim_fail(c->sim, "%s is acknowledged, and not stored", op->operator_name);
@@ -164,12 +190,42 @@ static void check_done(struct sim_check *c, const struct sim_op *op, struct sim_
     }
 }
 
+static void promise(struct sim_check *c, const struct sim_op *op, uint64_t epoch)
+{
+    struct sim_promise *p = xnew(struct sim_promise);
+
+    *p = (struct sim_promise){op, epoch, c->promises};
+    c->promises = p;
+}
+
+/* At rest: what was acknowledged ahead of the store is in it, as that order or a later one. */
+static void check_promise(struct sim_check *c, const struct sim_promise *p)
+{
+    for (unsigned i = 0; i < SIM_MIGRATIONS_MAX; i++) {
+        const char *m = c->quiet[i].migration.s;
+        const struct sim_decision *d = m[0] ? sim_ledger_at(&c->ledger, m, UINT64_MAX) : NULL;
+        bool meant = p->op->command.all || strcmp(p->op->migration, m) == 0;
+
+        if (d && d->exists && meant && d->epoch < p->epoch && !p->op->command.all)
+            sim_fail(c->sim, "%s was given order %" PRIu64 " of %s, and the store has %" PRIu64,
+                     p->op->operator_name, p->epoch, m, d->epoch);
+    }
+}
+
+void sim_check_rest(struct sim_check *c)
+{
+    for (const struct sim_promise *p = c->promises; p; p = p->next)
+        check_promise(c, p);
+}
+
 void sim_check_answered(struct sim_check *c, const struct sim_op *op, const struct sim_answer *a)
 {
     struct sim_deed *deed = sim_ledger_deed(&c->ledger, op->operator_name);
     bool nobody_knows = a->refused.code == ERR_UNKNOWN_OUTCOME || op->command.kind == CMD_EMERGENCY;
 
-    if (a->refused.code == ERR_NONE && a->changed && a->unstored_epoch == 0)
+    if (a->refused.code == ERR_NONE && a->unstored_epoch > 0)
+        promise(c, op, a->unstored_epoch);
+    else if (a->refused.code == ERR_NONE && a->changed)
         check_done(c, op, deed);
     else if (a->refused.code != ERR_NONE && !nobody_knows && deed)
         sim_fail(c->sim, "%s is refused, and stored: %s", op->operator_name, a->refused.msg);
@@ -263,16 +319,41 @@ void sim_check_turn(struct sim_check *c, const struct sim_coord *coord)
     if (*looked_at != published)
         check_deeds(c, coord, published);
     *looked_at = published;
+    if (c->counted[sim_coord_index(coord)].ns <= c->sim->now.ns) {
+        sim_check_counted(c, coord);
+        c->counted[sim_coord_index(coord)] = mono_add(c->sim->now, COUNT_EACH);
+    }
     sim_check_claims(c, coord);
+}
+
+void sim_check_published(struct sim_check *c, const struct sim_coord *coord, uint64_t rev,
+                         const struct sha256 *sum)
+{
+    struct sim_published *p;
+
+    for (p = c->published; p; p = p->next) {
+        if (p->rev != rev)
+            continue;
+        if (!sha256_eq(&p->sum, sum))
+            sim_fail(c->sim, "%s publishes something else as revision %" PRIu64 " than another",
+                     sim_coord_name(coord)->s, rev);
+        return;
+    }
+    p = xnew(struct sim_published);
+    *p = (struct sim_published){rev, *sum, c->published};
+    c->published = p;
 }
 
 void sim_check_coord_died(struct sim_check *c, const struct sim_coord *coord)
 {
     c->looked_at[sim_coord_index(coord)] = 0;
+    c->election[sim_coord_index(coord)] = ELECTION_OUTSIDE;
 }
 
 void sim_check_step(struct sim_check *c)
 {
+    if (!c->sim->failure[0])
+        sim_check_leaders(c);
     for (unsigned i = 0; i < c->sim->config.coordinators; i++)
         if (sim_coord_core(c->sim->coord[i]) && !c->sim->failure[0])
             sim_check_claims(c, c->sim->coord[i]);

@@ -2,14 +2,22 @@
 /* What must hold, and is looked at after every step. The first sentence that does not hold is kept
  * by sim_fail().
  *
- * Core (sim_check.c)
- *   the core's own invariants (coordinator/core/invariants.h)
- *   each rollout's history is a path in the stage table; each change comes from a row of it
- *   a step that was not stored left nothing behind
- *   a coordinator that starts finds what was stored, to the letter
- *   what was acknowledged is stored before, and found after every start
+ * Cores and what operators are told (sim_check.c)
+ *   each core's own invariants (coordinator/core/invariants.h)
+ *   each rollout's history in the store is a path in the stage table
+ *   a core remembers what the store held, to the letter, at the revision it published or later
+ *   what was acknowledged is stored before, found in every core, and stays in the store; what was
+ *   acknowledged ahead of the store (door b) is in it when all has come to rest
+ *   what was refused is not stored
+ *   all coordinators publish the same for a revision
  *   gates do not pass without traffic, triggers do not fire without errors, both under the latest
  *   decision
+ * Leadership (sim_check_lead.c)
+ *   each election's history is a path in its table
+ *   nobody leads whose leader key is gone, or longer than its lease: so no two lead
+ *   (not while a store ends leases early or lies about them: then the fence alone holds)
+ *   whatever is decided without the leader's fence is an emergency order
+ *   no transaction is carried out in the term of another process
  * Nodes (sim_check_nodes.c)
  *   revisions do not go back on any lane
  *   an emergency order is lifted by a higher epoch only
@@ -17,9 +25,11 @@
  *   a node that starts serves what it had acknowledged, unless that was an order ahead of its file
  *   a raise moves no key back to legacy
  *   convergence is not claimed while a connected node serves less
- *   after a converged fall to 0 no node that took part routes a request to new before a raise */
+ *   after a converged fall to 0 no node that took part routes a request to new before a raise
+ *   no core counts a request twice, out of reports and of what nodes had measured before */
 #pragma once
 
+#include "coordinator/election/election.h"
 #include "tests/sim/sim_coord.h"
 #include "tests/sim/sim_node.h"
 #include "tests/sim/sim_ops.h"
@@ -27,9 +37,10 @@
 
 #define SIM_ROWS_MAX 128
 
-/* Rows of the stage table that were taken, over any number of simulations. */
+/* Rows of the tables that were taken, over any number of simulations. */
 struct sim_coverage {
-    unsigned taken[SIM_ROWS_MAX];
+    unsigned taken[SIM_ROWS_MAX];   /* of the stages' */
+    unsigned elected[SIM_ROWS_MAX]; /* of the election's */
 };
 
 struct sim_check *sim_check_new(struct sim *s);
@@ -40,10 +51,21 @@ void sim_check_step(struct sim_check *c);
 /* A coordinator had a turn. */
 void sim_check_turn(struct sim_check *c, const struct sim_coord *coord);
 void sim_check_coord_died(struct sim_check *c, const struct sim_coord *coord);
+/* Its election took a row of the table. */
+void sim_check_elected(struct sim_check *c, const struct sim_coord *coord,
+                       const struct sm_row *row);
+/* It has published `rev`; `sum` is of all that nodes serve there. */
+void sim_check_published(struct sim_check *c, const struct sim_coord *coord, uint64_t rev,
+                         const struct sha256 *sum);
 
-/* The store carried a transaction out, and that made `rev`. */
+/* Something has changed in the store: by a transaction of `who`, or because a lease has ended. */
+void sim_check_changed(struct sim_check *c, struct sim_asker who, store_lease lease,
+                       const struct store_list *changes);
+/* A transaction was carried out, and made `rev`. */
 void sim_check_stored(struct sim_check *c, struct sim_asker who, const struct store_txn *txn,
                       uint64_t rev);
+/* Everything has come to rest. */
+void sim_check_rest(struct sim_check *c);
 /* What an operator is told. */
 void sim_check_answered(struct sim_check *c, const struct sim_op *op, const struct sim_answer *a);
 

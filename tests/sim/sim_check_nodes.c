@@ -224,6 +224,7 @@ void sim_check_routed(struct sim_check *c, const struct sim_node *n, const struc
 {
     struct sim_quiet *q = sim_check_quiet(c, e->route.migration.s);
 
+    q->requests[to]++;
     if (to != SYSTEM_NEW)
         return;
     q->new_requests++;
@@ -231,4 +232,44 @@ void sim_check_routed(struct sim_check *c, const struct sim_node *n, const struc
     if (q->holds && q->boot[sim_node_index(n)] == sim_node_boot(n))
         sim_fail(c->sim, "%s routes a request of %s to new after the converged fall of %" PRIu64,
                  sim_node_name(n)->s, e->route.migration.s, q->rev);
+}
+
+/* ---- reports --------------------------------------------------------------------------------- */
+
+/* The requests on new that the gate counts, all made under the latest decision. */
+static void check_judged(struct sim_check *c, const struct sim_coord *coord, const char *migration)
+{
+    const struct sim_decision *d = sim_ledger_at(&c->ledger, migration, UINT64_MAX);
+    uint64_t made = sim_check_quiet(c, migration)->new_requests;
+    struct view_status st;
+
+    if (!d || core_decision_rev(sim_coord_core(coord), migration) < d->rev)
+        return; /* it has not heard of it */
+    CHECK(view_status(sim_coord_core(coord), migration, sim_coord_wall(coord),
+                      sim_coord_mono(coord), &st, NULL) == 0);
+    for (unsigned i = 0; i < st.gate.check_count; i++)
+        if (strcmp(st.gate.check[i].name, "minRequests") == 0 &&
+            st.gate.check[i].value > (double)made)
+            sim_fail(c->sim, "%s counts %g requests of %s on new, and %" PRIu64 " were made",
+                     sim_coord_name(coord)->s, st.gate.check[i].value, migration, made);
+}
+
+/* Once each: what a node had measured before, and what it reports. */
+void sim_check_counted(struct sim_check *c, const struct sim_coord *coord)
+{
+    const struct core *core = sim_coord_core(coord);
+    mono_t mono = sim_coord_mono(coord);
+
+    for (const char *m = ""; core && (m = core_next_migration(core, m));) {
+        const struct sim_quiet *q = sim_check_quiet(c, m);
+        struct view_stats v;
+
+        CHECK(view_stats(core, m, dur_ns(0), mono, &v, NULL) == 0);
+        for (int i = SYSTEM_LEGACY; i <= SYSTEM_NEW; i++)
+            if (v.system[i].requests > q->requests[i])
+                sim_fail(c->sim, "%s counts %" PRIu64 " requests of %s on %s, of %" PRIu64,
+                         sim_coord_name(coord)->s, v.system[i].requests, m,
+                         system_name((enum system)i), q->requests[i]);
+        check_judged(c, coord, m);
+    }
 }

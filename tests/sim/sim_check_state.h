@@ -10,15 +10,42 @@ struct sim_quiet {
     struct name migration; /* "": free */
     bool holds;
     uint64_t rev;
-    uint64_t boot[SIM_NODES_MAX]; /* of the process that took part; 0: none */
-    uint64_t new_requests;        /* on all nodes since the latest decision was stored */
-    uint64_t new_errors;          /* of them */
+    uint64_t boot[SIM_NODES_MAX];    /* of the process that took part; 0: none */
+    uint64_t new_requests;           /* on all nodes since the latest decision was stored */
+    uint64_t new_errors;             /* of them */
+    uint64_t requests[SYSTEM_COUNT]; /* on all nodes, ever */
+};
+
+/* The leader key. */
+struct sim_leader {
+    uint64_t rev; /* 0: there is none */
+    struct sim_asker who;
+    store_lease lease;
+};
+
+/* An emergency order that was acknowledged before it was stored. */
+struct sim_promise {
+    const struct sim_op *op;
+    uint64_t epoch;
+    struct sim_promise *next;
+};
+
+/* What a revision compiles to, as the first one published it that did. */
+struct sim_published {
+    uint64_t rev;
+    struct sha256 sum;
+    struct sim_published *next;
 };
 
 struct sim_check {
     struct sim *sim;
     struct sim_ledger ledger;
+    struct sim_leader leader;
+    struct sim_promise *promises;       /* owned */
+    struct sim_published *published;    /* owned, newest first */
     uint64_t looked_at[SIM_COORDS_MAX]; /* revision that the core had when it was compared */
+    int election[SIM_COORDS_MAX];       /* its state */
+    mono_t counted[SIM_COORDS_MAX];     /* when its sums are looked at next */
     struct sim_quiet quiet[SIM_MIGRATIONS_MAX];
     struct {
         uint64_t acked_rev;
@@ -31,3 +58,10 @@ struct sim_quiet *sim_check_quiet(struct sim_check *c, const char *migration);
 void sim_check_claims(struct sim_check *c, const struct sim_coord *coord);
 /* A transaction changed decisions; sim_check_nodes.c. */
 void sim_check_raised(struct sim_check *c, uint64_t rev);
+/* Two that lead, or one for too long; sim_check_lead.c. */
+void sim_check_leaders(struct sim_check *c);
+/* May this transaction decide what it decides? sim_check_lead.c. */
+void sim_check_fence(struct sim_check *c, struct sim_asker who, const struct store_txn *txn,
+                     uint64_t rev);
+/* A core's sums of what nodes reported; sim_check_nodes.c. */
+void sim_check_counted(struct sim_check *c, const struct sim_coord *coord);

@@ -16,6 +16,7 @@
 
 #define LOOK    dur_s(1)
 #define RESTART dur_s(1)
+#define LEAVE   dur_s(2)
 
 #define DISK_MAX (1u << 20)
 
@@ -31,7 +32,8 @@ struct mail {
         MAIL_PAST,
         MAIL_PEER,
         MAIL_PEER_CLOSED,
-        MAIL_OP
+        MAIL_OP,
+        MAIL_LEAVE
     } kind;
     struct sim_fact fact;
     mono_t seen;
@@ -117,6 +119,11 @@ bool sim_coord_accepts(const struct sim_coord *c)
     return c->running && c->ready && !c->dying;
 }
 
+bool sim_coord_has_looked(const struct sim_coord *c)
+{
+    return sim_loop_has_looked(c->loop);
+}
+
 bool sim_coord_is_settled(const struct sim_coord *c)
 {
     return sim_coord_accepts(c) && !c->mails && sim_store_thread_is_idle(c->store);
@@ -164,6 +171,7 @@ struct store_thread *sim_coord_store(const struct sim_coord *c)
 
 void sim_coord_health(const struct sim_coord *c, struct driver_health *ret)
 {
+    loop_update_now(c->loop);
     driver_health(c->driver, ret);
 }
 
@@ -282,10 +290,13 @@ static void on_publish(void *ctx, uint64_t revision, const struct fleet_route *r
                        unsigned count)
 {
     struct sim_coord *c = ctx;
+    struct sha256 sum;
 
     if (c->dying || sim_coord_crash_point(c, SIM_CRASH_COMMITTED))
         return;
     sim_fleet_publish(c->fleet, revision, route, count);
+    sim_fleet_sum(c->fleet, &sum);
+    sim_check_published(c->sim->check, c, revision, &sum);
 }
 
 static void on_push_order(void *ctx, const struct emergency *order)
@@ -296,6 +307,7 @@ static void on_push_order(void *ctx, const struct emergency *order)
         return;
     sim_say(c->sim, c->name.s, "pushes order %" PRIu64 " of %s", order->epoch, order->migration.s);
     sim_fleet_push_order(c->fleet, order);
+    sim_peers_push_order(c->peers, order);
 }
 
 static void on_answer(void *ctx, const struct core_update *u, uint64_t revision,
@@ -563,9 +575,13 @@ static void learn(struct sim_coord *c, unsigned holder, unsigned node, const str
     tell_driver(c, node, seen);
 }
 
-static void give_past(struct sim_coord *c, unsigned node, const struct sim_past *past)
+static void give_past(struct sim_coord *c, unsigned holder, unsigned node,
+                      const struct sim_past *past)
 {
     struct core_bucket bucket[SIM_BUCKETS];
+
+    if (c->known[node].holder != holder)
+        return;
 
     for (unsigned i = 0; i < past->count; i++) {
         const struct sim_bucket *b = &past->bucket[i];
@@ -590,15 +606,29 @@ void sim_coord_on_peer_order(struct sim_coord *c, unsigned node, const struct em
     driver_order(c->driver, sim_node_name(c->sim->node[node]), order);
 }
 
-void sim_coord_on_peer_report(struct sim_coord *c, unsigned node, const struct route_stats *stats,
-                              unsigned count)
+/* Whoever holds the node's newest connection counts. */
+static void give_report(struct sim_coord *c, unsigned holder, unsigned node,
+                        const struct route_stats *stats, unsigned count)
 {
-    driver_report(c->driver, sim_node_name(c->sim->node[node]), stats, count);
+    if (c->known[node].holder == holder)
+        driver_report(c->driver, sim_node_name(c->sim->node[node]), stats, count);
 }
 
-void sim_coord_on_peer_past(struct sim_coord *c, unsigned node, const struct sim_past *past)
+void sim_coord_on_peer_report(struct sim_coord *c, unsigned peer, unsigned node,
+                              const struct route_stats *stats, unsigned count)
 {
-    give_past(c, node, past);
+    give_report(c, peer, node, stats, count);
+}
+
+void sim_coord_on_peer_past(struct sim_coord *c, unsigned peer, unsigned node,
+                            const struct sim_past *past)
+{
+    give_past(c, peer, node, past);
+}
+
+void sim_coord_on_peer_push(struct sim_coord *c, const struct emergency *order)
+{
+    sim_fleet_push_order(c->fleet, order);
 }
 
 void sim_coord_on_peer_ask(struct sim_coord *c, unsigned peer, unsigned node, dur_t window)
@@ -618,6 +648,14 @@ void sim_coord_on_peer_lost(struct sim_coord *c, unsigned peer, unsigned node)
 
 /* ---- mail ------------------------------------------------------------------------------------ */
 
+static void on_left(void *ctx)
+{
+    struct sim_coord *c = ctx;
+
+    sim_coord_crash(c);
+    sim_after(c->sim, RESTART, start_again, c, c->boots);
+}
+
 static void read_mail(struct sim_coord *c, const struct mail *m)
 {
     const struct name *node = sim_node_name(c->sim->node[m->node]);
@@ -632,12 +670,12 @@ static void read_mail(struct sim_coord *c, const struct mail *m)
         sim_peers_order(c->peers, m->node, &m->order);
         break;
     case MAIL_REPORT:
-        driver_report(c->driver, node, m->stats, m->count);
+        give_report(c, c->index, m->node, m->stats, m->count);
         sim_peers_report(c->peers, m->node, m->stats, m->count);
         break;
     case MAIL_PAST:
         if (m->asker == c->index)
-            give_past(c, m->node, m->past);
+            give_past(c, c->index, m->node, m->past);
         else
             sim_peers_past(c->peers, m->asker, m->node, m->past);
         break;
@@ -649,6 +687,9 @@ static void read_mail(struct sim_coord *c, const struct mail *m)
         break;
     case MAIL_OP:
         take(c, m->op, NULL);
+        break;
+    case MAIL_LEAVE:
+        driver_leave(c->driver, LEAVE, on_left, c);
         break;
     }
 }
@@ -757,6 +798,12 @@ void sim_coord_on_closed(struct sim_coord *c, struct sim_stream *st, enum sim_en
         bring(c, (struct mail){.kind = MAIL_PEER_CLOSED, .stream = st, .end = end});
 }
 
+void sim_coord_leave(struct sim_coord *c)
+{
+    if (sim_coord_accepts(c))
+        bring(c, (struct mail){.kind = MAIL_LEAVE});
+}
+
 void sim_coord_command(struct sim_coord *c, struct sim_op *op)
 {
     bring(c, (struct mail){.kind = MAIL_OP, .op = op});
@@ -775,6 +822,8 @@ void __wrap_log_line(enum log_level l, enum log_event ev, const char *fmt, ...) 
 void __wrap_log_err(enum log_level l, enum log_event ev, const struct err *err, const char *fmt,
                     ...) PRINTF(4, 5);
 
+void __real_sm_move(struct sm *m, const struct sm_row *row, const void *facts, wall_t now);
+void __wrap_sm_move(struct sm *m, const struct sm_row *row, const void *facts, wall_t now);
 int __wrap_atomic_file_write(const char *path, const char *kind, struct str content,
                              struct err *err);
 int __wrap_atomic_file_read(const char *path, const char *kind, struct buf *b, struct err *err);
@@ -800,6 +849,18 @@ int __wrap_atomic_file_read(const char *path, const char *kind UNUSED, struct bu
         return err_set(err, ERR_NOT_FOUND, "there is no file %s", path);
     CHECK(buf_add_str(b, buf_view(&starting->disk)));
     return 0;
+}
+
+void __wrap_sm_move(struct sm *m, const struct sm_row *row, const void *facts, wall_t now)
+{
+    struct sim_coord *c = sim_loop_current();
+
+    __real_sm_move(m, row, facts, now);
+    if (!c || m->machine != &election_machine)
+        return;
+    sim_check_elected(c->sim->check, c, row);
+    if (row->to == ELECTION_CAMPAIGNING && c->crash_at == SIM_LEAVE_CAMPAIGN)
+        bring(c, (struct mail){.kind = MAIL_LEAVE});
 }
 
 static void hear(struct sim_coord *c, const struct core_node *n)

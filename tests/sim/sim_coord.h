@@ -8,13 +8,14 @@
 #include "tests/sim/sim_net.h"
 #include "tests/sim/sim_ops.h"
 
-/* Where a coordinator can be told to die, once. */
+/* Where a coordinator can be told to die, or to end, once. */
 enum sim_crash {
     SIM_CRASH_NEVER,
     SIM_CRASH_SENT,      /* a transaction is on its way */
     SIM_CRASH_STORED,    /* it is stored, and the coordinator does not know */
     SIM_CRASH_COMMITTED, /* nothing was published yet */
     SIM_CRASH_PUBLISHED, /* a command that changed something is not answered yet */
+    SIM_LEAVE_CAMPAIGN,  /* it campaigns, and is told to end */
 };
 
 struct sim_fleet;
@@ -29,6 +30,8 @@ void sim_coord_crash(struct sim_coord *c);
 void sim_coord_crash_at(struct sim_coord *c, enum sim_crash where);
 /* True when this is where it dies. */
 bool sim_coord_crash_point(struct sim_coord *c, enum sim_crash here);
+/* As by SIGTERM: it gives back its lease, and ends. */
+void sim_coord_leave(struct sim_coord *c);
 /* As by SIGSTOP and SIGCONT. */
 void sim_coord_pause(struct sim_coord *c, bool paused);
 /* The wall clock of its machine is set. */
@@ -43,6 +46,8 @@ bool sim_coord_is_running(const struct sim_coord *c);
 bool sim_coord_is_paused(const struct sim_coord *c);
 /* It runs, has read the store and takes streams. */
 bool sim_coord_accepts(const struct sim_coord *c);
+/* It is not stopped, and has dealt with all that is due. */
+bool sim_coord_has_looked(const struct sim_coord *c);
 /* Nothing that it was told is on its way to the core, and nothing to the store. */
 bool sim_coord_is_settled(const struct sim_coord *c);
 /* Is it between core_step() and the end of the step? */
@@ -82,9 +87,11 @@ void sim_coord_on_past(struct sim_coord *c, unsigned node, unsigned asker,
 void sim_coord_on_peer_node(struct sim_coord *c, unsigned peer, unsigned node,
                             const struct sim_fact *fact);
 void sim_coord_on_peer_order(struct sim_coord *c, unsigned node, const struct emergency *order);
-void sim_coord_on_peer_report(struct sim_coord *c, unsigned node, const struct route_stats *stats,
-                              unsigned count);
-void sim_coord_on_peer_past(struct sim_coord *c, unsigned node, const struct sim_past *past);
+void sim_coord_on_peer_report(struct sim_coord *c, unsigned peer, unsigned node,
+                              const struct route_stats *stats, unsigned count);
+void sim_coord_on_peer_past(struct sim_coord *c, unsigned peer, unsigned node,
+                            const struct sim_past *past);
+void sim_coord_on_peer_push(struct sim_coord *c, const struct emergency *order);
 void sim_coord_on_peer_ask(struct sim_coord *c, unsigned peer, unsigned node, dur_t window);
 /* The link of `peer` is gone, which told of the node before. */
 void sim_coord_on_peer_lost(struct sim_coord *c, unsigned peer, unsigned node);

@@ -174,6 +174,32 @@ static void sum_up(struct sim_fleet *f)
     ruleset_unref(all);
 }
 
+static int by_name(const void *a, const void *b)
+{
+    const struct entry *const *x = a, *const *y = b;
+
+    return strcmp((*x)->migration.s, (*y)->migration.s);
+}
+
+void sim_fleet_sum(const struct sim_fleet *f, struct sha256 *ret)
+{
+    CLEANUP(buf_deinitp) struct buf all = BUF_INIT(SIM_MIGRATIONS_MAX * (sizeof(struct rule) + 32));
+    const struct entry *sorted[SIM_MIGRATIONS_MAX];
+
+    for (unsigned i = 0; i < SIM_MIGRATIONS_MAX; i++)
+        sorted[i] = &f->entry[i];
+    qsort(sorted, SIM_MIGRATIONS_MAX, sizeof(*sorted), by_name);
+    for (unsigned i = 0; i < SIM_MIGRATIONS_MAX; i++) {
+        const struct entry *e = sorted[i];
+
+        if (!e->has_rule)
+            continue;
+        CHECK(buf_add_str(&all, rule_bytes(&e->rule)));
+        CHECK(buf_addf(&all, "%llu %d", (unsigned long long)e->order.epoch, e->order.active));
+    }
+    *ret = sha256_of(buf_text(&all), all.len);
+}
+
 /* ---- updates --------------------------------------------------------------------------------- */
 
 void sim_update_unref(struct sim_update *u)

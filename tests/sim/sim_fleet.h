@@ -34,8 +34,9 @@ void sim_fleet_set_term(struct sim_fleet *f, uint64_t term);
 void sim_fleet_push_order(struct sim_fleet *f, const struct emergency *order);
 bool sim_fleet_ask_past(struct sim_fleet *f, unsigned node, unsigned asker, dur_t window);
 
-/* Of the latest publication. */
+/* Of the latest publication, and of all that it holds. */
 uint64_t sim_fleet_revision(const struct sim_fleet *f);
+void sim_fleet_sum(const struct sim_fleet *f, struct sha256 *ret);
 
 void sim_fleet_on_message(struct sim_fleet *f, struct sim_stream *st, const struct sim_msg *m);
 void sim_fleet_on_closed(struct sim_fleet *f, const struct sim_stream *st);

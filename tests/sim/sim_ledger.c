@@ -104,11 +104,12 @@ static void note_deed(struct sim_ledger *l, const struct name *migration, uint64
     memcpy(decision_of(l, migration, rev)->event, entry.event, sizeof entry.event);
 }
 
-static void note_drop(struct sim_ledger *l, const struct name *migration, uint64_t sequence)
+static void note_drop(struct sim_ledger *l, const struct name *migration, uint64_t sequence,
+                      uint64_t rev)
 {
     for (struct sim_deed *d = l->deeds; d; d = d->older)
-        if (d->sequence == sequence && name_eq(&d->migration, migration))
-            d->dropped = true;
+        if (d->sequence == sequence && d->dropped == 0 && name_eq(&d->migration, migration))
+            d->dropped = rev;
 }
 
 void sim_ledger_note(struct sim_ledger *l, const struct store_list *changes)
@@ -133,7 +134,7 @@ void sim_ledger_note(struct sim_ledger *l, const struct store_list *changes)
         else if (kind == KEYS_HISTORY && kv->value)
             note_deed(l, &name, sequence, changes->rev, value);
         else if (kind == KEYS_HISTORY)
-            note_drop(l, &name, sequence);
+            note_drop(l, &name, sequence, changes->rev);
     }
 }
 

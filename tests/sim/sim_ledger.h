@@ -24,7 +24,7 @@ struct sim_decision {
 struct sim_deed {
     struct name migration;
     uint64_t rev, sequence;
-    bool dropped; /* to make room for newer ones */
+    uint64_t dropped; /* revision that deleted it; 0: it stands */
     char operator_name[NAME_SIZE * 2];
     bool acknowledged;
     struct sim_deed *older;

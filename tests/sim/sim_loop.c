@@ -174,6 +174,11 @@ void sim_loop_post(struct loop *l, struct sim_post *p)
     arm(l);
 }
 
+bool sim_loop_has_looked(const struct loop *l)
+{
+    return l->running && !l->paused && !(l->wake_due && l->wake.ns <= l->sim->now.ns);
+}
+
 void sim_loop_pause(struct loop *l, bool paused)
 {
     l->paused = paused;

@@ -32,6 +32,9 @@ bool sim_loop_in_turn(const struct loop *l);
 /* The `ctx` of the loop that has its turn; NULL outside of all. */
 void *sim_loop_current(void);
 
+/* Everything that is due has been dealt with. */
+bool sim_loop_has_looked(const struct loop *l);
+
 void sim_loop_pause(struct loop *l, bool paused);
 bool sim_loop_is_paused(const struct loop *l);
 /* The wall clock of the machine is set. */

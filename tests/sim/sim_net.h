@@ -70,6 +70,7 @@ enum sim_msg_kind {
     SIM_PEER_ORDER,
     SIM_PEER_REPORT,
     SIM_PEER_PAST,
+    SIM_PEER_PUSH,
     SIM_FORWARD,
     /* the other one */
     SIM_PEER_PAST_WANTED,
@@ -83,7 +84,7 @@ struct sim_msg {
     char incarnation[40];    /* HELLO */
     uint64_t boot;           /* HELLO, PEER_HELLO */
     uint64_t newest_epoch;   /* HELLO */
-    struct emergency *order; /* HELLO: all active ones; ORDER, PEER_ORDER: one; owned */
+    struct emergency *order; /* HELLO: all active ones; ORDER, PEER_ORDER, PEER_PUSH: one; owned */
     unsigned order_count;
     struct route_stats *stats; /* REPORT, PEER_REPORT; owned */
     unsigned stats_count;

@@ -7,6 +7,7 @@
 #include "common/base/mem.h"
 #include "tests/sim/sim_check.h"
 #include "tests/sim/sim_coord.h"
+#include "tests/sim/sim_store.h"
 
 #define PATIENCE dur_s(10)
 #define URGENCY  dur_ms(500) /* with one coordinator, in an emergency */
@@ -142,6 +143,7 @@ static struct sim_op *new_op(struct sim *s, const struct core_command *from)
 static void begin(struct sim *s, struct sim_op *op)
 {
     op->until = mono_add(s->now, PATIENCE);
+    op->given_at = sim_store_rev(s->store);
     ask(s, op, dur_ms(0));
 }
 

@@ -31,6 +31,7 @@ struct sim_op {
     unsigned asked;          /* how often somebody was */
     bool taken;              /* the one that is asked has it */
     mono_t until;            /* of the operator's patience */
+    uint64_t given_at;       /* the store's revision then */
     struct sim_op *next;
 };
 

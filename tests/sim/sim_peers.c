@@ -33,6 +33,7 @@ struct sim_peers {
     struct link out[SIM_COORDS_MAX];
     struct sim_stream *in[SIM_COORDS_MAX];
     struct sim_fact mine[SIM_NODES_MAX]; /* of nodes that are or were connected here */
+    struct emergency order[SIM_NODES_MAX][SIM_MIGRATIONS_MAX]; /* that they told of */
     struct forward *forwards;
 };
 
@@ -91,21 +92,45 @@ static void tell_node(struct sim_peers *p, struct link *l, unsigned node)
 
 void sim_peers_node(struct sim_peers *p, unsigned node, const struct sim_fact *fact)
 {
+    if (fact->dial != p->mine[node].dial)
+        memset(p->order[node], 0, sizeof p->order[node]);
     p->mine[node] = *fact;
     for (unsigned i = 0; i < SIM_COORDS_MAX; i++)
         if (p->out[i].stream)
             tell_node(p, &p->out[i], node);
 }
 
+static void tell_order(struct link *l, enum sim_msg_kind kind, unsigned node,
+                       const struct emergency *order)
+{
+    if (l->stream)
+        send(l->stream, SIM_DIALLER,
+             (struct sim_msg){.kind = kind,
+                              .node = node,
+                              .order = xmemdup(order, sizeof *order),
+                              .order_count = 1});
+}
+
 void sim_peers_order(struct sim_peers *p, unsigned node, const struct emergency *order)
 {
+    struct emergency *place = NULL;
+
+    for (unsigned i = 0; i < SIM_MIGRATIONS_MAX && !place; i++) {
+        struct emergency *o = &p->order[node][i];
+
+        if (o->epoch == 0 || name_eq(&o->migration, &order->migration))
+            place = o;
+    }
+    if (place && order->epoch > place->epoch)
+        *place = *order;
     for (unsigned i = 0; i < SIM_COORDS_MAX; i++)
-        if (p->out[i].stream)
-            send(p->out[i].stream, SIM_DIALLER,
-                 (struct sim_msg){.kind = SIM_PEER_ORDER,
-                                  .node = node,
-                                  .order = xmemdup(order, sizeof *order),
-                                  .order_count = 1});
+        tell_order(&p->out[i], SIM_PEER_ORDER, node, order);
+}
+
+void sim_peers_push_order(struct sim_peers *p, const struct emergency *order)
+{
+    for (unsigned i = 0; i < SIM_COORDS_MAX; i++)
+        tell_order(&p->out[i], SIM_PEER_PUSH, 0, order);
 }
 
 void sim_peers_report(struct sim_peers *p, unsigned node, const struct route_stats *stats,
@@ -164,9 +189,14 @@ static void dial(struct sim *s, void *who, uint64_t what)
     memset(l->has_past, 0, sizeof l->has_past);
     send(l->stream, SIM_DIALLER,
          (struct sim_msg){.kind = SIM_PEER_HELLO, .coord = sim_coord_index(c), .boot = p->boot});
-    for (unsigned i = 0; i < s->config.nodes; i++)
-        if (p->mine[i].connected)
-            tell_node(p, l, i);
+    for (unsigned i = 0; i < s->config.nodes; i++) {
+        if (!p->mine[i].connected)
+            continue;
+        tell_node(p, l, i);
+        for (unsigned k = 0; k < SIM_MIGRATIONS_MAX; k++)
+            if (p->order[i][k].epoch > 0)
+                tell_order(l, SIM_PEER_ORDER, i, &p->order[i][k]);
+    }
 }
 
 static void dial_in(struct sim_peers *p, unsigned peer, dur_t wait)
@@ -288,9 +318,11 @@ void sim_peers_on_message(struct sim_peers *p, struct sim_stream *st, enum sim_e
     else if (m->kind == SIM_PEER_ORDER)
         sim_coord_on_peer_order(p->coord, m->node, m->order);
     else if (m->kind == SIM_PEER_REPORT)
-        sim_coord_on_peer_report(p->coord, m->node, m->stats, m->stats_count);
+        sim_coord_on_peer_report(p->coord, peer, m->node, m->stats, m->stats_count);
     else if (m->kind == SIM_PEER_PAST)
-        sim_coord_on_peer_past(p->coord, m->node, m->past);
+        sim_coord_on_peer_past(p->coord, peer, m->node, m->past);
+    else if (m->kind == SIM_PEER_PUSH)
+        sim_coord_on_peer_push(p->coord, m->order);
     else if (m->kind == SIM_PEER_PAST_WANTED)
         sim_coord_on_peer_ask(p->coord, peer, m->node, m->window);
 }

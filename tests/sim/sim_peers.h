@@ -19,6 +19,9 @@ void sim_peers_report(struct sim_peers *p, unsigned node, const struct route_sta
                       unsigned count);
 void sim_peers_past(struct sim_peers *p, unsigned peer, unsigned node, const struct sim_past *past);
 
+/* An order that is not stored yet: for the nodes of every peer. */
+void sim_peers_push_order(struct sim_peers *p, const struct emergency *order);
+
 /* Of a node that is connected there. */
 void sim_peers_ask_past(struct sim_peers *p, unsigned peer, unsigned node, dur_t window);
 

@@ -5,12 +5,15 @@
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
+#include "coordinator/driver/member.h"
 #include "coordinator/store/store_list.h"
 #include "tests/sim/sim_check.h"
 #include "tests/sim/sim_store_thread.h"
 
 #define LOOK_EACH  dur_ms(100)
 #define LEASES_MAX 64
+
+#define LONGEST_LEASE dur_s(10)
 
 /* A lease as the simulation keeps count of it. */
 struct lease {
@@ -30,6 +33,9 @@ struct sim_store {
     enum sim_store_fault always, once;
     dur_t slow;
     bool lies;
+    mono_t right;           /* leases are what they should be from then on */
+    struct sim_asker asker; /* of the transaction that is being carried out, and its lease */
+    store_lease asked_with;
 };
 
 /* ---- time ------------------------------------------------------------------------------------ */
@@ -75,6 +81,7 @@ static void on_change(void *ctx, const struct store_list *changes)
         st->change = xrealloc(st->change, st->room * sizeof *st->change);
     }
     copy_change(changes, &st->change[st->count++]);
+    sim_check_changed(st->sim->check, st->asker, st->asked_with, changes);
     sim_store_threads_tell(st->sim);
 }
 
@@ -165,6 +172,8 @@ int sim_store_txn(struct sim_store *st, struct sim_asker who, const struct store
     if (f == SIM_STORE_CONFLICTS)
         return STORE_CONFLICT;
     arm(st, f);
+    st->asker = who;
+    st->asked_with = txn->lease;
     r = store_txn(st->mem, txn, ret_rev, err);
     if (st->count > before)
         sim_check_stored(st->sim->check, who, txn, st->count);
@@ -259,18 +268,42 @@ mono_t sim_store_lease_end(const struct sim_store *st, store_lease lease)
     return (mono_t){0};
 }
 
+/* Whoever holds one now may think so for as long as it lasts. */
+static void doubt_leases(struct sim_store *st)
+{
+    for (size_t i = 0; i < LEASES_MAX; i++)
+        if (st->lease[i].id && mono_before(st->right, mono_add(st->sim->now, st->lease[i].ttl)))
+            st->right = mono_add(st->sim->now, st->lease[i].ttl);
+}
+
+mono_t sim_store_leases_right(const struct sim_store *st)
+{
+    return st->lies ? (mono_t){INT64_MAX} : st->right;
+}
+
 void sim_store_lie(struct sim_store *st, bool lies)
 {
+    if (st->lies && !lies)
+        st->right = mono_add(st->sim->now, LONGEST_LEASE);
     st->lies = lies;
 }
 
 void sim_store_end_leases(struct sim_store *st)
 {
+    doubt_leases(st);
     for (size_t i = 0; i < LEASES_MAX; i++) {
         if (st->lease[i].id)
             CHECK(store_lease_revoke(st->mem, st->lease[i].id, NULL) == 0);
         st->lease[i].id = 0;
     }
+}
+
+void sim_store_depose(struct sim_store *st)
+{
+    const struct store_op op = {STORE_DELETE, .key = STR(KEY_LEADER)};
+
+    doubt_leases(st);
+    CHECK(store_txn(st->mem, &(struct store_txn){.op = &op, .count = 1}, NULL, NULL) == 0);
 }
 
 void sim_store_stretch_leases(struct sim_store *st)

@@ -45,6 +45,10 @@ void sim_store_lie(struct sim_store *st, bool lies);
 /* A store's leader of old ends every lease before its time, or a new one gives all of them more. */
 void sim_store_end_leases(struct sim_store *st);
 void sim_store_stretch_leases(struct sim_store *st);
+/* From when on everybody can trust a lease that was granted or kept. */
+mono_t sim_store_leases_right(const struct sim_store *st);
+/* Somebody deletes the leader key by hand. */
+void sim_store_depose(struct sim_store *st);
 /* Changes up to now are known to no watch any more. */
 void sim_store_compact(struct sim_store *st);
 

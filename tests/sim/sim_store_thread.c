@@ -288,6 +288,8 @@ static bool is_fenced_off(const struct request *q)
     const struct sim_requests *all = q->sim->requests;
     unsigned coord = q->who.coord;
 
+    if (q->sim->config.no_leases)
+        return true; /* the store is in the process */
     return line_of(q) == LINE_DATA && all->who[coord].boot == q->who.boot &&
            all->latest[coord] > q->number;
 }
@@ -679,7 +681,7 @@ static void tell_changes(struct store_thread *t)
 
     if (!t->is_open)
         return;
-    if (s->watch_faults && sim_chance(s, 20))
+    if (s->watch_faults && sim_chance(s, 8))
         due = mono_add(due, dur_ms((int64_t)sim_below(s, 2000)));
     if (mono_before(t->due, due))
         t->due = due;

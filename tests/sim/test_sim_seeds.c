@@ -61,6 +61,7 @@ static bool play(uint64_t seed, struct sim_coverage *coverage, bool show)
         sim_fail(s, "no leader in time: %s", sim_leader_unrest(s));
     if (!sim_run_until(s, sim_is_calm, dur_s(REST_S)) && !s->failure[0])
         sim_fail(s, "no rest %d s after the last fault: %s", REST_S, sim_unrest(s));
+    sim_check_rest(s->check);
     ok = !s->failure[0];
     if (show || !ok)
         fputs(buf_text(&s->trace), stdout);
@@ -77,32 +78,38 @@ static unsigned count_missed(const struct sim_coverage *coverage)
 
     for (unsigned i = 0; i < stage_machine.row_count; i++)
         missed += coverage->taken[i] == 0;
+    for (unsigned i = 0; i < election_machine.row_count; i++)
+        missed += coverage->elected[i] == 0;
     return missed;
 }
 
-static void print_rows(const struct sim_coverage *coverage)
+static void print_rows(const struct sm_machine *machine, const unsigned *taken)
 {
-    for (unsigned i = 0; i < stage_machine.row_count; i++) {
-        const struct sm_row *row = &stage_machine.rows[i];
+    unsigned missed = 0;
 
-        if (!coverage->taken[i])
-            printf("row never taken: %s, %s: %s\n", sm_state_name(&stage_machine, row->state),
-                   sm_event_name(&stage_machine, row->event), row->why);
+    for (unsigned i = 0; i < machine->row_count; i++) {
+        const struct sm_row *row = &machine->rows[i];
+
+        missed += taken[i] == 0;
+        if (!taken[i])
+            printf("row never taken: %s, %s: %s\n", sm_state_name(machine, row->state),
+                   sm_event_name(machine, row->event), row->why);
     }
-    printf("%u of %u rows of the stage table taken\n",
-           stage_machine.row_count - count_missed(coverage), stage_machine.row_count);
+    printf("%u of %u rows of the table %s taken\n", machine->row_count - missed, machine->row_count,
+           machine->name);
 }
 
 /* A rare row gets three times as many seeds again before it counts as never taken. */
 static int play_all(uint64_t seeds)
 {
-    struct sim_coverage coverage = {{0}};
+    struct sim_coverage coverage = {.taken = {0}};
     unsigned failed = 0;
     uint64_t seed = 0;
 
     while (failed < 3 && (seed < seeds || (seed < 4 * seeds && count_missed(&coverage) > 0)))
         failed += !play(++seed, &coverage, false);
-    print_rows(&coverage);
+    print_rows(&stage_machine, coverage.taken);
+    print_rows(&election_machine, coverage.elected);
     printf("%" PRIu64 " seeds, %u failed\n", seed, failed);
     return failed > 0 || count_missed(&coverage) > 0;
 }
