@@ -34,6 +34,7 @@ quietly cmake --build --preset dev
 step "build: release"
 configure release
 quietly cmake --build --preset release --target switchyard switchyard-coordinator switchyard-sidecar
+quietly tests/sim.sh --build
 step "build: what owns threads, with ThreadSanitizer"
 configure tsan
 quietly tests/threads.sh --build

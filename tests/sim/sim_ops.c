@@ -169,6 +169,11 @@ const struct sim_op *sim_order(struct sim *s, const struct core_command *command
 
 const struct sim_op *sim_apply(struct sim *s, const char *plan_text)
 {
+    return sim_apply_at(s, some_coord(s), plan_text);
+}
+
+const struct sim_op *sim_apply_at(struct sim *s, unsigned coord, const char *plan_text)
+{
     struct core_command apply = {.kind = CMD_APPLY};
     struct sim_op *op = new_op(s, &apply);
     struct err err;
@@ -177,7 +182,7 @@ const struct sim_op *sim_apply(struct sim *s, const char *plan_text)
         check_die("%s", err.msg);
     op->command.plan = op->plan;
     memcpy(op->migration, op->plan->name.s, sizeof op->migration);
-    op->coord = some_coord(s);
+    op->coord = coord;
     sim_say(s, who(op), "apply %s", op->migration);
     begin(s, op);
     return op;

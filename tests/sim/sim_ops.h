@@ -45,6 +45,7 @@ const struct sim_op *sim_apply(struct sim *s, const char *plan_text);
 /* To coordinator `coord` first. */
 const struct sim_op *sim_order_at(struct sim *s, unsigned coord,
                                   const struct core_command *command);
+const struct sim_op *sim_apply_at(struct sim *s, unsigned coord, const char *plan_text);
 
 /* From a coordinator: an answer, or its death. */
 void sim_ops_answer(struct sim_ops *o, const struct sim_coord *c, struct sim_op *op,

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Random operators and random faults, one fleet per seed: nothing that sim_check.h promises breaks,
- * the fleet comes to rest when the faults end, and together the seeds take every row of the stage
- * table.
+ * and when the faults end somebody leads soon and the fleet comes to rest.
  *
- *     sim.test_sim_seeds [--seeds N] [--seed K]
+ *     sim.test_sim_seeds [--rows] [--from K] [--seeds N]
+ *     sim.test_sim_seeds --seed K
  *
- * --seed K plays one and prints its trace. A seed that fails becomes a test with a name in
- * test_sim_traces.c. */
+ * --rows: together the seeds take every row of the stage table and of the election's. --seed K
+ * plays one and prints its trace. A seed that fails becomes a test with a name in test_sim_traces.c
+ * or test_sim_failover.c. tests/sim.sh plays many. */
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,7 +18,7 @@
 #include "tests/sim/sim_chaos.h"
 #include "tests/sim/sim_check.h"
 
-#define SEEDS   300
+#define SEEDS   150
 #define CHAOS_S 60
 #define REST_S  120
 
@@ -99,31 +100,53 @@ static void print_rows(const struct sm_machine *machine, const unsigned *taken)
            machine->name);
 }
 
+struct options {
+    uint64_t from, seeds, one; /* one: 0 */
+    bool rows;
+};
+
 /* A rare row gets three times as many seeds again before it counts as never taken. */
-static int play_all(uint64_t seeds)
+static int play_all(const struct options *o)
 {
     struct sim_coverage coverage = {.taken = {0}};
+    uint64_t played = 0, most = o->rows ? 4 * o->seeds : o->seeds;
     unsigned failed = 0;
-    uint64_t seed = 0;
 
-    while (failed < 3 && (seed < seeds || (seed < 4 * seeds && count_missed(&coverage) > 0)))
-        failed += !play(++seed, &coverage, false);
-    print_rows(&stage_machine, coverage.taken);
-    print_rows(&election_machine, coverage.elected);
-    printf("%" PRIu64 " seeds, %u failed\n", seed, failed);
-    return failed > 0 || count_missed(&coverage) > 0;
+    while (failed < 3 && (played < o->seeds || (played < most && count_missed(&coverage) > 0)))
+        failed += !play(o->from + played++, &coverage, false);
+    if (o->rows) {
+        print_rows(&stage_machine, coverage.taken);
+        print_rows(&election_machine, coverage.elected);
+    }
+    printf("%" PRIu64 " seeds, %u failed\n", played, failed);
+    return failed > 0 || (o->rows && count_missed(&coverage) > 0);
+}
+
+static bool take_option(struct options *o, const char *name, const char *value)
+{
+    uint64_t *to = strcmp(name, "--seeds") == 0  ? &o->seeds
+                   : strcmp(name, "--from") == 0 ? &o->from
+                   : strcmp(name, "--seed") == 0 ? &o->one
+                                                 : NULL;
+
+    return to && value && str_to_u64(str_of(value), INT32_MAX, to);
 }
 
 int main(int argc, char **argv)
 {
-    uint64_t n = SEEDS;
-    bool one = argc == 3 && strcmp(argv[1], "--seed") == 0;
+    struct options o = {.from = 1, .seeds = SEEDS};
+    bool fine = true;
 
-    if (argc != 1 && !(argc == 3 && (one || strcmp(argv[1], "--seeds") == 0) &&
-                       str_to_u64(str_of(argv[2]), INT32_MAX, &n))) {
-        fprintf(stderr, "usage: %s [--seeds N | --seed K]\n", argv[0]);
+    for (int i = 1; i < argc && fine; i++) {
+        if (strcmp(argv[i], "--rows") == 0)
+            o.rows = true;
+        else
+            fine = take_option(&o, argv[i], i + 1 < argc ? argv[i + 1] : NULL) && ++i;
+    }
+    if (!fine) {
+        fprintf(stderr, "usage: %s [--rows] [--from K] [--seeds N] | --seed K\n", argv[0]);
         return EXIT_FAILURE;
     }
     signal(SIGABRT, on_abort);
-    return one ? !play(n, NULL, true) : play_all(n);
+    return o.one ? !play(o.one, NULL, true) : play_all(&o);
 }
