@@ -41,13 +41,20 @@ def wait_for(fact, what, seconds=PATIENCE, pause=0.02):
         time.sleep(pause)
 
 
+PORTS_GIVEN = set()
+
+
 def free_port():
-    """Below the range the kernel takes for outgoing connections, which load tests use up."""
+    """Below the range the kernel takes for outgoing connections, which load tests use up; none twice, since who
+    asked may not listen yet."""
     for _ in range(1000):
         port = random.randrange(12000, 32000)
+        if port in PORTS_GIVEN:
+            continue
         with socket.socket() as s:
             try:
                 s.bind(("127.0.0.1", port))
+                PORTS_GIVEN.add(port)
                 return port
             except OSError:
                 continue
