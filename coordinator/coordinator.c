@@ -42,6 +42,8 @@ static void on_loaded(void *ctx, int r, const struct err *err)
         r = rpc_server_start(c->server, &failed);
         err = &failed;
     }
+    if (r == 0)
+        cut_off_start(c);
     c->events->on_ready(c->events_ctx, r, r < 0 ? err : NULL);
 }
 
@@ -258,8 +260,9 @@ static void on_left(void *ctx)
 {
     struct coordinator *c = ctx;
 
+    cut_off_stop(c);
     peers_stop(c->peers);
-    fleet_dismiss(c->fleet);
+    fleet_dismiss(c->fleet, "the coordinator stops");
     rpc_server_stop(c->server, c->grace, c->loop, on_server_stopped, c);
 }
 
@@ -275,6 +278,7 @@ void coordinator_free(struct coordinator *c)
     if (!c)
         return;
     loop_undefer(&c->look);
+    cut_off_stop(c);
     store_thread_free(c->store);
     driver_free(c->driver);
     fleet_stop(c->fleet);

@@ -4,9 +4,11 @@
  *   coordinator.c   the parts: made, wired, stopped
  *   roster.c        what nodes say, here and at the other coordinators
  *   mesh.c          the other coordinators: who is there, who leads, calls for the leader
+ *   cut_off.c       it alone cannot reach the store: its nodes are better off elsewhere
  *   host.c          what the operators' API stands on */
 #pragma once
 
+#include "common/loop/timer.h"
 #include "coordinator/backup_ports.h"
 #include "coordinator/coordinator.h"
 #include "coordinator/driver/driver.h"
@@ -37,6 +39,9 @@ struct coordinator {
     struct loop_deferred look;       /* nodes told of orders: somebody may wait for that */
     struct member others[PEERS_MAX]; /* that are registered */
     unsigned other_count;
+    struct timer cut_off;
+    bool store_worked;   /* when it was looked at last */
+    mono_t send_away_at; /* its nodes, if it still does not work then */
 };
 
 /* ---- roster.c -------------------------------------------------------------------------------- */
@@ -62,6 +67,11 @@ void mesh_on_member(void *ctx, const struct member *m, bool gone);
 int mesh_hand_on(void *ctx, const char *method, const ProtobufCMessage *request, dur_t deadline,
                  service_reply_fn fn, void *fn_ctx, struct err *err) MUST_CHECK;
 unsigned mesh_coordinators(void *ctx, struct service_coordinator ret[SERVICE_COORDINATORS_MAX]);
+
+/* ---- cut_off.c ------------------------------------------------------------------------------- */
+
+void cut_off_start(struct coordinator *c);
+void cut_off_stop(struct coordinator *c);
 
 /* ---- host.c ---------------------------------------------------------------------------------- */
 

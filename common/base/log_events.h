@@ -19,6 +19,8 @@
     X(NODE_JOINED, "node.joined", "a node's stream began")                                         \
     X(NODE_NACK, "node.nack", "a node refused an update")                                          \
     X(NODE_REFUSED, "node.refused", "two processes have one node name; the newcomer must go")      \
+    X(NODE_SENT_AWAY, "node.sent_away",                                                            \
+      "this coordinator alone cannot reach the store: its nodes look elsewhere")                   \
     X(PEER_FOUND, "peer.found", "a link to or from another coordinator is up")                     \
     X(PEER_LOST, "peer.lost", "another coordinator cannot be reached")                             \
     X(PROCESS_EXITED, "process.exited", "a child process ended")                                   \

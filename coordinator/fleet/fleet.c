@@ -138,14 +138,22 @@ void fleet_refuse(struct fleet *f, const struct name *node, const char *boot, co
     send_errand(f, &r->errand, run_refusal);
 }
 
-static void run_dismissal(struct fleet *f, struct errand *e UNUSED)
+struct dismissal {
+    struct errand errand;
+    const char *why;
+};
+
+static void run_dismissal(struct fleet *f, struct errand *e)
 {
-    fleet_stream_dismiss(f);
+    fleet_stream_dismiss(f, container_of(e, struct dismissal, errand)->why);
 }
 
-void fleet_dismiss(struct fleet *f)
+void fleet_dismiss(struct fleet *f, const char *why)
 {
-    send_errand(f, xnew(struct errand), run_dismissal);
+    struct dismissal *d = xnew(struct dismissal);
+
+    d->why = why;
+    send_errand(f, &d->errand, run_dismissal);
 }
 
 /* A coordinator that starts asks all nodes at once: those wait in a box of their own, so that they

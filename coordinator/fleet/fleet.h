@@ -110,8 +110,8 @@ void fleet_ask_past(struct fleet *f, const struct name *node, const char *id, du
 /* End this process's stream, because another one has its name; it reads why. */
 void fleet_refuse(struct fleet *f, const struct name *node, const char *boot, const char *why);
 
-/* End every stream, because the coordinator stops: nodes serve on and look for another one. */
-void fleet_dismiss(struct fleet *f);
+/* End every stream, and tell `why` (static): nodes serve on and look for another coordinator. */
+void fleet_dismiss(struct fleet *f, const char *why);
 
 /* Reports that were dropped because the core's loop did not keep up. Any thread. */
 uint64_t fleet_reports_dropped(const struct fleet *f);

@@ -108,7 +108,7 @@ void fleet_stream_watch_silence(struct fleet *f);
 /* Send everybody what has changed, at the end of this turn. */
 void fleet_stream_push_soon(struct fleet *f);
 /* End every stream. */
-void fleet_stream_dismiss(struct fleet *f);
+void fleet_stream_dismiss(struct fleet *f, const char *why);
 /* End the stream of the node's process `boot`, if that is who is connected; it reads why. */
 void fleet_stream_refuse(struct fleet *f, const struct name *node, const char *boot,
                          const char *why);

@@ -422,14 +422,14 @@ const struct rpc_method fleet_methods[] = {
     {.name = NULL},
 };
 
-void fleet_stream_dismiss(struct fleet *f)
+void fleet_stream_dismiss(struct fleet *f, const char *why)
 {
     struct fleet_stream *s, *next;
-    struct err why;
+    struct err err;
 
-    err_set(&why, ERR_UNAVAILABLE, "the coordinator stops");
+    err_set(&err, ERR_UNAVAILABLE, "%s", why);
     DL_FOREACH_SAFE (f->streams, s, next)
-        part(s, &why);
+        part(s, &err);
 }
 
 void fleet_stream_refuse(struct fleet *f, const struct name *node, const char *boot,

@@ -70,6 +70,11 @@ void peers_past(struct peers *p, const struct fleet_past *h);
 /* An order that is not in the store yet, to every peer that is up. Copied. */
 void peers_push_order(struct peers *p, const struct emergency *order);
 
+/* Whether this coordinator reaches its store, to every peer, when it is news. */
+void peers_tell_store(struct peers *p, bool works);
+/* Does any peer say that it does? False for those whose link is lost. */
+bool peers_store_works(const struct peers *p);
+
 /* Ask `peer`, which holds the node's stream. */
 void peers_ask_past(struct peers *p, const struct name *peer, const struct name *node,
                     dur_t window);

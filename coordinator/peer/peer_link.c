@@ -27,6 +27,7 @@ struct draft {
     Switchyard__V1__PeerReport *report[PARTS_MAX];
     Switchyard__V1__PeerPast *past[PARTS_MAX];
     Switchyard__V1__EmergencyOrder *order[RULESET_ROUTES_MAX];
+    Switchyard__V1__PeerStore store;
     size_t bytes;
     uint64_t told;     /* once this is sent */
     unsigned measured; /* taken from the queue */
@@ -54,6 +55,14 @@ static void add_orders(struct draft *d, const struct peer_link *l)
         d->order[d->m.n_orders++] = o;
         d->bytes += protobuf_c_message_get_packed_size(&o->base);
     }
+}
+
+static void add_store(struct draft *d, bool works)
+{
+    switchyard__v1__peer_store__init(&d->store);
+    d->store.works = works;
+    d->m.store = &d->store;
+    d->bytes += sizeof(d->store);
 }
 
 static bool is_full(const struct draft *d, size_t parts)
@@ -100,6 +109,8 @@ static struct draft *new_draft(const struct peer *peer)
     d->m.pasts = d->past;
     d->m.orders = d->order;
     d->told = l->told;
+    if (!l->store_told)
+        add_store(d, peer->peers->store_works);
     add_orders(d, l);
     if (!add_nodes(d, l, &peer->peers->news))
         return d;
@@ -133,6 +144,7 @@ static bool tell_some(struct peer *peer)
         l->told = d->told;
         measured_drop(&l->measured, d->measured);
         l->order_count = 0;
+        l->store_told = true;
     }
     /* A stream that has ended says so by on_closed; only a full queue is news here. */
     l->blocked = r == -ERR_EXHAUSTED;
@@ -207,6 +219,7 @@ static void on_heard(struct peer *peer)
     struct peer_link *l = &peer->link;
 
     l->heard = true;
+    l->store_told = false;
     l->told = 0;
     backoff_reset(&l->backoff);
     peers_link_changed(peer, NULL);

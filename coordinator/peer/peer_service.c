@@ -215,6 +215,8 @@ static int take(struct incoming *in, const Switchyard__V1__PeerMessage *m, struc
 
     if (r == 0 && !in->peer)
         r = err_set(err, ERR_INVALID, "the first message of a link must have a hello");
+    if (r == 0 && m->store)
+        in->store_works = m->store->works;
     for (size_t i = 0; r == 0 && i < m->n_orders; i++)
         r = on_order(in, m->orders[i], err);
     for (size_t i = 0; r == 0 && i < m->n_nodes; i++)

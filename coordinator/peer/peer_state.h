@@ -21,6 +21,7 @@ struct peer_link {
     struct rpc_stream *stream; /* NULL: not dialled */
     bool heard;                /* our hello was taken */
     bool blocked;              /* its queue is full: goes on when it is writable */
+    bool store_told;           /* what it was told of our store is true */
     uint64_t told;             /* changes of our nodes, by number */
     struct emergency *orders;  /* owned; to be pushed, the newest of each migration */
     unsigned order_count;      /* at most RULESET_ROUTES_MAX */
@@ -70,7 +71,8 @@ struct incoming {
     struct their_node *asked;
     struct refusal *refusals;
     unsigned refusal_count;
-    bool ending; /* finished or cancelled: what it still says does not count */
+    bool store_works; /* the peer's, as it says */
+    bool ending;      /* finished or cancelled: what it still says does not count */
     struct loop_deferred flush;
     struct incoming *prev, *next;
 };
@@ -89,6 +91,7 @@ struct peers {
     struct news news;
     struct loop_deferred flush; /* to every link */
     uint64_t dropped;
+    bool store_works; /* ours */
     bool stopping;
 };
 

@@ -185,6 +185,29 @@ void peers_push_order(struct peers *p, const struct emergency *order)
     tell_soon(p);
 }
 
+void peers_tell_store(struct peers *p, bool works)
+{
+    struct peer *peer;
+
+    if (p->store_works == works)
+        return;
+    p->store_works = works;
+    DL_FOREACH (p->list, peer)
+        peer->link.store_told = false;
+    tell_soon(p);
+}
+
+bool peers_store_works(const struct peers *p)
+{
+    const struct peer *peer;
+
+    DL_FOREACH (p->list, peer) {
+        if (peer->in && peer->in->store_works)
+            return true;
+    }
+    return false;
+}
+
 static void add_measured(struct peer *peer, struct measured *m)
 {
     if (peer->link.heard && !measured_add(&peer->link.measured, m))

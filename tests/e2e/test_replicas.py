@@ -215,3 +215,25 @@ def test_a_coordinator_cut_off_from_etcd_alone_passes_an_emergency_on(yard, one_
     wait_for(lambda: len(one_etcd.get("/switchyard/v1/coordinators/")) == 2, "its lease has ended", 30)
     first.cli("rollback", "app", "--emergency", "--reason", "it burns", "--timeout", "3s", status=None)
     wait_for(lambda: set(alone.client().sides(USERS).values()) == {"legacy"}, "its node serves legacy")
+
+
+def test_a_coordinator_cut_off_from_etcd_alone_sends_its_nodes_away(yard, one_etcd):
+    """They acknowledge again at once, and who has nowhere to go may stay."""
+    yard.services()
+    gateway = Gateway(yard, one_etcd.members[0])
+    stores = [one_etcd, one_etcd, gateway]
+    yard.replicas = [Coordinator(yard, store=store, id=f"c-{i + 1}").start() for i, store in enumerate(stores)]
+    yard.coordinator = first = yard.replicas[0]
+    alone = yard.replicas[2]
+    yard.wait_leader()
+    yard.sidecar("node-1", coordinators=f"{alone.address},{first.address}")
+    yard.sidecar("node-2", coordinators=alone.address)
+    yard.wait_nodes(2)
+    yard.all_on_new()
+    assert nodes_at(first) == {"node-1": "c-3", "node-2": "c-3"}
+
+    gateway.process.kill()
+    wait_for(lambda: nodes_at(first) == {"node-1": "c-1", "node-2": "c-3"}, "who can go has gone", 30)
+    assert "event=node.sent_away" in alone.process.text()
+    first.cli("set", "weight", "app", "50", "--reason", "half", "--timeout", "3s", status=None)
+    wait_for(lambda: yard.status("app")["convergence"]["serving"] == 1, "it acknowledges again")

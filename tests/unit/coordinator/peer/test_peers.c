@@ -442,6 +442,27 @@ static void an_order_is_pushed_to_the_peers_that_are_up_the_newest_of_each_migra
     assert_string_equal(B->pushed.migration.s, "other");
 }
 
+static void whether_the_store_works_is_told(void **state)
+{
+    struct fixture *f = *state;
+
+    link_up(f);
+    assert_false(peers_store_works(B->peers));
+    peers_tell_store(A->peers, true);
+    WAIT_FOR(f->loop, peers_store_works(B->peers));
+    assert_false(peers_store_works(A->peers)); /* B has said nothing */
+
+    introduce(A, C);
+    WAIT_FOR(f->loop, peers_store_works(C->peers)); /* a link that is new is told as well */
+    peers_tell_store(A->peers, false);
+    WAIT_FOR(f->loop, !peers_store_works(B->peers) && !peers_store_works(C->peers));
+
+    peers_tell_store(A->peers, true);
+    WAIT_FOR(f->loop, peers_store_works(B->peers));
+    stop(A);
+    WAIT_FOR(f->loop, !peers_store_works(B->peers)); /* nobody says so any more */
+}
+
 static void a_node_that_left_is_told_and_forgotten(void **state)
 {
     struct fixture *f = *state;
@@ -1030,6 +1051,7 @@ int main(void)
         T(changes_within_a_turn_are_one),
         T(orders_are_told_once_and_with_a_new_link_again),
         T(an_order_is_pushed_to_the_peers_that_are_up_the_newest_of_each_migration),
+        T(whether_the_store_works_is_told),
         T(a_node_that_left_is_told_and_forgotten),
         T(twenty_thousand_nodes_arrive_complete),
         T(a_lost_link_tells_each_node_gone_once_and_a_new_one_tells_it_again),
