@@ -43,6 +43,11 @@ measure() {
     wait_for "three coordinators" replicas_are 3
 }
 
+# A coordinator that leads anew gives nodes time to come back before it calls a rollback done.
+is_rolled_back() {
+    [ "$(switchyard status bench -o json | jq -r .phase)" = rolled_back ]
+}
+
 replicas_are() {
     [ "$(switchyard get coordinators -o json | jq '.coordinators | length')" = "$1" ]
 }
@@ -69,6 +74,7 @@ for ((round = 1; round <= rounds; round++)); do
     order promote bench --to all
     measure
     order rollback bench --clear --reason "measuring"
+    wait_for "bench rolled back" is_rolled_back
     order start bench
 done
 seconds=$((SECONDS - begun))
