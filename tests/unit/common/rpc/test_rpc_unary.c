@@ -2,6 +2,7 @@
 #include "common/rpc/rpc.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <unistd.h>
 
 #include "health.pb-c.h"
@@ -192,6 +193,52 @@ static void a_deadline_ends_the_call_on_both_sides(void **state)
     echo_release(&f->echo);
 }
 
+static unsigned open_files(void)
+{
+    DIR *d = opendir("/proc/self/fd");
+    unsigned n = 0;
+
+    assert_non_null(d);
+    while (readdir(d))
+        n++;
+    closedir(d);
+    return n;
+}
+
+/* A port that the kernel answers for a process that is stopped. */
+static int listen_mute(char address[64])
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof a;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, size), 0);
+    assert_int_equal(listen(fd, 64), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &size), 0);
+    assert_true(str_fmt(address, 64, "127.0.0.1:%d", ntohs(a.sin_port)));
+    return fd;
+}
+
+static void a_client_that_goes_while_it_connects_leaves_no_socket(void **state)
+{
+    struct fixture *f = *state;
+    char address[64];
+    int mute = listen_mute(address);
+    struct rpc_client *c;
+    struct answer a;
+    unsigned before = open_files();
+
+    for (unsigned i = 0; i < 8; i++) {
+        c = fixture_connect(
+            f, (struct rpc_client_config){.target = address, .connect_timeout = dur_ms(300)});
+        ask(c, "Say", "hello", dur_ms(100), &a);
+        WAIT(f->loop, a.came);
+        rpc_client_free(c);
+    }
+    WAIT(f->loop, open_files() <= before);
+    close(mute);
+}
+
 static void a_call_may_be_answered_later(void **state)
 {
     struct fixture *f = *state;
@@ -330,6 +377,7 @@ int main(void)
         T(a_request_that_is_not_the_type_is_invalid),
         T(a_request_over_the_limit_is_refused),
         T(a_deadline_ends_the_call_on_both_sides),
+        T(a_client_that_goes_while_it_connects_leaves_no_socket),
         T(a_call_may_be_answered_later),
         T(a_cancelled_call_says_so_on_both_sides),
         T(nobody_there_is_said_at_once),
