@@ -109,11 +109,12 @@ static void take_report(struct core *c, struct node *node, const struct route_st
         return;
     if (node)
         node_set_breaker(node, m->slot, route->breaker);
-    /* It will come once more, in the node's past. */
-    if (node && node_is_asked(node))
+    /* It will come once more, in the node's past: so, too, from one that left before it was heard
+     * of. */
+    if (!node || node_is_asked(node))
         return;
     samples_add(m->stats, c->mono, route->system);
-    if (node && node_reported_rev(node) >= m->takeover.rev)
+    if (node_reported_rev(node) >= m->takeover.rev)
         samples_add(m->judged, c->mono, route->system);
 }
 

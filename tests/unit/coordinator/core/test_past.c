@@ -139,6 +139,7 @@ static void test_nothing_counts_twice(void **state UNUSED)
     struct view_stats s;
     struct err err;
 
+    rig_report(r, "n1", "orders", rig_stats(0, 0, 5), rig_stats(10, 0, 5));
     rig_all_serve(r, 1);
     rig_report(r, "n1", "orders", rig_stats(0, 0, 5), rig_stats(10, 0, 5));
     rig_report(r, "n1", "orders", rig_stats(0, 0, 5), rig_stats(10, 0, 5));
