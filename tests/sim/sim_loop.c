@@ -27,6 +27,11 @@ struct loop {
 
 static struct loop *current;
 
+void sim_loop_enter(struct loop *l)
+{
+    current = l;
+}
+
 void *sim_loop_current(void)
 {
     return current ? current->ctx : NULL;

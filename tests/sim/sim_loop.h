@@ -29,6 +29,8 @@ void sim_loop_end(struct loop *l);
 /* From inside a turn: nothing more runs in it. */
 void sim_loop_break(struct loop *l);
 bool sim_loop_in_turn(const struct loop *l);
+/* As in a turn of it, from its start on; NULL: outside again. */
+void sim_loop_enter(struct loop *l);
 /* The `ctx` of the loop that has its turn; NULL outside of all. */
 void *sim_loop_current(void);
 
