@@ -4,11 +4,13 @@
 
 #include "common/base/clock.h"
 #include "common/base/json.h"
-#include "common/model/ids.h"
+#include "common/model/drill_states.h"
+#include "common/model/selector.h"
 #include "common/model/stage_states.h"
 
 #define VIOLATIONS_MAX 4
 #define QUARANTINE_MAX 64
+#define APPROVALS_MAX  16
 
 /* The latest rollback, and how it went. */
 struct rollback_record {
@@ -26,6 +28,30 @@ struct rollback_record {
     char violation[VIOLATIONS_MAX][TEXT_SIZE];
     unsigned violation_count;
     unsigned from_stage, to_stage;
+};
+
+/* Who agreed to a stage. */
+struct approval {
+    unsigned stage;
+    char operator_name[NAME_SIZE * 2];
+    char reason[TEXT_SIZE];
+    wall_t time;
+};
+
+/* A rehearsed rollback of a part of the fleet, or (`shadow`) of its course only. */
+struct drill_record {
+    bool present;
+    bool shadow;
+    bool passed;
+    struct selector scope;
+    char operator_name[NAME_SIZE * 2];
+    char reason[TEXT_SIZE];
+    wall_t started_at, ended_at; /* ended_at unset: it runs */
+    wall_t deadline;             /* of the part that runs */
+    double measured_ms;          /* order to last acknowledgement; -1: not known */
+    double restored_ms;          /* back to what was served before; -1: not known */
+    unsigned nodes;              /* in the scope */
+    char why[TEXT_SIZE];         /* what went wrong; "" */
 };
 
 struct rollout {
@@ -51,7 +77,23 @@ struct rollout {
     struct rollback_record last_rollback;
     struct name quarantined[QUARANTINE_MAX]; /* nodes that do not count until they serve */
     unsigned quarantined_count;
-    struct json *extra; /* owned, may be NULL: fields of a newer version, kept as they are */
+    unsigned wave; /* of the stage, from 1: those up to it are reached; 0: the stage has no
+                      waves */
+    unsigned entering_stage; /* while PREPARING; 0: none */
+    char entering_operator[NAME_SIZE * 2];
+    char entering_reason[TEXT_SIZE];
+    bool prepared_wave;    /* READY waits for the next wave, not for the next stage */
+    unsigned proven_stage; /* the highest that has baked with its gate open since the start */
+    wall_t proven_until;   /* until then it need not bake again after a rollback */
+    wall_t step_at;        /* while RETREATING: of the next step down */
+    dur_t step_every;
+    wall_t standby_until;                    /* COMPLETED: legacy is kept until then */
+    struct approval approval[APPROVALS_MAX]; /* of stages that are not entered yet */
+    unsigned approval_count;
+    enum drill_state drill_state;
+    struct drill_record drill; /* the latest */
+    uint64_t event_seq;        /* of the newest event (event_kinds.h) */
+    struct json *extra;        /* owned, may be NULL: fields of a newer version, kept as they are */
 };
 
 struct history_entry {

@@ -8,7 +8,8 @@
 
 #include "common/base/clock.h"
 #include "common/base/hash.h"
-#include "common/model/ids.h"
+#include "common/model/flags.h"
+#include "common/model/selector.h"
 
 #define ROUTE_HOSTS_MAX     8
 #define ROUTE_METHODS_MAX   8
@@ -16,6 +17,7 @@
 #define RULESET_ROUTES_MAX  256
 #define PATH_SIZE           256
 #define WEIGHT_BP_MAX       10000u
+#define ROUTE_SELECTORS_MAX 16
 
 enum key_source {
     KEY_NONE,
@@ -74,6 +76,17 @@ struct route_breaker {
     uint32_t half_open_requests;
 };
 
+/* What the nodes of the waves that have begun serve with, ahead of the others. One set goes to all
+ * nodes; each finds out what it is by its own labels (route_for_node()), so that one that joins
+ * late needs no decision of its own. */
+struct route_ahead {
+    struct selector selector[ROUTE_SELECTORS_MAX]; /* any of them */
+    unsigned selector_count;                       /* 0: nobody is ahead */
+    uint32_t weight_bp;
+    char stage[NAME_SIZE];
+    struct flags flags;
+};
+
 struct route {
     struct name migration;
     char host[ROUTE_HOSTS_MAX][NAME_SIZE * 4]; /* lower case; "*.x" matches below x */
@@ -89,7 +102,16 @@ struct route {
     struct route_breaker breaker;
     bool expose_system;
     char stage[NAME_SIZE];
+    struct flags flags;
+    struct route_ahead ahead;
+    struct selector drill; /* these nodes rehearse a rollback: weight 0. "": none */
+    bool forbid_legacy;    /* no request goes to legacy, except by an emergency order */
 };
+
+/* What one node serves: weight, stage and flags are its own, and nothing is left in `ahead` and
+ * `drill`. `ret` may be `r`. Pure. */
+void route_for_node(const struct route *r, const struct name *node, const struct labels *l,
+                    struct route *ret);
 
 /* "Legacy, now" for one migration, or the lifting of it. Higher epochs replace lower ones, nothing
  * else. */

@@ -75,6 +75,27 @@ struct core_bucket {
     unsigned count;
 };
 
+/* How a job of core_update.job ended, or (JOB_GATE, JOB_TRIGGER) what its checks found this time.
+ */
+struct core_job_done {
+    uint64_t id;
+    bool ok;                           /* everything passed; of hooks: ended with 0 */
+    const struct check_result *result; /* one per check or hook that was begun */
+    unsigned count;
+    const char *text; /* why not ok, a sentence; "" */
+};
+
+/* What is measured outside of the fleet. */
+enum core_measure_kind { MEASURE_RESTARTS, MEASURE_DISCREPANCIES, MEASURE_SYNC_LAG, MEASURE_COUNT };
+const char *core_measure_name(enum core_measure_kind k); /* "restartsPerMinute", ... */
+bool core_measure_parse(struct str s, enum core_measure_kind *ret) MUST_CHECK;
+
+struct core_measure {
+    const char *migration;
+    enum core_measure_kind kind;
+    double value; /* finite, not negative: per minute, a count, seconds */
+};
+
 struct core_event {
     enum core_event_kind kind;
     wall_t now;

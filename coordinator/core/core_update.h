@@ -7,7 +7,7 @@
 #include "common/base/clock.h"
 #include "common/base/err.h"
 #include "common/base/log.h"
-#include "common/model/ids.h"
+#include "common/model/plan.h"
 
 /* A step touches each migration at most once, with at most seven operations: compare and put of
  * plan or emergency order, rollout and history entry, and the history entry that goes. The store's
@@ -50,6 +50,27 @@ struct core_ask {
     struct core_ask *next;
 };
 
+/* Work in the world that the shell does beside the core and reports with EV_JOB: checks, hooks,
+ * backups. Only the coordinator that leads has any. After a change of leaders the next one begins
+ * them anew, so they must bear to be done twice. */
+enum core_job_kind {
+    JOB_READY,  /* the checks before a stage */
+    JOB_BACKUP, /* the control state, labelled */
+    JOB_BEFORE, /* the hooks before a stage, in order */
+    JOB_AFTER,  /* the hooks after it */
+    JOB_GATE,   /* the gate's own checks */
+    JOB_TRIGGER /* the triggers' */
+};
+
+struct core_job {
+    uint64_t id; /* of this process; from 1 */
+    enum core_job_kind kind;
+    struct name migration;
+    unsigned stage;          /* that is entered, or watched; from 1 */
+    const struct plan *plan; /* borrowed until the step after; who needs it longer copies */
+    struct core_job *next;
+};
+
 /* A line for the log: event, then "migration=... from=... to=... why=..." */
 struct core_tell {
     enum log_level level;
@@ -64,6 +85,9 @@ struct core_update {
     unsigned save_count;
     struct core_publish *publish;
     struct core_ask *ask;
+    struct core_job *job;     /* to begin */
+    const uint64_t *stop_job; /* ids of those nobody waits for any more */
+    unsigned stop_job_count;
     struct core_tell *tell;
     /* The answer to a command; valid when has_answer. `refused.code` ERR_NONE: done. */
     bool has_answer;

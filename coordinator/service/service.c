@@ -176,6 +176,20 @@ static int open_restore(void *ctx, struct rpc_stream *s, void **ret_ctx, struct 
     return backup_service_restore(&((struct service *)ctx)->backup, s, ret_ctx, err);
 }
 
+static void on_unbuilt(void *ctx UNUSED, struct rpc_call *call, const ProtobufCMessage *req UNUSED)
+{
+    struct err err;
+
+    err_set(&err, ERR_UNSUPPORTED, "not built yet");
+    rpc_call_fail(call, &err);
+}
+
+static int open_unbuilt(void *ctx UNUSED, struct rpc_stream *s UNUSED, void **ret UNUSED,
+                        struct err *err)
+{
+    return err_set(err, ERR_UNSUPPORTED, "not built yet");
+}
+
 static const struct rpc_method methods[] = {
     {.name = "Execute", .unary = execute_on_call},
     {.name = "Await", .unary = await_on_call},
@@ -186,6 +200,13 @@ static const struct rpc_method methods[] = {
     {.name = "ListPlans", .unary = on_plans},
     {.name = "ListNodes", .unary = on_nodes},
     {.name = "ListCoordinators", .unary = on_coordinators},
+    {.name = "GetPlan", .unary = on_unbuilt},
+    {.name = "GetFlags", .unary = on_unbuilt},
+    {.name = "GetReview", .unary = on_unbuilt},
+    {.name = "CheckStage", .unary = on_unbuilt},
+    {.name = "Explain", .unary = on_unbuilt},
+    {.name = "Measure", .unary = on_unbuilt},
+    {.name = "Events", .unary = NULL, .open = open_unbuilt, .events = &backup_events},
     {.name = "Backup", .open = open_backup, .events = &backup_events},
     {.name = "Restore", .open = open_restore, .events = &restore_events},
     {.name = NULL},

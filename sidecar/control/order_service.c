@@ -169,8 +169,18 @@ static void on_order(void *service_ctx, struct rpc_call *call, const ProtobufCMe
     order_service_served(s);
 }
 
+static void on_unbuilt(void *ctx UNUSED, struct rpc_call *call, const ProtobufCMessage *req UNUSED)
+{
+    struct err err;
+
+    err_set(&err, ERR_UNSUPPORTED, "not built yet");
+    rpc_call_fail(call, &err);
+}
+
 static const struct rpc_method methods[] = {
     {.name = "Order", .unary = on_order},
+    {.name = "Probe", .unary = on_unbuilt},
+    {.name = "Explain", .unary = on_unbuilt},
     {.name = NULL},
 };
 

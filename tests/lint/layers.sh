@@ -14,6 +14,10 @@ common/decide: common/base common/model
 common/loop: common/base
 common/http1: common/base
 common/rpc: common/base common/loop proto
+common/pg: common/base
+coordinator/web: common/base
+coordinator/check: common/base common/loop common/model common/pg coordinator/web
+coordinator/notify: common/base common/loop common/model coordinator/web
 coordinator/core: common/base common/fsm common/model
 coordinator/store: common/base common/loop
 coordinator/fleet: common/base common/loop common/model common/rpc proto
@@ -21,7 +25,7 @@ coordinator/election: common/base common/fsm common/model
 coordinator/peer: common/base common/loop common/model common/rpc proto coordinator/fleet
 coordinator/driver: common/base common/fsm common/loop common/model coordinator/core coordinator/election coordinator/store coordinator/fleet
 coordinator/service: common/base common/loop common/model common/rpc proto coordinator/core coordinator/fleet
-coordinator: common/base common/fsm common/loop common/model common/rpc proto coordinator/core coordinator/store coordinator/fleet coordinator/driver coordinator/election coordinator/peer coordinator/service
+coordinator: common/base common/fsm common/loop common/model common/rpc proto coordinator/core coordinator/store coordinator/fleet coordinator/driver coordinator/election coordinator/peer coordinator/service coordinator/check coordinator/notify coordinator/web
 sidecar/agent: common/base common/fsm common/model
 sidecar/proxy: common/base common/loop common/fsm common/model common/decide common/http1
 sidecar/control: common/base common/loop common/model common/rpc proto sidecar/agent
@@ -35,6 +39,7 @@ homes() {
     cat <<'HOMES'
 grpc/: common/rpc
 protobuf-c/: common/rpc coordinator/service
+libpq-fe.h: common/pg
 sqlite3.h: coordinator/store/store_sqlite.c
 curl/: coordinator/store/etcd_http.c
 sha2.h: common/base/hash.c

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What subscribers hear of: kind, stable name (stored, printed, sent to webhooks), help. Names are
+ * append-only. */
+#pragma once
+
+#include "common/base/clock.h"
+#include "common/model/ids.h"
+
+#define EVENT_KINDS(X)                                                                       \
+    X(PLAN_APPLIED, "plan_applied", "a plan was stored, or changed")                         \
+    X(PREPARING, "preparing", "the checks and hooks before a stage begin")                   \
+    X(CHECK_FAILED, "check_failed", "a stage was not entered: a check or hook did not pass") \
+    X(STAGE_ENABLED, "stage_enabled", "a stage was entered")                                 \
+    X(WAVE_STARTED, "wave_started", "a wave of a stage was ordered")                         \
+    X(CONVERGED, "converged", "every node serves a decision")                                \
+    X(GATE_HELD, "gate_held", "a gate has too little to judge by")                           \
+    X(GATE_FAILED, "gate_failed", "a gate does not hold")                                    \
+    X(GATE_PASSED, "gate_passed", "a gate holds")                                            \
+    X(COMPLETED, "completed", "the last stage has baked")                                    \
+    X(PAUSED, "paused", "an operator holds the rollout")                                     \
+    X(RESUMED, "resumed", "and lets it go on")                                               \
+    X(ABORTED, "aborted", "the rollout was ended")                                           \
+    X(ROLLBACK, "rollback", "a rollback was ordered, by an operator or by a trigger")        \
+    X(ROLLED_BACK, "rolled_back", "every node serves what was rolled back to")               \
+    X(ROLLBACK_FAILED, "rollback_failed", "nodes lag after the rollback's deadline")         \
+    X(EMERGENCY_ROLLBACK, "emergency_rollback", "an emergency order stands")                 \
+    X(EMERGENCY_CLEARED, "emergency_cleared", "it was lifted")                               \
+    X(WEIGHT_SET, "weight_set", "the share of new was set by hand")                          \
+    X(OVERRIDE_SET, "override_set", "everything goes to one system, or does so no more")     \
+    X(FEATURE_FLAG_CHANGED, "feature_flag_changed", "a flag has another value")              \
+    X(BREAKER_OPENED, "breaker_opened", "a node's breaker sends all to legacy")              \
+    X(BREAKER_CLOSED, "breaker_closed", "a node's breaker lets requests to new again")       \
+    X(APPROVED, "approved", "an operator approved a stage")                                  \
+    X(DRILL_STARTED, "drill_started", "a rollback is rehearsed")                             \
+    X(DRILL_ENDED, "drill_ended", "the rehearsal is over, with what was measured")           \
+    X(DECOMMISSIONED, "decommissioned", "legacy is not needed any more")                     \
+    X(DELETED, "deleted", "the plan was forgotten")
+
+enum event_kind {
+#define X(id, name, help) EVENT_##id,
+    EVENT_KINDS(X)
+#undef X
+        EVENT_KIND_COUNT
+};
+
+/* "stage_enabled", ...; and back, false for a name that is none. */
+const char *event_kind_name(enum event_kind k);
+bool event_kind_parse(struct str s, enum event_kind *ret) MUST_CHECK;
+
+/* As stored under events/MIGRATION/SEQ. In order of `revision`, then migration, then `sequence`. */
+struct event {
+    enum event_kind kind;
+    struct name migration;
+    uint64_t sequence; /* rises by one per migration */
+    uint64_t revision; /* of the transaction that stored it */
+    wall_t time;
+    char operator_name[NAME_SIZE * 2]; /* "switchyard" for what happens by itself */
+    char stage[NAME_SIZE];
+    char node[NAME_SIZE]; /* breakers; else "" */
+    char text[TEXT_SIZE]; /* a sentence: why, or what */
+};
