@@ -91,10 +91,20 @@ static bool leave(struct core *c, struct migration *m, uint64_t rev)
     return had;
 }
 
-/* `u` NULL: nobody has to be told. */
-static void install(struct core *c, struct draft *d, struct core_update *u)
+/* When it went: of a key that is missing in the whole of the store only the time of the reading is
+ * known, but whoever deletes a plan leaves a mark (`marked`, its revision). All replicas must take
+ * the same. */
+static uint64_t gone_with(const struct draft *d, uint64_t marked)
 {
-    uint64_t rev = draft_decision_rev(d, c->incarnation);
+    uint64_t known = d->m && d->m->rollout_rev > 0 ? d->m->rollout_rev : UINT64_MAX;
+
+    return marked > known && marked < d->removed_rev ? marked : d->removed_rev;
+}
+
+/* `u` NULL: nobody has to be told. */
+static void install(struct core *c, struct draft *d, uint64_t marked, struct core_update *u)
+{
+    uint64_t rev = draft_decision_rev(d, c->incarnation), gone = gone_with(d, marked);
     struct migration *m = d->m;
     bool news;
 
@@ -103,7 +113,7 @@ static void install(struct core *c, struct draft *d, struct core_update *u)
         state_add(c, m);
     }
     swap_contents(m, d);
-    news = m->is.plan ? take_over(c, m, &d->is, rev) : leave(c, m, d->removed_rev);
+    news = m->is.plan ? take_over(c, m, &d->is, rev) : leave(c, m, gone);
     if (news && u)
         update_publish(u, &m->name, !m->is.plan);
     if (!m->is.plan && m->order_rev == 0 && m->history.count == 0)
@@ -116,7 +126,7 @@ static void install_all(struct core *c, struct drafts *d, uint64_t rev, struct c
 
     HASH_ITER (hh, d->by_name, draft, next) {
         if (draft->changed)
-            install(c, draft, u);
+            install(c, draft, d->removed_rev, u);
     }
     if (d->removed_rev > c->revision)
         c->revision = d->removed_rev;

@@ -196,6 +196,30 @@ static void test_only_a_decision_starts_the_judged_numbers_anew(void **state UNU
     core_free(f);
 }
 
+/* One replica sees the deletion, the other is cut off then and reads everything later, when keys
+ * that are nobody's decision were written after it. */
+static void test_replicas_agree_on_when_a_plan_went(void **state UNUSED)
+{
+    static struct core_kv kv[RIG_KEYS];
+    CLEANUP(rig_freep) struct rig *r = rig_new();
+    struct core *late;
+    struct core_update u;
+    struct err err;
+
+    core_update_init(&u);
+    rig_apply_text(r, PLAN_ORDERS);
+    rig_does(r, CMD(EMERGENCY));
+    rig_does(r, CMD(CLEAR));
+    rig_does(r, CMD(ABORT));
+    late = rig_new_follower(r);
+    rig_does(r, CMD(DELETE));
+    assert_ok(core_observe(late, kv, stored(r, kv), true, r->rev + 7, &u, &err), &err);
+    assert_true(u.publish->removed);
+    assert_int_equal(core_revision(late), core_revision(r->core));
+    core_update_deinit(&u);
+    core_free(late);
+}
+
 static void test_a_removal_is_published_as_one(void **state UNUSED)
 {
     CLEANUP(rig_freep) struct rig *r = baking();
@@ -505,6 +529,7 @@ int main(void)
         cmocka_unit_test(test_what_is_older_than_known_changes_nothing),
         cmocka_unit_test(test_replicas_agree_on_revisions_whatever_they_saw),
         cmocka_unit_test(test_only_a_decision_starts_the_judged_numbers_anew),
+        cmocka_unit_test(test_replicas_agree_on_when_a_plan_went),
         cmocka_unit_test(test_a_removal_is_published_as_one),
         cmocka_unit_test(test_a_plan_comes_back_over_old_history),
         cmocka_unit_test(test_a_plan_comes_back_over_a_full_history),
