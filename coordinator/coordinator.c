@@ -80,12 +80,28 @@ static void on_settled(void *ctx)
     service_settled(c->service);
 }
 
+static void on_run_job(void *ctx, const struct core_job *job)
+{
+    struct coordinator *c = ctx;
+
+    driver_job_done(c->driver,
+                    &(struct core_job_done){.id = job->id,
+                                            .text = "this coordinator runs no checks and hooks"});
+}
+
+/* What on_run_job() begins has ended by then. */
+static void on_stop_job(void *ctx UNUSED, uint64_t id UNUSED)
+{
+}
+
 static const struct driver_ports driver_ports = {
     .on_ready = on_loaded,
     .publish = on_publish,
     .push_order = on_push_order,
     .answer = on_answer,
     .ask_past = roster_ask_past,
+    .run_job = on_run_job,
+    .stop_job = on_stop_job,
     .on_leader = mesh_on_leader,
     .on_member = mesh_on_member,
     .on_settled = on_settled,

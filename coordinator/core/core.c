@@ -43,6 +43,7 @@ struct core *core_free(struct core *c)
         migration_free(m);
     }
     nodes_deinit(&c->nodes);
+    job_orphans_deinit(&c->orphans);
     free(c);
     return NULL;
 }
@@ -137,6 +138,25 @@ static void on_report(struct core *c, const struct core_event *ev, struct core_u
     }
 }
 
+static void on_job(struct core *c, const struct core_job_done *done, struct core_update *u)
+{
+    struct migration *m = jobs_told(c, done);
+
+    if (m)
+        advance(c, m, u);
+}
+
+static void on_measure(struct core *c, const struct core_measure *seen, struct core_update *u)
+{
+    struct migration *m = state_find(c, seen->migration);
+
+    if (!m)
+        return;
+    m->measured[seen->kind] =
+        (struct measured){.present = true, .value = seen->value, .at = c->mono};
+    advance(c, m, u);
+}
+
 static void on_tick(struct core *c, struct core_update *u)
 {
     unsigned gone = nodes_expire(&c->nodes, c->config.node_grace, c->mono);
@@ -178,17 +198,26 @@ void core_step(struct core *c, const struct core_event *ev, struct core_update *
     case EV_PAST:
         past_take(c, ev);
         break;
+    case EV_JOB:
+        on_job(c, ev->job, u);
+        break;
+    case EV_MEASURE:
+        on_measure(c, ev->measure, u);
+        break;
     case EV_TICK:
         on_tick(c, u);
         break;
     }
     staging_finish(c, u);
+    if (!c->staged && (ev->kind == EV_TICK || ev->kind == EV_JOB))
+        jobs_look(c, u);
 }
 
 void core_commit(struct core *c, uint64_t rev, struct core_update *u)
 {
     CHECK(u->save && c->staged);
     staging_commit(c, rev);
+    jobs_look(c, u);
 }
 
 void core_abandon(struct core *c, const struct err *why, struct core_update *u)

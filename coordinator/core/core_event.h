@@ -63,6 +63,8 @@ enum core_event_kind {
     EV_ORDER,   /* a node reported an emergency order that the coordinator may not know */
     EV_REPORT,  /* a node's counters of one interval */
     EV_PAST,    /* what a node measured before it was heard here; asked for by core_update.ask */
+    EV_JOB,     /* how a job of core_update.job went */
+    EV_MEASURE, /* what was measured outside of the fleet */
     EV_TICK,    /* time has passed; at least each second */
 };
 
@@ -119,5 +121,7 @@ struct core_event {
             unsigned count;
             bool more; /* another part follows */
         } past;
+        const struct core_job_done *job;
+        const struct core_measure *measure;
     };
 };

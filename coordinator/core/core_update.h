@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the shell must do after a step, in this order: save (one transaction), publish, answer,
- * tell, ask. Memory belongs to the update's arena and is valid until core_update_reset(). */
+ * tell, ask, stop jobs, begin jobs. Memory belongs to the update's arena and is valid until
+ * core_update_reset(). */
 #pragma once
 
 #include "common/base/arena.h"
@@ -71,6 +72,11 @@ struct core_job {
     struct core_job *next;
 };
 
+struct core_stop {
+    uint64_t id;
+    struct core_stop *next;
+};
+
 /* A line for the log: event, then "migration=... from=... to=... why=..." */
 struct core_tell {
     enum log_level level;
@@ -85,9 +91,8 @@ struct core_update {
     unsigned save_count;
     struct core_publish *publish;
     struct core_ask *ask;
-    struct core_job *job;     /* to begin */
-    const uint64_t *stop_job; /* ids of those nobody waits for any more */
-    unsigned stop_job_count;
+    struct core_job *job;       /* to begin */
+    struct core_stop *stop_job; /* those nobody waits for any more */
     struct core_tell *tell;
     /* The answer to a command; valid when has_answer. `refused.code` ERR_NONE: done. */
     bool has_answer;

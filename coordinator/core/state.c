@@ -30,6 +30,7 @@ struct migration *migration_free(struct migration *m)
     history_deinit(&m->history);
     samples_free(m->stats);
     samples_free(m->judged);
+    jobs_deinit(&m->jobs);
     free(m);
     return NULL;
 }
@@ -116,6 +117,8 @@ void state_leave_slot(struct core *c, struct migration *m)
     m->stats = samples_new();
     samples_clear(m->judged);
     m->takeover = (struct takeover){.rev = 0};
+    memset(m->measured, 0, sizeof m->measured);
+    jobs_orphan(c, m);
     c->slot[m->slot] = NULL;
     m->slot = -1;
     c->migrations--;

@@ -6,6 +6,7 @@
 
 #include "coordinator/core/core_view.h"
 #include "coordinator/core/history.h"
+#include "coordinator/core/jobs.h"
 #include "coordinator/core/nodes.h"
 #include "coordinator/core/samples.h"
 #include "coordinator/core/stage_fsm.h"
@@ -37,6 +38,13 @@ struct takeover {
     dur_t watched_before; /* and before this process began */
 };
 
+/* What others measured last. In memory only. */
+struct measured {
+    bool present;
+    double value;
+    mono_t at;
+};
+
 struct migration {
     struct name name;
     int slot; /* place in core.slot; -1: only an emergency order is remembered */
@@ -48,6 +56,8 @@ struct migration {
     struct samples *stats;  /* owned: every report */
     struct samples *judged; /* owned: what was measured under the latest decision only */
     mono_t judged_at;       /* when reports last made triggers be looked at */
+    struct measured measured[MEASURE_COUNT];
+    struct jobs jobs;
     UT_hash_handle hh;
 };
 
@@ -89,6 +99,8 @@ struct core {
     unsigned ordered_count;                    /* ever */
     struct gone gone[CORE_GONE_KEPT];          /* ring */
     unsigned gone_count;                       /* ever */
+    uint64_t last_job;
+    struct job_orphans orphans;
 };
 
 struct migration *migration_new(const struct name *name);

@@ -320,6 +320,18 @@ void driver_past(struct driver *d, const struct name *node, const struct core_bu
     driver_go_on(d);
 }
 
+void driver_job_done(struct driver *d, const struct core_job_done *done)
+{
+    event_queue_job(&d->queue, done);
+    driver_go_on(d);
+}
+
+void driver_measure(struct driver *d, const struct core_measure *m)
+{
+    event_queue_measure(&d->queue, m);
+    driver_go_on(d);
+}
+
 void driver_ordered(struct driver *d, uint64_t rev, mono_t mono)
 {
     if (d->core)

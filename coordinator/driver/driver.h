@@ -65,6 +65,10 @@ struct driver_ports {
                    uint64_t unstored_epoch);
     /* The past of `node` is wanted: driver_past() when it comes. */
     void (*ask_past)(void *ctx, const struct name *node, dur_t window);
+    /* Do this beside the core, and tell with driver_job_done(). Copied if it is needed longer. */
+    void (*run_job)(void *ctx, const struct core_job *job);
+    /* Nobody waits for it any more. May have ended, or been told of, before. */
+    void (*stop_job)(void *ctx, uint64_t id);
     /* Somebody else leads, nobody, or this one, from now on. */
     void (*on_leader)(void *ctx, const struct leadership *l);
     /* Another coordinator is registered or has a new address or boot, or (`gone`) is no more. */
@@ -109,6 +113,11 @@ void driver_report(struct driver *d, const struct name *node, const struct route
 /* Copied. */
 void driver_past(struct driver *d, const struct name *node, const struct core_bucket *bucket,
                  unsigned count, bool more);
+
+/* How a job of run_job() went. Copied; one that nobody waits for changes nothing. */
+void driver_job_done(struct driver *d, const struct core_job_done *done);
+/* Copied. */
+void driver_measure(struct driver *d, const struct core_measure *m);
 
 /* A command of ours was carried out by the leader, and was given here at `mono`; see
  * core_ordered(). */

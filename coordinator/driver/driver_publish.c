@@ -101,3 +101,11 @@ void publish_ask(struct driver *d, const struct core_update *u)
     for (const struct core_ask *a = u->ask; a; a = a->next)
         d->ports->ask_past(d->ports_ctx, &a->node, a->window);
 }
+
+void publish_jobs(struct driver *d, const struct core_update *u)
+{
+    for (const struct core_stop *s = u->stop_job; s; s = s->next)
+        d->ports->stop_job(d->ports_ctx, s->id);
+    for (const struct core_job *j = u->job; j; j = j->next)
+        d->ports->run_job(d->ports_ctx, j);
+}

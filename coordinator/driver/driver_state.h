@@ -282,6 +282,7 @@ void publish_deinit(struct driver *d);
 void publish_all(struct driver *d);
 void publish_tell(const struct core_update *u);
 void publish_ask(struct driver *d, const struct core_update *u);
+void publish_jobs(struct driver *d, const struct core_update *u);
 
 /* ---- driver_unstored.c ----------------------------------------------------------------------- */
 

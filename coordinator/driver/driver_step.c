@@ -45,6 +45,7 @@ void step_finish(struct driver *d)
     answer(d);
     publish_tell(u);
     publish_ask(d, u);
+    publish_jobs(d, u);
     unstored_adopted(d);
     d->step.command = NULL;
     d->step.rev = 0;

@@ -81,6 +81,7 @@ void event_queue_deinit(struct event_queue *q)
     DL_FOREACH_SAFE (q->reports, r, next_report)
         free_report(r);
     free_report(q->shown);
+    outside_queue_deinit(&q->outside);
     *q = (struct event_queue){.tick = false};
 }
 
@@ -281,6 +282,16 @@ void event_queue_past(struct event_queue *q, const struct name *node,
     add_report(q, r);
 }
 
+void event_queue_job(struct event_queue *q, const struct core_job_done *done)
+{
+    outside_queue_job(&q->outside, done);
+}
+
+void event_queue_measure(struct event_queue *q, const struct core_measure *m)
+{
+    outside_queue_measure(&q->outside, m);
+}
+
 void event_queue_tick(struct event_queue *q)
 {
     q->tick = true;
@@ -364,6 +375,8 @@ bool event_queue_take(struct event_queue *q, struct core_event *ret)
         take_node(q, ret);
     else if (q->commands)
         take_command(&q->commands, &q->command_count, ret);
+    else if (outside_queue_take(&q->outside, ret))
+        return true;
     else if (q->tick)
         q->tick = false;
     else if (q->reports)
@@ -375,7 +388,8 @@ bool event_queue_take(struct event_queue *q, struct core_event *ret)
 
 bool event_queue_is_empty(const struct event_queue *q)
 {
-    return !q->urgent && !q->order_news && !q->news && !q->commands && !q->tick && !q->reports;
+    return !q->urgent && !q->order_news && !q->news && !q->commands && !q->tick && !q->reports &&
+           outside_queue_is_empty(&q->outside);
 }
 
 const struct core_command *event_queue_take_urgent(struct event_queue *q)

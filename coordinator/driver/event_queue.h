@@ -2,11 +2,13 @@
 /* What has happened and was not yet shown to the core. Bounded whoever fills it: commands are
  * refused past a limit, what a node says replaces what it said before, of reports the oldest go.
  *
- * Order: emergency commands, nodes' emergency orders, nodes, other commands, the tick, reports.
- * Nodes stand before commands because a measured time ends with the last acknowledgement. Pure. */
+ * Order: emergency commands, nodes' emergency orders, nodes, other commands, jobs and measures, the
+ * tick, reports. Nodes stand before commands because a measured time ends with the last
+ * acknowledgement. Pure. */
 #pragma once
 
 #include "coordinator/core/core_event.h"
+#include "coordinator/driver/outside_queue.h"
 
 #define EVENT_QUEUE_COMMANDS 256u   /* and as many emergency commands */
 #define EVENT_QUEUE_ORDERS   1024u  /* migrations that nodes told of */
@@ -32,6 +34,7 @@ struct event_queue {
     struct queued_report *reports;   /* and pasts, in the order in which they came */
     unsigned stats_count[2];         /* in reports, in pasts */
     uint64_t reports_dropped;
+    struct outside_queue outside;
     bool tick;
     struct queued_report *shown; /* what the event that was taken last points to */
     struct queued_node *gone;    /* the same, and nothing more is known of it */
@@ -54,6 +57,9 @@ void event_queue_report(struct event_queue *q, const struct name *node,
 /* Copied. It keeps its place among the node's reports, whose beginning it contains. */
 void event_queue_past(struct event_queue *q, const struct name *node,
                       const struct core_bucket *bucket, unsigned count, bool more);
+/* Both copied; see outside_queue.h. */
+void event_queue_job(struct event_queue *q, const struct core_job_done *done);
+void event_queue_measure(struct event_queue *q, const struct core_measure *m);
 void event_queue_tick(struct event_queue *q);
 
 /* Every node that is known becomes news again: for a core that was just made. */

@@ -230,12 +230,25 @@ static void on_settled(void *ctx UNUSED)
 {
 }
 
+static void on_run_job(void *ctx, const struct core_job *job)
+{
+    struct sim_coord *c = ctx;
+
+    driver_job_done(c->driver, &(struct core_job_done){.id = job->id, .ok = true, .text = ""});
+}
+
+static void on_stop_job(void *ctx UNUSED, uint64_t id UNUSED)
+{
+}
+
 static const struct driver_ports ports = {
     .on_ready = on_ready,
     .publish = on_publish,
     .push_order = on_push_order,
     .answer = on_answer,
     .ask_past = on_ask_past,
+    .run_job = on_run_job,
+    .stop_job = on_stop_job,
     .on_leader = on_leader,
     .on_member = on_member,
     .on_settled = on_settled,

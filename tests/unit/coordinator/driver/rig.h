@@ -138,12 +138,24 @@ static void on_ask_past(void *ctx, const struct name *node, dur_t window UNUSED)
     note(ctx, "ask %s; ", node->s);
 }
 
+static void on_run_job(void *ctx, const struct core_job *job)
+{
+    note(ctx, "run %d of %s; ", (int)job->kind, job->migration.s);
+}
+
+static void on_stop_job(void *ctx, uint64_t id)
+{
+    note(ctx, "stop %u; ", (unsigned)id);
+}
+
 static const struct driver_ports ports = {
     .on_ready = on_ready,
     .publish = on_publish,
     .push_order = on_push_order,
     .answer = on_answer,
     .ask_past = on_ask_past,
+    .run_job = on_run_job,
+    .stop_job = on_stop_job,
     .on_leader = on_leader,
     .on_member = on_member,
     .on_settled = on_settled,
