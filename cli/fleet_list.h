@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where the sidecars take orders themselves, for the day when no coordinator can be asked. The CLI
- * keeps what the coordinators last said in switchyard/fleet.json in $XDG_CACHE_HOME or ~/.cache, by
- * the endpoints it asked. */
+ * keeps what the coordinators last said in switchyard/fleets in $XDG_CACHE_HOME or ~/.cache, a file
+ * for each set of endpoints that it asked. */
 #pragma once
 
 #include "cli/cli.h"
@@ -27,6 +27,9 @@ const struct fleet_entry *fleet_list_find(const struct fleet_list *l, const char
 /* What `switchyard get nodes -o json` printed into `path`; nodes without an address are left out.
  * INVALID names what is wrong. */
 int fleet_list_read(const char *path, struct fleet_list *ret, struct err *err) MUST_CHECK;
+
+/* ---- what is kept (fleet_cache.c) ------------------------------------------------------------ */
+
 /* The last known fleet of the coordinators that this command would ask. NOT_FOUND, and what is
  * known instead. */
 int fleet_list_known(const struct cli *c, struct fleet_list *ret, struct err *err) MUST_CHECK;

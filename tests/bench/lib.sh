@@ -6,6 +6,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 bin=$(cd "${BENCH_BIN:-$here/../../build/release/bin}" && pwd)
 work=$(mktemp -d "${TMPDIR:-/tmp}/switchyard-bench.XXXXXX")
+export XDG_CACHE_HOME=$work/cache # what `switchyard` keeps
 declare -A pid=() # of what runs, by name
 etcd_command=()    # of each member
 

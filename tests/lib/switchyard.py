@@ -470,6 +470,7 @@ class Yard:
     def cli(self, *args, status=0, endpoints=None, env=None, timeout=60):
         """Run the CLI; `status` is the exit status it must have, None for any."""
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "USER": "tester",
+                       "XDG_CACHE_HOME": str(self.folder / "cache"),
                        "SWITCHYARD_ENDPOINTS": endpoints or self.endpoints,
                        "SWITCHYARD_OPERATOR": "tester", **(env or {})}
         start = time.monotonic()

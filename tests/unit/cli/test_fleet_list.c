@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The last known fleet: read from what `get nodes` prints and from the CLI's own file, whatever
  * state that is in. */
+#include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -10,28 +12,49 @@
 
 #include "cli/fleet_list.h"
 
-static char folder[64], path[128];
+/* SHA-256 of "a:1,b:2" and of "a:1" begin like this. */
+#define FLEET_AB "0f4ca0698676b643.json"
+#define FLEET_A  "2b2c40a6706d9e5f.json"
+
+static char folder[64], fleets[96], path[128];
 
 static int setup(void **state UNUSED)
 {
-    char sub[96];
-
     (void)str_fmt(folder, sizeof folder, "/tmp/switchyard-fleet-XXXXXX");
     assert_non_null(mkdtemp(folder));
-    (void)str_fmt(sub, sizeof sub, "%s/switchyard", folder);
-    assert_int_equal(mkdir(sub, 0700), 0);
-    (void)str_fmt(path, sizeof path, "%s/switchyard/fleet.json", folder);
+    (void)str_fmt(fleets, sizeof fleets, "%s/switchyard", folder);
+    assert_int_equal(mkdir(fleets, 0700), 0);
+    (void)str_fmt(fleets, sizeof fleets, "%s/switchyard/fleets", folder);
+    assert_int_equal(mkdir(fleets, 0700), 0);
+    (void)str_fmt(path, sizeof path, "%s/nodes.json", fleets);
     setenv("XDG_CACHE_HOME", folder, 1);
     return 0;
 }
 
+/* How many files there are; with `gone` they are removed. */
+static unsigned count_files(bool gone)
+{
+    DIR *d = opendir(fleets);
+    unsigned n = 0;
+
+    assert_non_null(d);
+    for (const struct dirent *e; (e = readdir(d));) {
+        if (e->d_name[0] == '.')
+            continue;
+        n++;
+        if (gone)
+            unlinkat(dirfd(d), e->d_name, 0);
+    }
+    closedir(d);
+    return n;
+}
+
 static int teardown(void **state UNUSED)
 {
-    char sub[96];
-
-    (void)str_fmt(sub, sizeof sub, "%s/switchyard", folder);
-    unlink(path);
-    rmdir(sub);
+    count_files(true);
+    rmdir(fleets);
+    *strrchr(fleets, '/') = '\0';
+    rmdir(fleets);
     rmdir(folder);
     return 0;
 }
@@ -84,14 +107,21 @@ static void what_is_no_list_of_nodes_is_named(void **state UNUSED)
     }
 }
 
+static void put_fleet(const char *file, const char *text)
+{
+    (void)str_fmt(path, sizeof path, "%s/%s", fleets, file);
+    put(text);
+}
+
 static void a_fleet_is_known_by_the_coordinators_that_told_of_it(void **state UNUSED)
 {
     CLEANUP(fleet_list_deinit) struct fleet_list l = {.count = 0};
     struct cli known = cli_of("a:1,b:2"), other = cli_of("c:3");
     struct err err = {0};
 
-    put("{\"clusters\": [{\"endpoints\": \"a:1,b:2\", \"savedAt\": 5, \"nodes\": [{\"name\": "
-        "\"n1\", \"controlAddress\": \"h:1\"}]}]}");
+    put_fleet(FLEET_AB,
+              "{\"endpoints\": \"a:1,b:2\", \"nodes\": [{\"name\": \"n1\", "
+              "\"controlAddress\": \"h:1\"}]}");
     assert_ok(fleet_list_known(&known, &l, &err), &err);
     assert_int_equal(l.count, 1);
     assert_fails(fleet_list_known(&other, &l, &err), ERR_NOT_FOUND);
@@ -99,33 +129,88 @@ static void a_fleet_is_known_by_the_coordinators_that_told_of_it(void **state UN
     assert_holds(err.hint, "a:1,b:2");
 }
 
-static void what_is_kept_is_known_and_an_empty_fleet_changes_nothing(void **state UNUSED)
+/* A fleet of one node, kept as coordinators at `c` would have told of it. */
+static void keep(const struct cli *c, const char *address)
 {
-    CLEANUP(fleet_list_deinit) struct fleet_list l = {.count = 0};
     Switchyard__V1__Nodes nodes = SWITCHYARD__V1__NODES__INIT;
     Switchyard__V1__NodeSummary n1 = SWITCHYARD__V1__NODE_SUMMARY__INIT;
     Switchyard__V1__NodeSummary *list[] = {&n1};
+
+    n1.name = rpc_lend("n1");
+    n1.control_address = rpc_lend(address);
+    nodes.nodes = list;
+    nodes.n_nodes = address[0] ? 1 : 0;
+    fleet_list_keep(c, &nodes);
+}
+
+static void what_is_kept_is_known_and_an_empty_fleet_changes_nothing(void **state UNUSED)
+{
+    CLEANUP(fleet_list_deinit) struct fleet_list l = {.count = 0};
     struct cli a = cli_of("a:1"), b = cli_of("b:2");
     struct err err = {0};
 
-    assert_ok(loop_new(clock_system, &a.loop, &err), &err);
-    b.loop = a.loop;
-    n1.name = rpc_lend("n1");
-    n1.control_address = rpc_lend("h:1");
-    nodes.nodes = list;
-    nodes.n_nodes = 1;
-    fleet_list_keep(&a, &nodes);
-    n1.control_address = rpc_lend("h:2");
-    fleet_list_keep(&b, &nodes);
-    nodes.n_nodes = 0;
-    fleet_list_keep(&b, &nodes);
-
+    keep(&a, "h:1");
+    keep(&b, "h:2");
+    keep(&b, "");
     assert_ok(fleet_list_known(&a, &l, &err), &err);
     assert_ok(fleet_list_known(&b, &l, &err), &err);
     assert_int_equal(l.count, 2);
     assert_string_equal(l.item[0].address, "h:1");
     assert_string_equal(l.item[1].address, "h:2");
-    loop_free(a.loop);
+}
+
+static void the_file_is_in_the_form_that_get_nodes_prints(void **state UNUSED)
+{
+    CLEANUP(fleet_list_deinit) struct fleet_list l = {.count = 0};
+    struct cli a = cli_of("a:1");
+    struct err err = {0};
+
+    keep(&a, "h:1");
+    (void)str_fmt(path, sizeof path, "%s/%s", fleets, FLEET_A);
+    assert_ok(fleet_list_read(path, &l, &err), &err);
+    assert_string_equal(fleet_list_find(&l, "n1")->address, "h:1");
+}
+
+static void set_age(const char *file, int64_t age_s)
+{
+    struct timespec at = {.tv_sec = clock_system->wall(clock_system).ns / 1000000000 - age_s};
+    struct timespec both[2] = {at, at};
+
+    (void)str_fmt(path, sizeof path, "%s/%s", fleets, file);
+    assert_int_equal(utimensat(AT_FDCWD, path, both, 0), 0);
+}
+
+static void the_seventeenth_fleet_drops_the_oldest(void **state UNUSED)
+{
+    CLEANUP(fleet_list_deinit) struct fleet_list l = {.count = 0};
+    struct cli oldest = cli_of("a:1");
+    struct err err = {0};
+
+    keep(&oldest, "h:1");
+    set_age(FLEET_A, 1000);
+    for (unsigned i = 0; i < 16; i++) {
+        char endpoints[16];
+
+        (void)str_fmt(endpoints, sizeof endpoints, "x:%u", i + 1);
+        struct cli c = cli_of(endpoints);
+        keep(&c, "h:2");
+    }
+    assert_int_equal(count_files(false), 16);
+    assert_fails(fleet_list_known(&oldest, &l, &err), ERR_NOT_FOUND);
+    assert_holds(err.hint, "x:16");
+}
+
+/* Nobody listens there: a fleet that is asked for would need a connection. */
+static void a_fresh_file_is_not_asked_for_again_whatever_it_holds(void **state UNUSED)
+{
+    struct cli c = cli_of("a:1");
+    struct err err = {0};
+
+    assert_ok(loop_new(clock_system, &c.loop, &err), &err);
+    put_fleet(FLEET_A, "not read");
+    fleet_list_refresh(&c);
+    assert_false(c.asked);
+    loop_free(c.loop);
 }
 
 static void a_damaged_file_is_no_file(void **state UNUSED)
@@ -135,9 +220,12 @@ static void a_damaged_file_is_no_file(void **state UNUSED)
     struct err err = {0};
 
     assert_fails(fleet_list_known(&c, &l, &err), ERR_NOT_FOUND);
-    put("{\"clusters\": [{\"endpoints\": \"a:1\"");
+    put_fleet(FLEET_A, "{\"endpoints\": \"a:1\"");
     assert_fails(fleet_list_known(&c, &l, &err), ERR_NOT_FOUND);
     assert_holds(err.hint, "--direct");
+    put_fleet(FLEET_A, "{\"nodes\": [{\"name\": \"n1\", \"controlAddress\": \"h:1\"}, 5]}");
+    assert_fails(fleet_list_known(&c, &l, &err), ERR_NOT_FOUND);
+    assert_int_equal(l.count, 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -149,6 +237,9 @@ int main(void)
         TEST(what_is_no_list_of_nodes_is_named),
         TEST(a_fleet_is_known_by_the_coordinators_that_told_of_it),
         TEST(what_is_kept_is_known_and_an_empty_fleet_changes_nothing),
+        TEST(the_file_is_in_the_form_that_get_nodes_prints),
+        TEST(the_seventeenth_fleet_drops_the_oldest),
+        TEST(a_fresh_file_is_not_asked_for_again_whatever_it_holds),
         TEST(a_damaged_file_is_no_file),
     };
 
