@@ -56,8 +56,10 @@ int command_clear(struct command_run *q)
     struct move move = command_move_of(q, STAGE_EMERGENCY);
     struct staged *s = NULL;
 
-    if (!q->m->is.order.active)
-        return err_set(q->err, ERR_REFUSED, "no emergency order is active for %s", q->m->name.s);
+    if (!q->m->is.order.active) {
+        err_set(q->err, ERR_REFUSED, "no emergency order is active for %s", q->m->name.s);
+        return err_hint(q->err, "there is nothing to clear; switchyard status %s", q->m->name.s);
+    }
     s = staging_begin(q->c, q->m);
     next_order(q, s, false);
     str_fmt(s->next.rollout.why, TEXT_SIZE, "the emergency order was cleared: %s", q->cmd->reason);

@@ -87,13 +87,29 @@ static const char *skipped(struct command_run *q, unsigned from, unsigned to)
     return at ? update_fmt(q->u, " (skips %s)", names) : "";
 }
 
+/* Two operators who promote at once mean the same step. */
+static int check_seen(const struct command_run *q)
+{
+    const struct rollout *r = &q->m->is.rollout;
+    char place[WORDS_PLACE_MAX];
+
+    if (!q->cmd->seen || (q->cmd->seen_stage == r->stage && q->cmd->seen_wave == r->wave))
+        return 0;
+    err_set(q->err, ERR_REFUSED, "%s has moved since you looked at it: it is at %s", q->m->name.s,
+            words_place(q->m->is.plan, r, place));
+    return err_hint(q->err, "switchyard history %s tells who moved it; switchyard status %s",
+                    q->m->name.s, q->m->name.s);
+}
+
 int command_promote(struct command_run *q)
 {
     struct move move = command_move_of(q, STAGE_PROMOTE);
     struct staged *s = NULL;
     int r;
 
-    r = promote_target(q, &move.to_stage);
+    r = check_seen(q);
+    if (r == 0)
+        r = promote_target(q, &move.to_stage);
     if (r < 0)
         return r;
     r = command_move(q, &move, &s);

@@ -41,6 +41,8 @@ struct core_command {
     const struct plan *plan;   /* APPLY: parsed and valid; borrowed, the core keeps its own copy */
     unsigned to_stage;         /* ROLLBACK; PROMOTE: 0 means the next one */
     const char *to_stage_name; /* PROMOTE: NULL, or the stage's name instead of its number */
+    bool seen;                 /* PROMOTE: the operator saw the rollout at the next two */
+    unsigned seen_stage, seen_wave;
     uint32_t weight_bp;        /* SET_WEIGHT */
     enum system system;        /* SET_OVERRIDE */
     const char *const *quarantine; /* RECOVER: nodes that no longer count, as in operator.proto */

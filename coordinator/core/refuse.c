@@ -168,11 +168,36 @@ static int hint_for_phase(const struct refusal *q)
     return -ERR_REFUSED;
 }
 
+/* Whom a rollback waits for: a coordinator that has just taken over knows few nodes at first. */
+static const char *awaited(const struct refusal *q, char *dst)
+{
+    struct view_convergence v;
+    char names[TEXT_SIZE];
+
+    convergence_list(q->c, q->m, q->m->takeover.rev, q->c->mono, &v);
+    if (v.lagging > 0)
+        str_fmt(dst, TEXT_SIZE, "; %u of %u nodes have not: %s", v.lagging, v.nodes,
+                nodes_laggards_text(&v, names));
+    else if (mono_before(q->c->mono, q->c->awake))
+        str_fmt(dst, TEXT_SIZE,
+                "; the coordinator that leads has just started and still waits for nodes to come "
+                "back");
+    else if (v.nodes == 0)
+        str_fmt(dst, TEXT_SIZE, "; no node is connected to the coordinators yet");
+    else
+        dst[0] = '\0';
+    return dst;
+}
+
 static int refuse_ignored(const struct refusal *q, const struct sm_ignore *ignored)
 {
+    char whom[TEXT_SIZE] = "";
+
+    if (q->m->is.rollout.phase == PHASE_ROLLING_BACK)
+        awaited(q, whom);
     if (q->move->event == STAGE_PROMOTE && q->m->is.rollout.phase == PHASE_CONVERGING)
         return refuse_converging(q);
-    err_set(q->err, ERR_REFUSED, "%s %s", name_of(q), ignored->why);
+    err_set(q->err, ERR_REFUSED, "%s %s%s", name_of(q), ignored->why, whom);
     return hint_for_phase(q);
 }
 

@@ -59,6 +59,11 @@ static int take_plan(const Switchyard__V1__Command *m, struct convert_command *r
 static int take_target(const Switchyard__V1__Command *m, struct convert_command *ret,
                        struct err *err)
 {
+    const Switchyard__V1__Place *seen = m->promote->seen;
+
+    ret->core.seen = seen != NULL;
+    ret->core.seen_stage = seen ? seen->stage : 0;
+    ret->core.seen_wave = seen ? seen->wave : 0;
     switch (m->promote->target_case) {
     case SWITCHYARD__V1__PROMOTE__TARGET_TO_STAGE:
         ret->core.to_stage = m->promote->to_stage;

@@ -232,6 +232,22 @@ static void test_promote_goes_up_only(void **state UNUSED)
     rig_refuses(r, CMD(PROMOTE), "orders is at its last stage, all");
 }
 
+/* Both looked at shadow; the second one means the same step, not another one. */
+static void test_two_who_promote_at_once_take_one_step(void **state UNUSED)
+{
+    CLEANUP(rig_freep) struct rig *r = rig_new();
+
+    rig_apply_text(r, PLAN_ORDERS);
+    rig_all_serve(r, NODES);
+    rig_does(r, CMD(START));
+    rig_all_serve(r, NODES);
+    rig_does(r, CMD(PROMOTE, .seen = true, .seen_stage = 1));
+    rig_refuses(r, CMD(PROMOTE, .seen = true, .seen_stage = 1),
+                "orders has moved since you looked at it: it is at canary (10 %), converging");
+    rig_refuses(r, CMD(PROMOTE, .seen = true, .seen_stage = 2, .seen_wave = 1), "has moved");
+    rig_refuses(r, CMD(PROMOTE, .seen = true, .seen_stage = 2), "nodes do not serve canary");
+}
+
 static void test_pause_keeps_the_rest_of_the_bake_time(void **state UNUSED)
 {
     CLEANUP(rig_freep) struct rig *r = at(PHASE_BAKING);
@@ -286,6 +302,8 @@ static void test_rollback_goes_down_only(void **state UNUSED)
     rig_does(r, CMD(ROLLBACK, .to_stage = 1));
     says(r, "orders goes back to shadow: 0 % of keys on new");
     rig_refuses(r, CMD(PROMOTE), "orders is rolling back");
+    rig_refuses(r, CMD(START), "acknowledged; 3 of 3 nodes have not: n1, n2, n3");
+    rig_refuses(r, CMD(CLEAR), "there is nothing to clear; switchyard status orders");
     rig_does(r, CMD(ROLLBACK, .to_stage = 0));
     rig_expect(r, 0, PHASE_ROLLING_BACK);
     assert_int_equal(rig_status(r, "orders").rollbacks_today, 2);
@@ -556,6 +574,7 @@ int main(void)
         cmocka_unit_test(test_promote_waits_for_bake_and_gate),
         cmocka_unit_test(test_a_failing_gate_keeps_baking_and_is_judged_again),
         cmocka_unit_test(test_promote_goes_up_only),
+        cmocka_unit_test(test_two_who_promote_at_once_take_one_step),
         cmocka_unit_test(test_pause_keeps_the_rest_of_the_bake_time),
         cmocka_unit_test(test_triggers_stay_armed_while_paused),
         cmocka_unit_test(test_abort_goes_to_legacy_and_can_start_again),
