@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where a rollout stands, as operators read it. */
+#include "common/base/units.h"
+#include "coordinator/service/convert_blocks.h"
+
+/* ---- status ---------------------------------------------------------------------------------- */
+
+static Switchyard__V1__BreakerStatus *breaker(struct arena *a, const struct view_status *s)
+{
+    Switchyard__V1__BreakerStatus *m = NEW(a, BreakerStatus, breaker_status);
+
+    m->state = block_text(a, breaker_state_name(s->breaker));
+    m->open_nodes = s->breaker_open_nodes;
+    return m;
+}
+
+static const char *rollback_state(const struct rollout *r)
+{
+    if (r->last_rollback.measured_ms >= 0 || r->phase == PHASE_ROLLED_BACK)
+        return "rolled_back";
+    return r->phase == PHASE_ROLLBACK_FAILED ? "rollback_failed" : "converging";
+}
+
+static Switchyard__V1__RollbackRecord *last_rollback(struct arena *a, const struct view_status *s)
+{
+    const struct rollback_record *r = &s->rollout->last_rollback;
+    Switchyard__V1__RollbackRecord *m;
+
+    if (!r->present)
+        return NULL;
+    m = NEW(a, RollbackRecord, rollback_record);
+    m->reason = block_text(a, r->reason);
+    m->operator_ = block_text(a, r->operator_name);
+    m->time = block_time(a, r->ordered_at);
+    m->measured_ms = r->measured_ms;
+    m->p50_ms = r->p50_ms;
+    m->p99_ms = r->p99_ms;
+    m->last_node = block_text(a, r->last_node.s);
+    m->deadline = block_time(a, r->deadline);
+    m->detect_ms = r->detect_ms;
+    m->emergency = r->emergency;
+    m->state = block_text(a, rollback_state(s->rollout));
+    m->from_stage = block_text(a, plan_stage_name(s->plan, r->from_stage));
+    m->to_stage = block_text(a, plan_stage_name(s->plan, r->to_stage));
+    m->violations = block_alloc(a, VIOLATIONS_MAX * sizeof(char *));
+    for (unsigned i = 0; i < r->violation_count; i++)
+        m->violations[m->n_violations++] = block_text(a, r->violation[i]);
+    return m;
+}
+
+static Switchyard__V1__EmergencyStatus *emergency(struct arena *a, const struct emergency *e)
+{
+    Switchyard__V1__EmergencyStatus *m = NEW(a, EmergencyStatus, emergency_status);
+
+    if (!e)
+        return m;
+    m->active = e->active;
+    m->epoch = e->epoch;
+    m->reason = block_text(a, e->reason);
+    m->operator_ = block_text(a, e->operator_name);
+    m->time = block_time(a, e->ordered_at);
+    return m;
+}
+
+static Switchyard__V1__GateStatus *gate(struct arena *a, const struct view_gate *g)
+{
+    Switchyard__V1__GateStatus *m = NEW(a, GateStatus, gate_status);
+
+    m->verdict = block_text(a, verdict_name(g->verdict));
+    m->checks = NEW_LIST(a, g->check_count, Check);
+    for (unsigned i = 0; i < g->check_count; i++)
+        m->checks[m->n_checks++] = block_check(a, &g->check[i]);
+    return m;
+}
+
+static const char *stage_state(unsigned number, unsigned current)
+{
+    if (number < current)
+        return "done";
+    if (number == current)
+        return "current";
+    return number == current + 1 ? "next" : "later";
+}
+
+static Switchyard__V1__StageStatus **stages(struct arena *a, const struct view_status *s)
+{
+    Switchyard__V1__StageStatus **list = NEW_LIST(a, s->plan->stage_count, StageStatus);
+
+    for (unsigned i = 0; i < s->plan->stage_count; i++) {
+        list[i] = NEW(a, StageStatus, stage_status);
+        list[i]->name = block_text(a, s->plan->stage[i].name.s);
+        list[i]->weight = weight_percent(s->plan->stage[i].weight_bp);
+        list[i]->state = block_text(a, stage_state(i + 1, s->rollout->stage));
+    }
+    return list;
+}
+
+static void fill_rollout(struct arena *a, const struct view_status *s, Switchyard__V1__Status *m)
+{
+    const struct rollout *r = s->rollout;
+
+    m->migration = block_text(a, s->plan->name.s);
+    m->stage = block_text(a, plan_stage_name(s->plan, r->stage));
+    m->stage_index = r->stage;
+    m->stages = s->plan->stage_count;
+    m->phase = block_text(a, phase_name(r->phase));
+    m->weight = weight_percent(s->effective_weight_bp);
+    m->override = block_text(a, system_name(r->override));
+    m->why = block_text(a, r->why);
+    m->since = block_time(a, r->since);
+    m->revision = r->decision_rev;
+    m->rollbacks_today = s->rollbacks_today;
+}
+
+/* ---- what is asked of operators -------------------------------------------------------------- */
+
+static void fill_approvals(struct arena *a, const struct view_status *s, Switchyard__V1__Status *m)
+{
+    m->approvals = NEW_LIST(a, s->rollout->approval_count, Approval);
+    for (unsigned i = 0; i < s->rollout->approval_count; i++) {
+        const struct approval *from = &s->rollout->approval[i];
+        Switchyard__V1__Approval *to = NEW(a, Approval, approval);
+
+        to->stage = block_text(a, plan_stage_name(s->plan, from->stage));
+        to->operator_ = block_text(a, from->operator_name);
+        to->reason = block_text(a, from->reason);
+        to->time = block_time(a, from->time);
+        m->approvals[m->n_approvals++] = to;
+    }
+}
+
+static void fill_objectives(struct arena *a, const struct view_status *s, Switchyard__V1__Status *m)
+{
+    const struct plan_stage *stage;
+
+    if (s->rollout->stage == 0)
+        return;
+    stage = &s->plan->stage[s->rollout->stage - 1];
+    m->objectives = block_alloc(a, (stage->objective_count + 1) * sizeof(char *));
+    for (unsigned i = 0; i < stage->objective_count; i++)
+        m->objectives[m->n_objectives++] = block_text(a, stage->objective[i]);
+}
+
+static Switchyard__V1__EnteringStatus *entering(struct arena *a, const struct view_status *s)
+{
+    const struct rollout *r = s->rollout;
+    Switchyard__V1__EnteringStatus *m;
+
+    if (r->entering_stage == 0)
+        return NULL;
+    m = NEW(a, EnteringStatus, entering_status);
+    m->stage = block_text(a, plan_stage_name(s->plan, r->entering_stage));
+    m->operator_ = block_text(a, r->entering_operator);
+    m->reason = block_text(a, r->entering_reason);
+    return m;
+}
+
+static Switchyard__V1__DrillStatus *drill(struct arena *a, const struct rollout *r)
+{
+    static const char *const names[DRILL_STATE_COUNT] = {
+#define X(id, name, coarse, help) [DRILL_##id] = name,
+        DRILL_STATES(X)
+#undef X
+    };
+    const struct drill_record *d = &r->drill;
+    Switchyard__V1__DrillStatus *m;
+
+    if (!d->present)
+        return NULL;
+    m = NEW(a, DrillStatus, drill_status);
+    m->state = block_text(a, names[r->drill_state]);
+    m->passed = d->passed;
+    m->shadow = d->shadow;
+    m->scope = block_text(a, d->scope.text);
+    m->operator_ = block_text(a, d->operator_name);
+    m->reason = block_text(a, d->reason);
+    m->started = block_time(a, d->started_at);
+    m->ended = block_time(a, d->ended_at);
+    m->measured_ms = d->measured_ms;
+    m->restored_ms = d->restored_ms;
+    m->nodes = d->nodes;
+    m->why = block_text(a, d->why);
+    return m;
+}
+
+/* A fall goes down, whatever the plan says. */
+static unsigned trigger_to(const struct view_status *s)
+{
+    unsigned below = s->rollout->stage > 0 ? s->rollout->stage - 1 : 0;
+
+    return s->plan->rollback_to < below ? s->plan->rollback_to : below;
+}
+
+static void fill_operation(struct arena *a, const struct view_status *s, Switchyard__V1__Status *m)
+{
+    fill_approvals(a, s, m);
+    fill_objectives(a, s, m);
+    m->entering = entering(a, s);
+    m->drill = drill(a, s->rollout);
+    m->standby_until = block_time(a, s->rollout->standby_until);
+    m->trigger_to = trigger_to(s);
+    m->flags = s->plan->flags.count;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------- */
+
+const ProtobufCMessage *convert_status(struct arena *a, const struct view_status *s, uint64_t term)
+{
+    Switchyard__V1__Status *m = NEW(a, Status, status);
+
+    fill_rollout(a, s, m);
+    m->breaker = breaker(a, s);
+    m->convergence = block_convergence(a, &s->convergence);
+    m->last_rollback = last_rollback(a, s);
+    m->quarantined = block_alloc(a, (s->quarantined_count + 1) * sizeof(char *));
+    for (unsigned i = 0; i < s->quarantined_count; i++)
+        m->quarantined[m->n_quarantined++] = block_text(a, s->quarantined[i].s);
+    m->suggested_next_weight = weight_percent(s->suggested_next_weight_bp);
+    m->suggested_command = block_text(a, s->suggested_command);
+    m->emergency = emergency(a, s->emergency);
+    m->gate = gate(a, &s->gate);
+    if (s->rollout->phase == PHASE_BAKING)
+        m->gate->bake_until = block_time(a, s->rollout->bake_until);
+    m->trigger = gate(a, &s->trigger);
+    m->plan = stages(a, s);
+    m->n_plan = s->plan->stage_count;
+    m->term = term;
+    fill_operation(a, s, m);
+    return &m->base;
+}
