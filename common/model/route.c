@@ -176,6 +176,31 @@ bool endpoint_eq(const struct endpoint *a, const struct endpoint *b)
     return a->port == b->port && strcmp(a->host, b->host) == 0;
 }
 
+static bool is_ahead(const struct route_ahead *a, const struct name *node, const struct labels *l)
+{
+    for (unsigned i = 0; i < a->selector_count; i++) {
+        if (selector_matches(&a->selector[i], node, l))
+            return true;
+    }
+    return false;
+}
+
+void route_for_node(const struct route *r, const struct name *node, const struct labels *l,
+                    struct route *ret)
+{
+    if (ret != r)
+        *ret = *r;
+    if (is_ahead(&r->ahead, node, l)) {
+        ret->weight_bp = r->ahead.weight_bp;
+        ret->flags = r->ahead.flags;
+        memcpy(ret->stage, r->ahead.stage, sizeof ret->stage);
+    }
+    if (selector_matches(&r->drill, node, l))
+        ret->weight_bp = 0;
+    memset(&ret->ahead, 0, sizeof ret->ahead);
+    memset(&ret->drill, 0, sizeof ret->drill);
+}
+
 static const char *find_key_fault(const struct route_key *k)
 {
     switch (k->source) {
