@@ -10,10 +10,15 @@
 #include "common/base/clock.h"
 #include "common/base/err.h"
 
-/* Connect, run `query` in a read-only transaction, close. *ret_rows is the number of rows; the
- * first field of the first row is appended to `value` as text ("" for NULL or none). `stop`, when
- * set by another thread, ends it with CANCELLED. UNAVAILABLE: no connection, with libpq's words but
- * without the password; TIMEOUT; REFUSED: the server refused the query. */
+/* Connect, run `query`, which is one statement, in a read-only transaction that is never committed,
+ * close. *ret_rows is the number of rows; the first field of the first row is appended to `value`
+ * as text ("" for NULL or none). The server is told to give up when we do. A host that a service
+ * file names should be an address: libpq looks it up, as long as that takes.
+ *   INVALID      as pg_address()
+ *   UNAVAILABLE  no connection, with libpq's words
+ *   REFUSED      the server refused the query, or its answer are no rows
+ *   EXHAUSTED    the value is longer than the maximum of `value`
+ *   TIMEOUT      CANCELLED when `stop` (may be NULL) was set by another thread */
 int pg_ask(const char *conninfo, const char *query, dur_t timeout, const atomic_bool *stop,
            struct buf *value, uint64_t *ret_rows, struct err *err) MUST_CHECK;
 /* "host=db port=5432 dbname=app", for messages, into dst; INVALID when it is no connection string,

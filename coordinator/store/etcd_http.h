@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HTTP to etcd: the only module that includes curl. Knows endpoints and bytes, not what they mean.
+/* HTTP to etcd (why not by coordinator/web: docs/adr/0009). Knows endpoints and bytes, not what
+ * they mean.
  *
  * One etcd_http is one connection that is kept alive, and one more for a stream. It blocks; owner:
  * one thread at a time. Only etcd_http_cancel() may be called from another. */

@@ -41,7 +41,7 @@ grpc/: common/rpc
 protobuf-c/: common/rpc coordinator/service
 libpq-fe.h: common/pg
 sqlite3.h: coordinator/store/store_sqlite.c
-curl/: coordinator/store/etcd_http.c
+curl/: coordinator/web coordinator/store/etcd_http.c
 sha2.h: common/base/hash.c
 cjson/: common/base/json.c
 yaml.h: common/base/yaml.c
