@@ -28,6 +28,7 @@ static void tell_driver(struct coordinator *c, const struct fleet_node *known,
 {
     struct core_node node = {
         .name = known->name,
+        .labels = known->labels,
         .connected = known->connected,
         .serving_rev = known->same_incarnation ? known->serving_rev : 0,
     };

@@ -54,6 +54,7 @@ struct core_command {
 /* A node as the fleet knows it. */
 struct core_node {
     struct name name;
+    struct labels labels; /* while connected */
     bool connected;
     uint64_t serving_rev;       /* of this store's incarnation; 0: none */
     uint64_t newest_epoch_seen; /* highest epoch of an emergency order that the node reported */

@@ -22,6 +22,7 @@ struct ack {
 
 struct node {
     struct name name;
+    struct labels labels;
     enum presence presence;
     mono_t left_at; /* while LEFT or GONE */
     enum past past;
@@ -148,6 +149,7 @@ bool nodes_update(struct nodes *n, const struct core_node *seen, mono_t now,
         joined(node);
     if (seen->connected) {
         set_presence(n, node, CONNECTED);
+        node->labels = seen->labels;
         take_ack(node, seen->serving_rev, now);
     } else if (ret->was_connected) {
         set_presence(n, node, LEFT);
@@ -209,6 +211,11 @@ const char *node_lag_text(const struct node *n, mono_t now, char *dst)
 const struct name *node_name(const struct node *n)
 {
     return &n->name;
+}
+
+const struct labels *node_labels(const struct node *n)
+{
+    return &n->labels;
 }
 
 struct node *nodes_next(const struct nodes *all, const struct node *n)

@@ -55,6 +55,25 @@ static void test_a_stranger_that_leaves_is_nobody(void **state UNUSED)
     nodes_deinit(&n);
 }
 
+static void test_labels_are_those_told_last(void **state UNUSED)
+{
+    struct nodes n = {.by_name = NULL};
+    struct core_node seen = {.name = rig_name("n1"), .connected = true};
+    struct node_change change;
+    struct err err;
+
+    assert_int_equal(labels_parse(str_of("cluster=eu-1"), &seen.labels, &err), 0);
+    assert_true(nodes_update(&n, &seen, at(0), &change));
+    see(&n, "n2", true, 0, 0);
+    assert_string_equal(labels_get(node_labels(change.node), "cluster"), "eu-1");
+    assert_int_equal(node_labels(nodes_find(&n, "n2"))->count, 0);
+    see(&n, "n1", false, 0, 1);
+    assert_string_equal(labels_get(node_labels(change.node), "cluster"), "eu-1");
+    see(&n, "n1", true, 0, 2);
+    assert_null(labels_get(node_labels(change.node), "cluster"));
+    nodes_deinit(&n);
+}
+
 static void test_laggards_are_listed_worst_first(void **state UNUSED)
 {
     struct nodes n = {.by_name = NULL};
@@ -216,6 +235,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nodes_join_serve_and_leave),
         cmocka_unit_test(test_a_stranger_that_leaves_is_nobody),
+        cmocka_unit_test(test_labels_are_those_told_last),
         cmocka_unit_test(test_laggards_are_listed_worst_first),
         cmocka_unit_test(test_only_twenty_laggards_are_listed),
         cmocka_unit_test(test_gone_nodes_are_named),
