@@ -36,3 +36,25 @@ bool phase_parse(struct str s, enum rollout_phase *ret)
     }
     return false;
 }
+
+static const char *const drill_states[DRILL_STATE_COUNT] = {
+#define X(id, name, coarse, help) [DRILL_##id] = name,
+    DRILL_STATES(X)
+#undef X
+};
+
+const char *drill_state_name(enum drill_state s)
+{
+    return (unsigned)s < DRILL_STATE_COUNT ? drill_states[s] : "?";
+}
+
+bool drill_state_parse(struct str s, enum drill_state *ret)
+{
+    for (unsigned i = 0; i < DRILL_STATE_COUNT; i++) {
+        if (str_eq(s, str_of(drill_states[i]))) {
+            *ret = (enum drill_state)i;
+            return true;
+        }
+    }
+    return false;
+}

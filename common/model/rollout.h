@@ -113,3 +113,7 @@ const char *phase_name(enum rollout_phase p);
 const char *phase_help(enum rollout_phase p);
 enum phase_coarse phase_coarse(enum rollout_phase p);
 bool phase_parse(struct str s, enum rollout_phase *ret) MUST_CHECK;
+
+/* The same of drill_states.h. */
+const char *drill_state_name(enum drill_state s);
+bool drill_state_parse(struct str s, enum drill_state *ret) MUST_CHECK;

@@ -30,6 +30,9 @@ int command_needs_reason(const struct core_command *cmd, const char *what,
 /* "; the override to new is lifted" when `s` does that, else "". */
 const char *command_lifted(const struct staged *s);
 
+/* The stage of this name; NOT_FOUND with the nearest one. */
+int command_stage_by_name(struct command_run *q, unsigned *ret) MUST_CHECK;
+
 /* command_stage.c */
 int command_start(struct command_run *q);
 int command_promote(struct command_run *q);
@@ -40,6 +43,9 @@ int command_rollback(struct command_run *q);
 
 /* command_recover.c */
 int command_recover(struct command_run *q);
+
+/* command_approve.c */
+int command_approve(struct command_run *q);
 
 /* command_force.c */
 int command_emergency(struct command_run *q);

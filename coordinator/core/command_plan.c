@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Plans come and go. */
 #include "common/base/check.h"
+#include "coordinator/core/approvals.h"
 #include "coordinator/core/command.h"
 #include "coordinator/core/compile.h"
 #include "coordinator/core/record.h"
@@ -95,11 +96,14 @@ static int apply_change(struct command_run *q, struct migration *m)
     r = stage_plan(q, s);
     if (r < 0)
         return r;
+    /* They were for what the stages were before. */
+    approvals_drop(&s->next.rollout, PLAN_STAGES_MAX);
     moves_record(q->c, s, &move);
     command_changed(q, s,
-                    update_fmt(q->u, "plan %s is changed%s", plan->name.s,
+                    update_fmt(q->u, "plan %s is changed%s%s", plan->name.s,
                                compile_differs(&m->is, &s->next) ? "; nodes get the new decision"
-                                                                 : "; nodes need not know"));
+                                                                 : "; nodes need not know",
+                               m->is.rollout.approval_count ? "; its approvals are dropped" : ""));
     return 0;
 }
 

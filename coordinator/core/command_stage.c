@@ -28,7 +28,7 @@ int command_start(struct command_run *q)
     return 0;
 }
 
-static int stage_by_name(struct command_run *q, unsigned *ret)
+int command_stage_by_name(struct command_run *q, unsigned *ret)
 {
     const struct plan *plan = q->m->is.plan;
     const char *names[PLAN_STAGES_MAX + 1] = {NULL};
@@ -54,7 +54,7 @@ static int promote_target(struct command_run *q, unsigned *ret)
     int status = 0;
 
     if (q->cmd->to_stage_name)
-        status = stage_by_name(q, &to);
+        status = command_stage_by_name(q, &to);
     if (status < 0)
         return status;
     *ret = to ? to : r->stage + 1;

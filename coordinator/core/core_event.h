@@ -20,7 +20,8 @@
     X(SET_WEIGHT, "set_weight", "set the share of new by hand")                             \
     X(SET_OVERRIDE, "set_override", "send everything to one system, or stop doing so")      \
     X(DELETE, "delete", "forget a plan that has no traffic on new")                         \
-    X(RECOVER, "recover", "try a rollback again that has not reached every node")
+    X(RECOVER, "recover", "try a rollback again that has not reached every node")           \
+    X(APPROVE, "approved", "agree to a stage that asks for several operators")
 
 enum core_command_kind {
 #define X(id, name, help) CMD_##id,
@@ -39,12 +40,13 @@ struct core_command {
     bool dry_run;
     bool all;                  /* EMERGENCY */
     const struct plan *plan;   /* APPLY: parsed and valid; borrowed, the core keeps its own copy */
-    unsigned to_stage;         /* ROLLBACK; PROMOTE: 0 means the next one */
-    const char *to_stage_name; /* PROMOTE: NULL, or the stage's name instead of its number */
+    unsigned to_stage;         /* ROLLBACK; PROMOTE, APPROVE: 0 means the next one */
+    const char *to_stage_name; /* PROMOTE, APPROVE: NULL, or the stage's name instead of its number;
+                                  for APPROVE also the number as text */
     bool seen;                 /* PROMOTE: the operator saw the rollout at the next two */
     unsigned seen_stage, seen_wave;
-    uint32_t weight_bp;        /* SET_WEIGHT */
-    enum system system;        /* SET_OVERRIDE */
+    uint32_t weight_bp;            /* SET_WEIGHT */
+    enum system system;            /* SET_OVERRIDE */
     const char *const *quarantine; /* RECOVER: nodes that no longer count, as in operator.proto */
     unsigned quarantine_count;
     bool quarantine_laggards; /* RECOVER */

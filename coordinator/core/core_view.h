@@ -30,6 +30,16 @@ struct view_gate {
     char text[TEXT_SIZE]; /* why it fails or holds, a sentence; empty while it passes */
 };
 
+/* What must not stand in the way of a raise. */
+#define HOLDBACKS_COUNT 3
+struct view_holdback {
+    const char *name;     /* static: "freeze", "approvals", "drill" */
+    enum verdict verdict; /* NONE: the plan does not ask for it; never FAIL */
+    bool passes;          /* while HOLD: it ends by itself, there is nothing to do */
+    char text[TEXT_SIZE]; /* a sentence; "" for NONE */
+    char hint[TEXT_SIZE]; /* what to type; "" unless HOLD */
+};
+
 struct view_status {
     const struct plan *plan;
     const struct rollout *rollout;
@@ -43,6 +53,9 @@ struct view_status {
     struct view_gate trigger; /* none: not armed; hold: too few requests on new; fail: it fires */
     const struct name *quarantined; /* nodes that do not count; borrowed */
     unsigned quarantined_count;
+    const struct plan_freeze *freeze; /* that holds now, or NULL */
+    wall_t frozen_until;
+    struct view_holdback holdback[HOLDBACKS_COUNT]; /* of the next stage */
     uint32_t suggested_next_weight_bp;
     char suggested_command[TEXT_SIZE];
 };
@@ -50,6 +63,10 @@ struct view_status {
 /* NOT_FOUND with the nearest name as hint. */
 int view_status(const struct core *c, const char *migration, wall_t now, mono_t mono,
                 struct view_status *ret, struct err *err) MUST_CHECK;
+
+/* What stands in the way of entering `to_stage`; *ret has HOLDBACKS_COUNT places. */
+int view_holdbacks(const struct core *c, const char *migration, unsigned to_stage, wall_t now,
+                   struct view_holdback *ret, struct err *err) MUST_CHECK;
 
 struct view_stats {
     struct system_stats system[SYSTEM_COUNT];

@@ -4,6 +4,7 @@
 #include "coordinator/core/compile.h"
 #include "coordinator/core/convergence.h"
 #include "coordinator/core/gates.h"
+#include "coordinator/core/holdback.h"
 
 void facts_trigger(const struct migration *m, const struct durable *d, mono_t now,
                    struct view_gate *ret)
@@ -81,6 +82,20 @@ static bool raises(const struct durable *d, const struct move *move)
            (move->event == STAGE_OVERRIDE && move->system == SYSTEM_NEW);
 }
 
+/* A weight or an override enters no stage; what happens by itself enters the next one. */
+static unsigned entered_by(const struct durable *d, const struct move *move)
+{
+    if (move->event == STAGE_START || move->event == STAGE_PROMOTE)
+        return move->to_stage;
+    return move->event == STAGE_REVIEW ? d->rollout.stage + 1 : 0;
+}
+
+bool facts_held_back(const struct core *c, const struct durable *d, const struct move *move,
+                     char *ret_why, char *ret_hint)
+{
+    return holdback(d, entered_by(d, move), c->now, ret_why, ret_hint);
+}
+
 void facts_stored(const struct durable *d, struct stage_facts *ret)
 {
     const struct rollout *r = &d->rollout;
@@ -102,6 +117,7 @@ void facts_collect(const struct core *c, const struct migration *m, const struct
                    const struct move *move, struct stage_facts *ret)
 {
     const struct rollout *r = &d->rollout;
+    char why[TEXT_SIZE], hint[TEXT_SIZE];
     struct view_gate trigger, gate;
 
     facts_trigger(m, d, c->mono, &trigger);
@@ -111,6 +127,7 @@ void facts_collect(const struct core *c, const struct migration *m, const struct
     ret->converged = convergence_reached(c, m, is_falling(r->phase));
     ret->baked = is_over(r->bake_until, c->now);
     ret->gate_open = gate.verdict == VERDICT_NONE || gate.verdict == VERDICT_PASS;
+    ret->held_back = facts_held_back(c, d, move, why, hint);
     ret->late = wall_is_set(r->deadline) && is_over(r->deadline, c->now);
     ret->waking = mono_before(c->mono, c->awake);
     ret->raises = raises(d, move);

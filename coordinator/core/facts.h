@@ -10,6 +10,11 @@
 void facts_collect(const struct core *c, const struct migration *m, const struct durable *d,
                    const struct move *move, struct stage_facts *ret);
 
+/* Does something hold back what the move raises? Then why, and what to type; TEXT_SIZE bytes each.
+ */
+bool facts_held_back(const struct core *c, const struct durable *d, const struct move *move,
+                     char *ret_why, char *ret_hint);
+
 /* Of these, what is stored says alone; the rest is left unset. */
 void facts_stored(const struct durable *d, struct stage_facts *ret);
 

@@ -5,6 +5,7 @@
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
+#include "coordinator/core/approvals.h"
 #include "coordinator/core/convergence.h"
 #include "coordinator/core/facts.h"
 #include "coordinator/core/words.h"
@@ -46,6 +47,7 @@ static void forget_gone(const struct nodes *nodes, struct rollout *r)
 static void fx_enter(const struct moving *v)
 {
     take_stage(&v->s->next, v->move->to_stage);
+    approvals_drop(&v->s->next.rollout, v->move->to_stage);
     forget_gone(&v->c->nodes, &v->s->next.rollout);
 }
 
@@ -67,11 +69,13 @@ static void list_violations(struct rollback_record *r, const struct view_gate *g
             str_fmt(r->violation[r->violation_count++], TEXT_SIZE, "%s", g->check[i].text);
 }
 
-/* An override to new would keep the traffic where it must not be. */
-static void lift_override_to_new(struct rollout *r)
+/* An override to new would keep the traffic where it must not be, and who approved a stage did so
+ * before the rollout fell. */
+static void give_up_raises(struct rollout *r)
 {
     if (r->override == SYSTEM_NEW)
         r->override = SYSTEM_NONE;
+    approvals_drop(r, PLAN_STAGES_MAX);
 }
 
 static void set_deadline(const struct moving *v)
@@ -105,7 +109,7 @@ static void fx_fall(const struct moving *v)
         json_remove(d->rollout.extra, "lastRollback");
 
     take_stage(d, v->move->to_stage);
-    lift_override_to_new(&d->rollout);
+    give_up_raises(&d->rollout);
     set_deadline(v);
     count_rollback(&d->rollout, v->c->now);
     v->s->fell = true;
@@ -114,7 +118,7 @@ static void fx_fall(const struct moving *v)
 static void fx_end(const struct moving *v)
 {
     take_stage(&v->s->next, 0);
-    lift_override_to_new(&v->s->next.rollout);
+    give_up_raises(&v->s->next.rollout);
 }
 
 static void fx_weigh(const struct moving *v)
@@ -231,6 +235,8 @@ static void detail(const struct moving *v, enum rollout_phase to, char *dst)
         nodes_gone_text(&v->c->nodes, v->s->m->takeover.ordered, names);
         if (names[0])
             str_fmt(dst, TEXT_SIZE, "not counting %s, gone", names);
+    } else if (v->move->event == STAGE_REVIEW && to == PHASE_READY) {
+        (void)facts_held_back(v->c, &v->s->next, v->move, dst, names);
     } else if (to != PHASE_COMPLETED && v->move->reason[0]) {
         str_fmt(dst, TEXT_SIZE, "%s", v->move->reason);
     }

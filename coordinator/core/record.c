@@ -177,7 +177,8 @@ static const char *const rollout_fields[] = {
     "version",      "phase",        "resumePhase", "stage",       "stageName",
     "weight",       "weightByHand", "override",    "since",       "bakeUntil",
     "bakeLeftMs",   "deadline",     "why",         "historySeq",  "rollbacksToday",
-    "rollbacksDay", "lastRollback", "decision",    "quarantined", NULL,
+    "rollbacksDay", "lastRollback", "decision",    "quarantined", "approvals",
+    NULL,
 };
 
 static struct json *rollback_json(const struct rollback_record *r)
@@ -289,6 +290,43 @@ static int get_quarantined(const struct json *j, struct rollout *ret, struct err
     return 0;
 }
 
+static void set_approvals(struct json *j, const struct rollout *r)
+{
+    struct json *list;
+
+    if (r->approval_count == 0)
+        return;
+    list = json_array();
+    for (unsigned i = 0; i < r->approval_count; i++) {
+        struct json *one = json_object();
+
+        json_set_u64(one, "stage", r->approval[i].stage);
+        json_set_string(one, "operator", r->approval[i].operator_name);
+        json_set_string(one, "reason", r->approval[i].reason);
+        set_time(one, "time", r->approval[i].time);
+        json_append(list, one);
+    }
+    json_set(j, "approvals", list);
+}
+
+static int get_approvals(const struct json *j, struct rollout *ret, struct err *err)
+{
+    JSON_FOREACH (item, json_get(j, "approvals")) {
+        struct approval *a = &ret->approval[ret->approval_count];
+        int r;
+
+        if (ret->approval_count == APPROVALS_MAX)
+            return err_set(err, ERR_CORRUPT, "approvals has more than %d entries", APPROVALS_MAX);
+        if ((r = get_count(item, "stage", &a->stage, err)) < 0 ||
+            (r = get_time(item, "time", &a->time, err)) < 0)
+            return err_ctx(err, "approvals");
+        get_text(item, "operator", a->operator_name, sizeof a->operator_name);
+        get_text(item, "reason", a->reason, sizeof a->reason);
+        ret->approval_count++;
+    }
+    return 0;
+}
+
 bool record_write_rollout(const struct rollout *r, const struct plan *plan, struct buf *b)
 {
     CLEANUP(json_freep) struct json *j = json_object();
@@ -319,6 +357,7 @@ bool record_write_rollout(const struct rollout *r, const struct plan *plan, stru
         json_set(j, "lastRollback", rollback);
     }
     set_quarantined(j, r);
+    set_approvals(j, r);
     add_unknown_fields(j, r->extra);
     return json_print(j, false, b);
 }
@@ -340,7 +379,8 @@ static int read_rollout_fields(const struct json *j, struct rollout *ret, struct
         (r = get_time(j, "deadline", &ret->deadline, err)) < 0 ||
         (r = get_count(j, "rollbacksToday", &ret->rollbacks_today, err)) < 0 ||
         (r = get_day(j, "rollbacksDay", &ret->rollbacks_day, err)) < 0 ||
-        (r = get_decision(j, ret, err)) < 0 || (r = get_quarantined(j, ret, err)) < 0)
+        (r = get_decision(j, ret, err)) < 0 || (r = get_quarantined(j, ret, err)) < 0 ||
+        (r = get_approvals(j, ret, err)) < 0)
         return r;
     ret->weight_by_hand = json_get_bool(j, "weightByHand", false);
     ret->bake_left = dur_ms(json_get_i64(j, "bakeLeftMs", 0));

@@ -38,6 +38,15 @@ static int refuse_violating(const struct refusal *q)
     return err_hint(q->err, "switchyard stats %s", name_of(q));
 }
 
+static int refuse_held_back(const struct refusal *q)
+{
+    char why[TEXT_SIZE], hint[TEXT_SIZE];
+
+    (void)facts_held_back(q->c, &q->m->is, q->move, why, hint);
+    err_set(q->err, ERR_REFUSED, "%s is held back: %s", name_of(q), why);
+    return err_hint(q->err, "%s", hint);
+}
+
 static int refuse_converging(const struct refusal *q)
 {
     struct view_convergence v;
@@ -103,11 +112,13 @@ static int refuse_promote(const struct refusal *q)
     }
     if (!f->has_next)
         return refuse_last_stage(q);
-    return refuse_baking(q);
+    return f->held_back ? refuse_held_back(q) : refuse_baking(q);
 }
 
 static int refuse_start(const struct refusal *q)
 {
+    if (!q->facts->on_stage && q->facts->held_back)
+        return refuse_held_back(q);
     err_set(q->err, ERR_REFUSED, "%s is at %s already; promote it instead", name_of(q),
             plan_stage_name(q->m->is.plan, q->m->is.rollout.stage));
     return err_hint(q->err, "switchyard promote %s", name_of(q));
@@ -132,6 +143,8 @@ static int refuse_rollback(const struct refusal *q)
 
 static int refuse_weight(const struct refusal *q)
 {
+    if (q->facts->on_stage)
+        return refuse_held_back(q);
     err_set(q->err, ERR_REFUSED, "%s is at no stage; start it before its weight is set",
             name_of(q));
     return err_hint(q->err, "switchyard start %s", name_of(q));
@@ -225,11 +238,12 @@ int refuse_move(const struct core *c, const struct migration *m, const struct mo
         return refuse_rollback(&q);
     case STAGE_WEIGHT:
         return refuse_weight(&q);
+    case STAGE_OVERRIDE:
+        return refuse_held_back(&q);
     case STAGE_PAUSE:
     case STAGE_RESUME:
     case STAGE_ABORT:
     case STAGE_EMERGENCY:
-    case STAGE_OVERRIDE:
     case STAGE_RECOVER:
     case STAGE_TRIGGER:
     case STAGE_CONVERGED:

@@ -90,12 +90,18 @@ static const char *const stage_effects[STAGE_FX_COUNT] = {
         return (expression);                 \
     }
 
-GUARD(calm, !f->emergency && !f->violating)
-GUARD(calm_at_zero, !f->on_stage && !f->emergency && !f->violating)
-GUARD(next_is_open, f->on_stage && f->has_next && !f->emergency && !f->violating)
-GUARD(next_is_earned, f->has_next && f->baked && f->gate_open && !f->emergency && !f->violating)
-GUARD(share_may_change, !f->raises || (!f->emergency && !f->violating))
-GUARD(stage_share_may_change, f->on_stage && (!f->raises || (!f->emergency && !f->violating)))
+/* Nothing speaks against more traffic on new. */
+static bool may_rise(const struct stage_facts *f)
+{
+    return !f->emergency && !f->violating && !f->held_back;
+}
+
+GUARD(calm, may_rise(f))
+GUARD(calm_at_zero, !f->on_stage && may_rise(f))
+GUARD(next_is_open, f->on_stage && f->has_next && may_rise(f))
+GUARD(next_is_earned, f->has_next && f->baked && f->gate_open && may_rise(f))
+GUARD(share_may_change, !f->raises || may_rise(f))
+GUARD(stage_share_may_change, f->on_stage && (!f->raises || may_rise(f)))
 GUARD(goes_down, f->goes_down)
 GUARD(violating, f->violating)
 GUARD(all_serve, f->converged && !f->waking)
@@ -111,7 +117,13 @@ static bool is_settled(const struct stage_facts *f)
     return f->baked && f->gate_open && !f->overridden && !f->violating && !f->waking;
 }
 
-GUARD(next_by_itself, is_settled(f) && f->has_next && !f->next_asks && !f->by_hand)
+static bool asks_nobody(const struct stage_facts *f)
+{
+    return is_settled(f) && f->has_next && !f->next_asks && !f->by_hand;
+}
+
+GUARD(next_by_itself, asks_nobody(f) && !f->held_back)
+GUARD(next_is_held_back, asks_nobody(f) && f->held_back)
 GUARD(next_by_operator, is_settled(f) && (f->by_hand || (f->has_next && f->next_asks)))
 GUARD(at_the_end, is_settled(f) && !f->has_next && !f->by_hand)
 
@@ -148,6 +160,7 @@ static const struct sm_row stage_rows[] = {
     {PHASE_BAKING,          STAGE_TRIGGER,   G(violating),              PHASE_ROLLING_BACK,    FX_FALL | FX_RECORD,              "a trigger fired"},
     {PHASE_BAKING,          STAGE_REVIEW,    G(next_by_itself),         PHASE_CONVERGING,      FX_ENTER | FX_RECORD,             "the stage has baked, its gate does not object, and the next one needs no approval"},
     {PHASE_BAKING,          STAGE_REVIEW,    G(next_by_operator),       PHASE_READY,           0,                                "the stage has baked and its gate does not object; moving on waits for an operator"},
+    {PHASE_BAKING,          STAGE_REVIEW,    G(next_is_held_back),      PHASE_READY,           0,                                "the stage has baked and its gate does not object; the next one waits"},
     {PHASE_BAKING,          STAGE_REVIEW,    G(at_the_end),             PHASE_COMPLETED,       FX_RECORD,                        "the last stage has baked and its gate does not object"},
 
     {PHASE_READY,           STAGE_PROMOTE,   G(next_is_open),           PHASE_CONVERGING,      FX_ENTER | FX_RECORD,             "an operator promoted the rollout"},
@@ -158,7 +171,7 @@ static const struct sm_row stage_rows[] = {
     {PHASE_READY,           STAGE_WEIGHT,    G(share_may_change),       PHASE_CONVERGING,      FX_WEIGH | FX_AGAIN | FX_RECORD,  "an operator set the weight"},
     {PHASE_READY,           STAGE_OVERRIDE,  G(share_may_change),       PHASE_CONVERGING,      FX_OVERRIDE | FX_AGAIN | FX_RECORD, "an operator set the override"},
     {PHASE_READY,           STAGE_TRIGGER,   G(violating),              PHASE_ROLLING_BACK,    FX_FALL | FX_RECORD,              "a trigger fired"},
-    {PHASE_READY,           STAGE_REVIEW,    G(next_by_itself),         PHASE_CONVERGING,      FX_ENTER | FX_RECORD,             "the plan changed: the next stage needs no approval any more"},
+    {PHASE_READY,           STAGE_REVIEW,    G(next_by_itself),         PHASE_CONVERGING,      FX_ENTER | FX_RECORD,             "the next stage waits for nothing any more"},
     {PHASE_READY,           STAGE_REVIEW,    G(at_the_end),             PHASE_COMPLETED,       FX_RECORD,                        "the plan changed: this is the last stage now"},
 
     {PHASE_PAUSED,          STAGE_RESUME,    G(resumes_converging),     PHASE_CONVERGING,      FX_RELEASE | FX_RECORD,           "an operator resumed the rollout"},

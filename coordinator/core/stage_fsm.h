@@ -73,6 +73,7 @@ struct stage_facts {
     bool converged;            /* every node that counts serves the latest decision */
     bool baked;                /* the bake time is over */
     bool gate_open;            /* there is no gate, or it passes */
+    bool held_back;            /* a freeze, missing approvals or a drill hold the raise back */
     bool late;                 /* the rollback's deadline is over */
     bool waking;               /* the coordinator started a moment ago: nodes may still come back */
     bool raises;               /* the command would raise the share of new */

@@ -11,10 +11,30 @@ uint32_t suggest_weight_bp(const struct plan *plan, const struct rollout *r)
                                                           : r->weight_bp + STEP_BY_HAND_BP;
 }
 
+/* What an operator can do about it, if something holds the next stage back; "" when it only has to
+ * be waited for; NULL: nothing does. */
+static const char *against_holdbacks(const struct view_status *s)
+{
+    const char *found = NULL;
+
+    for (unsigned i = 0; i < HOLDBACKS_COUNT; i++) {
+        if (s->holdback[i].verdict != VERDICT_HOLD)
+            continue;
+        if (!s->holdback[i].passes)
+            return s->holdback[i].hint;
+        found = "";
+    }
+    return found;
+}
+
 static const char *after_a_stop(const struct view_status *s, const char *name, char *dst)
 {
+    const char *first = against_holdbacks(s);
+
     if (s->emergency && s->emergency->active)
         str_fmt(dst, TEXT_SIZE, "switchyard rollback %s --clear --reason TEXT", name);
+    else if (first)
+        str_fmt(dst, TEXT_SIZE, "%s", first);
     else if (s->rollout->stage == 0)
         str_fmt(dst, TEXT_SIZE, "switchyard start %s", name);
     else
@@ -25,8 +45,11 @@ static const char *after_a_stop(const struct view_status *s, const char *name, c
 static const char *while_ready(const struct view_status *s, const char *name, char *dst)
 {
     bool at_last = s->rollout->stage == s->plan->stage_count;
+    const char *first = against_holdbacks(s);
 
-    if (at_last)
+    if (first)
+        str_fmt(dst, TEXT_SIZE, "%s", first);
+    else if (at_last)
         str_fmt(dst, TEXT_SIZE, "switchyard set weight %s %g --reason TEXT", name,
                 (double)suggest_weight_bp(s->plan, s->rollout) / 100.0);
     else

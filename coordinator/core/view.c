@@ -4,6 +4,7 @@
 #include "coordinator/core/compile.h"
 #include "coordinator/core/convergence.h"
 #include "coordinator/core/facts.h"
+#include "coordinator/core/holdback.h"
 #include "coordinator/core/suggest.h"
 
 int view_status(const struct core *c, const char *migration, wall_t now, mono_t mono,
@@ -24,12 +25,25 @@ int view_status(const struct core *c, const char *migration, wall_t now, mono_t 
         .quarantined_count = m->is.rollout.quarantined_count,
         .suggested_next_weight_bp = suggest_weight_bp(m->is.plan, &m->is.rollout),
     };
+    ret->freeze = plan_frozen(m->is.plan, now, &ret->frozen_until);
+    holdback_list(&m->is, m->is.rollout.stage + 1, now, ret->holdback);
     ret->breaker = nodes_breaker(&c->nodes, m->slot, &ret->breaker_open_nodes);
     convergence_list(c, m, m->takeover.rev, mono, &ret->convergence);
     facts_gate(c, m, &m->is, mono, &ret->gate);
     facts_trigger(m, &m->is, mono, &ret->trigger);
     suggest_command(ret, ret->suggested_command);
     return 0;
+}
+
+int view_holdbacks(const struct core *c, const char *migration, unsigned to_stage, wall_t now,
+                   struct view_holdback *ret, struct err *err)
+{
+    struct migration *m;
+    int r = state_get(c, migration, &m, err);
+
+    if (r == 0)
+        holdback_list(&m->is, to_stage, now, ret);
+    return r;
 }
 
 int view_stats(const struct core *c, const char *migration, dur_t window, mono_t mono,

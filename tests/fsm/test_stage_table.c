@@ -20,9 +20,10 @@ static void test_tables_are_sound(void **state UNUSED)
 /* Every flag of the facts, in the order of the bits that enumerate them. */
 static const size_t flags[] = {
 #define FLAG(name) offsetof(struct stage_facts, name)
-    FLAG(on_stage),   FLAG(weightless), FLAG(has_next),  FLAG(next_asks), FLAG(by_hand),
-    FLAG(overridden), FLAG(emergency),  FLAG(violating), FLAG(converged), FLAG(baked),
-    FLAG(gate_open),  FLAG(late),       FLAG(waking),    FLAG(raises),    FLAG(goes_down),
+    FLAG(on_stage),  FLAG(weightless), FLAG(has_next),  FLAG(next_asks),
+    FLAG(by_hand),   FLAG(overridden), FLAG(emergency), FLAG(violating),
+    FLAG(converged), FLAG(baked),      FLAG(gate_open), FLAG(late),
+    FLAG(waking),    FLAG(raises),     FLAG(goes_down), FLAG(held_back),
 #undef FLAG
 };
 
@@ -77,8 +78,8 @@ static void test_resume_leads_to_one_phase(void **state UNUSED)
     }
 }
 
-/* Nothing that raises the share of new happens under an emergency order or while a trigger is
- * violated. */
+/* Nothing that raises the share of new happens under an emergency order, while a trigger is
+ * violated, or while something holds it back. */
 static void test_no_raise_in_an_emergency(void **state UNUSED)
 {
     static const enum stage_event raising[] = {STAGE_START, STAGE_PROMOTE, STAGE_WEIGHT,
@@ -89,7 +90,7 @@ static void test_no_raise_in_an_emergency(void **state UNUSED)
 
         facts_of_bits(bits, &facts);
         facts.raises = true;
-        facts.violating = !facts.emergency;
+        facts.violating = !facts.emergency && !facts.held_back;
         for (int s = 0; s < PHASE_COUNT; s++)
             for (size_t e = 0; e < ARRAY_LEN(raising); e++) {
                 const struct sm_row *row =
@@ -97,7 +98,7 @@ static void test_no_raise_in_an_emergency(void **state UNUSED)
                 bool raises = row && (row->effects & (FX_ENTER | FX_WEIGH | FX_OVERRIDE));
 
                 /* A review under an emergency order cannot be: its phases hold no stage then. */
-                if (raises && !(raising[e] == STAGE_REVIEW && facts.emergency))
+                if (raises && !(raising[e] == STAGE_REVIEW && facts.emergency && !facts.held_back))
                     fail_msg("%s on %s raises for facts %x", sm_state_name(&stage_machine, s),
                              sm_event_name(&stage_machine, (int)raising[e]), bits);
             }
@@ -210,6 +211,8 @@ static void random_command(struct walk *w)
         cmd.kind = CMD_START;
     if (cmd.kind == CMD_RECOVER && chance(w, 3))
         return;
+    if (was.phase == PHASE_COMPLETED && chance(w, 3) == 0)
+        cmd.kind = CMD_ABORT;
     /* A plan is seldom pending. */
     if (was.phase == PHASE_PENDING && chance(w, 6) == 0)
         cmd.kind = chance(w, 2) ? CMD_ABORT : CMD_EMERGENCY;
