@@ -419,3 +419,8 @@ void json_remove(struct json *object, const char *key)
 {
     cJSON_DeleteItemFromObjectCaseSensitive(cmut(object), key);
 }
+
+struct json *json_take(struct json *object, const char *key)
+{
+    return j_of(cJSON_DetachItemFromObjectCaseSensitive(cmut(object), key));
+}

@@ -81,3 +81,6 @@ void json_set_i64(struct json *object, const char *key, int64_t n);
 void json_add(struct json *object, const char *key, struct json *value);
 void json_append(struct json *array, struct json *value);
 void json_remove(struct json *object, const char *key);
+/* Out of its object, for the caller to keep or free; NULL when it is not there. It stays where it
+ * is in memory. */
+struct json *json_take(struct json *object, const char *key) MUST_CHECK;

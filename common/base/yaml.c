@@ -301,6 +301,11 @@ const struct json *yaml_root(const struct yaml_doc *d)
     return d->root;
 }
 
+struct json *yaml_take_root(struct yaml_doc *d)
+{
+    return steal(d->root);
+}
+
 const char *yaml_source(const struct yaml_doc *d)
 {
     return d->source;

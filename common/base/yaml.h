@@ -22,6 +22,8 @@ void yaml_doc_free(struct yaml_doc *d);
 DEFINE_CLEANUP(struct yaml_doc, yaml_doc_free)
 
 const struct json *yaml_root(const struct yaml_doc *d); /* borrowed from d */
+/* The root becomes the caller's; the lines of its values are still known, wherever they go. */
+struct json *yaml_take_root(struct yaml_doc *d) MUST_CHECK;
 const char *yaml_source(const struct yaml_doc *d);
 /* 1-based line of a value of this document (for members: of the key); 0 when it is not from
  * here. */

@@ -83,7 +83,7 @@ static void refuse_unknown(struct plan_reader *r, const struct json *item,
                            const struct plan_section *s)
 {
     const char *names[PLAN_SECTION_FIELDS_MAX + 1] = {NULL};
-    char known[256] = "";
+    char known[320] = "";
     const char *near;
 
     CHECK(s->count <= PLAN_SECTION_FIELDS_MAX);
@@ -106,6 +106,8 @@ static bool read_member(struct plan_reader *r, const struct json *item,
 {
     const struct plan_field *f = find_field(s, json_key(item));
 
+    if (f && r->partial && json_kind(item) == JSON_NULL)
+        return true;
     if (f)
         f->read(r, item, f, (char *)dst + f->offset);
     else if (r->lenient)
@@ -143,7 +145,7 @@ void plan_reader_section(struct plan_reader *r, const struct json *node,
         plan_reader_leave(r, mark);
     }
     /* What seems to be missing may be what was misspelt. */
-    for (unsigned i = 0; i < section->count && all_known; i++) {
+    for (unsigned i = 0; i < section->count && all_known && !r->partial; i++) {
         const struct plan_field *f = &section->fields[i];
 
         if (f->required && !json_get(node, f->name))
@@ -154,6 +156,7 @@ void plan_reader_section(struct plan_reader *r, const struct json *node,
 unsigned plan_reader_list(struct plan_reader *r, const struct json *node, const char *what,
                           unsigned min, unsigned max, plan_item_fn read, void *dst)
 {
+    bool partial = r->partial;
     unsigned index = 0;
 
     if (json_kind(node) != JSON_ARRAY) {
@@ -168,6 +171,7 @@ unsigned plan_reader_list(struct plan_reader *r, const struct json *node, const 
     if (json_count(node) > max)
         plan_reader_problem(r, node, "%zu %s; at most %u are allowed", json_count(node), what, max);
 
+    r->partial = false; /* lists are replaced as a whole */
     JSON_FOREACH (item, node) {
         size_t mark;
 
@@ -178,6 +182,7 @@ unsigned plan_reader_list(struct plan_reader *r, const struct json *node, const 
         plan_reader_leave(r, mark);
         index++;
     }
+    r->partial = partial;
     return index;
 }
 

@@ -14,6 +14,7 @@ struct plan_reader {
     const char *source;         /* names the document in messages */
     const struct yaml_doc *doc; /* for line numbers; NULL: a stored document */
     bool lenient;               /* unknown fields are ignored */
+    bool partial;               /* an overlay: what is required may be missing, null takes out */
     struct plan *plan;          /* being filled */
     char path[160];             /* of the value being read: "spec.stages[1].weight" */
     size_t path_len;
@@ -41,7 +42,7 @@ struct plan_field {
     const char *help, *preset, *form;
 };
 
-#define PLAN_SECTION_FIELDS_MAX 12
+#define PLAN_SECTION_FIELDS_MAX 24
 
 struct plan_section {
     const struct plan_field *fields;

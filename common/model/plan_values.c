@@ -185,9 +185,60 @@ void plan_value_factor(struct plan_reader *r, const struct json *v,
     if (!read_scalar(r, v, FACTOR_FORMS, &s))
         return;
     if (!str_to_decimal(s.text, &n) || n > 1000 || n * 1000 < 1001)
-        plan_reader_problem(r, v, "%s is not a latency ratio; write %s", s.shown, FACTOR_FORMS);
+        plan_reader_problem(r, v, "%s is not a ratio to legacy; write %s", s.shown, FACTOR_FORMS);
     else
         *ret = (uint32_t)(n * 1000 + 0.5);
+}
+
+void plan_value_thousandths(struct plan_reader *r, const struct json *v, const struct plan_field *f,
+                            void *dst)
+{
+    double n = json_number(v, -1);
+    uint32_t *ret = dst;
+
+    if (json_kind(v) != JSON_NUMBER)
+        plan_reader_wrong_kind(r, v, "a number");
+    else if (!(n * 1000 >= 1 && n <= (double)f->max))
+        plan_reader_problem(r, v, "%.15g is not a number from 0.001 to %lld", n, (long long)f->max);
+    else
+        *ret = (uint32_t)(n * 1000 + 0.5);
+}
+
+void plan_value_confidence(struct plan_reader *r, const struct json *v,
+                           const struct plan_field *f UNUSED, void *dst)
+{
+    uint32_t *ret = dst, ppm;
+    struct scalar s;
+
+    if (!read_scalar(r, v, RATIO_FORMS, &s))
+        return;
+    if (unit_parse_ratio(s.text, &ppm, NULL) < 0 || ppm < 500000 || ppm > 999999)
+        plan_reader_problem(r, v, "%s is not a confidence from 50%% to 99.9999%%; write %s",
+                            s.shown, RATIO_FORMS);
+    else
+        *ret = ppm;
+}
+
+void plan_value_approval(struct plan_reader *r, const struct json *v, const struct plan_field *f,
+                         void *dst)
+{
+    bool *ret = dst;
+
+    *ret = plan_value_choice(r, v, f->words) == 0;
+}
+
+void plan_value_line(struct plan_reader *r, const struct json *v, const struct plan_field *f UNUSED,
+                     void *dst)
+{
+    const char **ret = dst;
+    struct str text;
+
+    if (!plan_value_text(r, v, "a text", &text))
+        return;
+    if (text.n == 0 || text.n >= TEXT_SIZE || !str_is_line(text, NULL))
+        plan_reader_problem(r, v, "a text here is one line of 1 to %d bytes", TEXT_SIZE - 1);
+    else
+        *ret = text.p;
 }
 
 void plan_value_size(struct plan_reader *r, const struct json *v, const struct plan_field *f,

@@ -31,6 +31,18 @@ void plan_value_weight(struct plan_reader *r, const struct json *v, const struct
 /* uint32_t thousandths, over 1.0 */
 void plan_value_factor(struct plan_reader *r, const struct json *v, const struct plan_field *f,
                        void *dst);
+/* uint32_t thousandths of a number over 0, at most max */
+void plan_value_thousandths(struct plan_reader *r, const struct json *v, const struct plan_field *f,
+                            void *dst);
+/* uint32_t ppm, from 50 % to 99.9999 % */
+void plan_value_confidence(struct plan_reader *r, const struct json *v, const struct plan_field *f,
+                           void *dst);
+/* bool: `manual` is true, `none` is false */
+void plan_value_approval(struct plan_reader *r, const struct json *v, const struct plan_field *f,
+                         void *dst);
+/* const char *, one line of 1 to TEXT_SIZE - 1 bytes, borrowed from the document */
+void plan_value_line(struct plan_reader *r, const struct json *v, const struct plan_field *f,
+                     void *dst);
 /* uint32_t bytes, at most max */
 void plan_value_size(struct plan_reader *r, const struct json *v, const struct plan_field *f,
                      void *dst);

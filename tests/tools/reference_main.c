@@ -137,6 +137,10 @@ static void print_form(struct buf *b, const struct plan_field *f)
         print_range(b, f);
     else if (f->read == plan_value_ratio)
         buf_addf(b, "percentage with its sign, 0.0001%% to 100%%");
+    else if (f->read == plan_value_confidence)
+        buf_addf(b, "percentage with its sign, 50%% to 99.9999%%");
+    else if (f->read == plan_value_thousandths)
+        buf_addf(b, "number, 0.001 to %lld", (long long)f->max);
     else if (f->read == plan_value_weight)
         buf_addf(b, "percentage, 0 to 100, steps of 0.01");
     else if (f->read == plan_value_factor)
@@ -195,7 +199,7 @@ static void print_plan(struct buf *b)
              "a problem; `--dry-run` only checks. Unknown fields are refused with the nearest "
              "name.\n"
              "[orders.yaml](../../deploy/examples/orders.yaml) has every field once. Made from "
-             "`common/model/plan_schema.c`;\n`tests/lint/docs.sh --write` renews this page.\n\n"
+             "`common/model/plan_schema*.c`;\n`tests/lint/docs.sh --write` renews this page.\n\n"
              "Durations: `250ms`, `1.5s`, `10m`, `2h`, `7d`. Sizes: `512`, `64KiB`, `1MiB`. "
              "Ratios always with their sign: `0.1%%`.\n");
     print_section(b, "", &plan_schema);

@@ -161,16 +161,17 @@ static const struct {
      "32: spec.triggers.p99: 500 is not a duration; write a number with its unit, as in 250ms, "
      "1.5s, 10m, 2h or 7d"},
     {"latencyRatio: 2.0", "latencyRatio: 1.0",
-     "33: spec.triggers.latencyRatio: 1 is not a latency ratio; write a number over 1, at most "
+     "33: spec.triggers.latencyRatio: 1 is not a ratio to legacy; write a number over 1, at most "
      "1000, as in 2.0"},
     {"latencyRatio: 2.0", "latencyRatio: twice",
-     "33: spec.triggers.latencyRatio: \"twice\" is not a latency ratio; write a number over 1, at "
+     "33: spec.triggers.latencyRatio: \"twice\" is not a ratio to legacy; write a number over 1, "
+     "at "
      "most 1000, as in 2.0"},
-    {"minRequests: 50", "restartsPerMinute: 10",
-     "34: spec.triggers.restartsPerMinute: this version of Switchyard does not enforce it; take it "
-     "out"},
+    {"minRequests: 50", "restartsPerMinute: 0",
+     "34: spec.triggers.restartsPerMinute: 0 is not a number from 0.001 to 10000"},
     {"    errorRate: 1%\n    p99: 500ms\n    latencyRatio: 2.0\n", "",
-     "30: spec.triggers: needs at least one limit: errorRate, p99 or latencyRatio"},
+     "30: spec.triggers: needs at least one limit: errorRate, errorRatio, p50, p99, latencyRatio, "
+     "restartsPerMinute, criticalDiscrepancies, syncLag or checks"},
     {"rollbackTo: shadow", "rollbackTo: canary-10",
      "36: spec.triggers.rollbackTo: no stage is named \"canary-10\""},
     {"rollbackTo: shadow", "rollbackTo: 4",
@@ -212,22 +213,27 @@ static const struct {
     {"approval: manual", "approval: true",
      "45: spec.stages[1].approval: expected one of manual, none, not true or false"},
     {"        errorRate: 0.1%\n        p99: 100ms\n", "",
-     "46: spec.stages[1].gate: needs at least one limit: errorRate, p99 or latencyRatio"},
+     "46: spec.stages[1].gate: needs at least one limit: errorRate, errorRatio, p50, p99, "
+     "latencyRatio, "
+     "restartsPerMinute, criticalDiscrepancies, syncLag or checks"},
     {"for: 30m", "forr: 30m", "50: spec.stages[1].gate.forr: unknown field; did you mean \"for\"?"},
-    {"bake: 10m", "risk: low",
-     "42: spec.stages[0].risk: this version of Switchyard does not enforce it; take it out"},
+    {"bake: 10m", "risk: lo",
+     "42: spec.stages[0].risk: expected one of low, medium, high, critical, not \"lo\"; did you "
+     "mean \"low\"?"},
     {"bake: 10m", "colour: red",
-     "42: spec.stages[0].colour: unknown field; known here: name, weight, bake, approval, gate"},
+     "42: spec.stages[0].colour: unknown field; known here: name, weight, risk, bake, approval, "
+     "approvers, gate, flags, waves, ready, before, after, backup, enforce, objectives"},
     {"spec:\n", "spec:\n  owner: me\n",
-     "7: spec.owner: unknown field; known here: systems, routing, fallback, breaker, triggers, "
-     "rollback, stages"},
+     "7: spec.owner: unknown field; known here: systems, routing, fallback, breaker, flags, "
+     "triggers, rollback, freeze, drill, standby, environment, environments, stages"},
     {"kind: Migration", "kind: Migration\nversion: 1",
      "3: version: unknown field; known here: apiVersion, kind, metadata, spec"},
     {"bake: 10m",
      "\"a\\tbxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
      "xxxxxxxxxxxxxx\": 1",
      "42: spec.stages[0].a?bxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...: "
-     "unknown field; known here: name, weight, bake, approval, gate"},
+     "unknown field; known here: name, weight, risk, bake, approval, "
+     "approvers, gate, flags, waves, ready, before, after, backup, enforce, objectives"},
     {"bake: 10m", "bake: 1y",
      "42: spec.stages[0].bake: \"1y\" is not a duration; write a number with its unit, as in "
      "250ms, 1.5s, 10m, 2h or 7d"},

@@ -16,6 +16,24 @@ static const struct {
     {"kind", "Migration"},
 };
 
+/* Sections that a plan does without, and that would ask for more than their defaults. */
+static bool is_left_out(const struct plan_field *f)
+{
+    static const char *const names[] = {"freeze", "drill",  "standby",  "waves",
+                                        "ready",  "before", "noTraffic"};
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strcmp(f->name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+static bool is_a_value(const char *preset)
+{
+    return strcmp(preset, "true") == 0 || strcmp(preset, "false") == 0 ||
+           (preset[0] >= '0' && preset[0] <= '9');
+}
+
 static const char *value_of(const struct plan_field *f, bool spelled_out)
 {
     for (size_t i = 0; i < ARRAY_LEN(needed); i++)
@@ -23,8 +41,9 @@ static const char *value_of(const struct plan_field *f, bool spelled_out)
             return needed[i].value;
     if (spelled_out &&
         (f->read == plan_value_millis || f->read == plan_value_duration ||
-         f->read == plan_value_count || f->read == plan_value_size || f->read == plan_value_bool) &&
-        strcmp(f->preset, "not judged") != 0)
+         f->read == plan_value_count || f->read == plan_value_size || f->read == plan_value_bool ||
+         f->read == plan_value_confidence) &&
+        is_a_value(f->preset))
         return f->preset;
     return NULL;
 }
@@ -37,6 +56,8 @@ static void write_section(struct buf *b, const struct plan_section *s, bool spel
         const char *value = value_of(f, spelled_out);
         bool list = f->section && f->form;
 
+        if (is_left_out(f))
+            continue;
         if (f->section) {
             buf_addf(b, "%s: %s", f->name, list ? "[" : "");
             write_section(b, f->section, spelled_out);
@@ -53,8 +74,9 @@ static void write_section(struct buf *b, const struct plan_section *s, bool spel
 /* Numbers and booleans stand without quotes. */
 static void unquote(char *text)
 {
-    static const char *const plain[] = {"errors: \"", "halfOpenRequests: \"", "minRequests: \"",
-                                        "exposeSystem: \""};
+    static const char *const plain[] = {"errors: \"",      "halfOpenRequests: \"",
+                                        "minRequests: \"", "exposeSystem: \"",
+                                        "backup: \"",      "enforce: \""};
 
     for (size_t i = 0; i < ARRAY_LEN(plain); i++) {
         for (char *at = text; (at = strstr(at, plain[i]));) {
@@ -94,7 +116,12 @@ static void a_default_that_is_told_is_the_one_that_is_taken(void **state UNUSED)
     SAME(triggers.min_requests);
     SAME(triggers.window);
     SAME(rollback_deadline);
+    SAME(triggers.every);
+    SAME(triggers.confidence_ppm);
     SAME(stage[0].bake);
+    SAME(stage[0].backup);
+    SAME(stage[0].enforce);
+    SAME(stage[0].gate.every);
     SAME(stage[0].gate.min_requests);
     SAME(stage[0].gate.window);
 }

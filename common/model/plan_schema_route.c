@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a node serves with: systems, routing, fallback, breaker. */
+#include "common/model/plan_schema.h"
+#include "common/model/plan_table.h"
+#include "common/model/plan_values.h"
+
+#define BODY_MAX (INT64_C(1) << 20)
+
+/* ---- spec.systems ---- */
+
+static void read_endpoint(struct plan_reader *r, const struct json *item, unsigned index, void *dst)
+{
+    struct endpoint *endpoint = dst;
+    struct str text;
+    struct err err;
+
+    if (!plan_value_text(r, item, "an endpoint like \"http://127.0.0.1:8000\"", &text))
+        return;
+    if (endpoint_parse(text, &endpoint[index], &err) < 0) {
+        plan_reader_problem(r, item, "%s", err.msg);
+        return;
+    }
+    for (unsigned i = 0; i < index; i++) {
+        if (endpoint_eq(&endpoint[i], &endpoint[index]))
+            plan_reader_problem(r, item, "the same endpoint as [%u]", i);
+    }
+}
+
+static void read_endpoints(struct plan_reader *r, const struct json *v,
+                           const struct plan_field *f UNUSED, void *dst)
+{
+    struct route_upstream *upstream = dst;
+
+    upstream->endpoint_count = plan_reader_list(r, v, "endpoints", 1, ROUTE_ENDPOINTS_MAX,
+                                                read_endpoint, upstream->endpoint);
+}
+
+#define AT(member) offsetof(struct route_upstream, member)
+static const struct plan_field system_fields[] = {
+    FIELD("endpoints", read_endpoints, 0, .required = true,
+          .form = "list of 1 to 8 URLs, http://host:port",
+          .help = "Servers of this system, used in turn. None may be in both systems."),
+    FIELD("connectTimeout", plan_value_millis, AT(connect_timeout_ms), .min = MS,
+          .max = 60 * SECOND, .preset = "1s", .help = "Longest wait for a connection."),
+    FIELD("responseTimeout", plan_value_millis, AT(response_timeout_ms), .min = MS, .max = HOUR,
+          .preset = "15s",
+          .help = "Longest wait for the head of an answer, then between its bytes."),
+};
+#undef AT
+
+static const struct plan_section system_section = SECTION(system_fields, .later = WORDS("health"));
+
+static const struct plan_field systems_fields[] = {
+    FIELD("legacy", plan_value_section, SYSTEM_LEGACY * sizeof(struct route_upstream),
+          .section = &system_section, .required = true,
+          .help = "The system that serves today, and what every rollback goes to."),
+    FIELD("new", plan_value_section, SYSTEM_NEW * sizeof(struct route_upstream),
+          .section = &system_section, .required = true, .help = "Its replacement."),
+};
+
+const struct plan_section plan_systems_section = SECTION(systems_fields);
+
+/* ---- spec.routing ---- */
+
+static bool is_host_pattern(const char *s)
+{
+    if (s[0] == '*' && s[1] == '.')
+        s += 2;
+    if (*s == '\0')
+        return false;
+    for (; *s; s++) {
+        if (!(*s >= 'a' && *s <= 'z') && !(*s >= '0' && *s <= '9') && !strchr("-._", *s))
+            return false;
+    }
+    return true;
+}
+
+static void read_host(struct plan_reader *r, const struct json *item, unsigned index, void *dst)
+{
+    struct route *route = dst;
+    char shown[SHOW_SIZE], *host = route->host[index];
+    bool fits;
+    struct str text;
+
+    if (!plan_value_text(r, item, "a host name", &text))
+        return;
+    fits = str_copy(text, host, sizeof route->host[0]);
+    for (char *c = host; *c; c++)
+        *c = *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
+    if (!fits || !is_host_pattern(host)) {
+        plan_reader_problem(r, item,
+                            "%s is not a host name without port, like \"shop.example.com\" or "
+                            "\"*.example.com\"",
+                            ids_show(text, shown));
+        return;
+    }
+    for (unsigned i = 0; i < index; i++) {
+        if (strcmp(route->host[i], host) == 0)
+            plan_reader_problem(r, item, "the same host as [%u]", i);
+    }
+}
+
+static void read_hosts(struct plan_reader *r, const struct json *v,
+                       const struct plan_field *f UNUSED, void *dst)
+{
+    struct route *route = dst;
+
+    route->host_count = plan_reader_list(r, v, "hosts", 1, ROUTE_HOSTS_MAX, read_host, route);
+}
+
+static bool is_path_prefix(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if ((unsigned char)s.p[i] <= ' ' || s.p[i] == 0x7f || s.p[i] == '?' || s.p[i] == '#')
+            return false;
+    }
+    return str_starts(s, STR("/"));
+}
+
+static void read_path(struct plan_reader *r, const struct json *v,
+                      const struct plan_field *f UNUSED, void *dst)
+{
+    char *prefix = dst, shown[SHOW_SIZE];
+    struct str text, kept;
+
+    if (!plan_value_text(r, v, "a path prefix like \"/api\"", &text))
+        return;
+    /* "/api/" and "/api" claim the same requests; keep one form, so that overlaps are seen. */
+    for (kept = text; kept.n > 0 && kept.p[kept.n - 1] == '/';)
+        kept.n--;
+    if (!is_path_prefix(text) || !str_copy(kept, prefix, PATH_SIZE))
+        plan_reader_problem(r, v,
+                            "%s is not a path prefix: start with '/', use no space, '?' or '#', "
+                            "and stay under %d bytes",
+                            ids_show(text, shown), PATH_SIZE);
+}
+
+static void read_salt(struct plan_reader *r, const struct json *v,
+                      const struct plan_field *f UNUSED, void *dst)
+{
+    char *salt = dst;
+    struct str text;
+
+    if (!plan_value_text(r, v, "a string", &text))
+        return;
+    if (text.n == 0 || !str_copy(text, salt, NAME_SIZE))
+        plan_reader_problem(r, v, "a salt has 1 to %d bytes", NAME_SIZE - 1);
+}
+
+#define AT(member) offsetof(struct route, member)
+static const struct plan_field routing_fields[] = {
+    FIELD("key", plan_value_key, AT(key), .required = true,
+          .help = "What users are told apart by: one key, one side. Cannot change while a rollout "
+                  "is under way."),
+    FIELD("fallbackKey", plan_value_key, AT(fallback_key), .preset = "random",
+          .help = "For requests that do not have the key."),
+    FIELD("salt", read_salt, AT(salt), .form = "text of 1 to 63 bytes",
+          .preset = "the migration's name",
+          .help = "Two migrations with one salt put the same users on new first."),
+    FIELD("hosts", read_hosts, 0, .form = "list of 1 to 8 host names, or *.name",
+          .preset = "every host", .help = "Only requests to these hosts."),
+    FIELD("path", read_path, AT(path_prefix), .form = "path prefix, /orders",
+          .preset = "every path",
+          .help = "Only requests under this path, in whole segments. The longest prefix of all "
+                  "migrations wins."),
+    FIELD("exposeSystem", plan_value_bool, AT(expose_system), .preset = "true",
+          .help = "Answers carry `X-Switchyard-System: legacy` or `new`."),
+};
+#undef AT
+
+const struct plan_section plan_routing_section = SECTION(routing_fields);
+
+/* ---- spec.fallback ---- */
+
+static const char *const fallback_words[] = {"connect_error", "timeout", "5xx", NULL};
+static const unsigned fallback_bits[] = {FALLBACK_CONNECT_ERROR, FALLBACK_TIMEOUT, FALLBACK_5XX};
+
+static void read_condition(struct plan_reader *r, const struct json *item, unsigned index UNUSED,
+                           void *dst)
+{
+    struct route_fallback *fallback = dst;
+    int word = plan_value_choice(r, item, fallback_words);
+
+    if (word < 0)
+        return;
+    if (fallback->on & fallback_bits[word])
+        plan_reader_problem(r, item, "\"%s\" is given twice", fallback_words[word]);
+    fallback->on |= fallback_bits[word];
+}
+
+static void read_on(struct plan_reader *r, const struct json *v, const struct plan_field *f UNUSED,
+                    void *dst)
+{
+    struct route_fallback *fallback = dst;
+
+    fallback->on = 0;
+    plan_reader_list(r, v, "conditions", 0, ARRAY_LEN(fallback_bits), read_condition, fallback);
+}
+
+/* RFC 9110 9.2.1: only these may be sent to a second system after the first may have acted. */
+static const char *const safe_methods[] = {"GET", "HEAD", "OPTIONS", "TRACE", NULL};
+
+static void read_method(struct plan_reader *r, const struct json *item, unsigned index, void *dst)
+{
+    struct route_fallback *fallback = dst;
+    int word = plan_value_choice(r, item, safe_methods);
+
+    if (word < 0)
+        return;
+    str_fmt(fallback->method[index], sizeof fallback->method[0], "%s", safe_methods[word]);
+    for (unsigned i = 0; i < index; i++) {
+        if (strcmp(fallback->method[i], fallback->method[index]) == 0)
+            plan_reader_problem(r, item, "\"%s\" is given twice", fallback->method[index]);
+    }
+}
+
+static void read_methods(struct plan_reader *r, const struct json *v,
+                         const struct plan_field *f UNUSED, void *dst)
+{
+    struct route_fallback *fallback = dst;
+
+    fallback->method_count =
+        plan_reader_list(r, v, "methods", 1, ARRAY_LEN(safe_methods) - 1, read_method, fallback);
+}
+
+static const struct plan_field fallback_fields[] = {
+    FIELD("on", read_on, 0, .form = "list of connect_error, timeout, 5xx; [] for never",
+          .preset = "all three", .help = "What new has to do for legacy to answer instead."),
+    FIELD("methods", read_methods, 0, .form = "list of GET, HEAD, OPTIONS, TRACE",
+          .preset = "[GET, HEAD]",
+          .help = "Only safe methods: new may have acted before it failed."),
+    FIELD("maxBody", plan_value_size, offsetof(struct route_fallback, max_body), .max = BODY_MAX,
+          .preset = "64KiB", .help = "Requests with a longer body are not sent a second time."),
+};
+
+const struct plan_section plan_fallback_section = SECTION(fallback_fields);
+
+/* ---- spec.breaker ---- */
+
+#define AT(member) offsetof(struct route_breaker, member)
+static const struct plan_field breaker_fields[] = {
+    FIELD("errors", plan_value_count, AT(errors), .min = 1, .max = COUNT_MAX, .required = true,
+          .help = "So many errors of new in the window open the breaker: all to legacy."),
+    FIELD("window", plan_value_millis, AT(window_ms), .min = SECOND, .max = HOUR, .preset = "10s",
+          .help = "How far back errors count."),
+    FIELD("openFor", plan_value_millis, AT(open_for_ms), .min = SECOND, .max = DAY, .preset = "30s",
+          .help = "How long it stays open before new is tried again."),
+    FIELD(
+        "halfOpenRequests", plan_value_count, AT(half_open_requests), .min = 1, .max = COUNT_MAX,
+        .preset = "10",
+        .help = "So many requests at once may try new while half open; the first answer decides."),
+};
+#undef AT
+
+const struct plan_section plan_breaker_section = SECTION(breaker_fields, .later = WORDS("reRamp"));
+
+/* Defaults count only with the section: without it there is no breaker. */
+void plan_read_breaker(struct plan_reader *r, const struct json *v,
+                       const struct plan_field *f UNUSED, void *dst)
+{
+    struct route_breaker *breaker = dst;
+
+    *breaker = (struct route_breaker){
+        .window_ms = 10000,
+        .open_for_ms = 30000,
+        .half_open_requests = 10,
+    };
+    plan_reader_section(r, v, &plan_breaker_section, breaker);
+}
