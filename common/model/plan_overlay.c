@@ -23,7 +23,7 @@ void plan_read_environment(struct plan_reader *r, const struct json *v,
     if (!plan_value_text(r, v, "an environment's name, or required", &text) ||
         str_eq(text, STR(REQUIRED)))
         return;
-    if (name_parse(text, "environment's name", &name, &err) < 0)
+    if (name_parse(text, "name of an environment", &name, &err) < 0)
         plan_reader_problem(r, v, "%s", err.msg);
     str_fmt(ret, NAME_SIZE, "%s", name.s);
 }
@@ -57,7 +57,7 @@ void plan_read_environments(struct plan_reader *r, const struct json *v,
         struct name name;
         struct err err;
 
-        if (name_parse(str_of(json_key(item)), "environment's name", &name, &err) < 0)
+        if (name_parse(str_of(json_key(item)), "name of an environment", &name, &err) < 0)
             plan_reader_problem(r, item, "%s", err.msg);
         else if (strcmp(name.s, REQUIRED) == 0)
             plan_reader_problem(r, item, "\"" REQUIRED "\" is no name; choose another");

@@ -11,23 +11,45 @@ static unsigned line_of(const struct plan_reader *r, const struct json *at)
     return r->doc && at ? yaml_line(r->doc, at) : 0;
 }
 
-void plan_reader_problem(struct plan_reader *r, const struct json *at, const char *fmt, ...)
+static void report(struct plan_reader *r, const struct json *at, const char *fmt, va_list ap)
+    PRINTF(3, 0);
+
+static void report(struct plan_reader *r, const struct json *at, const char *fmt, va_list ap)
 {
     unsigned line = line_of(r, at);
     char words[sizeof r->first.msg];
     char place[16] = "";
-    va_list ap;
 
     if (r->problems++ > 0 && line >= r->first_line)
         return;
     r->first_line = line;
-    va_start(ap, fmt);
     vsnprintf(words, sizeof words, fmt, ap);
-    va_end(ap);
     if (line > 0)
         str_fmt(place, sizeof place, "%u:", line);
     err_set(&r->first, ERR_INVALID, "%s:%s %s%s%s", r->source, place, r->path,
             r->path_len ? ": " : "", words);
+}
+
+void plan_reader_problem(struct plan_reader *r, const struct json *at, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    report(r, at, fmt, ap);
+    va_end(ap);
+}
+
+void plan_reader_problem_of(struct plan_reader *r, const struct json *node, const char *member,
+                            const char *fmt, ...)
+{
+    const struct json *at = json_get(node, member);
+    size_t mark = plan_reader_enter(r, "%s%s", at ? "." : "", at ? member : "");
+    va_list ap;
+
+    va_start(ap, fmt);
+    report(r, at ? at : node, fmt, ap);
+    va_end(ap);
+    plan_reader_leave(r, mark);
 }
 
 void plan_reader_wrong_kind(struct plan_reader *r, const struct json *at, const char *expected)

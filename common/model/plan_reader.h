@@ -54,6 +54,9 @@ struct plan_section {
 /* Report a problem of the value at the path; `at` gives the line. */
 void plan_reader_problem(struct plan_reader *r, const struct json *at, const char *fmt, ...)
     PRINTF(3, 4);
+/* The same of a member of the mapping at the path; of the mapping itself where it is missing. */
+void plan_reader_problem_of(struct plan_reader *r, const struct json *node, const char *member,
+                            const char *fmt, ...) PRINTF(4, 5);
 /* "expected ..., not a list", or not the value */
 void plan_reader_wrong_kind(struct plan_reader *r, const struct json *at, const char *expected);
 

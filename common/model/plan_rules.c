@@ -79,22 +79,20 @@ static void check_stage_order(struct plan_reader *r, const struct json *stages, 
     plan_reader_leave(r, mark);
 }
 
-/* Where a problem of stage `i` is told: at the field if it is written, else at the stage. */
 static void stage_problem(struct plan_reader *r, const struct json *stages, unsigned i,
-                          const char *field, const char *fmt, ...) PRINTF(5, 6);
+                          const char *member, const char *fmt, ...) PRINTF(5, 6);
 
 static void stage_problem(struct plan_reader *r, const struct json *stages, unsigned i,
-                          const char *field, const char *fmt, ...)
+                          const char *member, const char *fmt, ...)
 {
-    const struct json *stage = child_at(stages, i), *at = json_get(stage, field);
-    size_t mark = plan_reader_enter(r, at ? "spec.stages[%u].%s" : "spec.stages[%u]", i, field);
+    size_t mark = plan_reader_enter(r, "spec.stages[%u]", i);
     char text[384];
     va_list ap;
 
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    plan_reader_problem(r, at ? at : stage, "%s", text);
+    plan_reader_problem_of(r, child_at(stages, i), member, "%s", text);
     plan_reader_leave(r, mark);
 }
 
@@ -218,8 +216,8 @@ static void check_wave(struct plan_reader *r, const struct json *item, const str
         return;
     }
     if (selector_is_all(&wave[k].select) && json_get(item, "bake"))
-        plan_reader_problem(r, json_get(item, "bake"),
-                            "the last wave bakes as the stage; write it as the stage's bake");
+        plan_reader_problem_of(r, item, "bake",
+                               "the last wave bakes as the stage; write it as the stage's bake");
 }
 
 /* A wave has to change something for the nodes that it reaches. */

@@ -350,8 +350,9 @@ static void check_extras(struct plan_reader *r, const struct json *v, enum plan_
         const struct json *given = json_get(v, extra_fields[i]);
 
         if (given && !(kinds[kind].may & 1u << i))
-            plan_reader_problem(r, given, "\"%s\" means nothing to a %s check; take it out",
-                                extra_fields[i], plan_check_word(kind));
+            plan_reader_problem_of(r, v, extra_fields[i],
+                                   "\"%s\" means nothing to a %s check; take it out",
+                                   extra_fields[i], plan_check_word(kind));
         if (!given && kinds[kind].must & 1u << i)
             plan_reader_problem(r, v, "a %s check needs \"%s\"", plan_check_word(kind),
                                 extra_fields[i]);

@@ -53,8 +53,8 @@ static bool check_kind(struct plan_reader *r, const struct json *item)
     else if (!command && !scale)
         plan_reader_problem(r, item, "does not say what to run; command or scale is needed");
     else if (command && json_get(item, "capacity"))
-        plan_reader_problem(r, json_get(item, "capacity"),
-                            "\"capacity\" goes with \"scale\"; write scale instead of command");
+        plan_reader_problem_of(r, item, "capacity",
+                               "\"capacity\" goes with \"scale\"; write scale instead of command");
     else
         return true;
     return false;

@@ -125,9 +125,9 @@ static void read_limits(struct plan_reader *r, const struct json *v,
                             "latencyRatio, restartsPerMinute, criticalDiscrepancies, syncLag or "
                             "checks");
     else if (limits->p50.ns && limits->p99.ns && limits->p50.ns > limits->p99.ns)
-        plan_reader_problem(r, json_get(v, "p50"),
-                            "the limit of p50 is over that of p99 and would never say anything; "
-                            "lower it or take it out");
+        plan_reader_problem_of(r, v, "p50",
+                               "the limit of p50 is over that of p99 and would never say anything; "
+                               "lower it or take it out");
 }
 
 static struct plan_limits limits_with_defaults(dur_t window)
