@@ -54,7 +54,7 @@ void hist_reset(struct hist *h)
 }
 
 /* The buckets' own sum: a report from outside may claim another count. */
-static uint64_t total(const struct hist *h)
+uint64_t hist_total(const struct hist *h)
 {
     uint64_t n = 0;
 
@@ -74,7 +74,7 @@ static double inside(unsigned i, double fraction)
 
 double hist_quantile_ms(const struct hist *h, double q)
 {
-    double wanted = (double)total(h) * (q < 0 ? 0 : q > 1 ? 1 : q);
+    double wanted = (double)hist_total(h) * (q < 0 ? 0 : q > 1 ? 1 : q);
     double before = 0;
     unsigned last = HIST_BUCKETS;
 
@@ -88,6 +88,21 @@ double hist_quantile_ms(const struct hist *h, double q)
         last = i;
     }
     return last < HIST_BUCKETS ? inside(last, 1) : 0;
+}
+
+uint64_t hist_above(const struct hist *h, double us)
+{
+    double n = 0;
+
+    for (unsigned i = HIST_BUCKETS; i-- > 0;) {
+        double begin = (double)bucket_begin(i), end = (double)hist_bucket_end(i);
+
+        if (i < EXACT ? begin > us : begin >= us)
+            n += h->bucket[i];
+        else if (i >= EXACT && end > us)
+            n += h->bucket[i] * (end - us) / (end - begin);
+    }
+    return (uint64_t)n;
 }
 
 double hist_mean_ms(const struct hist *h)

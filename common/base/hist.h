@@ -39,4 +39,8 @@ void hist_reset(struct hist *h);
 
 /* The q-quantile (0..1) in milliseconds, interpolated inside its bucket; 0 when empty. */
 double hist_quantile_ms(const struct hist *h, double q);
+/* How many values it holds, and of them above `us`, as a quantile would tell: interpolated inside
+ * a bucket, rounded down. */
+uint64_t hist_total(const struct hist *h);
+uint64_t hist_above(const struct hist *h, double us);
 double hist_mean_ms(const struct hist *h);

@@ -50,7 +50,7 @@ static void run_trigger(struct core *c, struct migration *m, struct core_update 
     struct view_gate violations;
     char reason[TEXT_SIZE];
 
-    facts_trigger(m, &m->is, c->mono, &violations);
+    facts_trigger(c, m, &m->is, c->mono, &violations);
     join_violations(&violations, reason);
     run(c, m,
         &(struct move){.event = STAGE_TRIGGER,

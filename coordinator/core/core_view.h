@@ -16,18 +16,23 @@ enum verdict { VERDICT_NONE, VERDICT_PASS, VERDICT_FAIL, VERDICT_HOLD };
 const char *verdict_name(enum verdict v);
 
 struct view_check {
-    const char *name; /* static: "errorRate", "p99", "latencyRatio", "minRequests" */
+    const char *name; /* "errorRate", "p99", ..., or of the plan's own checks; borrowed */
     enum verdict verdict;
+    bool measured; /* by the nodes: it lacks nothing but requests to be judged */
     double value, limit;
-    const char *unit;
+    const char *unit; /* static */
     char text[TEXT_SIZE];
 };
 
+/* Our own and the plan's. */
+#define VIEW_CHECKS_MAX (9 + PLAN_CHECKS_MAX)
+
 struct view_gate {
     enum verdict verdict;
-    struct view_check check[4];
+    struct view_check check[VIEW_CHECKS_MAX];
     unsigned check_count;
     char text[TEXT_SIZE]; /* why it fails or holds, a sentence; empty while it passes */
+    bool quiet;           /* too little traffic for too long; check[0] says what follows */
 };
 
 /* What must not stand in the way of a raise. */

@@ -6,15 +6,6 @@
 #include "coordinator/core/gates.h"
 #include "coordinator/core/holdback.h"
 
-void facts_trigger(const struct migration *m, const struct durable *d, mono_t now,
-                   struct view_gate *ret)
-{
-    if (d->plan->has_triggers && compile_effective_bp(d) > 0)
-        gates_trigger(&d->plan->triggers, m->judged, now, ret);
-    else
-        memset(ret, 0, sizeof *ret);
-}
-
 static const struct plan_stage *current_stage(const struct durable *d)
 {
     unsigned n = d->rollout.stage;
@@ -46,16 +37,61 @@ static void hold_for_pasts(const struct core *c, struct view_gate *g)
     str_fmt(g->text, sizeof g->text, "waiting for what %s measured before", names);
 }
 
+/* By the wall clock, so that a restart does not begin anew. */
+static dur_t baking(const struct core *c, const struct durable *d, mono_t now)
+{
+    wall_t at = wall_add(c->now, mono_sub(now, c->mono));
+    const struct rollout *r = &d->rollout;
+
+    if (r->phase != PHASE_BAKING || wall_before(at, r->since))
+        return dur_ns(0);
+    return wall_sub(at, r->since);
+}
+
+static struct gates_grounds grounds_of(const struct core *c, const struct migration *m,
+                                       const struct durable *d, mono_t now,
+                                       enum core_job_kind checks)
+{
+    return (struct gates_grounds){
+        .samples = m->judged,
+        .measured = m->measured,
+        .found = jobs_found(m, checks),
+        .now = now,
+        .watched = watched(c, m, d, now),
+        .baking = baking(c, d, now),
+    };
+}
+
 void facts_gate(const struct core *c, const struct migration *m, const struct durable *d,
                 mono_t now, struct view_gate *ret)
 {
+    const struct gates_grounds grounds = grounds_of(c, m, d, now, JOB_GATE);
     const struct plan_stage *stage = current_stage(d);
 
-    memset(ret, 0, sizeof *ret);
+    *ret = (struct view_gate){.verdict = VERDICT_NONE};
     if (!stage || !stage->has_gate)
         return;
-    gates_gate(&stage->gate, m->judged, now, watched(c, m, d, now), ret);
+    gates_gate(&stage->gate, &grounds, ret);
     hold_for_pasts(c, ret);
+}
+
+/* Only with traffic on new. A gate that is to roll a quiet stage back does it as a trigger. */
+void facts_trigger(const struct core *c, const struct migration *m, const struct durable *d,
+                   mono_t now, struct view_gate *ret)
+{
+    const struct gates_grounds grounds = grounds_of(c, m, d, now, JOB_TRIGGER);
+    const struct plan_stage *stage = current_stage(d);
+    struct view_gate gate;
+
+    *ret = (struct view_gate){.verdict = VERDICT_NONE};
+    if (compile_effective_bp(d) == 0)
+        return;
+    if (d->plan->has_triggers)
+        gates_trigger(&d->plan->triggers, &grounds, ret);
+    if (!stage || !stage->has_gate || stage->gate.quiet != QUIET_ROLLBACK)
+        return;
+    facts_gate(c, m, d, now, &gate);
+    gates_add_quiet(&gate, ret);
 }
 
 static bool is_falling(enum rollout_phase phase)
@@ -120,7 +156,7 @@ void facts_collect(const struct core *c, const struct migration *m, const struct
     char why[TEXT_SIZE], hint[TEXT_SIZE];
     struct view_gate trigger, gate;
 
-    facts_trigger(m, d, c->mono, &trigger);
+    facts_trigger(c, m, d, c->mono, &trigger);
     facts_gate(c, m, d, c->mono, &gate);
     facts_stored(d, ret);
     ret->violating = trigger.verdict == VERDICT_FAIL;

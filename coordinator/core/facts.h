@@ -19,8 +19,8 @@ bool facts_held_back(const struct core *c, const struct durable *d, const struct
 void facts_stored(const struct durable *d, struct stage_facts *ret);
 
 /* The triggers as they stand; VERDICT_NONE when there are none, or no request goes to new. */
-void facts_trigger(const struct migration *m, const struct durable *d, mono_t now,
-                   struct view_gate *ret);
+void facts_trigger(const struct core *c, const struct migration *m, const struct durable *d,
+                   mono_t now, struct view_gate *ret);
 /* The current stage's gate; VERDICT_NONE when it has none. */
 void facts_gate(const struct core *c, const struct migration *m, const struct durable *d,
                 mono_t now, struct view_gate *ret);

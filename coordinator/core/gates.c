@@ -1,203 +1,149 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "coordinator/core/gates.h"
 
-#include <inttypes.h>
+#include "coordinator/core/judge.h"
 
-#include "coordinator/core/words.h"
+/* ---- quiet stages ---------------------------------------------------------------------------- */
 
-/* One judgement in the making. */
-struct judgement {
-    const struct plan_limits *limits;
-    const struct system_stats *legacy;
-    const struct system_stats *new_system;
-    char over[WORDS_DURATION_MAX]; /* "10s" */
-};
-
-const char *verdict_name(enum verdict v)
+/* The check that counts requests comes first, and holds when there are too few. */
+static bool lacks_requests(const struct view_gate *g)
 {
-    static const char *const names[] = {
-        [VERDICT_NONE] = "none",
-        [VERDICT_PASS] = "pass",
-        [VERDICT_FAIL] = "fail",
-        [VERDICT_HOLD] = "hold",
-    };
-
-    return (unsigned)v < ARRAY_LEN(names) ? names[v] : "?";
+    return g->check_count > 0 && strcmp(g->check[0].name, "minRequests") == 0 &&
+           g->check[0].verdict == VERDICT_HOLD;
 }
 
-static bool enough_requests(const struct judgement *j)
+static void say_quiet(struct view_gate *g, const struct gates_grounds *grounds,
+                      enum verdict verdict, const char *what)
 {
-    return j->new_system->requests > 0 && j->new_system->requests >= j->limits->min_requests;
+    struct view_check *c = &g->check[0];
+    char so_long[WORDS_DURATION_MAX], counted[TEXT_SIZE];
+
+    str_fmt(counted, sizeof counted, "%s", c->text);
+    c->verdict = verdict;
+    str_fmt(c->text, sizeof c->text, "%.100s, %s after the stage has been served: %s", counted,
+            words_duration(grounds->baking, so_long), what);
 }
 
-/* Errors of new in percent. */
-static double error_percent(const struct system_stats *s)
+/* What there was no traffic for does not hold it up any more; what was found out otherwise does. */
+static void let_go(struct view_gate *g)
 {
-    return s->requests ? 100.0 * (double)s->errors / (double)s->requests : 0.0;
+    for (unsigned i = 1; i < g->check_count; i++)
+        if (g->check[i].verdict == VERDICT_HOLD && g->check[i].measured)
+            g->check[i].verdict = VERDICT_PASS;
 }
 
-static void judge_error_rate(const struct judgement *j, struct view_check *c)
+/* Not before a whole window was measured here: a coordinator that just started knows of nothing. */
+static void look_for_quiet(const struct plan_limits *limits, const struct gates_grounds *grounds,
+                           struct view_gate *g)
 {
-    char limit[WORDS_RATIO_MAX];
-    const struct system_stats *n = j->new_system;
-
-    *c = (struct view_check){.name = "errorRate", .unit = "%", .verdict = VERDICT_HOLD};
-    c->value = error_percent(n);
-    c->limit = (double)j->limits->error_rate_ppm / 10000.0;
-    words_ratio(j->limits->error_rate_ppm, limit);
-    if (!enough_requests(j)) {
-        str_fmt(c->text, sizeof c->text, "error rate of new: too few requests to judge (limit %s)",
-                limit);
+    if (limits->quiet_after.ns == 0 || grounds->baking.ns < limits->quiet_after.ns ||
+        grounds->watched.ns < limits->window.ns || !lacks_requests(g))
         return;
+    g->quiet = true;
+    switch (limits->quiet) {
+    case QUIET_HOLD:
+        say_quiet(g, grounds, VERDICT_HOLD, "too few to judge by");
+        break;
+    case QUIET_WARN:
+        say_quiet(g, grounds, VERDICT_PASS, "too few to judge by, and the plan lets it go on");
+        let_go(g);
+        break;
+    case QUIET_ROLLBACK:
+        say_quiet(g, grounds, VERDICT_FAIL, "too few to judge by, and the plan rolls it back");
+        break;
     }
-    /* In integers, so that exactly the limit still passes. */
-    c->verdict = (double)n->errors * 1e6 > (double)j->limits->error_rate_ppm * (double)n->requests
-                     ? VERDICT_FAIL
-                     : VERDICT_PASS;
-    str_fmt(c->text, sizeof c->text,
-            "error rate of new %.1f %% over the last %s %s %s (%" PRIu64 " of %" PRIu64
-            " requests)",
-            c->value, j->over, c->verdict == VERDICT_FAIL ? "exceeds" : "is within", limit,
-            n->errors, n->requests);
+    judge_sum_up(g);
 }
 
-static void judge_p99(const struct judgement *j, struct view_check *c)
+void gates_add_quiet(const struct view_gate *gate, struct view_gate *trigger)
 {
-    const struct hist *latency = &j->new_system->latency;
-
-    *c = (struct view_check){.name = "p99", .unit = "ms", .verdict = VERDICT_HOLD};
-    c->value = hist_quantile_ms(latency, 0.99);
-    c->limit = (double)dur_to_us(j->limits->p99) / 1000.0;
-    if (!enough_requests(j) || latency->count == 0) {
-        str_fmt(c->text, sizeof c->text, "p99 of new: too few answers to judge (limit %g ms)",
-                c->limit);
+    if (gate->verdict != VERDICT_FAIL || !gate->quiet || gate->check[0].verdict != VERDICT_FAIL ||
+        trigger->check_count >= VIEW_CHECKS_MAX)
         return;
-    }
-    c->verdict = c->value > c->limit ? VERDICT_FAIL : VERDICT_PASS;
-    str_fmt(c->text, sizeof c->text, "p99 of new %.1f ms over the last %s %s %g ms", c->value,
-            j->over, c->verdict == VERDICT_FAIL ? "exceeds" : "is within", c->limit);
+    trigger->check[trigger->check_count++] = gate->check[0];
+    judge_sum_up(trigger);
 }
 
-/* Both sides must have answered enough: a ratio to a handful of requests is noise. */
-static void judge_latency_ratio(const struct judgement *j, struct view_check *c)
-{
-    double new_ms = hist_quantile_ms(&j->new_system->latency, 0.99);
-    double legacy_ms = hist_quantile_ms(&j->legacy->latency, 0.99);
-    bool enough = enough_requests(j) && j->new_system->latency.count > 0 && legacy_ms > 0.0 &&
-                  j->legacy->latency.count >= j->limits->min_requests;
+/* ---- judging --------------------------------------------------------------------------------- */
 
-    *c = (struct view_check){.name = "latencyRatio", .unit = "x", .verdict = VERDICT_HOLD};
-    c->limit = (double)j->limits->latency_ratio_m / 1000.0;
-    if (!enough) {
-        str_fmt(c->text, sizeof c->text,
-                "p99 of new over p99 of legacy: too few answers to judge (limit %g x)", c->limit);
-        return;
-    }
-    c->value = new_ms / legacy_ms;
-    c->verdict = c->value > c->limit ? VERDICT_FAIL : VERDICT_PASS;
-    str_fmt(c->text, sizeof c->text,
-            "p99 of new %.1f ms is %.2f x that of legacy (%.1f ms) over the last %s: %s %g x",
-            new_ms, c->value, legacy_ms, j->over, c->verdict == VERDICT_FAIL ? "exceeds" : "within",
-            c->limit);
-}
-
-static void judge_requests(const struct judgement *j, struct view_check *c)
-{
-    *c = (struct view_check){.name = "minRequests", .unit = "requests"};
-    c->value = (double)j->new_system->requests;
-    c->limit = (double)j->limits->min_requests;
-    c->verdict = enough_requests(j) ? VERDICT_PASS : VERDICT_HOLD;
-    str_fmt(c->text, sizeof c->text, "%" PRIu64 " of %u requests on new over the last %s",
-            j->new_system->requests, j->limits->min_requests, j->over);
-}
-
-/* Fail beats hold beats pass. */
-static enum verdict worse(enum verdict a, enum verdict b)
-{
-    if (a == VERDICT_FAIL || b == VERDICT_FAIL)
-        return VERDICT_FAIL;
-    if (a == VERDICT_HOLD || b == VERDICT_HOLD)
-        return VERDICT_HOLD;
-    return VERDICT_PASS;
-}
-
-static void judge(const struct judgement *j, struct view_gate *ret)
-{
-    const struct {
-        bool asked;
-        void (*run)(const struct judgement *j, struct view_check *c);
-    } checks[] = {
-        {true, judge_requests},
-        {j->limits->error_rate_ppm > 0, judge_error_rate},
-        {j->limits->p99.ns > 0, judge_p99},
-        {j->limits->latency_ratio_m > 0, judge_latency_ratio},
-    };
-
-    ret->verdict = VERDICT_PASS;
-    for (unsigned i = 0; i < ARRAY_LEN(checks); i++) {
-        struct view_check *c = &ret->check[ret->check_count];
-
-        if (!checks[i].asked)
-            continue;
-        checks[i].run(j, c);
-        ret->check_count++;
-        if (c->verdict != VERDICT_PASS && worse(ret->verdict, c->verdict) != ret->verdict)
-            str_fmt(ret->text, sizeof ret->text, "%s", c->text);
-        ret->verdict = worse(ret->verdict, c->verdict);
-    }
-}
-
-void gates_trigger(const struct plan_limits *limits, const struct samples *samples, mono_t now,
+void gates_trigger(const struct plan_limits *limits, const struct gates_grounds *g,
                    struct view_gate *ret)
 {
     struct system_stats legacy, new_system;
-    struct judgement j = {.limits = limits, .legacy = &legacy, .new_system = &new_system};
+    uint32_t confidence = limits->confidence_ppm ? limits->confidence_ppm : PLAN_CONFIDENCE_PPM;
+    struct judgement j = {
+        .limits = limits,
+        .legacy = &legacy,
+        .new_system = &new_system,
+        .measured = g->measured,
+        .found = g->found,
+        .now = g->now,
+        .doubt = 1 - (double)confidence / 1e6,
+    };
 
-    memset(ret, 0, sizeof *ret);
-    samples_window(samples, SYSTEM_LEGACY, now, limits->window, &legacy);
-    samples_window(samples, SYSTEM_NEW, now, limits->window, &new_system);
+    ret->quiet = false;
+    samples_window(g->samples, SYSTEM_LEGACY, g->now, limits->window, &legacy);
+    samples_window(g->samples, SYSTEM_NEW, g->now, limits->window, &new_system);
     words_duration(limits->window, j.over);
-    judge(&j, ret);
+    words_ratio(confidence, j.sure);
+    judge_all(&j, ret);
+    look_for_quiet(limits, g, ret);
 }
 
-void gates_gate(const struct plan_limits *limits, const struct samples *samples, mono_t now,
-                dur_t watched, struct view_gate *ret)
+void gates_gate(const struct plan_limits *limits, const struct gates_grounds *g,
+                struct view_gate *ret)
 {
     char so_far[WORDS_DURATION_MAX], asked[WORDS_DURATION_MAX];
 
-    gates_trigger(limits, samples, now, ret);
-    if (watched.ns >= limits->window.ns)
+    gates_trigger(limits, g, ret);
+    if (g->watched.ns >= limits->window.ns)
         return;
     ret->verdict = VERDICT_HOLD;
-    str_fmt(ret->text, sizeof ret->text, "watched for %s of %s", words_duration(watched, so_far),
+    str_fmt(ret->text, sizeof ret->text, "watched for %s of %s", words_duration(g->watched, so_far),
             words_duration(limits->window, asked));
+}
+
+/* ---- the first violation --------------------------------------------------------------------- */
+
+static double error_ratio(const struct system_stats *s)
+{
+    return s->requests ? (double)s->errors / (double)s->requests : 0.0;
 }
 
 /* Does one second of reports, taken alone, break a limit? */
 static bool breaks_a_limit(const struct plan_limits *limits, const struct system_stats *legacy,
                            const struct system_stats *new_system)
 {
+    double p50 = hist_quantile_ms(&new_system->latency, 0.5);
     double p99 = hist_quantile_ms(&new_system->latency, 0.99);
-    double reference = legacy ? hist_quantile_ms(&legacy->latency, 0.99) : 0.0;
+    double errors = error_ratio(new_system);
+    double legacy_p99 = hist_quantile_ms(&legacy->latency, 0.99);
 
-    if (limits->error_rate_ppm &&
-        error_percent(new_system) * 10000.0 > (double)limits->error_rate_ppm)
+    if (limits->error_rate_ppm && errors * 1e6 > (double)limits->error_rate_ppm)
+        return true;
+    if (limits->error_ratio_m && legacy->requests &&
+        errors > error_ratio(legacy) * (double)limits->error_ratio_m / 1000)
+        return true;
+    if (limits->p50.ns && p50 > (double)dur_to_us(limits->p50) / 1000.0)
         return true;
     if (limits->p99.ns && p99 > (double)dur_to_us(limits->p99) / 1000.0)
         return true;
-    return limits->latency_ratio_m && reference > 0.0 &&
-           p99 / reference > (double)limits->latency_ratio_m / 1000.0;
+    return limits->latency_ratio_m && legacy_p99 > 0.0 &&
+           p99 / legacy_p99 > (double)limits->latency_ratio_m / 1000.0;
 }
 
 bool gates_first_violation(const struct plan_limits *limits, const struct samples *samples,
                            mono_t now, mono_t *ret)
 {
-    for (unsigned ago = SAMPLES_SECONDS; ago-- > 0;) {
-        const struct sample_bucket *n = samples_second(samples, SYSTEM_NEW, now, ago);
-        const struct sample_bucket *l = samples_second(samples, SYSTEM_LEGACY, now, ago);
+    struct sample_bucket legacy, new_system;
 
-        if (n && breaks_a_limit(limits, l ? &l->stats : NULL, &n->stats)) {
-            *ret = n->first;
+    for (unsigned ago = SAMPLES_SECONDS; ago-- > 0;) {
+        if (!samples_second(samples, SYSTEM_NEW, now, ago, &new_system))
+            continue;
+        if (!samples_second(samples, SYSTEM_LEGACY, now, ago, &legacy))
+            memset(&legacy.stats, 0, sizeof legacy.stats);
+        if (breaks_a_limit(limits, &legacy.stats, &new_system.stats)) {
+            *ret = new_system.first;
             return true;
         }
     }

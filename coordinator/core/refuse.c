@@ -32,7 +32,7 @@ static int refuse_violating(const struct refusal *q)
 {
     struct view_gate trigger;
 
-    facts_trigger(q->m, &q->m->is, q->c->mono, &trigger);
+    facts_trigger(q->c, q->m, &q->m->is, q->c->mono, &trigger);
     err_set(q->err, ERR_REFUSED, "a trigger of %s is violated right now: %s", name_of(q),
             trigger.text);
     return err_hint(q->err, "switchyard stats %s", name_of(q));

@@ -1,25 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Of each level one period is open, the others are packed. A period of a level holds what was
+ * reported in those of the level below that are over; what is still open there is added when
+ * somebody asks. */
 #include "coordinator/core/samples.h"
 
 #include <stdlib.h>
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
+#include "coordinator/core/packed.h"
 
-#define NS_PER_S   INT64_C(1000000000)
-#define NS_PER_MIN (60 * NS_PER_S)
-#define FORGOTTEN  INT64_MIN
+#define NS_PER_S  INT64_C(1000000000)
+#define FORGOTTEN INT64_MIN
 
-/* One level of one system. */
-struct ring {
+static const struct {
     int64_t period_ns;
-    unsigned size;
-    struct sample_bucket **bucket; /* owned, each NULL until used */
+    unsigned size; /* periods that are kept */
+} levels[] = {
+    {NS_PER_S, SAMPLES_SECONDS},
+    {10 * NS_PER_S, 360},
+    {60 * NS_PER_S, 360},
+    {600 * NS_PER_S, 144},
+};
+#define LEVELS ((unsigned)ARRAY_LEN(levels))
+
+struct cell {
+    int64_t period; /* means nothing without `packed` */
+    mono_t first;
+    struct packed *packed; /* owned; NULL: nothing */
 };
 
+/* One system. */
 struct series {
-    struct ring seconds;
-    struct ring minutes;
+    struct cell *cell[LEVELS]; /* owned rings */
+    struct sample_bucket open[LEVELS];
     struct system_stats total;
 };
 
@@ -27,107 +41,75 @@ struct samples {
     struct series system[SYSTEM_COUNT];
 };
 
-static void ring_init(struct ring *r, int64_t period_ns, unsigned size)
-{
-    *r = (struct ring){.period_ns = period_ns,
-                       .size = size,
-                       .bucket = xcalloc(size, sizeof(struct sample_bucket *))};
-}
-
-static void ring_deinit(struct ring *r)
-{
-    for (unsigned i = 0; i < r->size; i++)
-        free(r->bucket[i]);
-    free(r->bucket);
-}
-
-static void ring_clear(struct ring *r)
-{
-    for (unsigned i = 0; i < r->size; i++)
-        if (r->bucket[i])
-            r->bucket[i]->period = FORGOTTEN;
-}
+/* ---- periods --------------------------------------------------------------------------------- */
 
 /* Rounded down: the past may lie before the machine's clock began. */
-static int64_t ring_period(const struct ring *r, mono_t at)
+static int64_t period_at(unsigned level, int64_t ns)
 {
-    return at.ns / r->period_ns - (at.ns % r->period_ns < 0);
+    int64_t of = levels[level].period_ns;
+
+    return ns / of - (ns % of < 0);
 }
 
-static struct sample_bucket **ring_slot(const struct ring *r, int64_t period)
+static struct cell *cell_of(const struct series *s, unsigned level, int64_t period)
 {
-    int64_t at = period % (int64_t)r->size;
+    int64_t size = levels[level].size, at = period % size;
 
-    return &r->bucket[at < 0 ? at + (int64_t)r->size : at];
+    return &s->cell[level][at < 0 ? at + size : at];
 }
 
-static void ring_add(struct ring *r, mono_t at, const struct system_stats *stats)
+static void forget(struct cell *c)
 {
-    int64_t period = ring_period(r, at);
-    struct sample_bucket **slot = ring_slot(r, period);
+    free(c->packed);
+    *c = (struct cell){.packed = NULL};
+}
 
-    if (!*slot) {
-        *slot = xnew(struct sample_bucket);
-        (*slot)->period = FORGOTTEN;
+/* ---- adding ---------------------------------------------------------------------------------- */
+
+static void keep(struct series *s, unsigned level, const struct sample_bucket *b)
+{
+    struct cell *c = cell_of(s, level, b->period);
+
+    free(c->packed);
+    *c = (struct cell){b->period, b->first, packed_new(&b->stats)};
+}
+
+static void close_period(struct series *s, unsigned level);
+
+/* Add to the period of the level that is open, or is to be. */
+static void add_open(struct series *s, unsigned level, mono_t at, const struct system_stats *stats)
+{
+    struct sample_bucket *open = &s->open[level];
+    int64_t period = period_at(level, at.ns);
+
+    if (open->period != period) {
+        close_period(s, level);
+        open->period = period;
+        open->first = at;
+        open->stats = *stats;
+    } else {
+        system_stats_merge(&open->stats, stats);
     }
-    if ((*slot)->period != period)
-        **slot = (struct sample_bucket){.period = period, .first = at};
-    system_stats_merge(&(*slot)->stats, stats);
 }
 
-static void ring_add_past(struct ring *r, mono_t now, mono_t at, const struct system_stats *stats)
+static void close_period(struct series *s, unsigned level)
 {
-    int64_t period = ring_period(r, at);
-    const struct sample_bucket *there = *ring_slot(r, period);
+    struct sample_bucket *open = &s->open[level];
 
-    if (ring_period(r, now) - period >= (int64_t)r->size || (there && there->period > period))
+    if (open->period == FORGOTTEN)
         return;
-    ring_add(r, at, stats);
+    keep(s, level, open);
+    if (level + 1 < LEVELS)
+        add_open(s, level + 1, open->first, &open->stats);
+    open->period = FORGOTTEN;
 }
 
-static const struct sample_bucket *ring_get(const struct ring *r, int64_t period)
+/* Close what is over. */
+static void roll(struct series *s, mono_t now)
 {
-    const struct sample_bucket *b = *ring_slot(r, period);
-
-    return b && b->period == period ? b : NULL;
-}
-
-static void ring_sum(const struct ring *r, mono_t now, dur_t window, struct system_stats *into)
-{
-    int64_t last = ring_period(r, now);
-    int64_t count = (window.ns + r->period_ns - 1) / r->period_ns;
-
-    if (count > r->size)
-        count = r->size;
-    for (int64_t i = 0; i < count; i++) {
-        const struct sample_bucket *b = ring_get(r, last - i);
-
-        if (b)
-            system_stats_merge(into, &b->stats);
-    }
-}
-
-struct samples *samples_new(void)
-{
-    struct samples *s = xnew(struct samples);
-
-    for (int i = 0; i < SYSTEM_COUNT; i++) {
-        ring_init(&s->system[i].seconds, NS_PER_S, SAMPLES_SECONDS);
-        ring_init(&s->system[i].minutes, NS_PER_MIN, SAMPLES_MINUTES);
-    }
-    return s;
-}
-
-struct samples *samples_free(struct samples *s)
-{
-    if (!s)
-        return NULL;
-    for (int i = 0; i < SYSTEM_COUNT; i++) {
-        ring_deinit(&s->system[i].seconds);
-        ring_deinit(&s->system[i].minutes);
-    }
-    free(s);
-    return NULL;
+    for (unsigned level = 0; level < LEVELS; level++)
+        if (s->open[level].period < period_at(level, now.ns))
+            close_period(s, level);
 }
 
 void samples_add(struct samples *s, mono_t at, const struct system_stats stats[SYSTEM_COUNT])
@@ -136,39 +118,84 @@ void samples_add(struct samples *s, mono_t at, const struct system_stats stats[S
     for (int i = 0; i < SYSTEM_COUNT; i++) {
         if (system_stats_is_empty(&stats[i]))
             continue;
-        ring_add(&s->system[i].seconds, at, &stats[i]);
-        ring_add(&s->system[i].minutes, at, &stats[i]);
+        add_open(&s->system[i], 0, at, &stats[i]);
         system_stats_merge(&s->system[i].total, &stats[i]);
+    }
+}
+
+/* Into a period that is over. */
+static void add_closed(struct series *s, unsigned level, mono_t now, mono_t at,
+                       const struct system_stats *stats)
+{
+    int64_t period = period_at(level, at.ns);
+    struct sample_bucket b = {.period = period, .first = at, .stats = *stats};
+    struct cell *c = cell_of(s, level, period);
+
+    if (period_at(level, now.ns) - period >= (int64_t)levels[level].size ||
+        (c->packed && c->period > period))
+        return;
+    if (c->packed && c->period == period) {
+        packed_merge(c->packed, &b.stats);
+        b.first = c->first;
+    }
+    keep(s, level, &b);
+}
+
+/* A level has not been given what is open below it. */
+static void add_past(struct series *s, mono_t now, mono_t at, const struct system_stats *stats)
+{
+    roll(s, now);
+    for (unsigned level = 0; level < LEVELS; level++) {
+        if (period_at(level, at.ns) == period_at(level, now.ns)) {
+            add_open(s, level, at, stats);
+            return;
+        }
+        add_closed(s, level, now, at, stats);
     }
 }
 
 void samples_add_past(struct samples *s, mono_t now, mono_t at,
                       const struct system_stats stats[SYSTEM_COUNT])
 {
-    for (int i = 0; i < SYSTEM_COUNT; i++) {
-        if (system_stats_is_empty(&stats[i]))
-            continue;
-        ring_add_past(&s->system[i].seconds, now, at, &stats[i]);
-        ring_add_past(&s->system[i].minutes, now, at, &stats[i]);
-    }
+    for (int i = 0; i < SYSTEM_COUNT; i++)
+        if (!system_stats_is_empty(&stats[i]))
+            add_past(&s->system[i], now, at, &stats[i]);
 }
 
-void samples_clear(struct samples *s)
+/* ---- reading --------------------------------------------------------------------------------- */
+
+static unsigned level_for(dur_t window)
 {
-    for (int i = 0; i < SYSTEM_COUNT; i++) {
-        ring_clear(&s->system[i].seconds);
-        ring_clear(&s->system[i].minutes);
-    }
+    unsigned level = 0;
+
+    while (level + 1 < LEVELS && levels[level].size * levels[level].period_ns < window.ns)
+        level++;
+    return level;
 }
 
-void samples_window(const struct samples *s, enum system system, mono_t now, dur_t window,
+void samples_window(const struct samples *samples, enum system system, mono_t now, dur_t window,
                     struct system_stats *ret)
 {
-    const struct series *of = &s->system[system];
-    bool fine = window.ns <= SAMPLES_SECONDS * NS_PER_S;
+    const struct series *s = &samples->system[system];
+    unsigned level = level_for(window);
+    int64_t of = levels[level].period_ns, last = period_at(level, now.ns);
+    int64_t count = (window.ns + of - 1) / of;
 
+    if (count > levels[level].size)
+        count = levels[level].size;
     memset(ret, 0, sizeof *ret);
-    ring_sum(fine ? &of->seconds : &of->minutes, now, window, ret);
+    for (int64_t period = last - count + 1; period <= last; period++) {
+        const struct cell *c = cell_of(s, level, period);
+
+        if (c->packed && c->period == period)
+            packed_merge(c->packed, ret);
+    }
+    for (unsigned i = 0; i <= level; i++) {
+        const struct sample_bucket *open = &s->open[i];
+
+        if (open->period != FORGOTTEN && period_at(level, open->first.ns) > last - count)
+            system_stats_merge(ret, &open->stats);
+    }
 }
 
 const struct system_stats *samples_total(const struct samples *s, enum system system)
@@ -176,10 +203,63 @@ const struct system_stats *samples_total(const struct samples *s, enum system sy
     return &s->system[system].total;
 }
 
-const struct sample_bucket *samples_second(const struct samples *s, enum system system, mono_t now,
-                                           unsigned ago)
+bool samples_second(const struct samples *samples, enum system system, mono_t now, unsigned ago,
+                    struct sample_bucket *ret)
 {
-    const struct ring *r = &s->system[system].seconds;
+    const struct series *s = &samples->system[system];
+    int64_t period = period_at(0, now.ns) - ago;
+    const struct cell *c = cell_of(s, 0, period);
 
-    return ago < r->size ? ring_get(r, ring_period(r, now) - ago) : NULL;
+    if (ago >= SAMPLES_SECONDS)
+        return false;
+    if (s->open[0].period == period) {
+        *ret = s->open[0];
+        return true;
+    }
+    if (!c->packed || c->period != period)
+        return false;
+    *ret = (struct sample_bucket){.period = period, .first = c->first};
+    packed_merge(c->packed, &ret->stats);
+    return true;
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+struct samples *samples_new(void)
+{
+    struct samples *s = xnew(struct samples);
+
+    for (int i = 0; i < SYSTEM_COUNT; i++)
+        for (unsigned level = 0; level < LEVELS; level++) {
+            s->system[i].cell[level] = xcalloc(levels[level].size, sizeof(struct cell));
+            s->system[i].open[level].period = FORGOTTEN;
+        }
+    return s;
+}
+
+static void clear(struct series *s)
+{
+    for (unsigned level = 0; level < LEVELS; level++) {
+        for (unsigned i = 0; i < levels[level].size; i++)
+            forget(&s->cell[level][i]);
+        s->open[level].period = FORGOTTEN;
+    }
+}
+
+void samples_clear(struct samples *s)
+{
+    for (int i = 0; i < SYSTEM_COUNT; i++)
+        clear(&s->system[i]);
+}
+
+struct samples *samples_free(struct samples *s)
+{
+    if (!s)
+        return NULL;
+    samples_clear(s);
+    for (int i = 0; i < SYSTEM_COUNT; i++)
+        for (unsigned level = 0; level < LEVELS; level++)
+            free(s->system[i].cell[level]);
+    free(s);
+    return NULL;
 }

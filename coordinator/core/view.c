@@ -30,7 +30,7 @@ int view_status(const struct core *c, const char *migration, wall_t now, mono_t 
     ret->breaker = nodes_breaker(&c->nodes, m->slot, &ret->breaker_open_nodes);
     convergence_list(c, m, m->takeover.rev, mono, &ret->convergence);
     facts_gate(c, m, &m->is, mono, &ret->gate);
-    facts_trigger(m, &m->is, mono, &ret->trigger);
+    facts_trigger(c, m, &m->is, mono, &ret->trigger);
     suggest_command(ret, ret->suggested_command);
     return 0;
 }

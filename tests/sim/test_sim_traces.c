@@ -127,7 +127,8 @@ static void a_bad_release_is_rolled_back_by_itself(void **state UNUSED)
     sim_run_for(s, dur_s(3));
     expect(s,
            "[  3003] shop is rolling_back at stage 0, 0 %: a trigger fired: error rate "
-           "of new 25.0 % over the last 3s exceeds 5 % (10 of 40 requests)\n"
+           "of new 25.0 % over the last 3s exceeds 5 % (10 of 40 requests, at least 8.0 % with "
+           "99.9 % confidence)\n"
            "[  3013] n1 serves 7; shop 0 %\n"
            "[  3013] n2 serves 7; shop 0 %\n"
            "[  3016] shop is rolled_back at stage 0, 0 %: every node serves what was "

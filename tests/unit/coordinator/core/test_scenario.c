@@ -80,7 +80,7 @@ static void test_a_trigger_rolls_back_and_is_measured(void **state UNUSED)
     rig_report(r, "n1", "orders", rig_stats(90, 0, 5), rig_stats(10, 2, 6));
     rig_expect(r, 2, PHASE_BAKING);
     rig_sleep_ms(r, 200);
-    rig_report(r, "n2", "orders", rig_stats(90, 0, 5), rig_stats(10, 9, 6));
+    rig_report(r, "n2", "orders", rig_stats(90, 0, 5), rig_stats(10, 10, 6));
     rig_expect(r, 0, PHASE_ROLLING_BACK);
     assert_int_equal(rig_status(r, "orders").effective_weight_bp, 0);
     assert_float_equal(rig_status(r, "orders").rollout->last_rollback.measured_ms, -1.0, 0.0);
@@ -97,8 +97,8 @@ static void test_a_trigger_rolls_back_and_is_measured(void **state UNUSED)
     assert_string_equal(fall->operator_name, "switchyard");
     assert_int_equal(fall->violation_count, 1);
     assert_string_equal(fall->violation[0],
-                        "error rate of new 13.8 % over the last 10s exceeds 5 % "
-                        "(11 of 80 requests)");
+                        "error rate of new 15.0 % over the last 10s exceeds 5 % (12 of 80 "
+                        "requests, at least 5.3 % with 99.9 % confidence)");
     assert_float_equal(fall->detect_ms, 200.0, 0.001);
     assert_float_equal(fall->measured_ms, 42.0, 0.001);
     assert_float_equal(fall->p50_ms, 40.0, 0.001);
