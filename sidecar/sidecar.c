@@ -25,6 +25,7 @@
 
 struct sidecar {
     struct sidecar_config config;
+    struct name node; /* config.node */
     struct loop *loop;
     struct rng rng;
     struct agent *agent;           /* owned */
@@ -503,8 +504,9 @@ int sidecar_start(const struct sidecar_config *config, struct loop *control, str
 
     s->config = *config;
     s->loop = control;
+    CHECK(str_copy(str_of(config->node), s->node.s, sizeof s->node.s));
     s->last_stats = loop_now(control);
-    s->agent = agent_new();
+    s->agent = agent_new(&s->node, &s->config.labels);
     s->past = past_new(PAST_BYTES);
     s->answers = past_answer_new(control, s->past, send_past, s);
     rng_seed_system(&s->rng);

@@ -248,6 +248,33 @@ static const char *find_match_fault(const struct route *r)
     return NULL;
 }
 
+static bool is_normal(const struct selector *s)
+{
+    struct selector normal;
+
+    return selector_parse(str_of(s->text), &normal, NULL) == 0 && strcmp(s->text, normal.text) == 0;
+}
+
+/* Names and values are flags.c's: sets are made by it alone. */
+static const char *find_nodes_fault(const struct route *r)
+{
+    const struct route_ahead *a = &r->ahead;
+
+    if (r->flags.count > FLAGS_MAX || a->flags.count > FLAGS_MAX)
+        return "there are too many flags";
+    if (a->selector_count > ROUTE_SELECTORS_MAX)
+        return "there are too many selectors of nodes ahead";
+    for (unsigned i = 0; i < a->selector_count; i++) {
+        if (!is_normal(&a->selector[i]))
+            return "a selector of nodes ahead is off";
+    }
+    if (a->weight_bp > WEIGHT_BP_MAX)
+        return "the weight of nodes ahead is over 100 %";
+    if (r->drill.text[0] && !is_normal(&r->drill))
+        return "the selector of the drill is off";
+    return NULL;
+}
+
 static const char *find_policy_fault(const struct route *r)
 {
     const struct route_fallback *f = &r->fallback;
@@ -285,6 +312,8 @@ int route_check(const struct route *r, struct err *err)
         fault = find_key_fault(&r->fallback_key);
     if (!fault)
         fault = find_policy_fault(r);
+    if (!fault)
+        fault = find_nodes_fault(r);
     if (!fault)
         fault = find_upstream_fault(&r->upstream[SYSTEM_LEGACY]);
     if (!fault)

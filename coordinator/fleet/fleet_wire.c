@@ -16,6 +16,17 @@ struct upstream_message {
     char url[ROUTE_ENDPOINTS_MAX][URL_SIZE];
 };
 
+struct flags_message {
+    Switchyard__V1__RouteFlag flag[FLAGS_MAX];
+    Switchyard__V1__RouteFlag *at[FLAGS_MAX];
+};
+
+struct ahead_message {
+    Switchyard__V1__Ahead m;
+    char *selector[ROUTE_SELECTORS_MAX];
+    struct flags_message flags;
+};
+
 /* A Route with everything it points to. */
 struct route_message {
     Switchyard__V1__Route m;
@@ -23,6 +34,8 @@ struct route_message {
     Switchyard__V1__Fallback fallback;
     Switchyard__V1__Breaker breaker;
     struct upstream_message legacy, new_system;
+    struct flags_message flags;
+    struct ahead_message ahead;
     char *host[ROUTE_HOSTS_MAX];
     char *method[ROUTE_METHODS_MAX];
 };
@@ -101,6 +114,33 @@ static Switchyard__V1__Breaker *fill_breaker(const struct route_breaker *b,
     return ret;
 }
 
+static size_t fill_flags(struct flags *f, struct flags_message *ret)
+{
+    for (unsigned i = 0; i < f->count; i++) {
+        switchyard__v1__route_flag__init(&ret->flag[i]);
+        ret->flag[i].name = f->flag[i].name;
+        ret->flag[i].value = f->flag[i].value;
+        ret->at[i] = &ret->flag[i];
+    }
+    return f->count;
+}
+
+static Switchyard__V1__Ahead *fill_ahead(struct route_ahead *a, struct ahead_message *ret)
+{
+    if (a->selector_count == 0)
+        return NULL;
+    switchyard__v1__ahead__init(&ret->m);
+    for (unsigned i = 0; i < a->selector_count; i++)
+        ret->selector[i] = a->selector[i].text;
+    ret->m.selectors = ret->selector;
+    ret->m.n_selectors = a->selector_count;
+    ret->m.weight_bp = a->weight_bp;
+    ret->m.stage = a->stage;
+    ret->m.n_flags = fill_flags(&a->flags, &ret->flags);
+    ret->m.flags = ret->flags.at;
+    return &ret->m;
+}
+
 static void fill_route(struct route *r, struct route_message *ret)
 {
     Switchyard__V1__Route *m = &ret->m;
@@ -123,6 +163,11 @@ static void fill_route(struct route *r, struct route_message *ret)
     m->breaker = fill_breaker(&r->breaker, &ret->breaker);
     m->expose_system = r->expose_system;
     m->stage = r->stage;
+    m->n_flags = fill_flags(&r->flags, &ret->flags);
+    m->flags = ret->flags.at;
+    m->ahead = fill_ahead(&r->ahead, &ret->ahead);
+    m->drill = r->drill.text;
+    m->forbid_legacy = r->forbid_legacy;
 }
 
 void fleet_wire_route(struct route *r, struct buf *b)

@@ -9,6 +9,8 @@
 
 /* The same set may stand in several places; each holds its own reference. */
 struct agent {
+    struct name node;
+    struct labels labels;
     struct ruleset *accepted;   /* newest verified */
     struct ruleset *writing;    /* being written */
     struct ruleset *on_disk;    /* written last */
@@ -40,10 +42,12 @@ static void put(struct ruleset **slot, struct ruleset *set)
     ruleset_unref(old);
 }
 
-struct agent *agent_new(void)
+struct agent *agent_new(const struct name *node, const struct labels *labels)
 {
     struct agent *a = xnew(struct agent);
 
+    a->node = *node;
+    a->labels = *labels;
     a->epochs = xnew(struct epochs);
     return a;
 }
@@ -62,14 +66,6 @@ struct agent *agent_free(struct agent *a)
     xfreep(&a->epochs);
     xfreep(&a);
     return NULL;
-}
-
-void agent_restore(struct agent *a, struct ruleset *set, const struct epochs *epochs)
-{
-    CHECK(!a->accepted);
-    *a->epochs = *epochs;
-    put(&a->accepted, set);
-    put(&a->on_disk, set);
 }
 
 /* ---- judging an update ----------------------------------------------------------------------- */
@@ -93,7 +89,18 @@ static bool is_named(const struct agent_update *u, const char *migration)
     return false;
 }
 
-static int add_upsert(struct ruleset *set, const struct agent_route *new, struct err *err)
+/* What this node serves of the route; that of one which was resolved before is the same. */
+static int add_resolved(const struct agent *a, struct ruleset *set, const struct route *route,
+                        struct str rule, struct err *err)
+{
+    struct route own;
+
+    route_for_node(route, &a->node, &a->labels, &own);
+    return ruleset_add(set, &own, rule, err);
+}
+
+static int add_upsert(const struct agent *a, struct ruleset *set, const struct agent_route *new,
+                      struct err *err)
 {
     int r;
 
@@ -101,13 +108,14 @@ static int add_upsert(struct ruleset *set, const struct agent_route *new, struct
         return err_set(err, ERR_INVALID, "the rule of %s has %zu bytes, at most %u are taken",
                        new->route.migration.s, new->rule.n, AGENT_RULE_MAX);
     r = route_check(&new->route, err);
-    return r < 0 ? r : ruleset_add(set, &new->route, new->rule, err);
+    return r < 0 ? r : add_resolved(a, set, &new->route, new->rule, err);
 }
 
-/* The routes of `base` that the update does not name, then the update's own. */
-static int add_routes(struct ruleset *set, const struct ruleset *base, const struct agent_update *u,
+/* The routes of the accepted set that the update does not name, then the update's own. */
+static int add_routes(const struct agent *a, struct ruleset *set, const struct agent_update *u,
                       struct err *err)
 {
+    const struct ruleset *base = u->full ? NULL : a->accepted;
     int r;
 
     for (unsigned i = 0; base && i < base->count; i++) {
@@ -120,7 +128,7 @@ static int add_routes(struct ruleset *set, const struct ruleset *base, const str
             return r;
     }
     for (unsigned i = 0; i < u->upsert_count; i++) {
-        r = add_upsert(set, &u->upsert[i], err);
+        r = add_upsert(a, set, &u->upsert[i], err);
         if (r < 0)
             return r;
     }
@@ -148,7 +156,7 @@ static int build(const struct agent *a, const struct agent_update *u, struct rul
     struct ruleset *set = ruleset_new(u->to.incarnation, u->to.term, u->to.revision);
     int r;
 
-    r = add_routes(set, u->full ? NULL : a->accepted, u, err);
+    r = add_routes(a, set, u, err);
     if (r < 0)
         return r;
     r = check_sum(set, u, err);
@@ -177,19 +185,31 @@ static bool take_orders(struct agent *a, const struct agent_update *u)
     return changed;
 }
 
-/* The same set under the newest orders. Its routes were a valid set before, so this cannot fail. */
-static struct ruleset *restamped(const struct ruleset *set, const struct epochs *epochs)
+/* The same set for this node and under the newest orders. Its routes were a valid set before, so
+ * this cannot fail. */
+static struct ruleset *restamped(const struct agent *a, const struct ruleset *set)
 {
     struct ruleset *copy = ruleset_new(set->incarnation, set->term, set->revision);
     int r = 0;
 
     for (unsigned i = 0; i < set->count && r == 0; i++)
-        r = ruleset_add(copy, &set->entry[i].route, set->entry[i].rule, NULL);
+        r = add_resolved(a, copy, &set->entry[i].route, set->entry[i].rule, NULL);
     if (r == 0)
         r = ruleset_finish(copy, NULL);
     CHECK(r == 0);
-    epochs_stamp(epochs, copy);
+    epochs_stamp(a->epochs, copy);
     return copy;
+}
+
+void agent_restore(struct agent *a, struct ruleset *set, const struct epochs *epochs)
+{
+    CLEANUP(ruleset_unrefp) struct ruleset *own = NULL;
+
+    CHECK(!a->accepted);
+    *a->epochs = *epochs;
+    own = restamped(a, set);
+    put(&a->accepted, own);
+    put(&a->on_disk, own);
 }
 
 /* Accept `set` (may be NULL) under the newest orders, which may have come after it was built. */
@@ -198,7 +218,7 @@ static void adopt(struct agent *a, struct ruleset *set)
     CLEANUP(ruleset_unrefp) struct ruleset *copy = NULL;
 
     if (set && !epochs_obeyed(a->epochs, set))
-        copy = restamped(set, a->epochs);
+        copy = restamped(a, set);
     put(&a->accepted, copy ? copy : set);
 }
 

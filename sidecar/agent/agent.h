@@ -16,6 +16,10 @@
  * node itself. They go the same way, survive restarts the same way, and are told to the
  * coordinator. So are those that a coordinator pushed without a set, by agent_pushed_order().
  *
+ * A set comes for all nodes: its routes are resolved for this one (route_for_node()) when it is
+ * taken; the bytes and the checksum stay those that came, so that what is kept and compared is what
+ * the coordinator sent.
+ *
  * Rule sets are counted references; the agent holds one for each place it needs. owner: control
  * loop. */
 #pragma once
@@ -62,7 +66,8 @@ enum agent_job {
     AGENT_TELL,    /* tell it agent_untold(), an order that is served here, then agent_told() */
 };
 
-struct agent *agent_new(void);
+/* The node's name and labels, which tell what of a route is its own. Copied. */
+struct agent *agent_new(const struct name *node, const struct labels *labels);
 struct agent *agent_free(struct agent *a); /* tolerates NULL; returns NULL */
 static inline void agent_freep(struct agent **a)
 {

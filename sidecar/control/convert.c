@@ -128,6 +128,54 @@ static void take_breaker(const Switchyard__V1__Breaker *m, struct route_breaker 
                                   .half_open_requests = m->half_open_requests};
 }
 
+static int take_flags(Switchyard__V1__RouteFlag *const *m, size_t count, struct flags *ret,
+                      struct err *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        int r = flags_set_text(ret, m[i]->name, m[i]->value, err);
+
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int take_ahead(const Switchyard__V1__Ahead *m, struct route_ahead *ret, struct err *err)
+{
+    int r;
+
+    if (!m)
+        return 0;
+    if (m->n_selectors > ROUTE_SELECTORS_MAX)
+        return err_set(err, ERR_INVALID, "selectors: %zu, at most %d", m->n_selectors,
+                       ROUTE_SELECTORS_MAX);
+    for (size_t i = 0; i < m->n_selectors; i++) {
+        r = selector_parse(str_of(m->selectors[i]), &ret->selector[i], err);
+        if (r < 0)
+            return r;
+    }
+    ret->selector_count = (unsigned)m->n_selectors;
+    ret->weight_bp = m->weight_bp;
+    r = take_text("stage", m->stage, ret->stage, sizeof ret->stage, err);
+    return r < 0 ? r : take_flags(m->flags, m->n_flags, &ret->flags, err);
+}
+
+/* What is not the same for all nodes, and what the stage switches. */
+static int take_stage(const Switchyard__V1__Route *m, struct route *ret, struct err *err)
+{
+    int r = take_text("stage", m->stage, ret->stage, sizeof ret->stage, err);
+
+    if (r == 0)
+        r = take_flags(m->flags, m->n_flags, &ret->flags, err);
+    if (r == 0 && m->drill[0])
+        r = selector_parse(str_of(m->drill), &ret->drill, err);
+    if (r < 0)
+        return r;
+    ret->forbid_legacy = m->forbid_legacy;
+    r = take_ahead(m->ahead, &ret->ahead, err);
+    return r < 0 ? err_ctx(err, "nodes ahead") : 0;
+}
+
 static int take_routing(const Switchyard__V1__Route *m, struct route *ret, struct err *err)
 {
     int r;
@@ -141,7 +189,7 @@ static int take_routing(const Switchyard__V1__Route *m, struct route *ret, struc
     r = take_text("salt", m->salt, ret->salt, sizeof ret->salt, err);
     if (r < 0)
         return r;
-    r = take_text("stage", m->stage, ret->stage, sizeof ret->stage, err);
+    r = take_stage(m, ret, err);
     if (r < 0)
         return r;
     r = take_key(m->key, &ret->key, err);

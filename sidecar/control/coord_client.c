@@ -11,8 +11,10 @@
 /* A coordinator that takes the call and says nothing is left for the next one, and so is one that
  * stops answering: together the pings' times are how long a hung one holds the node. */
 #define FIRST_ANSWER_WAIT dur_s(5)
-#define PING_EACH         dur_s(2)
-#define PONG_WITHIN       dur_s(2)
+/* A full set of the largest rules, see AGENT_RULE_MAX, with all the orders there may be. */
+#define MESSAGE_MAX (8u << 20)
+#define PING_EACH   dur_s(2)
+#define PONG_WITHIN dur_s(2)
 /* The next coordinator is dialled at once after a stream that lasted this long; spread a little,
  * because a whole fleet does so. Once all have been tried, attempts back off. */
 #define STREAM_LASTS dur_s(5)
@@ -306,6 +308,7 @@ static const struct rpc_stream_events stream_events = {
 static int connect_to(struct coord_client *c, const char *endpoint, struct err *err)
 {
     struct rpc_client_config config = {.target = endpoint,
+                                       .max_message_bytes = MESSAGE_MAX,
                                        .keepalive = PING_EACH,
                                        .keepalive_timeout = PONG_WITHIN,
                                        .own_connection = true};

@@ -130,7 +130,8 @@ static void take(struct agent *a, const uint8_t *bytes, size_t n, unsigned choic
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    CLEANUP(agent_freep) struct agent *a = agent_new();
+    CLEANUP(agent_freep)
+    struct agent *a = agent_new(&(struct name){"n1"}, &(struct labels){.count = 0});
 
     agent_connected(a, true);
     for (unsigned i = 0; i < UPDATES_MAX && size >= 3; i++) {

@@ -631,7 +631,7 @@ void sim_node_start(struct sim_node *n)
     CHECK(!n->running);
     n->running = true;
     n->boots++;
-    n->agent = agent_new();
+    n->agent = agent_new(&n->name, &(struct labels){.count = 0});
     n->past = past_new(PAST_BYTES);
     n->up = false;
     n->stats_count = 0;

@@ -22,7 +22,7 @@ static struct ruleset *set_of_app(void)
 /* A node that serves revision 42 since 2026-01-02T03:04:05.678Z. */
 static struct agent *serving(bool with_order)
 {
-    struct agent *a = agent_new();
+    struct agent *a = agent_new(&(struct name){"n1"}, &(struct labels){.count = 0});
     CLEANUP(ruleset_unrefp) struct ruleset *set = set_of_app();
     static struct epochs epochs;
     struct emergency order = {{"app"}, 9, true, "payments \"fail\"", "ann", {1767323045000000000}};
@@ -49,7 +49,7 @@ static void page_is(struct agent *a, const char *disk, const char *want)
 
 static void an_empty_node_says_so(void **state UNUSED)
 {
-    page_is(agent_new(), "",
+    page_is(agent_new(&(struct name){"n1"}, &(struct labels){.count = 0}), "",
             "{\"node\":\"n1\",\"state\":\"empty\",\"revision\":0,\"term\":0,\"servingSince\":\"\","
             "\"coordinator\":\"c1:7400\",\"disk\":null,\"routes\":[]}");
 }

@@ -187,6 +187,12 @@ static void each_limit_of_a_route_is_checked(void **state UNUSED)
     CHECK_FAULT(r.upstream[SYSTEM_LEGACY].endpoint_count = 2, "an endpoint has no host or no port");
     CHECK_FAULT(r.upstream[SYSTEM_LEGACY].connect_timeout_ms = 0, "a system's timeout is 0");
     CHECK_FAULT(r.upstream[SYSTEM_NEW].response_timeout_ms = 0, "a system's timeout is 0");
+    CHECK_FAULT(r.flags.count = FLAGS_MAX + 1, "there are too many flags");
+    CHECK_FAULT(r.ahead.flags.count = FLAGS_MAX + 1, "there are too many flags");
+    CHECK_FAULT(r.ahead.selector_count = 17, "there are too many selectors of nodes ahead");
+    CHECK_FAULT(r.ahead.selector_count = 1, "a selector of nodes ahead is off");
+    CHECK_FAULT(r.ahead.weight_bp = WEIGHT_BP_MAX + 1, "the weight of nodes ahead is over 100 %");
+    CHECK_FAULT(r.drill.text[0] = 'a', "the selector of the drill is off");
 }
 
 int main(void)

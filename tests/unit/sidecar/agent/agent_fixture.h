@@ -8,6 +8,15 @@
 
 #define FIXTURE_MAX 16
 
+/* The node of these tests. */
+static inline struct agent *fixture_agent(void)
+{
+    struct labels labels;
+
+    assert_int_equal(labels_parse(STR("cluster=eu-1,zone=a"), &labels, NULL), 0);
+    return agent_new(&(struct name){"n1"}, &labels);
+}
+
 static inline struct route fixture_route(const char *migration, uint32_t weight_bp)
 {
     struct route r = {.weight_bp = weight_bp, .key = {.source = KEY_RANDOM}};

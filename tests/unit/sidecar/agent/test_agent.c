@@ -6,7 +6,7 @@
 
 static int setup(void **state)
 {
-    struct agent *a = agent_new();
+    struct agent *a = fixture_agent();
 
     agent_connected(a, true);
     *state = a;
@@ -251,7 +251,7 @@ static void bad_updates_are_refused_and_nothing_changes(void **state)
     refused(a, &f, ERR_INVALID, "weight");
     f.route[0].route.weight_bp = 0;
     f.route[0].rule = (struct str){large, sizeof large};
-    refused(a, &f, ERR_INVALID, "12289 bytes");
+    refused(a, &f, ERR_INVALID, "20481 bytes");
     fixture_add(&f, "app", 1);
     f.route[0].rule = f.route[1].rule;
     refused(a, &f, ERR_INVALID, "app");
@@ -592,7 +592,7 @@ static struct ruleset *stored(uint64_t revision)
 
 static void a_stored_set_serves_without_a_coordinator(void **state UNUSED)
 {
-    CLEANUP(agent_freep) struct agent *a = agent_new();
+    CLEANUP(agent_freep) struct agent *a = fixture_agent();
     CLEANUP(xfreep) struct epochs *epochs = xnew(struct epochs);
     struct ruleset *set = stored(5);
     struct fixture_update f;
@@ -612,7 +612,7 @@ static void a_stored_set_serves_without_a_coordinator(void **state UNUSED)
 
 static void a_stored_set_is_gone_back_to_when_the_next_cannot_be_kept(void **state UNUSED)
 {
-    CLEANUP(agent_freep) struct agent *a = agent_new();
+    CLEANUP(agent_freep) struct agent *a = fixture_agent();
     CLEANUP(xfreep) struct epochs *epochs = xnew(struct epochs);
     struct ruleset *set = stored(5);
     struct fixture_update f;
@@ -803,7 +803,7 @@ static void walk_settle(struct walk *w)
 static void random_walks_keep_the_promises(void **state UNUSED)
 {
     for (uint64_t seed = 1; seed <= 300; seed++) {
-        struct walk w = {.a = agent_new(), .revision = 1};
+        struct walk w = {.a = fixture_agent(), .revision = 1};
 
         rng_seed(&w.rng, seed);
         for (unsigned i = 0; i < 400; i++) {
@@ -823,6 +823,103 @@ static void random_walks_keep_the_promises(void **state UNUSED)
         walk_settle(&w);
         agent_free(w.a);
     }
+}
+
+/* ---- what is this node's own ------------------------------------------------------------------
+ */
+
+static struct selector selector_of(const char *text)
+{
+    struct selector s;
+
+    assert_int_equal(selector_parse(str_of(text), &s, NULL), 0);
+    return s;
+}
+
+/* "app" at 10 %, its nodes of `ahead` at 50 %. */
+static void wave_update(struct fixture_update *f, uint64_t revision, const char *ahead)
+{
+    struct route *r = &f->route[0].route;
+
+    fixture_begin(f, revision);
+    fixture_add(f, "app", 1000);
+    r->ahead.selector[0] = selector_of(ahead);
+    r->ahead.selector_count = 1;
+    r->ahead.weight_bp = 5000;
+    (void)str_fmt(r->ahead.stage, sizeof r->ahead.stage, "half");
+    f->u.checksum = fixture_sum(f);
+}
+
+static const struct route *served_app(const struct agent *a)
+{
+    return &ruleset_find(agent_served(a), "app")->route;
+}
+
+static void a_wave_that_has_begun_is_served_by_its_nodes(void **state)
+{
+    struct fixture_update f;
+
+    wave_update(&f, 1, "cluster=us-1");
+    serve(*state, &f);
+    assert_int_equal(served_app(*state)->weight_bp, 1000);
+    assert_string_equal(served_app(*state)->stage, "");
+
+    wave_update(&f, 2, "cluster=eu-1");
+    serve(*state, &f);
+    assert_int_equal(served_app(*state)->weight_bp, 5000);
+    assert_string_equal(served_app(*state)->stage, "half");
+    assert_int_equal(served_app(*state)->ahead.selector_count, 0);
+
+    wave_update(&f, 3, "name=n1");
+    serve(*state, &f);
+    assert_int_equal(served_app(*state)->weight_bp, 5000);
+}
+
+static void the_bytes_and_the_checksum_stay_the_coordinators(void **state)
+{
+    struct fixture_update f;
+
+    wave_update(&f, 1, "zone=a");
+    serve(*state, &f);
+    assert_true(sha256_eq(&agent_served(*state)->checksum, &f.u.checksum));
+    assert_true(str_eq(ruleset_find(agent_served(*state), "app")->rule, f.route[0].rule));
+}
+
+static void a_route_that_is_not_named_keeps_what_was_this_nodes(void **state)
+{
+    struct fixture_update f, both;
+    struct err err;
+
+    wave_update(&f, 1, "zone=a");
+    serve(*state, &f);
+    wave_update(&both, 2, "zone=a");
+    fixture_add(&both, "other", 1);
+    fixture_begin(&f, 2);
+    f.u.full = false;
+    f.u.base_revision = 1;
+    fixture_add(&f, "other", 1);
+    f.u.checksum = fixture_sum(&both);
+    fixture_order(&f, "app", 4, true);
+    assert_ok(take(*state, &f, &err), &err);
+    publish(*state);
+    assert_int_equal(served_app(*state)->weight_bp, 5000);
+    assert_int_equal(ruleset_find(agent_served(*state), "app")->emergency.epoch, 4);
+}
+
+static void what_the_disk_had_is_this_nodes_too(void **state UNUSED)
+{
+    CLEANUP(agent_freep) struct agent *a = fixture_agent();
+    CLEANUP(ruleset_unrefp) struct ruleset *set = ruleset_new("aaaa", 1, 1);
+    struct epochs epochs = {.count = 0};
+    struct fixture_update f;
+
+    wave_update(&f, 1, "zone=a");
+    assert_int_equal(ruleset_add(set, &f.route[0].route, f.route[0].rule, NULL), 0);
+    assert_int_equal(ruleset_finish(set, NULL), 0);
+    agent_restore(a, set, &epochs);
+    publish(a);
+    assert_int_equal(served_app(a)->weight_bp, 5000);
+    assert_true(sha256_eq(&agent_served(a)->checksum, &f.u.checksum));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -854,6 +951,10 @@ int main(void)
         cmocka_unit_test(a_stored_set_serves_without_a_coordinator),
         cmocka_unit_test(a_stored_set_is_gone_back_to_when_the_next_cannot_be_kept),
         TEST(freshness_is_told),
+        TEST(a_wave_that_has_begun_is_served_by_its_nodes),
+        TEST(the_bytes_and_the_checksum_stay_the_coordinators),
+        TEST(a_route_that_is_not_named_keeps_what_was_this_nodes),
+        cmocka_unit_test(what_the_disk_had_is_this_nodes_too),
         cmocka_unit_test(random_walks_keep_the_promises),
     };
 

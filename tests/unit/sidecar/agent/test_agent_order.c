@@ -6,7 +6,7 @@
 
 static int setup(void **state)
 {
-    *state = agent_new();
+    *state = fixture_agent();
     return 0;
 }
 
@@ -369,7 +369,7 @@ static int decode(struct str rule, struct route *ret, struct err *err UNUSED)
 
 static void an_order_survives_a_restart(void **state)
 {
-    struct agent *a = *state, *b = agent_new();
+    struct agent *a = *state, *b = fixture_agent();
     CLEANUP(buf_deinitp) struct buf text = BUF_INIT(AGENT_STATE_MAX);
     static struct epochs epochs;
     struct ruleset *set = NULL;

@@ -49,6 +49,27 @@ static void every_field_of_a_route_arrives(void **state UNUSED)
     assert_string_equal(r.stage, "quarter");
 }
 
+static void what_nodes_are_ahead_with_arrives(void **state UNUSED)
+{
+    struct wire_route w;
+    struct route r;
+    struct err err;
+
+    wire_route_init(&w, "app");
+    assert_ok(to_route(&w, &r, &err), &err);
+    assert_int_equal(r.flags.count, 2);
+    assert_string_equal(flags_find(&r.flags, "batch")->value, "12.5");
+    assert_string_equal(flags_find(&r.flags, "checkout.v2")->value, "false");
+    assert_int_equal(r.ahead.selector_count, 2);
+    assert_string_equal(r.ahead.selector[0].text, "cluster=eu-1,zone=a");
+    assert_string_equal(r.ahead.selector[1].text, "name=n7");
+    assert_int_equal(r.ahead.weight_bp, 5000);
+    assert_string_equal(r.ahead.stage, "half");
+    assert_string_equal(flags_find(&r.ahead.flags, "checkout.v2")->value, "true");
+    assert_string_equal(r.drill.text, "zone=b");
+    assert_true(r.forbid_legacy);
+}
+
 static void every_value_of_the_enums_arrives(void **state UNUSED)
 {
     static const enum key_source sources[] = {KEY_RANDOM, KEY_HEADER, KEY_COOKIE, KEY_PATH_SEGMENT,
@@ -160,6 +181,46 @@ static void spoil_endpoint_count(struct wire_route *w)
         w->legacy_endpoint[i] = rpc_lend("http://h:1");
     w->legacy.n_endpoints = 9;
 }
+static void spoil_flag_name(struct wire_route *w)
+{
+    w->flag[0].name = rpc_lend("9lives");
+}
+static void spoil_flag_value(struct wire_route *w)
+{
+    w->ahead_flag.value = rpc_lend("{}");
+}
+static void spoil_flag_count(struct wire_route *w)
+{
+    static char name[FLAGS_MAX + 1][8];
+
+    for (unsigned i = 0; i <= FLAGS_MAX; i++) {
+        (void)str_fmt(name[i], sizeof name[i], "f%u", i);
+        wire_flag_init(&w->flag[i], name[i], "1");
+    }
+    w->m.n_flags = FLAGS_MAX + 1;
+}
+static void spoil_selector(struct wire_route *w)
+{
+    w->selector[1] = rpc_lend("");
+}
+static void spoil_selector_count(struct wire_route *w)
+{
+    for (unsigned i = 0; i <= ROUTE_SELECTORS_MAX; i++)
+        w->selector[i] = rpc_lend("*");
+    w->ahead.n_selectors = ROUTE_SELECTORS_MAX + 1;
+}
+static void spoil_ahead_weight(struct wire_route *w)
+{
+    w->ahead.weight_bp = 10001;
+}
+static void spoil_ahead_stage(struct wire_route *w)
+{
+    w->ahead.stage = long_text;
+}
+static void spoil_drill(struct wire_route *w)
+{
+    w->m.drill = rpc_lend("zone");
+}
 
 static void what_is_outside_its_limits_is_refused_by_name(void **state UNUSED)
 {
@@ -185,6 +246,14 @@ static void what_is_outside_its_limits_is_refused_by_name(void **state UNUSED)
         {spoil_host_count, "hosts: 9"},
         {spoil_method_count, "methods: 9"},
         {spoil_endpoint_count, "endpoints: 9"},
+        {spoil_flag_name, "flag's name"},
+        {spoil_flag_value, "nodes ahead: flag \"checkout.v2\" is a mapping"},
+        {spoil_flag_count, "one more than the 32"},
+        {spoil_selector, "nodes ahead: a selector is empty"},
+        {spoil_selector_count, "selectors: 17"},
+        {spoil_ahead_weight, "weight of nodes ahead"},
+        {spoil_ahead_stage, "nodes ahead: stage"},
+        {spoil_drill, "\"zone\" has no value"},
     };
 
     memset(long_text, 'a', sizeof long_text - 1);
@@ -386,6 +455,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_field_of_a_route_arrives),
+        cmocka_unit_test(what_nodes_are_ahead_with_arrives),
         cmocka_unit_test(every_value_of_the_enums_arrives),
         cmocka_unit_test(what_is_outside_its_limits_is_refused_by_name),
         cmocka_unit_test(bytes_that_are_no_route_are_refused),

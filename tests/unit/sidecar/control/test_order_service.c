@@ -73,7 +73,7 @@ static int setup(void **state)
     (void)str_fmt(f->folder, sizeof f->folder, "/tmp/switchyard-order-XXXXXX");
     assert_non_null(mkdtemp(f->folder));
     assert_ok(loop_new(clock_system, &f->loop, &err), &err);
-    f->agent = agent_new();
+    f->agent = agent_new(&(struct name){"n1"}, &(struct labels){.count = 0});
     serve_routes(f);
     *state = f;
     return 0;

@@ -15,8 +15,44 @@ struct wire_route {
     Switchyard__V1__Fallback fallback;
     Switchyard__V1__Upstream legacy, new_;
     Switchyard__V1__Breaker breaker;
+    Switchyard__V1__Ahead ahead;
+    Switchyard__V1__RouteFlag flag[FLAGS_MAX + 1], ahead_flag;
+    Switchyard__V1__RouteFlag *flags[FLAGS_MAX + 1], *ahead_flags[1];
+    char *selector[ROUTE_SELECTORS_MAX + 1];
     char *host[16], *method[16], *legacy_endpoint[16], *new_endpoint[16];
 };
+
+static inline void wire_flag_init(Switchyard__V1__RouteFlag *f, const char *name, const char *value)
+{
+    switchyard__v1__route_flag__init(f);
+    f->name = rpc_lend(name);
+    f->value = rpc_lend(value);
+}
+
+/* What the nodes of a wave are ahead with, and the flags of the others. */
+static inline void wire_stage_init(struct wire_route *w)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(w->flag); i++)
+        w->flags[i] = &w->flag[i];
+    wire_flag_init(&w->flag[0], "checkout.v2", "false");
+    wire_flag_init(&w->flag[1], "batch", "12.5");
+    w->m.flags = w->flags;
+    w->m.n_flags = 2;
+    wire_flag_init(&w->ahead_flag, "checkout.v2", "true");
+    w->ahead_flags[0] = &w->ahead_flag;
+    switchyard__v1__ahead__init(&w->ahead);
+    w->selector[0] = rpc_lend("cluster=eu-1,zone=a");
+    w->selector[1] = rpc_lend("name=n7");
+    w->ahead.selectors = w->selector;
+    w->ahead.n_selectors = 2;
+    w->ahead.weight_bp = 5000;
+    w->ahead.stage = rpc_lend("half");
+    w->ahead.flags = w->ahead_flags;
+    w->ahead.n_flags = 1;
+    w->m.ahead = &w->ahead;
+    w->m.drill = rpc_lend("zone=b");
+    w->m.forbid_legacy = true;
+}
 
 static inline void wire_route_init(struct wire_route *w, const char *migration)
 {
@@ -69,6 +105,7 @@ static inline void wire_route_init(struct wire_route *w, const char *migration)
     w->m.expose_system = true;
     w->m.stage = rpc_lend("quarter");
     w->m.breaker = &w->breaker;
+    wire_stage_init(w);
 }
 
 static inline void wire_pack(const ProtobufCMessage *m, struct buf *b)
