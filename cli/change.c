@@ -42,26 +42,46 @@ static int wait_for_nodes(struct cli *cli, const struct change *ch,
     return 0;
 }
 
+int change_carry_out(struct cli *cli, const struct args *a, const struct change *ch,
+                     struct change_done *ret, struct err *err)
+{
+    mono_t start = clock_system->mono(clock_system);
+    const Switchyard__V1__CommandResult *result;
+    int r;
+
+    *ret = (struct change_done){.result = NULL};
+    r = cli_call(cli, "Execute", &ch->request.base, dur_ms(0), &ret->result, err);
+    if (r < 0)
+        return r;
+    result = (const Switchyard__V1__CommandResult *)ret->result;
+    if (ch->moves_nodes && !result->dry_run && !args_has(a, OPT_NO_WAIT))
+        r = wait_for_nodes(cli, ch, result, &ret->nodes, err);
+    ret->took = mono_sub(clock_system->mono(clock_system), start);
+    return r;
+}
+
+void change_done_deinit(struct change_done *d)
+{
+    cli_reply_free(steal(d->result));
+    cli_reply_free(steal(d->nodes));
+}
+
+bool change_lags(const struct change_done *d)
+{
+    const Switchyard__V1__AwaitResult *nodes = (const Switchyard__V1__AwaitResult *)d->nodes;
+
+    return nodes && !nodes->converged && nodes->convergence->nodes > 0;
+}
+
 int change_run(struct cli *cli, const struct args *a, const struct change *ch, int *ret_status,
                struct err *err)
 {
-    CLEANUP(cli_reply_freep) ProtobufCMessage *done = NULL;
-    CLEANUP(cli_reply_freep) ProtobufCMessage *await = NULL;
-    const Switchyard__V1__CommandResult *result;
-    const Switchyard__V1__AwaitResult *nodes;
-    mono_t start = clock_system->mono(clock_system);
-    int r;
+    CLEANUP(change_done_deinit) struct change_done done = {.result = NULL};
+    int r = change_carry_out(cli, a, ch, &done, err);
 
-    r = cli_call(cli, "Execute", &ch->request.base, dur_ms(0), &done, err);
     if (r < 0)
         return r;
-    result = (const Switchyard__V1__CommandResult *)done;
-    if (ch->moves_nodes && !result->dry_run && !args_has(a, OPT_NO_WAIT))
-        r = wait_for_nodes(cli, ch, result, &await, err);
-    if (r < 0)
-        return r;
-    nodes = (const Switchyard__V1__AwaitResult *)await;
-    if (nodes && !nodes->converged && nodes->convergence->nodes > 0)
+    if (change_lags(&done))
         *ret_status = 1;
-    return change_tell(cli, result, nodes, mono_sub(clock_system->mono(clock_system), start), err);
+    return change_tell(cli, &done, err);
 }

@@ -16,3 +16,18 @@ void change_init(struct change *ch, const struct cli *cli, const struct args *a)
  * true yet. */
 int change_run(struct cli *cli, const struct args *a, const struct change *ch, int *ret_status,
                struct err *err) MUST_CHECK;
+
+/* ---- in parts -------------------------------------------------------------------------------- */
+
+struct change_done {
+    ProtobufCMessage *result; /* owned; a CommandResult */
+    ProtobufCMessage *nodes;  /* owned; an AwaitResult, NULL when nobody waited */
+    dur_t took;
+};
+
+/* The same without telling; `ret` is the caller's, also on failure. */
+int change_carry_out(struct cli *cli, const struct args *a, const struct change *ch,
+                     struct change_done *ret, struct err *err) MUST_CHECK;
+void change_done_deinit(struct change_done *d);
+/* Do nodes lag behind it? */
+bool change_lags(const struct change_done *d);

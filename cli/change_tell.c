@@ -3,6 +3,8 @@
 
 #include <inttypes.h>
 
+#include "cli/laggards.h"
+
 struct json *change_json(const Switchyard__V1__CommandResult *done,
                          const Switchyard__V1__AwaitResult *await)
 {
@@ -14,6 +16,17 @@ struct json *change_json(const Switchyard__V1__CommandResult *done,
     return j;
 }
 
+/* ---- what changes ---------------------------------------------------------------------------- */
+
+/* One cluster is the same as all nodes. */
+static void tell_clusters(const Switchyard__V1__Change *c)
+{
+    for (size_t i = 0; c->n_clusters > 1 && i < c->n_clusters; i++)
+        cli_say("    %s: %.4g %% of keys on %u nodes\n",
+                c->clusters[i]->cluster[0] ? c->clusters[i]->cluster : "(no cluster)",
+                c->clusters[i]->share_affected, c->clusters[i]->nodes);
+}
+
 static void tell_changes(const Switchyard__V1__CommandResult *done)
 {
     for (size_t i = 0; i < done->n_changes; i++) {
@@ -22,8 +35,10 @@ static void tell_changes(const Switchyard__V1__CommandResult *done)
         cli_say("%s%s\n", done->dry_run ? "would be: " : "", c->summary);
         if (c->from[0] && strcmp(c->from, c->to) != 0)
             cli_say("  from  %s\n  to    %s\n", c->from, c->to);
-        if (done->dry_run)
-            cli_say("  affects %.4g %% of keys on %u nodes\n", c->share_affected, c->nodes);
+        if (!done->dry_run)
+            continue;
+        cli_say("  affects %.4g %% of keys on %u nodes\n", c->share_affected, c->nodes);
+        tell_clusters(c);
     }
 }
 
@@ -36,36 +51,19 @@ static void tell_unstored(const struct cli *cli, uint64_t epoch)
             epoch, cli->answered);
 }
 
-/* "  lagging: node-7, gone: serves revision 12 instead of 17; refused: ..." */
-static void tell_laggard(const char *name, const Switchyard__V1__Nodes *nodes)
-{
-    for (size_t i = 0; nodes && i < nodes->n_nodes; i++) {
-        const Switchyard__V1__NodeSummary *n = nodes->nodes[i];
+/* ---- the nodes ------------------------------------------------------------------------------- */
 
-        if (strcmp(n->name, name) != 0)
-            continue;
-        cli_say("  lagging: %s%s%s: serves revision %" PRIu64 " instead of %" PRIu64 "%s%s\n", name,
-                strcmp(n->state, "lagging") == 0 ? "" : ", ",
-                strcmp(n->state, "lagging") == 0 ? "" : n->state, n->revision, nodes->revision,
-                n->last_refusal[0] ? "; refused: " : "", n->last_refusal);
-        return;
-    }
-    cli_say("  lagging: %s\n", name);
-}
-
-/* What is wrong with them is told as far as a coordinator answers that, too. */
 static void tell_laggards(struct cli *cli, const Switchyard__V1__Convergence *c)
 {
-    CLEANUP(cli_reply_freep) ProtobufCMessage *reply = NULL;
-    Switchyard__V1__NodesRequest request = SWITCHYARD__V1__NODES_REQUEST__INIT;
-    struct err ignored;
+    CLEANUP(buf_deinitp) struct buf text = BUF_INIT(LAGGARDS_TEXT_MAX);
+    struct str rest, line;
 
-    if (cli_call(cli, "ListNodes", &request.base, dur_ms(0), &reply, &ignored) < 0)
-        reply = NULL;
-    for (size_t i = 0; i < c->n_laggards; i++)
-        tell_laggard(c->laggards[i], (const Switchyard__V1__Nodes *)reply);
-    if (c->lagging > c->n_laggards)
-        cli_say("  and %zu more\n", c->lagging - c->n_laggards);
+    laggards_describe(cli, c, &text);
+    rest = buf_view(&text);
+    while (rest.n > 0) {
+        str_cut(rest, '\n', &line, &rest);
+        cli_say("  lagging: %.*s\n", (int)line.n, line.p);
+    }
     cli_say("  next: `switchyard get nodes` tells what each serves and why it refused\n");
 }
 
@@ -99,19 +97,28 @@ static void tell_nodes(struct cli *cli, const Switchyard__V1__AwaitResult *await
         tell_laggards(cli, c);
 }
 
-int change_tell(struct cli *cli, const Switchyard__V1__CommandResult *done,
-                const Switchyard__V1__AwaitResult *await, dur_t took, struct err *err)
+/* ---- the whole ------------------------------------------------------------------------------- */
+
+void change_say(struct cli *cli, const struct change_done *d)
+{
+    const Switchyard__V1__CommandResult *result = (const Switchyard__V1__CommandResult *)d->result;
+
+    tell_changes(result);
+    if (result->unstored_epoch)
+        tell_unstored(cli, result->unstored_epoch);
+    if (d->nodes)
+        tell_nodes(cli, (const Switchyard__V1__AwaitResult *)d->nodes, d->took);
+}
+
+int change_tell(struct cli *cli, const struct change_done *d, struct err *err)
 {
     CLEANUP(json_freep) struct json *j = NULL;
 
-    if (cli->output != OUTPUT_TABLE) {
-        j = change_json(done, await);
-        return cli_print_json(cli, j, err);
+    if (cli->output == OUTPUT_TABLE) {
+        change_say(cli, d);
+        return 0;
     }
-    tell_changes(done);
-    if (done->unstored_epoch)
-        tell_unstored(cli, done->unstored_epoch);
-    if (await)
-        tell_nodes(cli, await, took);
-    return 0;
+    j = change_json((const Switchyard__V1__CommandResult *)d->result,
+                    (const Switchyard__V1__AwaitResult *)d->nodes);
+    return cli_print_json(cli, j, err);
 }

@@ -2,11 +2,12 @@
 /* What came of a command, for people or for scripts. */
 #pragma once
 
-#include "cli/cli.h"
+#include "cli/change.h"
 
-/* `await` is NULL when the nodes were not waited for; `took` is from the call on. */
-int change_tell(struct cli *cli, const Switchyard__V1__CommandResult *done,
-                const Switchyard__V1__AwaitResult *await, dur_t took, struct err *err) MUST_CHECK;
-/* Both messages as one, as `-o json` prints it. */
+int change_tell(struct cli *cli, const struct change_done *d, struct err *err) MUST_CHECK;
+/* Both messages as one, as `-o json` prints it; `await` is NULL when the nodes were not waited
+ * for. */
 struct json *change_json(const Switchyard__V1__CommandResult *done,
                          const Switchyard__V1__AwaitResult *await) MUST_CHECK;
+/* The table form alone. */
+void change_say(struct cli *cli, const struct change_done *d);

@@ -44,7 +44,9 @@ static bool is_lost(const Switchyard__V1__CoordinatorSummary *leader)
 static void tell_leader(const Switchyard__V1__Coordinators *all,
                         const Switchyard__V1__CoordinatorSummary *first)
 {
-    if (!all->leader[0])
+    if (all->leader_unknown[0])
+        cli_say("WHO LEADS IS NOT KNOWN here: %s\n", all->leader_unknown);
+    else if (!all->leader[0])
         cli_say(
             "NO LEADER at the moment: nothing moves on and commands wait for one; nodes serve "
             "on, and emergency orders go through any coordinator\n");
@@ -83,7 +85,7 @@ int run_get_coordinators(struct cli *cli, const struct args *a UNUSED, int *ret_
     if (r < 0)
         return r;
     all = (const Switchyard__V1__Coordinators *)reply;
-    *ret_status = all->leader[0] ? 0 : 1;
+    *ret_status = all->leader[0] && !all->leader_unknown[0] ? 0 : 1;
     if (!cli_print_message(cli, reply, &r, err))
         tell(all);
     return r;

@@ -1,61 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `rollback` in its forms, and `recover`. */
+/* `rollback` in its forms. */
 #include "cli/change.h"
+#include "cli/migration.h"
 #include "cli/run.h"
-#include "common/base/mem.h"
-
-static int unknown_stage(const Switchyard__V1__Status *status, const char *name, struct err *err)
-{
-    const char **names = xcalloc(status->n_plan + 1, sizeof *names);
-    const char *near;
-
-    for (size_t i = 0; i < status->n_plan; i++)
-        names[i] = status->plan[i]->name;
-    near = str_nearest(str_of(name), names);
-    err_set(err, ERR_INVALID, "%s has no stage \"%s\"", status->migration, name);
-    if (near)
-        err_hint(err, "did you mean %s?", near);
-    else
-        err_hint(err, "`switchyard status %s` lists the stages; 0 is before the first",
-                 status->migration);
-    xfreep(&names);
-    return -ERR_INVALID;
-}
-
-/* The number of a stage that is given by name. */
-static int find_stage(struct cli *cli, const struct args *a, const char *name, uint32_t *ret,
-                      struct err *err)
-{
-    CLEANUP(cli_reply_freep) ProtobufCMessage *reply = NULL;
-    Switchyard__V1__StatusRequest request = SWITCHYARD__V1__STATUS_REQUEST__INIT;
-    const Switchyard__V1__Status *status;
-    int r;
-
-    request.migration = rpc_lend(a->name[0]);
-    r = cli_call(cli, "GetStatus", &request.base, dur_ms(0), &reply, err);
-    if (r < 0)
-        return r;
-    status = (const Switchyard__V1__Status *)reply;
-    for (size_t i = 0; i < status->n_plan; i++)
-        if (strcmp(status->plan[i]->name, name) == 0) {
-            *ret = (uint32_t)i + 1;
-            return 0;
-        }
-    return unknown_stage(status, name, err);
-}
 
 static int roll_to(struct cli *cli, const struct args *a, int *ret_status, struct err *err)
 {
     Switchyard__V1__Rollback action = SWITCHYARD__V1__ROLLBACK__INIT;
-    const char *to = a->option[OPT_TO];
     struct change ch;
-    uint64_t stage;
-    int r = 0;
+    int r = migration_stage(cli, a->name[0], a->option[OPT_TO], &action.to_stage, err);
 
-    if (str_to_u64(str_of(to), UINT32_MAX, &stage))
-        action.to_stage = (uint32_t)stage;
-    else
-        r = find_stage(cli, a, to, &action.to_stage, err);
     if (r < 0)
         return r;
     change_init(&ch, cli, a);
@@ -117,46 +71,4 @@ int run_rollback(struct cli *cli, const struct args *a, int *ret_status, struct 
         return roll_to(cli, a, ret_status, err);
     return emergency ? roll_emergency(cli, a, ret_status, err)
                      : roll_clear(cli, a, ret_status, err);
-}
-
-/* ---- recover --------------------------------------------------------------------------------- */
-
-/* "a, b" in pieces, cut in place; `ret` has room for as many as the list has bytes. */
-static unsigned cut_names(char *list, char **ret)
-{
-    unsigned n = 0;
-
-    for (char *next; list; list = next) {
-        next = strchr(list, ',');
-        if (next)
-            *next++ = '\0';
-        list += strspn(list, " ");
-        list[strcspn(list, " ")] = '\0';
-        if (list[0])
-            ret[n++] = list;
-    }
-    return n;
-}
-
-int run_recover(struct cli *cli, const struct args *a, int *ret_status, struct err *err)
-{
-    Switchyard__V1__Recover action = SWITCHYARD__V1__RECOVER__INIT;
-    const char *who = a->option[OPT_QUARANTINE];
-    CLEANUP(xfreep) char *list = xstrdup(who ? who : "");
-    CLEANUP(xfreep) char **names = xcalloc(strlen(list) + 1, sizeof *names);
-    struct change ch;
-
-    if (who && !args_has(a, OPT_REASON)) {
-        err_set(err, ERR_INVALID, "--quarantine needs a reason");
-        return err_hint(err, "add --reason TEXT; it is recorded in the history");
-    }
-    if (who && strcmp(who, "laggards") == 0)
-        action.quarantine_laggards = true;
-    else
-        action.n_quarantine = cut_names(list, names);
-    action.quarantine = names;
-    change_init(&ch, cli, a);
-    ch.request.action_case = SWITCHYARD__V1__COMMAND__ACTION_RECOVER;
-    ch.request.recover = &action;
-    return change_run(cli, a, &ch, ret_status, err);
 }

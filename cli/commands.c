@@ -52,8 +52,18 @@ const struct command cli_commands[] = {
         .words = "get coordinators",
         .summary = "list the coordinators, and tell which one leads",
         .names = "",
-        .help = "Exit status 0: one leads; 1: none does at the moment; 2: it could not be told.",
+        .help = "Exit status 0: one leads; 1: none does at the moment, or the coordinator that "
+                "answers is "
+                "cut off and cannot\n"
+                "tell; 2: none answers.",
         .run = run_get_coordinators,
+    },
+    {
+        .words = "get flags",
+        .summary = "list the feature flags, their values, and who set them",
+        .names = "[NAME]",
+        .names_max = 1,
+        .run = run_get_flags,
     },
     {
         .words = "status",
@@ -73,6 +83,21 @@ const struct command cli_commands[] = {
         .run = run_health,
     },
     {
+        .words = "check-health",
+        .summary = "what triggers and gate find right now, violation by violation",
+        .names = "NAME",
+        .names_min = 1,
+        .names_max = 1,
+        .options = OPT(ROLLBACK) | OPT(REASON) | OPT(DRY_RUN) | OPT(NO_WAIT) | OPT(WAIT),
+        .help = "Exit status 0: nothing is violated; 1: something is; 2: it could not be told, "
+                "because too little was\n"
+                "measured or no coordinator answers. --rollback goes back to where the plan's "
+                "triggers go when something\n"
+                "is violated; the reason names it, unless one is given.",
+        .example = "switchyard check-health orders\nswitchyard check-health orders --rollback",
+        .run = run_check_health,
+    },
+    {
         .words = "start",
         .summary = "enter the first stage",
         .names = "NAME",
@@ -83,16 +108,31 @@ const struct command cli_commands[] = {
     },
     {
         .words = "promote",
-        .summary = "enter the next stage, or a later one",
+        .summary = "enter the next stage or wave, or a later stage",
         .names = "NAME",
         .names_min = 1,
         .names_max = 1,
-        .options = CHANGE | OPT(REASON) | OPT(TO),
+        .options = CHANGE | OPT(REASON) | OPT(TO) | OPT(FULL),
         .help = "Refused while the current stage has not baked, its gate does not pass, a trigger "
-                "is violated or an\n"
-                "emergency order stands; the answer says which, and how long.",
-        .example = "switchyard promote orders\nswitchyard promote orders --to half --dry-run",
+                "is violated, a freeze or\n"
+                "an emergency order stands, or an approval or a drill is missing; the answer says "
+                "which, and how long.\n"
+                "Two operators who promote at once take one step: the second one is told where the "
+                "rollout is by now.",
+        .example = "switchyard promote orders\nswitchyard promote orders --to half --dry-run\n"
+                   "switchyard promote orders --full --reason \"the board decided\"",
         .run = run_promote,
+    },
+    {
+        .words = "approve",
+        .summary = "agree to a stage that asks for several operators",
+        .names = "NAME",
+        .names_min = 1,
+        .names_max = 1,
+        .options = OPT(DRY_RUN) | OPT(REASON) | OPT(STAGE),
+        .needed = OPT(REASON),
+        .example = "switchyard approve orders --stage half --reason \"load test of 11-20\"",
+        .run = run_approve,
     },
     {
         .words = "pause",
@@ -118,8 +158,13 @@ const struct command cli_commands[] = {
         .names = "NAME",
         .names_min = 1,
         .names_max = 1,
-        .options = CHANGE | OPT(REASON),
+        .options = CHANGE | OPT(REASON) | OPT(GRADUAL) | OPT(STEP),
         .needed = OPT(REASON),
+        .help = "At once, or with --gradual back through the stages, one each --step, so that "
+                "legacy can warm up. The\n"
+                "times of the steps are stored: they go on through restarts and changes of leader.",
+        .example = "switchyard abort orders --reason \"not before the holidays\"\n"
+                   "switchyard abort orders --gradual --step 5m --reason \"legacy is cold\"",
         .run = run_abort,
     },
     {
@@ -150,16 +195,18 @@ const struct command cli_commands[] = {
     },
     {
         .words = "recover",
-        .summary = "try a rollback again that has not reached every node",
+        .summary = "look, and try a rollback again that has not reached every node",
         .names = "NAME",
         .names_min = 1,
         .names_max = 1,
         .options = CHANGE | OPT(REASON) | OPT(QUARANTINE),
-        .help = "Sends the decision again, tells of each node that lags what is wrong with it, and "
-                "waits as rollback\n"
-                "does. A node that will not come back is left out with --quarantine and a reason: "
-                "it does not count\n"
-                "until it serves the decision.",
+        .help = "Step by step: the health of all, the breaker of new, the rollback, the health "
+                "again. The decision is sent\n"
+                "again, what is wrong with each node that lags is told, and the nodes are waited "
+                "for as rollback does. A\n"
+                "node that will not come back is left out with --quarantine and a reason: it does "
+                "not count until it\n"
+                "serves the decision. Exit status 0 as well when there is nothing to recover.",
         .example = "switchyard recover orders\n"
                    "switchyard recover orders --quarantine node-7 --reason \"its disk is gone\"\n"
                    "switchyard recover orders --quarantine laggards --reason \"zone b is cut off\"",
@@ -189,6 +236,55 @@ const struct command cli_commands[] = {
         .run = run_set_override,
     },
     {
+        .words = "set flag",
+        .summary = "give a feature flag a value by hand, or what its stage says again",
+        .names = "NAME [FLAG] [VALUE]",
+        .names_min = 1,
+        .names_max = 3,
+        .options = CHANGE | OPT(REASON) | OPT(DEFAULT) | OPT(ALL),
+        .needed = OPT(REASON),
+        .help = "VALUE is true, false, a number or a text. --default takes its place, and --all "
+                "that of FLAG: every flag\n"
+                "whose value is of the same kind.",
+        .example = "switchyard set flag orders event_driven true --reason \"try it\"\n"
+                   "switchyard set flag orders event_driven --default --reason \"as planned\"\n"
+                   "switchyard set flag orders --all false --reason \"INC-1234\"",
+        .run = run_set_flag,
+    },
+    {
+        .words = "drill",
+        .summary = "rehearse a rollback on a part of the fleet, measure it, and restore",
+        .names = "NAME",
+        .names_min = 1,
+        .names_max = 1,
+        .options =
+            OPT(DRY_RUN) | OPT(NO_WAIT) | OPT(REASON) | OPT(SCOPE) | OPT(SHADOW) | OPT(WITHIN),
+        .needed = OPT(SCOPE) | OPT(REASON),
+        .help = "The nodes of the scope send everything to legacy, are measured as in a rollback, "
+                "and take back what they\n"
+                "served. A plan can ask for a drill that is young and was fast before a raise. "
+                "Exit status 0: passed;\n"
+                "1: failed; 2: could not be told.",
+        .example = "switchyard drill orders --scope cluster=canary --within 500ms --reason "
+                   "\"monthly\"\n"
+                   "switchyard drill orders --scope '*' --shadow --reason \"before the raise\"",
+        .run = run_drill,
+    },
+    {
+        .words = "decommission",
+        .summary = "legacy is not needed any more",
+        .names = "NAME",
+        .names_min = 1,
+        .names_max = 1,
+        .options = OPT(DRY_RUN) | OPT(REASON) | OPT(CHECKLIST_DONE),
+        .needed = OPT(REASON),
+        .help = "Refused before the time of standby after the last stage is over, and while the "
+                "plan has a checklist\n"
+                "that nobody has gone through; the answer lists it.",
+        .example = "switchyard decommission orders --checklist-done --reason \"CHG-77\"",
+        .run = run_decommission,
+    },
+    {
         .words = "delete",
         .summary = "forget a migration that has no traffic on new",
         .names = "NAME",
@@ -199,7 +295,7 @@ const struct command cli_commands[] = {
     },
     {
         .words = "stats",
-        .summary = "requests, errors, fallbacks and latency of both systems",
+        .summary = "requests, errors, fallbacks and times of both systems, side by side",
         .names = "[NAME]",
         .names_max = 1,
         .options = OPT(WINDOW) | OPT(WATCH),
@@ -211,7 +307,8 @@ const struct command cli_commands[] = {
         .summary = "who did what, when and why, newest first",
         .names = "[NAME]",
         .names_max = 1,
-        .options = OPT(LIMIT),
+        .options = OPT(LIMIT) | OPT(ROLLBACKS),
+        .example = "switchyard history orders --limit 5\nswitchyard history orders --rollbacks",
         .run = run_history,
     },
     {

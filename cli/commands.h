@@ -11,39 +11,50 @@
 /* Every option of every command. An option means the same and takes the same kind of value
  * everywhere, so options and names can stand in any order, also before the command. X(ID, long
  * name, short name or 0, value's name or NULL, help) */
-#define CLI_OPTIONS(X)                                                                          \
-    X(ENDPOINTS, "endpoints", 0, "LIST",                                                        \
-      "coordinators, host:port[,host:port...] (127.0.0.1:7400)")                                \
-    X(OUTPUT, "output", 'o', "FORMAT", "table, json or yaml (table)")                           \
-    X(TIMEOUT, "timeout", 0, "DURATION", "longest wait for an answer (10s)")                    \
-    X(OPERATOR, "operator", 0, "NAME", "who gives the order, recorded (the login name)")        \
-    X(HELP, "help", 'h', NULL, "tell about this command")                                       \
-    X(VERSION, "version", 0, NULL, "print the version")                                         \
-    X(DRY_RUN, "dry-run", 0, NULL, "tell what would change, change nothing")                    \
-    X(REASON, "reason", 0, "TEXT", "why, recorded in the history")                              \
-    X(NO_WAIT, "no-wait", 0, NULL, "do not wait until every node serves the decision")          \
-    X(WAIT, "wait", 0, "DURATION", "longest wait for the nodes (10s)")                          \
-    X(FILE, "file", 'f', "FILE", "the plan, YAML or JSON; - for standard input")                \
-    X(WATCH, "watch", 'w', NULL, "show again each second until Ctrl-C")                         \
-    X(TO, "to", 0, "STAGE", "number or name of the stage; 0 is before the first")               \
-    X(EMERGENCY, "emergency", 0, NULL, "everything to legacy, now; holds until it is cleared")  \
-    X(DIRECT, "direct", 0, "LIST", "order these nodes themselves: names, addresses, or all")    \
-    X(FLEET_FILE, "fleet-file", 0, "FILE", "the same, from what `get nodes -o json` printed")   \
-    X(CLEAR, "clear", 0, NULL, "lift an emergency order; the weight stays 0")                   \
-    X(ALL, "all", 0, NULL, "every migration")                                                   \
-    X(QUARANTINE, "quarantine", 0, "LIST",                                                      \
-      "nodes that no longer count until they serve the decision, or laggards")                  \
-    X(WINDOW, "window", 0, "DURATION", "only the last so long (since the coordinator started)") \
-    X(LIMIT, "limit", 0, "N", "at most so many (20)")                                           \
-    X(FORCE, "force", 0, NULL, "replace a file that exists")                                    \
-    X(LEGACY, "legacy", 0, "URL", "the system that serves today, http://host:port")             \
-    X(NEW, "new", 0, "URL", "its replacement, http://host:port")                                \
-    X(LISTEN, "listen", 0, "ADDR",                                                              \
-      "where requests come in (127.0.0.1:8080; more nodes: next ports)")                        \
-    X(API, "api", 0, "ADDR", "where the coordinator answers (127.0.0.1:7400)")                  \
-    X(PLAN, "plan", 0, "FILE", "a plan to apply instead of the default one")                    \
-    X(DATA, "data", 0, "DIR", "keep the state here (a temporary folder)")                       \
-    X(NODES, "nodes", 0, "N", "sidecars to run, 1 to 16 (1)")                                   \
+#define CLI_OPTIONS(X)                                                                             \
+    X(ENDPOINTS, "endpoints", 0, "LIST",                                                           \
+      "coordinators, host:port[,host:port...] (127.0.0.1:7400)")                                   \
+    X(OUTPUT, "output", 'o', "FORMAT", "table, json or yaml (table)")                              \
+    X(TIMEOUT, "timeout", 0, "DURATION", "longest wait for an answer (10s)")                       \
+    X(OPERATOR, "operator", 0, "NAME", "who gives the order, recorded (the login name)")           \
+    X(HELP, "help", 'h', NULL, "tell about this command")                                          \
+    X(VERSION, "version", 0, NULL, "print the version")                                            \
+    X(DRY_RUN, "dry-run", 0, NULL, "tell what would change, change nothing")                       \
+    X(REASON, "reason", 0, "TEXT", "why, recorded in the history")                                 \
+    X(NO_WAIT, "no-wait", 0, NULL, "do not wait until every node serves the decision")             \
+    X(WAIT, "wait", 0, "DURATION", "longest wait for the nodes (10s)")                             \
+    X(FILE, "file", 'f', "FILE", "the plan, YAML or JSON; - for standard input")                   \
+    X(WATCH, "watch", 'w', NULL, "show again each second until Ctrl-C")                            \
+    X(TO, "to", 0, "STAGE", "number or name of the stage; 0 is before the first")                  \
+    X(EMERGENCY, "emergency", 0, NULL, "everything to legacy, now; holds until it is cleared")     \
+    X(DIRECT, "direct", 0, "LIST", "order these nodes themselves: names, addresses, or all")       \
+    X(FLEET_FILE, "fleet-file", 0, "FILE", "the same, from what `get nodes -o json` printed")      \
+    X(CLEAR, "clear", 0, NULL, "lift an emergency order; the weight stays 0")                      \
+    X(ALL, "all", 0, NULL, "every migration; set flag: every flag of that kind")                   \
+    X(FULL, "full", 0, NULL, "to the last stage at once: no bake, gate or check; needs a reason")  \
+    X(GRADUAL, "gradual", 0, NULL, "back through the stages, one at a time")                       \
+    X(STEP, "step", 0, "DURATION", "between two steps of --gradual (60s)")                         \
+    X(STAGE, "stage", 0, "STAGE", "number or name of a stage (the next one)")                      \
+    X(SCOPE, "scope", 0, "SELECTOR", "these nodes: cluster=eu-1, name=node-7, or *")               \
+    X(SHADOW, "shadow", 0, NULL, "measure only: nobody is moved")                                  \
+    X(WITHIN, "within", 0, "DURATION", "it fails when it takes longer (as the plan says, or 30s)") \
+    X(CHECKLIST_DONE, "checklist-done", 0, NULL, "the plan's checklist has been gone through")     \
+    X(DEFAULT, "default", 0, NULL, "what the stage says again, instead of a value by hand")        \
+    X(ROLLBACK, "rollback", 0, NULL, "when there is a violation, roll back at once")               \
+    X(ROLLBACKS, "rollbacks", 0, NULL, "rollbacks and aborts only")                                \
+    X(QUARANTINE, "quarantine", 0, "LIST",                                                         \
+      "nodes that no longer count until they serve the decision, or laggards")                     \
+    X(WINDOW, "window", 0, "DURATION", "only the last so long (since the coordinator started)")    \
+    X(LIMIT, "limit", 0, "N", "at most so many (20)")                                              \
+    X(FORCE, "force", 0, NULL, "replace a file that exists")                                       \
+    X(LEGACY, "legacy", 0, "URL", "the system that serves today, http://host:port")                \
+    X(NEW, "new", 0, "URL", "its replacement, http://host:port")                                   \
+    X(LISTEN, "listen", 0, "ADDR",                                                                 \
+      "where requests come in (127.0.0.1:8080; more nodes: next ports)")                           \
+    X(API, "api", 0, "ADDR", "where the coordinator answers (127.0.0.1:7400)")                     \
+    X(PLAN, "plan", 0, "FILE", "a plan to apply instead of the default one")                       \
+    X(DATA, "data", 0, "DIR", "keep the state here (a temporary folder)")                          \
+    X(NODES, "nodes", 0, "N", "sidecars to run, 1 to 16 (1)")                                      \
     X(LOG_LEVEL, "log-level", 0, "LEVEL", "of the programs started (warn)")
 
 enum cli_option {

@@ -11,27 +11,35 @@ COMMAND(dev); /* dev.c */
 
 COMMAND(apply); /* cmd_change.c */
 COMMAND(start);
-COMMAND(promote);
 COMMAND(pause);
 COMMAND(resume);
-COMMAND(abort);
-COMMAND(rollback);
-COMMAND(recover);
-COMMAND(set_weight);
-COMMAND(set_override);
 COMMAND(delete);
 
-COMMAND(direct); /* cmd_direct.c: a part of rollback */
+COMMAND(promote); /* cmd_move.c */
+COMMAND(abort);
+COMMAND(approve);
+COMMAND(decommission);
+
+COMMAND(rollback); /* cmd_rollback.c */
+COMMAND(direct);   /* cmd_direct.c: a part of it */
+COMMAND(recover);  /* cmd_recover.c */
+COMMAND(drill);    /* cmd_drill.c */
+
+COMMAND(set_weight); /* cmd_set.c */
+COMMAND(set_override);
+COMMAND(set_flag);
 
 COMMAND(get_coordinators); /* cmd_coordinators.c */
+COMMAND(get_flags);        /* cmd_flags.c */
 
 COMMAND(get_plans); /* cmd_show.c */
 COMMAND(get_nodes);
 COMMAND(health);
-COMMAND(history);
-COMMAND(stats);
 
-COMMAND(status); /* cmd_status.c */
+COMMAND(status);       /* cmd_status.c */
+COMMAND(check_health); /* cmd_check_health.c */
+COMMAND(history);      /* cmd_history.c */
+COMMAND(stats);        /* cmd_stats.c */
 
 COMMAND(backup_create); /* cmd_backup.c */
 COMMAND(backup_verify);

@@ -10,9 +10,10 @@ import yaml
 
 from switchyard import BIN, free_port, wait_for
 
-COMMANDS = ["dev", "apply", "get plans", "get nodes", "get coordinators", "status", "health", "start", "promote", "pause", "resume",
-            "abort", "rollback", "recover", "set weight", "set override", "delete", "stats", "history", "backup create",
-            "backup verify", "backup restore", "completion bash", "reference"]
+COMMANDS = ["dev", "apply", "get plans", "get nodes", "get coordinators", "get flags", "status", "health", "check-health",
+            "start", "promote", "approve", "pause", "resume", "abort", "rollback", "recover", "drill", "decommission",
+            "set weight", "set override", "set flag", "delete", "stats", "history", "backup create", "backup verify",
+            "backup restore", "completion bash", "reference"]
 
 
 # ---- without a coordinator

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/lib/unit.h"
+#include "tests/unit/cli/golden.h"
+#include "tests/unit/cli/sample_status.h"
 
 #include "cli/change_tell.h"
-#include "common/base/atomic_file.h"
 #include "fleet.pb-c.h"
 
 #define TEXT_LIMIT (64u << 10)
@@ -21,12 +21,9 @@ static const char *print(const ProtobufCMessage *m, bool pretty, struct buf *b)
 static void assert_golden_json(const struct json *j, const char *path)
 {
     CLEANUP(buf_deinitp) struct buf now = BUF_INIT(TEXT_LIMIT);
-    CLEANUP(buf_deinitp) struct buf golden = BUF_INIT(TEXT_LIMIT);
-    struct err err;
 
     assert_true(json_print(j, true, &now) && buf_add(&now, "\n", 1));
-    assert_ok(file_read(path, &golden, &err), &err);
-    assert_string_equal(buf_text(&now), buf_text(&golden));
+    golden_compare(buf_text(&now), path);
 }
 
 static void assert_golden(const ProtobufCMessage *m, const char *path)
@@ -36,85 +33,12 @@ static void assert_golden(const ProtobufCMessage *m, const char *path)
     assert_golden_json(j, path);
 }
 
-/* Every field of a Status and of what is in it, each with a value of its own. */
 static void the_names_of_status_are_a_promise(void **state UNUSED)
 {
-    Switchyard__V1__Status s = SWITCHYARD__V1__STATUS__INIT;
-    Switchyard__V1__BreakerStatus breaker = SWITCHYARD__V1__BREAKER_STATUS__INIT;
-    Switchyard__V1__Convergence convergence = SWITCHYARD__V1__CONVERGENCE__INIT;
-    Switchyard__V1__RollbackRecord rollback = SWITCHYARD__V1__ROLLBACK_RECORD__INIT;
-    Switchyard__V1__EmergencyStatus emergency = SWITCHYARD__V1__EMERGENCY_STATUS__INIT;
-    Switchyard__V1__GateStatus gate = SWITCHYARD__V1__GATE_STATUS__INIT;
-    Switchyard__V1__Check check = SWITCHYARD__V1__CHECK__INIT, *checks[] = {&check};
-    Switchyard__V1__StageStatus stage = SWITCHYARD__V1__STAGE_STATUS__INIT, *stages[] = {&stage};
-    char *laggards[] = {TEXT("eu-1-node-7")}, *violations[] = {TEXT("errorRate 4.2 % > 1 %")};
-    char *quarantined[] = {TEXT("eu-1-node-3")};
+    struct sample_status m;
 
-    breaker.state = TEXT("half_open");
-    breaker.open_nodes = 1;
-    convergence.nodes = 3;
-    convergence.serving = 2;
-    convergence.lagging = 1;
-    convergence.laggards = laggards;
-    convergence.n_laggards = 1;
-    rollback.reason = TEXT("INC-1234");
-    rollback.operator_ = TEXT("anna");
-    rollback.time = TEXT("2026-11-21T10:07:04.123Z");
-    rollback.measured_ms = 41.25;
-    rollback.emergency = true;
-    rollback.violations = violations;
-    rollback.n_violations = 1;
-    rollback.state = TEXT("rolled_back");
-    rollback.from_stage = TEXT("half");
-    rollback.to_stage = TEXT("legacy");
-    rollback.detect_ms = 1500;
-    rollback.p50_ms = 12.5;
-    rollback.p99_ms = 40.75;
-    rollback.last_node = TEXT("eu-1-node-9");
-    rollback.deadline = TEXT("2026-11-21T10:07:34.123Z");
-    emergency.active = true;
-    emergency.epoch = 9007199254740993; /* past 2^53: a string, to stay exact */
-    emergency.reason = TEXT("INC-1234");
-    emergency.operator_ = TEXT("anna");
-    emergency.time = TEXT("2026-11-21T10:07:04.082Z");
-    gate.verdict = TEXT("hold");
-    gate.checks = checks;
-    gate.n_checks = 1;
-    gate.bake_until = TEXT("2026-11-21T12:00:00.000Z");
-    check.name = TEXT("errorRate");
-    check.verdict = TEXT("pass");
-    check.value = 0.02;
-    check.limit = 0.1;
-    check.unit = TEXT("%");
-    check.text = TEXT("error rate 0.02 %, at most 0.1 %");
-    stage.name = TEXT("canary-10");
-    stage.weight = 10;
-    stage.state = TEXT("next");
-    s.migration = TEXT("orders");
-    s.stage = TEXT("legacy");
-    s.stage_index = 0;
-    s.stages = 1;
-    s.phase = TEXT("rolled_back");
-    s.weight = 12.5;
-    s.override = TEXT("none");
-    s.breaker = &breaker;
-    s.convergence = &convergence;
-    s.last_rollback = &rollback;
-    s.suggested_next_weight = 10;
-    s.suggested_command = TEXT("switchyard rollback orders --clear --reason TEXT");
-    s.why = TEXT("every node serves what was rolled back to");
-    s.since = TEXT("2026-11-21T10:07:04.123Z");
-    s.revision = 812;
-    s.emergency = &emergency;
-    s.gate = &gate;
-    s.plan = stages;
-    s.n_plan = 1;
-    s.rollbacks_today = 2;
-    s.term = 4;
-    s.quarantined = quarantined;
-    s.n_quarantined = 1;
-
-    assert_golden(&s.base, "tests/golden/status.json");
+    sample_status(&m);
+    assert_golden(&m.s.base, "tests/golden/status.json");
 }
 
 static void the_names_of_coordinators_are_a_promise(void **state UNUSED)
@@ -135,6 +59,7 @@ static void the_names_of_coordinators_are_a_promise(void **state UNUSED)
     all.n_coordinators = 1;
     all.leader = one.name;
     all.term = 812;
+    all.leader_unknown = TEXT("the store cannot be reached");
     assert_golden(&all.base, "tests/golden/coordinators.json");
 }
 
@@ -142,6 +67,8 @@ static void the_names_of_a_commands_answer_are_a_promise(void **state UNUSED)
 {
     Switchyard__V1__CommandResult done = SWITCHYARD__V1__COMMAND_RESULT__INIT;
     Switchyard__V1__Change change = SWITCHYARD__V1__CHANGE__INIT, *changes[] = {&change};
+    Switchyard__V1__ClusterChange cluster = SWITCHYARD__V1__CLUSTER_CHANGE__INIT,
+                                  *clusters[] = {&cluster};
     Switchyard__V1__AwaitResult await = SWITCHYARD__V1__AWAIT_RESULT__INIT;
     Switchyard__V1__Convergence nodes = SWITCHYARD__V1__CONVERGENCE__INIT;
     CLEANUP(json_freep) struct json *j = NULL;
@@ -153,6 +80,11 @@ static void the_names_of_a_commands_answer_are_a_promise(void **state UNUSED)
     change.to = TEXT("legacy, rolling_back");
     change.nodes = 3;
     change.share_affected = 50;
+    cluster.cluster = TEXT("eu-1");
+    cluster.nodes = 2;
+    cluster.share_affected = 50;
+    change.clusters = clusters;
+    change.n_clusters = 1;
     done.revision = 812;
     done.changes = changes;
     done.n_changes = 1;
@@ -226,13 +158,14 @@ static void of_a_oneof_the_chosen_member_is_shown(void **state UNUSED)
     CLEANUP(buf_deinitp) struct buf b = BUF_INIT(TEXT_LIMIT);
     Switchyard__V1__Promote p = SWITCHYARD__V1__PROMOTE__INIT;
 
-    assert_string_equal(print(&p.base, false, &b), "{}");
+    assert_string_equal(print(&p.base, false, &b), "{\"full\":false,\"seen\":null}");
     p.target_case = SWITCHYARD__V1__PROMOTE__TARGET_TO_STAGE;
     p.to_stage = 3;
-    assert_string_equal(print(&p.base, false, &b), "{\"toStage\":3}");
+    assert_string_equal(print(&p.base, false, &b), "{\"toStage\":3,\"full\":false,\"seen\":null}");
     p.target_case = SWITCHYARD__V1__PROMOTE__TARGET_TO_STAGE_NAME;
     p.to_stage_name = TEXT("half");
-    assert_string_equal(print(&p.base, false, &b), "{\"toStageName\":\"half\"}");
+    assert_string_equal(print(&p.base, false, &b),
+                        "{\"toStageName\":\"half\",\"full\":false,\"seen\":null}");
 }
 
 static void texts_are_escaped_and_bytes_left_out(void **state UNUSED)
@@ -246,7 +179,8 @@ static void texts_are_escaped_and_bytes_left_out(void **state UNUSED)
     l.key = TEXT("\"\n");
     l.value = TEXT("\xc3\xa4");
     assert_string_equal(print(&l.base, false, &b), "{\"key\":\"\\\"\\n\",\"value\":\"\xc3\xa4\"}");
-    assert_string_equal(print(&a.base, false, &b), "{\"document\":null,\"source\":\"\"}");
+    assert_string_equal(print(&a.base, false, &b),
+                        "{\"document\":null,\"source\":\"\",\"environment\":\"\"}");
     r.hosts = hosts;
     r.n_hosts = 2;
     r.expose_system = true;
@@ -254,7 +188,7 @@ static void texts_are_escaped_and_bytes_left_out(void **state UNUSED)
     assert_holds(buf_text(&b), "\"exposeSystem\":true");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_names_of_status_are_a_promise),
@@ -267,5 +201,6 @@ int main(void)
         cmocka_unit_test(texts_are_escaped_and_bytes_left_out),
     };
 
+    golden_init(argc, argv);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What people read: the tables of status and statistics, and what is wrong with a node. */
+#include "tests/unit/cli/golden.h"
+#include "tests/unit/cli/sample_status.h"
+
+#include "cli/history_tell.h"
+#include "cli/laggards.h"
+#include "cli/stats_tell.h"
+#include "cli/status_tell.h"
+#include "cli/verdict.h"
+
+#define TEXT(s) ((char[]){s})
+
+static void status_tells_everything_that_it_knows(void **state UNUSED)
+{
+    CLEANUP(buf_deinitp) struct buf b = BUF_INIT(STATUS_TABLE_MAX);
+    struct sample_status m;
+
+    sample_status(&m);
+    status_table(&b, &m.s);
+    golden_compare(buf_text(&b), "tests/golden/status.txt");
+}
+
+static void status_is_silent_about_what_there_is_not(void **state UNUSED)
+{
+    CLEANUP(buf_deinitp) struct buf b = BUF_INIT(STATUS_TABLE_MAX);
+    struct sample_status m;
+
+    sample_status(&m);
+    m.s.wave = NULL;
+    m.s.entering = NULL;
+    m.s.drill = NULL;
+    m.s.last_rollback = NULL;
+    m.s.n_approvals = m.s.n_objectives = m.s.n_quarantined = m.s.rollbacks_today = 0;
+    m.s.n_clusters = 1;
+    m.s.frozen_until = m.s.standby_until = TEXT("");
+    status_table(&b, &m.s);
+    for (const char *const *word = (const char *const[]){"waves", "entering", "drill", "rollback",
+                                                         "approvals", "objectives", "quarantined",
+                                                         "clusters", "frozen", "standby", NULL};
+         *word; word++)
+        assert_null(strstr(buf_text(&b), *word));
+}
+
+/* ---- statistics ------------------------------------------------------------------------------ */
+
+struct two_systems {
+    Switchyard__V1__Stats s;
+    Switchyard__V1__SystemStats legacy, new_;
+    Switchyard__V1__Latency latency[2];
+};
+
+static void two_systems(struct two_systems *m)
+{
+    switchyard__v1__stats__init(&m->s);
+    switchyard__v1__system_stats__init(&m->legacy);
+    switchyard__v1__system_stats__init(&m->new_);
+    switchyard__v1__latency__init(&m->latency[0]);
+    switchyard__v1__latency__init(&m->latency[1]);
+    m->s.legacy = &m->legacy;
+    m->s.new_ = &m->new_;
+    m->legacy.latency_ms = &m->latency[0];
+    m->new_.latency_ms = &m->latency[1];
+}
+
+static void statistics_compare_the_systems_in_percent(void **state UNUSED)
+{
+    CLEANUP(buf_deinitp) struct buf b = BUF_INIT(STATS_TABLE_MAX);
+    struct two_systems m;
+
+    two_systems(&m);
+    m.legacy.requests = 900;
+    m.new_.requests = 100;
+    m.legacy.error_rate = 0.5;
+    m.new_.error_rate = 1;
+    m.latency[0] = (Switchyard__V1__Latency){m.latency[0].base, 10, 8, 40};
+    m.latency[1] = (Switchyard__V1__Latency){m.latency[1].base, 8, 8, 50};
+    stats_table(&b, &m.s);
+    assert_holds(buf_text(&b), "error rate\t0.500 %\t1.000 %\t+100.0 %\n");
+    assert_holds(buf_text(&b), "mean\t10.000 ms\t8.000 ms\t-20.0 %\n");
+    assert_holds(buf_text(&b), "p50\t8.000 ms\t8.000 ms\t+0.0 %\n");
+    assert_holds(buf_text(&b), "p99\t40.000 ms\t50.000 ms\t+25.0 %\n");
+}
+
+static void of_nothing_there_is_no_percentage(void **state UNUSED)
+{
+    CLEANUP(buf_deinitp) struct buf b = BUF_INIT(STATS_TABLE_MAX);
+    struct two_systems m;
+
+    two_systems(&m);
+    m.new_.requests = 10;
+    m.new_.error_rate = 10;
+    stats_table(&b, &m.s);
+    assert_holds(buf_text(&b), "error rate\t-\t10.000 %\t-\n");
+    m.legacy.requests = 10;
+    buf_clear(&b);
+    stats_table(&b, &m.s);
+    assert_holds(buf_text(&b), "error rate\t0.000 %\t10.000 %\t-\n");
+    m.legacy.latency_ms = NULL;
+    assert_false(stats_whole(&m.s));
+}
+
+/* ---- nodes ----------------------------------------------------------------------------------- */
+
+static void what_is_wrong_with_a_node_is_said_as_it_is(void **state UNUSED)
+{
+    static const struct {
+        const char *state;
+        uint64_t revision;
+        const char *refusal, *says;
+    } cases[] = {
+        {"lagging", 12, "", "serves revision 12 instead of 17"},
+        {"lagging", 12, "no endpoint", "serves revision 12 instead of 17; refused: no endpoint"},
+        {"serving", 17, "", "serves it by now"},
+        {"gone", 17, "", "is gone; it served revision 17 when it left"},
+        {"stale", 17, "", "serves revision 17 of another store, not 17 of this one"},
+        {"stale", 0, "", "serves no decision of this store yet"},
+        {"quarantined", 3, "", "serves revision 3 instead of 17; in quarantine"},
+    };
+
+    for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
+        CLEANUP(buf_deinitp) struct buf b = BUF_INIT(1024);
+        Switchyard__V1__NodeSummary n = SWITCHYARD__V1__NODE_SUMMARY__INIT;
+
+        n.state = rpc_lend(cases[i].state);
+        n.revision = cases[i].revision;
+        n.last_refusal = rpc_lend(cases[i].refusal);
+        laggards_node(&b, &n, 17);
+        assert_string_equal(buf_text(&b), cases[i].says);
+    }
+}
+
+static void what_took_traffic_away_from_new_is_a_rollback(void **state UNUSED)
+{
+    Switchyard__V1__HistoryEntry e = SWITCHYARD__V1__HISTORY_ENTRY__INIT;
+
+    e.event = TEXT("trigger");
+    assert_true(history_is_rollback(&e));
+    e.event = TEXT("promote");
+    assert_false(history_is_rollback(&e));
+}
+
+static void a_verdict_that_is_not_known_holds(void **state UNUSED)
+{
+    assert_string_equal(verdict_mark("pass"), "[PASS]");
+    assert_string_equal(verdict_mark("perhaps"), "[HOLD]");
+    assert_string_equal(verdict_mark("none"), "[    ]");
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(status_tells_everything_that_it_knows),
+        cmocka_unit_test(status_is_silent_about_what_there_is_not),
+        cmocka_unit_test(statistics_compare_the_systems_in_percent),
+        cmocka_unit_test(of_nothing_there_is_no_percentage),
+        cmocka_unit_test(what_is_wrong_with_a_node_is_said_as_it_is),
+        cmocka_unit_test(what_took_traffic_away_from_new_is_a_rollback),
+        cmocka_unit_test(a_verdict_that_is_not_known_holds),
+    };
+
+    golden_init(argc, argv);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
