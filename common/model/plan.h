@@ -167,12 +167,13 @@ unsigned plan_diff(const struct plan *before, const struct plan *after, plan_dif
 /* The plan in sentences: what happens, stage by stage, with every default that counts. */
 bool plan_explain(const struct plan *p, struct buf *b) MUST_CHECK;
 
-/* May a rollout that runs on `old` and has reached `stage` go on with `new_plan`? REFUSED, with
- * what to do as the hint, when an endpoint changed sides, a key or the salt changed, or a stage at
- * or before `stage` has another name or weight. Instances, gates, bake times and what lies ahead
- * may change. */
+/* May a rollout that runs on `old` and has reached `stage`, and in it `wave` (0: it has none), go
+ * on with `new_plan`? REFUSED, with what to do as the hint, when an endpoint changed sides, a key
+ * or the salt changed, a stage at or before `stage` has another name or weight, or `stage` itself
+ * has other flags, another answer about enforcement, or other waves up to `wave`. Instances, gates,
+ * checks, hooks, bake times, freezes and what lies ahead may change. */
 int plan_check_change(const struct plan *old, const struct plan *new_plan, unsigned stage,
-                      struct err *err) MUST_CHECK;
+                      unsigned wave, struct err *err) MUST_CHECK;
 /* Do two plans claim the same requests (a host in common, or none at both, and the same path
  * prefix)? Nested prefixes and wildcards do not overlap: the more specific route wins. */
 bool plan_overlaps(const struct plan *a, const struct plan *b);

@@ -74,8 +74,84 @@ static int check_same_stages(const struct plan *old, const struct plan *new, uns
     return 0;
 }
 
+/* Who has switched to enforcement meant it for good, and who has not is not to be cut off. */
+static int check_same_enforcement(const struct plan *old, const struct plan *new, unsigned stage,
+                                  struct err *err)
+{
+    const struct plan_stage *was = &old->stage[stage - 1], *is = &new->stage[stage - 1];
+
+    if (was->enforce == is->enforce)
+        return 0;
+    return err_set(err, ERR_REFUSED, "stage %u \"%s\" would %s legacy to everybody at once", stage,
+                   is->name.s, is->enforce ? "forbid" : "allow");
+}
+
+/* The nodes of a wave that is reached serve the stage; they would go back, or all others forward.
+ */
+static int check_same_waves(const struct plan *old, const struct plan *new, unsigned stage,
+                            unsigned wave, struct err *err)
+{
+    const struct plan_stage *was = &old->stage[stage - 1], *is = &new->stage[stage - 1];
+
+    if (was->wave_count == 0 && is->wave_count > 0)
+        return err_set(err, ERR_REFUSED,
+                       "stage %u \"%s\" would get waves, and it has reached every node", stage,
+                       is->name.s);
+    if (was->wave_count > 0 && is->wave_count == 0)
+        return err_set(err, ERR_REFUSED,
+                       "stage %u \"%s\" would lose its waves, and it has reached %u of %u", stage,
+                       is->name.s, wave, was->wave_count);
+    for (unsigned i = 0; i < wave && i < was->wave_count; i++) {
+        const char *before = was->wave[i].select.text;
+        const char *after = i < is->wave_count ? is->wave[i].select.text : "none";
+
+        if (strcmp(before, after) != 0)
+            return err_set(err, ERR_REFUSED,
+                           "wave %u of stage %u \"%s\" changes from %s to %s, and it is reached",
+                           i + 1, stage, is->name.s, before, after);
+    }
+    return 0;
+}
+
+/* What nodes serve at `stage` stays; flags may come, with what lies ahead. */
+static int check_same_flags(const struct plan *old, const struct plan *new, unsigned stage,
+                            struct err *err)
+{
+    struct flags was, is;
+
+    plan_flags(old, stage, &was);
+    plan_flags(new, stage, &is);
+    for (unsigned i = 0; i < was.count; i++) {
+        const struct flag *now = flags_find(&is, was.flag[i].name);
+
+        if (!now)
+            return err_set(err, ERR_REFUSED, "flag %s is gone, and applications are given it",
+                           was.flag[i].name);
+        if (strcmp(now->value, was.flag[i].value) != 0)
+            return err_set(err, ERR_REFUSED,
+                           "flag %s changes from %s to %s at stage %u, which is reached", now->name,
+                           was.flag[i].value, now->value, stage);
+    }
+    return 0;
+}
+
+/* What people and nodes have been given. */
+static int check_reached(const struct plan *old, const struct plan *new, unsigned stage,
+                         unsigned wave, struct err *err)
+{
+    int r = check_same_stages(old, new, stage, err);
+
+    if (r == 0 && stage > 0)
+        r = check_same_enforcement(old, new, stage, err);
+    if (r == 0 && stage > 0)
+        r = check_same_waves(old, new, stage, wave, err);
+    if (r == 0)
+        r = check_same_flags(old, new, stage, err);
+    return r;
+}
+
 int plan_check_change(const struct plan *old, const struct plan *new_plan, unsigned stage,
-                      struct err *err)
+                      unsigned wave, struct err *err)
 {
     const struct route *was = &old->route, *is = &new_plan->route;
     int r = check_same_sides(was, is, err);
@@ -90,7 +166,7 @@ int plan_check_change(const struct plan *old, const struct plan *new_plan, unsig
                     "the systems",
                     was->salt, is->salt);
     if (r == 0)
-        r = check_same_stages(old, new_plan, stage, err);
+        r = check_reached(old, new_plan, stage, wave, err);
     if (r < 0)
         err_hint(err,
                  "change only what lies ahead, or `switchyard abort %s` first and apply it anew",

@@ -88,7 +88,8 @@ static int apply_change(struct command_run *q, struct migration *m)
     if (same_document(m->is.plan, plan))
         return command_unchanged(q, m, update_fmt(q->u, "plan %s is unchanged", plan->name.s));
     if (in_use) {
-        r = plan_check_change(m->is.plan, plan, m->is.rollout.stage, q->err);
+        r = plan_check_change(m->is.plan, plan, m->is.rollout.stage, m->is.rollout.wave,
+                              q->err);
         if (r < 0)
             return r;
     }

@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CHECK(route_check(&p->route, &err) == 0);
     CHECK(plan_load(p->document, &stored, &err) == 0);
     CHECK(stored->stage_count == p->stage_count);
-    CHECK(plan_check_change(p, stored, p->stage_count, &err) == 0);
+    CHECK(plan_check_change(p, stored, p->stage_count, PLAN_WAVES_MAX, &err) == 0);
     CHECK(plan_overlaps(p, stored));
     return 0;
 }

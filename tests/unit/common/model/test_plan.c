@@ -308,7 +308,7 @@ static void only_what_lies_ahead_may_change(void **state UNUSED)
     for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
         CLEANUP(plan_freep) struct plan *new = parse_with(changes[i].from, changes[i].to);
         struct err err = {.msg = ""};
-        int r = plan_check_change(old, new, 2, &err);
+        int r = plan_check_change(old, new, 2, 0, &err);
 
         assert_int_equal(r, changes[i].refusal ? -ERR_REFUSED : 0);
         assert_string_equal(err.msg, changes[i].refusal ? changes[i].refusal : "");
@@ -325,7 +325,7 @@ static void stages_that_are_reached_stay(void **state UNUSED)
     CLEANUP(plan_freep) struct plan *new = parse_with("    - name: all\n      weight: 100\n", "");
     struct err err;
 
-    assert_int_equal(plan_check_change(old, new, 3, &err), -ERR_REFUSED);
+    assert_int_equal(plan_check_change(old, new, 3, 0, &err), -ERR_REFUSED);
     assert_string_equal(err.msg, "stage 3 \"all\" is gone, and the rollout is at 3");
 }
 
@@ -343,7 +343,7 @@ static void systems_do_not_change_sides(void **state UNUSED)
         "      endpoints: [\"http://127.0.0.1:8000\"]");
     struct err err;
 
-    assert_int_equal(plan_check_change(old, new, 0, &err), -ERR_REFUSED);
+    assert_int_equal(plan_check_change(old, new, 0, 0, &err), -ERR_REFUSED);
     assert_string_equal(err.msg,
                         "http://127.0.0.1:8000 was legacy and would become new in the "
                         "middle of the rollout");

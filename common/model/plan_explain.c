@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A plan in sentences, with every default that counts. */
+#include <stdarg.h>
+
+#include "common/base/units.h"
+#include "common/model/plan_words.h"
+
+void plan_words_say(struct plan_words *w, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    w->cut |= !buf_vaddf(w->b, fmt, ap);
+    va_end(ap);
+}
+
+static void say_system(struct plan_words *w, const char *name, const struct route_upstream *u)
+{
+    char connect[UNIT_TEXT_MAX], response[UNIT_TEXT_MAX];
+
+    plan_words_say(w, "%s is ", name);
+    for (unsigned i = 0; i < u->endpoint_count; i++)
+        plan_words_say(w, strchr(u->endpoint[i].host, ':') ? "%shttp://[%s]:%u" : "%shttp://%s:%u",
+                       i ? ", " : "", u->endpoint[i].host, u->endpoint[i].port);
+    plan_words_say(w, ": %s for a connection, %s for an answer.\n",
+                   unit_duration_text(dur_ms(u->connect_timeout_ms), connect),
+                   unit_duration_text(dur_ms(u->response_timeout_ms), response));
+}
+
+static void say_requests(struct plan_words *w, const struct route *r)
+{
+    char key[ROUTE_KEY_TEXT_SIZE], other[ROUTE_KEY_TEXT_SIZE];
+
+    plan_words_say(w, "It is about requests to ");
+    for (unsigned i = 0; i < r->host_count; i++)
+        plan_words_say(w, "%s%s", i ? ", " : "", r->host[i]);
+    plan_words_say(w, "%s%s%s.\n", r->host_count ? "" : "every host",
+                   r->path_prefix[0] ? " under " : "", r->path_prefix);
+    plan_words_say(
+        w, "Users are told apart by %s, without it by %s.\n", route_key_text(&r->key, key),
+        r->fallback_key.source == KEY_NONE ? "chance" : route_key_text(&r->fallback_key, other));
+}
+
+static void say_fallback(struct plan_words *w, const struct route_fallback *f)
+{
+    static const struct {
+        unsigned bit;
+        const char *word;
+    } failures[] = {{FALLBACK_CONNECT_ERROR, "no connection"},
+                    {FALLBACK_TIMEOUT, "no answer in time"},
+                    {FALLBACK_5XX, "a 5xx"}};
+    char body[UNIT_TEXT_MAX];
+    const char *between = "";
+
+    if (f->on == 0) {
+        plan_words_say(w, "What new fails, users see: fallback is off.\n");
+        return;
+    }
+    plan_words_say(w, "When new fails (");
+    for (size_t i = 0; i < ARRAY_LEN(failures); i++) {
+        if (!(f->on & failures[i].bit))
+            continue;
+        plan_words_say(w, "%s%s", between, failures[i].word);
+        between = ", ";
+    }
+    plan_words_say(w, "), legacy answers instead: ");
+    for (unsigned i = 0; i < f->method_count; i++)
+        plan_words_say(w, "%s%s", i ? ", " : "", f->method[i]);
+    plan_words_say(w, ", with at most %s of body.\n", unit_size_text(f->max_body, body));
+}
+
+static void say_breaker(struct plan_words *w, const struct route_breaker *b)
+{
+    char window[UNIT_TEXT_MAX], open[UNIT_TEXT_MAX];
+
+    if (b->errors)
+        plan_words_say(w,
+                       "A node that sees %u errors of new in %s sends all to legacy for %s, then "
+                       "tries new with %u requests.\n",
+                       b->errors, unit_duration_text(dur_ms(b->window_ms), window),
+                       unit_duration_text(dur_ms(b->open_for_ms), open), b->half_open_requests);
+}
+
+static void say_flags(struct plan_words *w, const struct flags *f)
+{
+    if (f->count == 0)
+        return;
+    plan_words_say(w, "Flags before the first stage: ");
+    for (unsigned i = 0; i < f->count; i++)
+        plan_words_say(w, "%s%s %s", i ? ", " : "", f->flag[i].name, f->flag[i].value);
+    plan_words_say(w, ".\n");
+}
+
+static void say_rollback(struct plan_words *w, const struct plan *p)
+{
+    char deadline[UNIT_TEXT_MAX], resume[UNIT_TEXT_MAX];
+
+    if (p->has_triggers) {
+        plan_words_say(w,
+                       "Rolled back to %s at once, on every node, when one of these does not hold ",
+                       plan_stage_name(p, p->rollback_to));
+        plan_words_limits(w, "", &p->triggers);
+    } else {
+        plan_words_say(w, "Nothing rolls back by itself.\n");
+    }
+    plan_words_say(w, "Nodes that have not acknowledged a rollback after %s are named.\n",
+                   unit_duration_text(p->rollback_deadline, deadline));
+    if (p->resume_within.ns)
+        plan_words_say(w, "For %s after one, stages that had baked before do not bake again.\n",
+                       unit_duration_text(p->resume_within, resume));
+}
+
+/* "Fri 16:00" */
+static void say_minute(struct plan_words *w, unsigned minute)
+{
+    static const char *const days[] = {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"};
+
+    plan_words_say(w, "%s %02u:%02u", days[minute / 1440 % 7], minute / 60 % 24, minute % 60);
+}
+
+static void say_freeze(struct plan_words *w, const struct plan_freeze *f)
+{
+    char from[WALL_TEXT_MAX], until[WALL_TEXT_MAX];
+
+    plan_words_say(w, "Nothing is raised from ");
+    if (f->weekly) {
+        say_minute(w, f->from_minute);
+        plan_words_say(w, " until ");
+        say_minute(w, f->until_minute);
+        plan_words_say(w, " UTC, each week");
+    } else {
+        plan_words_say(w, "%s until %s", wall_text(f->from, from), wall_text(f->until, until));
+    }
+    plan_words_say(w, "%s%s.\n", f->reason[0] ? ": " : "", f->reason);
+}
+
+static void say_drill(struct plan_words *w, const struct plan *p)
+{
+    char age[UNIT_TEXT_MAX], within[UNIT_TEXT_MAX];
+
+    if (p->drill_max_age.ns)
+        plan_words_say(w, "A raise needs a drill of the last %s%s%s.\n",
+                       unit_duration_text(p->drill_max_age, age),
+                       p->drill_within.ns ? " that took at most " : "",
+                       p->drill_within.ns ? unit_duration_text(p->drill_within, within) : "");
+}
+
+static void say_standby(struct plan_words *w, const struct plan *p)
+{
+    char standby[UNIT_TEXT_MAX];
+
+    if (p->standby.ns)
+        plan_words_say(w, "\nAfter the last stage legacy is kept ready for %s.\n",
+                       unit_duration_text(p->standby, standby));
+    for (unsigned i = 0; i < p->checklist_count; i++)
+        plan_words_say(
+            w, "%s %s\n",
+            i ? "                          " : "Before it is taken down:  ", p->checklist[i]);
+}
+
+bool plan_explain(const struct plan *p, struct buf *b)
+{
+    struct plan_words w = {.b = b};
+
+    plan_words_say(&w, "%s moves requests from legacy to new in %u stage%s%s%s.\n", p->name.s,
+                   p->stage_count, p->stage_count == 1 ? "" : "s",
+                   p->environment[0] ? ", as for " : "", p->environment);
+    say_system(&w, "legacy", &p->route.upstream[SYSTEM_LEGACY]);
+    say_system(&w, "new", &p->route.upstream[SYSTEM_NEW]);
+    say_requests(&w, &p->route);
+    say_fallback(&w, &p->route.fallback);
+    say_breaker(&w, &p->route.breaker);
+    say_flags(&w, &p->flags);
+    say_rollback(&w, p);
+    for (unsigned i = 0; i < p->freeze_count; i++)
+        say_freeze(&w, &p->freeze[i]);
+    say_drill(&w, p);
+    for (unsigned i = 1; i <= p->stage_count; i++)
+        plan_words_stage(&w, p, i);
+    say_standby(&w, p);
+    return !w.cut;
+}
