@@ -252,6 +252,19 @@ const struct command cli_commands[] = {
         .run = run_set_flag,
     },
     {
+        .words = "measure",
+        .summary = "report what gates and triggers judge by and what is measured elsewhere",
+        .names = "NAME KEY=VALUE...",
+        .names_min = 2,
+        .names_max = 4,
+        .help = "restartsPerMinute and criticalDiscrepancies are numbers, syncLag is in seconds or "
+                "a duration. A value\n"
+                "counts for three times the plan's `every`, a minute at least; then the gate holds "
+                "until it is told again.",
+        .example = "switchyard measure orders restartsPerMinute=0.5 syncLag=250ms",
+        .run = run_measure,
+    },
+    {
         .words = "drill",
         .summary = "rehearse a rollback on a part of the fleet, measure it, and restore",
         .names = "NAME",

@@ -32,6 +32,8 @@ COMMAND(set_flag);
 COMMAND(get_coordinators); /* cmd_coordinators.c */
 COMMAND(get_flags);        /* cmd_flags.c */
 
+COMMAND(measure); /* cmd_measure.c */
+
 COMMAND(get_plans); /* cmd_show.c */
 COMMAND(get_nodes);
 COMMAND(health);

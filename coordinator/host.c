@@ -8,6 +8,13 @@ static int submit(void *ctx, const struct core_command *cmd, struct err *err)
     return driver_command(c->driver, cmd, err);
 }
 
+static void measure(void *ctx, const struct core_measure *m)
+{
+    struct coordinator *c = ctx;
+
+    driver_measure(c->driver, m);
+}
+
 static void ordered(void *ctx, uint64_t revision, mono_t taken)
 {
     struct coordinator *c = ctx;
@@ -61,6 +68,7 @@ struct service_host host_of(struct coordinator *c)
     return (struct service_host){
         .ctx = c,
         .submit = submit,
+        .measure = measure,
         .hand_on = mesh_hand_on,
         .ordered = ordered,
         .unstored = unstored,

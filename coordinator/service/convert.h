@@ -38,6 +38,11 @@ struct convert_restore {
 int convert_restore(const ProtobufCMessage *part, struct convert_restore *ret,
                     struct err *err) MUST_CHECK;
 
+/* A value that somebody else measured; the migration is borrowed. INVALID names what may be
+ * reported, and for values that are no number. */
+int convert_measure(const ProtobufCMessage *request, struct core_measure *ret,
+                    struct err *err) MUST_CHECK;
+
 /* What the other requests ask for; each has some of it. */
 struct convert_query {
     const char *migration; /* borrowed; "" when not given */

@@ -254,6 +254,31 @@ int convert_restore(const ProtobufCMessage *part, struct convert_restore *ret, s
     return 0;
 }
 
+int convert_measure(const ProtobufCMessage *request, struct core_measure *ret, struct err *err)
+{
+    const Switchyard__V1__MeasureRequest *m = (const Switchyard__V1__MeasureRequest *)request;
+    char shown[SHOW_SIZE];
+    int r = check_text("migration's name", m->migration, NAME_SIZE - 1, err);
+
+    *ret = (struct core_measure){.migration = m->migration, .value = m->value};
+    if (r == 0)
+        r = check_text("source", m->source, SOURCE_MAX, err);
+    if (r < 0)
+        return r;
+    if (m->migration[0] == '\0')
+        return err_set(err, ERR_INVALID, "measured of which migration?");
+    if (!core_measure_parse(str_of(m->name), &ret->kind)) {
+        err_set(err, ERR_INVALID, "%s is nothing that is reported",
+                ids_show(str_of(m->name), shown));
+        return err_hint(err, "report %s, %s or %s", core_measure_name(MEASURE_RESTARTS),
+                        core_measure_name(MEASURE_DISCREPANCIES),
+                        core_measure_name(MEASURE_SYNC_LAG));
+    }
+    if (!isfinite(m->value) || m->value < 0)
+        return err_set(err, ERR_INVALID, "%s %g is not a number from 0 up", m->name, m->value);
+    return 0;
+}
+
 /* ---- the other requests ---------------------------------------------------------------------- */
 
 static void take_await(const ProtobufCMessage *request, struct convert_query *ret)

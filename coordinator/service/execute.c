@@ -211,20 +211,30 @@ void execute_on_call(void *ctx, struct rpc_call *call, const ProtobufCMessage *r
     begin(new_execution(ctx, call), req);
 }
 
+static const ProtobufCMessageDescriptor *request_of(const char *method)
+{
+    if (strcmp(method, "Execute") == 0)
+        return &switchyard__v1__command__descriptor;
+    return strcmp(method, "Measure") == 0 ? &switchyard__v1__measure_request__descriptor : NULL;
+}
+
 void service_forwarded(struct service *s, struct rpc_call *call, const char *from,
                        const char *method, const uint8_t *message, size_t size)
 {
-    ProtobufCMessage *req = NULL;
+    const ProtobufCMessageDescriptor *kind = request_of(method);
+    ProtobufCMessage *req = kind ? protobuf_c_message_unpack(kind, NULL, size, message) : NULL;
     struct execution *e;
     struct err err;
 
-    if (strcmp(method, "Execute") == 0)
-        req = protobuf_c_message_unpack(&switchyard__v1__command__descriptor, NULL, size, message);
     if (!req) {
         err_set(&err, ERR_UNSUPPORTED, "coordinator %s handed on what is not understood here",
                 from);
         err_hint(&err, "are all coordinators of one version?");
         return rpc_call_fail(call, &err);
+    }
+    if (kind == &switchyard__v1__measure_request__descriptor) {
+        measure_forwarded(s, call, req);
+        return protobuf_c_message_free_unpacked(req, NULL);
     }
     e = new_execution(s, call);
     e->own_request = req;

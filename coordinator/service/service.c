@@ -205,7 +205,7 @@ static const struct rpc_method methods[] = {
     {.name = "GetReview", .unary = on_unbuilt},
     {.name = "CheckStage", .unary = on_unbuilt},
     {.name = "Explain", .unary = on_unbuilt},
-    {.name = "Measure", .unary = on_unbuilt},
+    {.name = "Measure", .unary = measure_on_call},
     {.name = "Events", .unary = NULL, .open = open_unbuilt, .events = &backup_events},
     {.name = "Backup", .open = open_backup, .events = &backup_events},
     {.name = "Restore", .open = open_restore, .events = &restore_events},

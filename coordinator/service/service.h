@@ -47,6 +47,8 @@ struct service_host {
     void *ctx;
     /* Queue a command; borrowed until service_answer() has its token. */
     int (*submit)(void *ctx, const struct core_command *cmd, struct err *err);
+    /* Judge by this from now on. */
+    void (*measure)(void *ctx, const struct core_measure *m);
     /* Have the coordinator that leads carry out a call; `fn` once, later. UNAVAILABLE when nobody
      * leads, or it cannot be reached. */
     int (*hand_on)(void *ctx, const char *method, const ProtobufCMessage *request, dur_t deadline,

@@ -3,6 +3,7 @@
  *
  *   service.c   the methods, reads, life
  *   execute.c   commands: here, or handed on to the leader
+ *   measure.c   what others measured: for the leader
  *   await.c     callers who wait for nodes */
 #pragma once
 
@@ -30,6 +31,13 @@ static inline const struct core *core_of(const struct service *s)
 void execute_on_call(void *ctx, struct rpc_call *call, const ProtobufCMessage *req);
 /* Answer what was handed on and has arrived here, or (`all`) in any case. */
 void execute_answer_landed(struct service *s, bool all);
+
+/* ---- measure.c ------------------------------------------------------------------------------- */
+
+/* The handler of Measure; its context is the service. */
+void measure_on_call(void *ctx, struct rpc_call *call, const ProtobufCMessage *req);
+/* The same, handed on by another coordinator. */
+void measure_forwarded(struct service *s, struct rpc_call *call, const ProtobufCMessage *req);
 
 /* ---- await.c --------------------------------------------------------------------------------- */
 

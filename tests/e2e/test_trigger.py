@@ -76,3 +76,24 @@ def test_a_gate_holds_while_new_fails_and_lets_go_when_it_is_well(yard):
     yard.cli("promote", "app")
     yard.wait_status("everything is on new", weight=100)
     assert load.stop()["errors"] == 0
+
+
+def test_a_gate_waits_for_what_others_measure(yard):
+    """Nobody has reported the lag of the data: the gate holds. Too much of it fails, enough of it passes."""
+    yard.open()
+    gate = {"syncLag": "5s", "for": "1s"}
+    yard.apply(stages=({"name": "canary", "weight": 50, "gate": gate},
+                       {"name": "all", "weight": 100, "approval": "manual"}))
+    yard.cli("start", "app")
+
+    def gate_says(verdict, words):
+        gate = yard.status()["gate"]
+        return gate["verdict"] == verdict and words in gate["checks"][0]["text"]
+    wait_for(lambda: gate_says("hold", "nobody has reported"), "the gate holds")
+    yard.cli("measure", "app", "syncLag=1m")
+    wait_for(lambda: gate_says("fail", "exceeds 5"), "the gate fails")
+    assert "syncLag" in yard.cli("promote", "app", status=1).err
+    refused = yard.cli("measure", "app", "lag=1", status=1)
+    assert "restartsPerMinute" in refused.err, refused.err
+    yard.cli("measure", "app", "syncLag=250ms", "criticalDiscrepancies=0")
+    yard.wait_status("the gate passes", phase="ready", stage="canary")

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The operators' API of a coordinator that does not lead: what it answers, what it hands on, and
  * what it waits for. The leader and the driver are played. */
+#include <math.h>
 #include <stdlib.h>
 
 #include "common/base/mem.h"
@@ -36,6 +37,8 @@ struct fixture {
     dur_t deadline;
     service_reply_fn reply_fn;
     void *reply_ctx;
+    unsigned measured;
+    double measured_value;
     unsigned ordered;
     uint64_t ordered_rev;
     uint64_t asked_epoch;
@@ -72,6 +75,14 @@ static int hand_on(void *ctx, const char *method, const ProtobufCMessage *reques
     f->reply_fn = fn;
     f->reply_ctx = fn_ctx;
     return 0;
+}
+
+static void measure(void *ctx, const struct core_measure *m)
+{
+    struct fixture *f = ctx;
+
+    f->measured++;
+    f->measured_value = m->value;
 }
 
 static void ordered(void *ctx, uint64_t revision, mono_t taken UNUSED)
@@ -124,6 +135,7 @@ static void open_service(struct fixture *f)
 {
     struct service_host host = {.ctx = f,
                                 .submit = submit,
+                                .measure = measure,
                                 .hand_on = hand_on,
                                 .ordered = ordered,
                                 .unstored = unstored,
@@ -618,6 +630,113 @@ static void what_was_handed_on_is_carried_out_or_refused_but_never_handed_on_aga
     close_far(f, &far);
 }
 
+static Switchyard__V1__MeasureRequest measured(const char *migration, const char *name,
+                                               double value)
+{
+    Switchyard__V1__MeasureRequest m = SWITCHYARD__V1__MEASURE_REQUEST__INIT;
+
+    m.migration = rpc_lend(migration);
+    m.name = rpc_lend(name);
+    m.value = value;
+    m.source = rpc_lend("node-agent");
+    return m;
+}
+
+static void what_is_measured_goes_to_the_leader(void **state)
+{
+    struct fixture *f = *state;
+    Switchyard__V1__MeasureRequest m = measured("orders", "syncLag", 2.5);
+    struct err refused = {.code = ERR_NONE};
+
+    begin(f, "Measure", &m.base);
+    WAIT_FOR(f->loop, f->handed_on == 1);
+    assert_string_equal(f->method, "Measure");
+    f->reply_fn(f->reply_ctx, NULL, 0, &refused);
+    WAIT_FOR(f->loop, f->answered);
+    assert_ok(-(int)f->status.code, &f->status);
+    assert_int_equal(f->measured, 0);
+
+    err_set(&refused, ERR_NOT_FOUND, "there is no migration \"orders\"");
+    begin(f, "Measure", &m.base);
+    WAIT_FOR(f->loop, f->handed_on == 2);
+    f->reply_fn(f->reply_ctx, NULL, 0, &refused);
+    WAIT_FOR(f->loop, f->answered);
+    assert_int_equal(f->status.code, ERR_NOT_FOUND);
+
+    err_set(&f->no_leader, ERR_UNAVAILABLE, "no coordinator leads at the moment");
+    begin(f, "Measure", &m.base);
+    WAIT_FOR(f->loop, f->answered);
+    assert_int_equal(f->status.code, ERR_UNAVAILABLE);
+}
+
+static void refuses_measured(struct fixture *f, Switchyard__V1__MeasureRequest m,
+                             enum err_code code, const char *words)
+{
+    begin(f, "Measure", &m.base);
+    WAIT_FOR(f->loop, f->answered);
+    assert_int_equal(f->status.code, code);
+    assert_holds(f->status.msg, words);
+}
+
+static void what_cannot_be_measured_is_refused(void **state)
+{
+    struct fixture *f = *state;
+
+    f->facts.leads = true;
+    refuses_measured(f, measured("", "syncLag", 1), ERR_INVALID, "which migration");
+    refuses_measured(f, measured("orders", "lag", 1), ERR_INVALID, "nothing that is reported");
+    refuses_measured(f, measured("orders", "syncLag", NAN), ERR_INVALID, "not a number");
+    refuses_measured(f, measured("orders", "syncLag", -1), ERR_INVALID, "not a number");
+    refuses_measured(f, measured("nobody", "syncLag", 1), ERR_NOT_FOUND, "no migration");
+    assert_int_equal(f->measured, 0);
+    assert_int_equal(f->handed_on, 0);
+}
+
+static void know(struct fixture *f, const char *migration)
+{
+    CLEANUP(buf_deinitp) struct buf text = BUF_INIT(1u << 16);
+    CLEANUP(plan_freep) struct plan *plan = NULL;
+    struct core_command cmd = {.kind = CMD_APPLY, .operator_name = "ada", .reason = ""};
+    struct core_event ev = {.kind = EV_COMMAND, .command = &cmd};
+    struct core_update u;
+    struct err err;
+
+    assert_ok(plan_default(migration, "http://127.0.0.1:1", "http://127.0.0.1:2", &text, &err),
+              &err);
+    assert_ok(plan_parse(buf_view(&text), "test", &plan, &err), &err);
+    cmd.plan = plan;
+    cmd.migration = migration;
+    ev.now = loop_wall(f->loop);
+    ev.mono = loop_now(f->loop);
+    core_update_init(&u);
+    core_step(f->core, &ev, &u);
+    assert_non_null(u.save);
+    core_commit(f->core, 1, &u);
+    core_update_deinit(&u);
+}
+
+static void what_was_measured_and_handed_on_counts_here(void **state)
+{
+    struct fixture *f = *state;
+    Switchyard__V1__MeasureRequest m = measured("orders", "restartsPerMinute", 0.5);
+    struct far_side far;
+    uint8_t bytes[128];
+    size_t size = protobuf_c_message_pack(&m.base, bytes);
+
+    know(f, "orders");
+    open_far(f, &far);
+    forward(&far, "Measure", bytes, size);
+    WAIT_FOR(f->loop, far.answered);
+    assert_int_equal(far.status.code, ERR_UNAVAILABLE);
+    f->facts.leads = true;
+    forward(&far, "Measure", bytes, size);
+    WAIT_FOR(f->loop, far.answered);
+    assert_ok(-(int)far.status.code, &far.status);
+    assert_int_equal(f->measured, 1);
+    assert_float_equal(f->measured_value, 0.5, 0);
+    close_far(f, &far);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -636,6 +755,9 @@ int main(void)
         T(coordinators_are_listed_as_they_are_seen_from_here),
         T(health_names_leader_others_and_orders_that_wait),
         T(what_was_handed_on_is_carried_out_or_refused_but_never_handed_on_again),
+        T(what_is_measured_goes_to_the_leader),
+        T(what_cannot_be_measured_is_refused),
+        T(what_was_measured_and_handed_on_counts_here),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
