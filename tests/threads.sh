@@ -5,7 +5,7 @@
 # usage: tests/threads.sh [--build]     --build: only build them; without that build, running exits with 77 (skipped)
 set -euo pipefail
 cd "$(dirname "$0")/.."
-which='^(unit\.common\.(loop|rpc)\.|unit\.(coordinator|sidecar)\.((fleet|service|proxy|control)\.)?test_|store\.test_store_thread)'
+which='^(unit\.common\.(loop|rpc|pg)\.|unit\.common\.base\.test_(lookup|patience)|unit\.(coordinator|sidecar)\.((fleet|service|proxy|control|web|check)\.)?test_|store\.test_store_thread)'
 
 if [ "${1:-}" = --build ]; then
     mapfile -t targets < <(ctest --test-dir build/tsan -N -R "$which" | sed -n 's/^ *Test *#[0-9]*: //p')

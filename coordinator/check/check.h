@@ -4,14 +4,16 @@
  * at its timeout, whatever it does. Answers come on the loop. Nothing here decides.
  *
  * A command is a process group of its own, with a small environment, in the data directory; at its
- * timeout, or when it is given up, the group gets SIGTERM and two seconds later SIGKILL. Of its
- * output the last CHECK_OUTPUT_SIZE - 1 bytes are kept. owner: the loop. */
+ * timeout, or when it is given up, the group gets SIGTERM and two seconds later SIGKILL; what it
+ * leaves in the group when it ends is killed. Of its output the last CHECK_OUTPUT_SIZE - 1 bytes
+ * are kept. owner: the loop. */
 #pragma once
 
 #include "common/loop/loop.h"
 #include "common/model/plan.h"
 
-#define CHECK_RUNS_MAX 256 /* at a time; more are refused with EXHAUSTED */
+#define CHECK_RUNS_MAX    256 /* at a time; more are refused with EXHAUSTED */
+#define CHECK_THREADS_MAX 64
 
 struct checker;
 struct check_run; /* some checks or hooks, under way */
@@ -23,11 +25,13 @@ struct check_facts {
     unsigned (*nodes)(void *ctx, const struct selector *s);
 };
 
+/* Borrowed. */
 struct checker_config {
-    bool commands; /* may plans run programs here? Else COMMAND checks and hooks end UNKNOWN, and
-                      say how to allow them */
-    const char *folder; /* where commands run; borrowed */
-    unsigned threads;   /* default 8 */
+    bool commands;  /* may plans run programs here? Else COMMAND checks and hooks end UNKNOWN, and
+                       say how to allow them */
+    const char *id; /* of this coordinator, for that sentence */
+    const char *folder; /* where commands run; NULL: / */
+    unsigned threads;   /* default 8, at most CHECK_THREADS_MAX: so many at a time, others wait */
     const struct check_facts *facts;
 };
 
@@ -39,8 +43,8 @@ void checker_free(struct checker *c);
 /* All of them are told of, in the plan's order; valid during the call. */
 typedef void (*check_done_fn)(void *ctx, const struct check_result *result, unsigned count);
 
-/* Run all checks, each with its own timeout, several at a time. What is needed of `plan` is copied.
- * `fn` exactly once, later, unless it is stopped. */
+/* Run all checks, at least one, each with its own timeout, several at a time. What is needed of
+ * `plan` is copied. `fn` exactly once, later, unless it is stopped; *ret is gone after it. */
 int check_begin(struct checker *c, const struct plan *plan, const struct plan_check *check,
                 unsigned count, check_done_fn fn, void *ctx, struct check_run **ret,
                 struct err *err) MUST_CHECK;
