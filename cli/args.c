@@ -192,7 +192,7 @@ static int check_option(const struct command *c, const char *given, enum cli_opt
     const struct option_spec *spec = &cli_options[o];
     unsigned long long bit = 1ull << o;
 
-    if (given && !((c->options | OPT_GLOBAL) & bit)) {
+    if (given && !((c->options | OPT_GLOBAL) & bit) && !(c->writes_file && o == OPT_FILE)) {
         err_set(err, ERR_INVALID, "`switchyard %s` takes no --%s", c->words, spec->name);
         return see_help(c, err);
     }
@@ -273,6 +273,8 @@ int args_parse(int argc, char **argv, struct args *ret, const struct command **r
     }
     if (args_has(ret, OPT_HELP))
         return 0;
+    if ((*ret_command)->writes_file)
+        ret->option[OPT_FILE] = steal(ret->option[OPT_OUTPUT]);
     r = take_names(ret, &line, words, err);
     if (r == 0)
         r = check_options(*ret_command, ret, err);

@@ -11,7 +11,7 @@
 
 #define CLI_ENDPOINTS_MAX 16u
 
-enum output_format { OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_YAML };
+enum output_format { OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_YAML, OUTPUT_MARKDOWN };
 
 struct cli {
     char endpoints[1024];
@@ -30,6 +30,8 @@ struct cli {
  * defaults. */
 int cli_init(struct cli *c, const struct args *a, struct err *err) MUST_CHECK;
 void cli_deinit(struct cli *c);
+/* Where the configuration file is, or would be; false when nothing says. */
+bool cli_config_path(char *ret, size_t size);
 /* The coordinators' addresses, in order, counted from 0; false at the end. */
 bool cli_endpoint(const struct cli *c, unsigned i, char ret[ENDPOINT_SIZE]);
 

@@ -325,6 +325,81 @@ const struct command cli_commands[] = {
         .run = run_history,
     },
     {
+        .words = "report daily",
+        .summary = "the last day: health, both systems, rollbacks, changes",
+        .names = "[NAME]",
+        .names_max = 1,
+        .markdown = true,
+        .example = "switchyard report daily\nswitchyard report daily orders -o markdown",
+        .run = run_report_daily,
+    },
+    {
+        .words = "report weekly",
+        .summary = "the last seven days, day by day",
+        .names = "[NAME]",
+        .names_max = 1,
+        .markdown = true,
+        .run = run_report_weekly,
+    },
+    {
+        .words = "report stage",
+        .summary = "what the stage that runs was meant to show, and what it shows",
+        .names = "[NAME]",
+        .names_max = 1,
+        .markdown = true,
+        .help = "Objectives, gate and triggers, both systems since the stage was entered (at most "
+                "24 hours back), and\n"
+                "what was done in it.",
+        .run = run_report_stage,
+    },
+    {
+        .words = "diag",
+        .summary = "collect what support asks for into one file, without secrets",
+        .names = "",
+        .options = OPT(FORCE),
+        .help =
+            "Versions, the CLI's settings and environment, health, coordinators (each asked by "
+            "itself), nodes, flags,\n"
+            "and of every migration status, statistics, history and plan. Passwords, tokens and "
+            "their kin are left\n"
+            "out. FILE is there whole or not at all, for its owner only. What could not be "
+            "collected is told, is in\n"
+            "MISSING.json, and makes the exit status 1; the rest is there all the same.",
+        .example = "switchyard diag -o inc-1234.tar.gz",
+        .writes_file = true,
+        .run = run_diag,
+    },
+    {
+        .words = "fsm show",
+        .summary = "print a state machine, or list them; asks no coordinator",
+        .names = "[MACHINE]",
+        .names_max = 1,
+        .example = "switchyard fsm show stage",
+        .run = run_fsm_show,
+    },
+    {
+        .words = "fsm dot",
+        .summary = "the same for graphviz",
+        .names = "[MACHINE]",
+        .names_max = 1,
+        .example = "switchyard fsm dot stage",
+        .run = run_fsm_dot,
+    },
+    {
+        .words = "fsm mermaid",
+        .summary = "the same for Mermaid",
+        .names = "[MACHINE]",
+        .names_max = 1,
+        .run = run_fsm_mermaid,
+    },
+    {
+        .words = "fsm json",
+        .summary = "the same as JSON, row by row",
+        .names = "[MACHINE]",
+        .names_max = 1,
+        .run = run_fsm_json,
+    },
+    {
         .words = "backup create",
         .summary = "write the control state into a file",
         .names = "FILE",

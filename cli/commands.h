@@ -97,6 +97,8 @@ struct command {
     unsigned long long needed;  /* of these, without which it cannot run */
     const char *help;           /* paragraphs; may be NULL */
     const char *example;        /* lines; may be NULL */
+    bool markdown;              /* takes -o markdown, too */
+    bool writes_file;           /* -o is the file that it writes, and comes as OPT_FILE */
     /* 0, or <0 with *err; *ret_status is the exit status of a command that ran. */
     int (*run)(struct cli *cli, const struct args *a, int *ret_status, struct err *err);
 };

@@ -67,12 +67,15 @@ void help_command(struct buf *b, const struct command *c)
     buf_addf(b, "%c%s.\n", c->summary[0] & ~0x20, c->summary + 1);
     if (c->help)
         buf_addf(b, "\n%s\n", c->help);
-    if (c->options) {
+    if (c->options || c->writes_file || c->markdown)
         buf_addf(b, "\nOptions:\n");
-        add_options(b, c->options);
-    }
+    if (c->writes_file)
+        add_option(b, &(struct option_spec){"output", 'o', "FILE", "where it is written"});
+    if (c->markdown)
+        add_option(b, &(struct option_spec){"output", 'o', "markdown", "as a page, too"});
+    add_options(b, c->options);
     buf_addf(b, "\nOptions of every command:\n");
-    add_options(b, OPT_GLOBAL);
+    add_options(b, c->writes_file ? OPT_GLOBAL & ~OPT(OUTPUT) : OPT_GLOBAL);
     if (c->example) {
         buf_addf(b, "\nExamples:\n");
         add_indented(b, c->example);

@@ -43,6 +43,14 @@ static int no_command(const struct args *a, const char *prefix)
     return args_has(a, OPT_HELP) ? STATUS_DONE : STATUS_NOT_RUN;
 }
 
+static int check_output(const struct command *command, const struct cli *c, struct err *err)
+{
+    if (c->output != OUTPUT_MARKDOWN || command->markdown)
+        return 0;
+    return err_set(err, ERR_INVALID, "`switchyard %s` prints table, json or yaml, no markdown",
+                   command->words);
+}
+
 static int run(const struct command *command, const struct args *a)
 {
     struct err err = {0};
@@ -51,8 +59,12 @@ static int run(const struct command *command, const struct args *a)
     int r;
 
     r = cli_init(&cli, a, &err);
-    if (r < 0)
+    if (r == 0)
+        r = check_output(command, &cli, &err);
+    if (r < 0) {
+        cli_deinit(&cli);
         return fail(&err, STATUS_NOT_RUN);
+    }
     rpc_start();
     r = command->run(&cli, a, &status, &err);
     if (r >= 0 && cli.asked)

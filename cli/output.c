@@ -41,7 +41,7 @@ bool cli_print_message(const struct cli *c, const ProtobufCMessage *m, int *ret_
 {
     CLEANUP(json_freep) struct json *j = NULL;
 
-    if (c->output == OUTPUT_TABLE)
+    if (c->output == OUTPUT_TABLE || c->output == OUTPUT_MARKDOWN)
         return false;
     j = cli_message_json(m);
     *ret_r = cli_print_json(c, j, err);

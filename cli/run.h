@@ -43,6 +43,17 @@ COMMAND(check_health); /* cmd_check_health.c */
 COMMAND(history);      /* cmd_history.c */
 COMMAND(stats);        /* cmd_stats.c */
 
+COMMAND(report_daily); /* cmd_report.c */
+COMMAND(report_weekly);
+COMMAND(report_stage);
+
+COMMAND(diag); /* cmd_diag.c */
+
+COMMAND(fsm_show); /* cmd_fsm.c */
+COMMAND(fsm_dot);
+COMMAND(fsm_mermaid);
+COMMAND(fsm_json);
+
 COMMAND(backup_create); /* cmd_backup.c */
 COMMAND(backup_verify);
 COMMAND(backup_restore);

@@ -30,7 +30,7 @@ static bool join_endpoints(const struct json *j, char *ret, size_t size)
     return b.len > 0 && str_copy(buf_view(&b), ret, size);
 }
 
-static bool config_path(char *ret, size_t size)
+bool cli_config_path(char *ret, size_t size)
 {
     const char *path = getenv("SWITCHYARD_CONFIG"); /* allowed: the CLI's settings */
     const char *base = getenv("XDG_CONFIG_HOME");   /* allowed: the CLI's settings */
@@ -70,7 +70,7 @@ static int read_config(struct cli *c, struct err *err)
     char path[4096];
     int r;
 
-    if (!config_path(path, sizeof path))
+    if (!cli_config_path(path, sizeof path))
         return 0;
     r = file_read(path, &text, err);
     if (r == -ERR_NOT_FOUND)
@@ -104,8 +104,13 @@ static int override_text(const char *what, const char *text, char *ret, size_t s
 
 static int take_output(struct cli *c, const char *text, struct err *err)
 {
-    static const char *const names[] = {
-        [OUTPUT_TABLE] = "table", [OUTPUT_JSON] = "json", [OUTPUT_YAML] = "yaml"};
+    static const char *const names[] = {[OUTPUT_TABLE] = "table",
+                                        [OUTPUT_JSON] = "json",
+                                        [OUTPUT_YAML] = "yaml",
+                                        [OUTPUT_MARKDOWN] = "markdown"};
+
+    if (text && strcmp(text, "text") == 0)
+        text = names[OUTPUT_TABLE];
 
     for (unsigned i = 0; text && i < ARRAY_LEN(names); i++)
         if (strcmp(text, names[i]) == 0) {

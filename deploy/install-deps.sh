@@ -13,7 +13,7 @@ set -euo pipefail
 
 build=(build-essential cmake ninja-build pkg-config
     libgrpc-dev libc-ares-dev libprotobuf-c-dev protobuf-c-compiler libprotobuf-dev protobuf-compiler
-    libcjson-dev libcurl4-openssl-dev libpq-dev libyaml-dev libmd-dev libssl-dev libsqlite3-dev libcmocka-dev uthash-dev)
+    libcjson-dev libcurl4-openssl-dev libpq-dev libyaml-dev libmd-dev libssl-dev libsqlite3-dev zlib1g-dev libcmocka-dev uthash-dev)
 run=(nginx-light wrk curl jq procps)
 ha=(etcd-server etcd-client)
 test=(python3 python3-pytest python3-grpcio python3-protobuf python3-yaml

@@ -12,7 +12,8 @@ from switchyard import BIN, free_port, wait_for
 
 COMMANDS = ["dev", "apply", "get plans", "get nodes", "get coordinators", "get flags", "status", "health", "check-health",
             "start", "promote", "approve", "pause", "resume", "abort", "rollback", "recover", "drill", "decommission",
-            "set weight", "set override", "set flag", "delete", "stats", "history", "backup create", "backup verify",
+            "set weight", "set override", "set flag", "delete", "stats", "history", "report daily",
+            "report weekly", "report stage", "diag", "fsm show", "fsm dot", "fsm mermaid", "fsm json", "backup create", "backup verify",
             "backup restore", "completion bash", "reference"]
 
 

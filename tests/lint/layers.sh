@@ -43,6 +43,7 @@ libpq-fe.h: common/pg
 sqlite3.h: coordinator/store/store_sqlite.c
 curl/: coordinator/web coordinator/store/etcd_http.c
 sha2.h: common/base/hash.c
+zlib.h: cli/gzip.c
 cjson/: common/base/json.c
 yaml.h: common/base/yaml.c
 sys/epoll.h: common/loop

@@ -250,6 +250,18 @@ static void examples_can_be_typed(void **state UNUSED)
     }
 }
 
+/* `diag -o FILE` writes where others print. */
+static void of_a_command_that_writes_a_file_o_is_the_file(void **state UNUSED)
+{
+    struct parsed p;
+
+    parse(&p, "diag|-o|x.tar.gz");
+    assert_ok(p.r, &p.err);
+    assert_string_equal(p.args.option[OPT_FILE], "x.tar.gz");
+    assert_null(p.args.option[OPT_OUTPUT]);
+    refused("status|--file|x", "takes no --file", "status --help");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,6 +276,7 @@ int main(void)
         cmocka_unit_test(every_command_is_whole),
         cmocka_unit_test(every_option_has_a_command),
         cmocka_unit_test(examples_can_be_typed),
+        cmocka_unit_test(of_a_command_that_writes_a_file_o_is_the_file),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
