@@ -98,15 +98,24 @@ static void page_ready(struct client *c)
         answer_text(c, 503, "no rule set yet");
 }
 
-static void page_status(struct client *c)
+static void page_json(struct client *c, bool (*tell)(void *ctx, struct buf *ret))
 {
     CLEANUP(buf_deinitp) struct buf body = BUF_INIT(ADMIN_BODY_MAX);
-    struct admin *a = c->admin;
 
-    if (a->pages.status(a->ctx, &body) && buf_add(&body, "\n", 1))
+    if (tell(c->admin->ctx, &body) && buf_add(&body, "\n", 1))
         answer_json(c, &body);
     else
-        answer_text(c, 500, "the status is too large");
+        answer_text(c, 500, "the page is too large");
+}
+
+static void page_status(struct client *c)
+{
+    page_json(c, c->admin->pages.status);
+}
+
+static void page_flags(struct client *c)
+{
+    page_json(c, c->admin->pages.flags);
 }
 
 static const struct page {
@@ -116,6 +125,7 @@ static const struct page {
     {STR("/healthz"), page_health},
     {STR("/readyz"), page_ready},
     {STR("/status"), page_status},
+    {STR("/flags"), page_flags},
 };
 
 static const struct page *find_page(const struct http1_head *h)
@@ -134,7 +144,7 @@ static void answer(struct client *c)
     const struct page *page = find_page(&c->head);
 
     if (!page)
-        answer_text(c, 404, "here are /healthz, /readyz and /status");
+        answer_text(c, 404, "here are /healthz, /readyz, /status and /flags");
     else if (c->head.method != HTTP1_GET && c->head.method != HTTP1_HEAD)
         answer_text(c, 405, NULL);
     else

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pages for probes and people on an address of their own: /healthz, /readyz, /status.
+/* Pages for probes and people on an address of their own: /healthz, /readyz, /status, /flags.
  *
  * One answer per connection. A client that is slow, large or one of many costs little: heads of at
  * most ADMIN_HEAD_MAX bytes, ADMIN_CONNECTIONS_MAX connections (more wait in the kernel's queue),
@@ -12,12 +12,13 @@
 #define ADMIN_HEAD_MAX        8192
 #define ADMIN_CONNECTIONS_MAX 16
 #define ADMIN_DEADLINE        dur_s(5)
-#define ADMIN_BODY_MAX        (1u << 20)
+#define ADMIN_BODY_MAX        (4u << 20) /* all flags of all routes there may be */
 
-/* What the pages say; both are called when a request asks. */
+/* What the pages say; called when a request asks. */
 struct admin_pages {
     bool (*is_ready)(void *ctx);                /* /readyz: 200 or 503 */
     bool (*status)(void *ctx, struct buf *ret); /* /status: JSON; false: too large */
+    bool (*flags)(void *ctx, struct buf *ret);  /* /flags: the same */
 };
 
 struct admin;

@@ -386,7 +386,17 @@ static bool tell_status(void *ctx, struct buf *ret)
     return json_print(j, true, ret);
 }
 
-static const struct admin_pages admin_pages = {.is_ready = is_ready, .status = tell_status};
+static bool tell_flags(void *ctx, struct buf *ret)
+{
+    struct sidecar *s = ctx;
+    CLEANUP(json_freep) struct json *j = flags_page(s->config.node, s->agent);
+
+    return json_print(j, true, ret);
+}
+
+static const struct admin_pages admin_pages = {.is_ready = is_ready,
+                                               .status = tell_status,
+                                               .flags = tell_flags};
 
 /* ---- life ------------------------------------------------------------------------------------ */
 

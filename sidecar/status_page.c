@@ -19,6 +19,20 @@ static struct json *emergency_page(const struct emergency *o)
     return j;
 }
 
+static struct json *flags_of(const struct flags *f)
+{
+    struct json *j = json_object();
+
+    for (unsigned i = 0; i < f->count; i++) {
+        struct json *value = NULL;
+
+        /* Sets hold nothing but scalars that read; see flags.h. */
+        if (json_parse(str_of(f->flag[i].value), &value, NULL) == 0)
+            json_add(j, f->flag[i].name, value);
+    }
+    return j;
+}
+
 static struct json *route_page(const struct ruleset_entry *e)
 {
     struct json *j = json_object();
@@ -27,6 +41,8 @@ static struct json *route_page(const struct ruleset_entry *e)
     json_set_string(j, "stage", e->route.stage);
     json_set_number(j, "weight", (double)e->route.weight_bp / 100.0);
     json_set_string(j, "override", system_name(e->route.override));
+    json_set_bool(j, "legacyForbidden", e->route.forbid_legacy);
+    json_set(j, "flags", flags_of(&e->route.flags));
     json_set(j, "emergency", emergency_page(&e->emergency));
     return j;
 }
@@ -52,5 +68,30 @@ struct json *status_page(const char *node, const char *coordinator, const char *
     for (unsigned i = 0; set && i < set->count; i++)
         json_append(routes, route_page(&set->entry[i]));
     json_set(j, "routes", routes);
+    return j;
+}
+
+static struct json *migration_flags(const struct ruleset_entry *e)
+{
+    struct json *j = json_object();
+
+    json_set_string(j, "stage", e->route.stage);
+    json_set_bool(j, "emergency", e->emergency.active);
+    json_set(j, "flags", flags_of(&e->route.flags));
+    return j;
+}
+
+struct json *flags_page(const char *node, const struct agent *a)
+{
+    const struct ruleset *set = agent_served(a);
+    enum agent_link link = agent_link(a);
+    struct json *j = json_object(), *migrations = json_object();
+
+    json_set_string(j, "node", node);
+    json_set_u64(j, "revision", agent_position_serving(a).revision);
+    json_set_bool(j, "stale", link == LINK_STALE || link == LINK_EMPTY);
+    for (unsigned i = 0; set && i < set->count; i++)
+        json_add(migrations, set->entry[i].route.migration.s, migration_flags(&set->entry[i]));
+    json_set(j, "migrations", migrations);
     return j;
 }

@@ -3,6 +3,8 @@
 
 static const char *const reason_texts[DECIDE_REASON_COUNT] = {
     [DECIDE_EMERGENCY] = "an emergency order holds everything on legacy",
+    [DECIDE_NOBODY] = "the breaker of new is open, and legacy is forbidden",
+    [DECIDE_LEGACY_FORBIDDEN] = "legacy is forbidden at this stage",
     [DECIDE_OVERRIDE_LEGACY] = "an operator's override sends everything to legacy",
     [DECIDE_BREAKER] = "the breaker of new is open",
     [DECIDE_OVERRIDE_NEW] = "an operator's override sends everything to new",
@@ -14,28 +16,32 @@ const char *decide_reason_text(enum decide_reason r)
     return (unsigned)r < DECIDE_REASON_COUNT ? reason_texts[r] : "?";
 }
 
-/* The strongest layer that has something to say. */
-static enum decide_reason find_reason(const struct ruleset_entry *e, enum breaker_state breaker)
+unsigned decide_layers(const struct ruleset_entry *e, enum breaker_state breaker)
 {
-    if (e->emergency.active)
-        return DECIDE_EMERGENCY;
-    if (e->route.override == SYSTEM_LEGACY)
-        return DECIDE_OVERRIDE_LEGACY;
-    if (breaker == BREAKER_OPEN || breaker == BREAKER_HALF_OPEN)
-        return DECIDE_BREAKER;
-    if (e->route.override == SYSTEM_NEW)
-        return DECIDE_OVERRIDE_NEW;
-    return DECIDE_WEIGHT;
+    const struct route *r = &e->route;
+    unsigned emergency = e->emergency.active, forbidden = r->forbid_legacy;
+    unsigned open = breaker == BREAKER_OPEN || breaker == BREAKER_HALF_OPEN;
+
+    return emergency << DECIDE_EMERGENCY | (forbidden & open) << DECIDE_NOBODY |
+           forbidden << DECIDE_LEGACY_FORBIDDEN |
+           (unsigned)(r->override == SYSTEM_LEGACY) << DECIDE_OVERRIDE_LEGACY |
+           open << DECIDE_BREAKER | (unsigned)(r->override == SYSTEM_NEW) << DECIDE_OVERRIDE_NEW |
+           1u << DECIDE_WEIGHT;
 }
 
 struct decision decide(const struct ruleset_entry *e, uint32_t bucket, enum breaker_state breaker)
 {
-    enum decide_reason reason = find_reason(e, breaker);
-    bool on_new = reason == DECIDE_OVERRIDE_NEW ||
-                  (reason == DECIDE_WEIGHT && bucket_on_new(bucket, e->route.weight_bp));
+    static const enum system systems[DECIDE_REASON_COUNT] = {
+        [DECIDE_EMERGENCY] = SYSTEM_LEGACY,     [DECIDE_NOBODY] = SYSTEM_NONE,
+        [DECIDE_LEGACY_FORBIDDEN] = SYSTEM_NEW, [DECIDE_OVERRIDE_LEGACY] = SYSTEM_LEGACY,
+        [DECIDE_BREAKER] = SYSTEM_LEGACY,       [DECIDE_OVERRIDE_NEW] = SYSTEM_NEW,
+        [DECIDE_WEIGHT] = SYSTEM_LEGACY,
+    };
+    enum decide_reason reason = (enum decide_reason)__builtin_ctz(decide_layers(e, breaker));
+    bool by_weight = reason == DECIDE_WEIGHT && bucket_on_new(bucket, e->route.weight_bp);
 
     return (struct decision){
-        .system = on_new ? SYSTEM_NEW : SYSTEM_LEGACY,
+        .system = by_weight ? SYSTEM_NEW : systems[reason],
         .reason = reason,
         .bucket = bucket,
     };

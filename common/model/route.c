@@ -176,13 +176,14 @@ bool endpoint_eq(const struct endpoint *a, const struct endpoint *b)
     return a->port == b->port && strcmp(a->host, b->host) == 0;
 }
 
-static bool is_ahead(const struct route_ahead *a, const struct name *node, const struct labels *l)
+const struct selector *route_ahead_by(const struct route *r, const struct name *node,
+                                      const struct labels *l)
 {
-    for (unsigned i = 0; i < a->selector_count; i++) {
-        if (selector_matches(&a->selector[i], node, l))
-            return true;
+    for (unsigned i = 0; i < r->ahead.selector_count; i++) {
+        if (selector_matches(&r->ahead.selector[i], node, l))
+            return &r->ahead.selector[i];
     }
-    return false;
+    return NULL;
 }
 
 void route_for_node(const struct route *r, const struct name *node, const struct labels *l,
@@ -190,7 +191,7 @@ void route_for_node(const struct route *r, const struct name *node, const struct
 {
     if (ret != r)
         *ret = *r;
-    if (is_ahead(&r->ahead, node, l)) {
+    if (route_ahead_by(r, node, l)) {
         ret->weight_bp = r->ahead.weight_bp;
         ret->flags = r->ahead.flags;
         memcpy(ret->stage, r->ahead.stage, sizeof ret->stage);

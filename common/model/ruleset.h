@@ -113,6 +113,10 @@ struct route {
 void route_for_node(const struct route *r, const struct name *node, const struct labels *l,
                     struct route *ret);
 
+/* The selector by which the node is among those ahead; NULL: it is not. Borrowed. */
+const struct selector *route_ahead_by(const struct route *r, const struct name *node,
+                                      const struct labels *l);
+
 /* "Legacy, now" for one migration, or the lifting of it. Higher epochs replace lower ones, nothing
  * else. */
 struct emergency {

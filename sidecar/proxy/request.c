@@ -93,7 +93,8 @@ static void prepare_upload(struct request *req, struct http1_framing framing)
     size_t keep = 0;
 
     req->idempotent = is_idempotent(req->head.method);
-    req->may_fall_back = f->on != 0 && is_listed(f, method);
+    req->may_fall_back =
+        f->on != 0 && !req->route->entry->route.forbid_legacy && is_listed(f, method);
     if (req->idempotent)
         keep = IDEMPOTENT_KEEP;
     if (req->may_fall_back)
@@ -176,6 +177,9 @@ enum verdict step_decide(struct conn *c)
     struct request *req = c->req;
 
     choose_system(c, find_bucket(c, &req->route->entry->route));
+    if (req->system == SYSTEM_NONE)
+        return conn_refuse(c, 503, "the new system's breaker is open, and legacy is forbidden",
+                           false);
     req->on_new = req->system == SYSTEM_NEW && req->route->breaker;
     return conn_go(c, STEP_TAKE);
 }
@@ -214,12 +218,13 @@ enum verdict step_take(struct conn *c)
 }
 
 /* The rule set changed while we were connecting: what it says now holds, if nothing was sent yet or
- * the request has no body and may begin anew. So an acknowledged rollback has no stragglers. */
+ * the request has no body and may begin anew. So an acknowledged rollback has no stragglers,
+ * and legacy, once it is forbidden, none either. */
 static bool is_overtaken(const struct conn *c)
 {
     const struct request *req = c->req;
 
-    return req->system == SYSTEM_NEW && req->view != c->lane->view &&
+    return !req->rescued && req->view != c->lane->view &&
            (!req->counted || req->upload.framing.kind == HTTP1_BODY_NONE);
 }
 

@@ -190,6 +190,33 @@ def test_the_breaker_opens_probes_and_closes():
             assert ask(proxy).body == b"new"
 
 
+def test_where_legacy_is_forbidden_only_an_emergency_goes_there():
+    sick = threading.Event()
+
+    def handler(_):
+        return reply(b"", "503 Service Unavailable") if sick.is_set() else reply(b"new")
+
+    with says("legacy") as legacy, Origin(handler) as new:
+        words = {"weight": 0, "forbid_legacy": 1, "breaker": "3/60000/60000/1"}
+        with Proxy(legacy=legacy.url, new=new.url, fallback="5xx,connect_error", methods="GET", **words) as proxy:
+            assert ask(proxy).body == b"new"
+            proxy.set(override="legacy")
+            assert ask(proxy).body == b"new"
+            sick.set()
+            for _ in range(3):
+                answer = ask(proxy)
+                assert (answer.status, answer.system) == (503, "new"), "no fallback"
+            before = len(new.requests)
+            with Client(proxy) as client:
+                for _ in range(3):
+                    answer = client.ask()
+                    assert answer.status == 503 and b"legacy is forbidden" in answer.body
+            assert len(new.requests) == before and not legacy.requests
+            assert proxy.stats()["breaker"] == "open"
+            proxy.set(emergency=1)
+            assert ask(proxy).body == b"legacy"
+
+
 def test_probes_are_capped_and_their_slots_come_back():
     answering = threading.Event()
     waiting = []

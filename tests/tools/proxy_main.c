@@ -150,6 +150,8 @@ static int set_route(struct tool *t, struct str name, struct str value, struct e
         return read_breaker(value, &r->breaker);
     if (str_eq(name, STR("override")))
         return system_parse(value, &r->override);
+    if (str_eq(name, STR("forbid_legacy")))
+        return (r->forbid_legacy = str_eq(value, STR("1"))) || str_eq(value, STR("0"));
     if (str_eq(name, STR("emergency")))
         return read_emergency(t, value);
     if (str_eq(name, STR("connect_timeout")))

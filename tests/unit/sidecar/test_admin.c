@@ -31,7 +31,12 @@ static bool status(void *ctx, struct buf *ret)
     return !f->too_large && buf_addf(ret, "{\"state\": \"stale\"}");
 }
 
-static const struct admin_pages pages = {.is_ready = is_ready, .status = status};
+static bool flags(void *ctx UNUSED, struct buf *ret)
+{
+    return buf_addf(ret, "{\"stale\": false}");
+}
+
+static const struct admin_pages pages = {.is_ready = is_ready, .status = status, .flags = flags};
 
 static int setup(void **state)
 {
@@ -107,6 +112,8 @@ static void pages_answer(void **state)
     f->ready = true;
     ask(f, REQUEST("GET /readyz?verbose"), text, sizeof text);
     assert_holds(text, "HTTP/1.1 200 OK\r\n");
+    ask(f, REQUEST("GET /flags"), text, sizeof text);
+    assert_holds(text, "{\"stale\": false}\n");
     ask(f, REQUEST("GET /status"), text, sizeof text);
     assert_holds(text, "Content-Type: application/json\r\n");
     assert_holds(text, "Content-Length: 19\r\n");

@@ -7,13 +7,18 @@ static const uint32_t weights[] = {0, 1, 2500, 9999, 10000};
 static const uint32_t buckets[] = {0, 1, 2499, 2500, 9998, 9999};
 
 /* The layers said as the design says them, strongest first. */
-static struct decision expect(bool emergency, enum system override, enum breaker_state breaker,
+static struct decision expect(const struct ruleset_entry *e, enum breaker_state breaker,
                               bool below_weight)
 {
     static const enum system by_weight[] = {SYSTEM_LEGACY, SYSTEM_NEW};
+    enum system override = e->route.override;
 
-    if (emergency)
+    if (e->emergency.active)
         return (struct decision){SYSTEM_LEGACY, DECIDE_EMERGENCY, 0};
+    if (e->route.forbid_legacy && (breaker == BREAKER_OPEN || breaker == BREAKER_HALF_OPEN))
+        return (struct decision){SYSTEM_NONE, DECIDE_NOBODY, 0};
+    if (e->route.forbid_legacy)
+        return (struct decision){SYSTEM_NEW, DECIDE_LEGACY_FORBIDDEN, 0};
     if (override == SYSTEM_LEGACY)
         return (struct decision){SYSTEM_LEGACY, DECIDE_OVERRIDE_LEGACY, 0};
     if (breaker == BREAKER_OPEN || breaker == BREAKER_HALF_OPEN)
@@ -25,8 +30,7 @@ static struct decision expect(bool emergency, enum system override, enum breaker
 
 static void check_one(const struct ruleset_entry *e, enum breaker_state breaker, uint32_t bucket)
 {
-    struct decision want =
-        expect(e->emergency.active, e->route.override, breaker, bucket < e->route.weight_bp);
+    struct decision want = expect(e, breaker, bucket < e->route.weight_bp);
     struct decision got = decide(e, bucket, breaker);
 
     assert_int_equal(got.system, want.system);
@@ -39,18 +43,19 @@ static void every_combination_of_layers_decides_as_designed(void **state UNUSED)
     struct ruleset_entry e = {.emergency = {.epoch = 1}};
     unsigned seen = 0;
 
-    for (unsigned n = 0; n < 2 * SYSTEM_COUNT * BREAKER_STATE_COUNT; n++) {
-        enum breaker_state breaker = (enum breaker_state)(n / 2 / SYSTEM_COUNT);
+    for (unsigned n = 0; n < 4 * SYSTEM_COUNT * BREAKER_STATE_COUNT; n++) {
+        enum breaker_state breaker = (enum breaker_state)(n / 4 / SYSTEM_COUNT);
 
         e.emergency.active = n % 2;
-        e.route.override = (enum system)(n / 2 % SYSTEM_COUNT);
+        e.route.forbid_legacy = n / 2 % 2;
+        e.route.override = (enum system)(n / 4 % SYSTEM_COUNT);
         for (size_t i = 0; i < ARRAY_LEN(weights) * ARRAY_LEN(buckets); i++) {
             e.route.weight_bp = weights[i % ARRAY_LEN(weights)];
             check_one(&e, breaker, buckets[i / ARRAY_LEN(weights)]);
             seen++;
         }
     }
-    assert_int_equal(seen, 720);
+    assert_int_equal(seen, 1440);
 }
 
 static void a_lifted_emergency_decides_nothing(void **state UNUSED)
@@ -60,6 +65,18 @@ static void a_lifted_emergency_decides_nothing(void **state UNUSED)
     assert_int_equal(decide(&e, 9999, BREAKER_CLOSED).system, SYSTEM_NEW);
     e.emergency.active = true;
     assert_int_equal(decide(&e, 0, BREAKER_CLOSED).system, SYSTEM_LEGACY);
+}
+
+static void only_an_emergency_goes_to_legacy_where_it_is_forbidden(void **state UNUSED)
+{
+    struct ruleset_entry e = {.emergency = {.epoch = 9},
+                              .route = {.forbid_legacy = true, .override = SYSTEM_LEGACY}};
+
+    assert_int_equal(decide(&e, 9999, BREAKER_CLOSED).system, SYSTEM_NEW);
+    assert_int_equal(decide(&e, 0, BREAKER_OPEN).system, SYSTEM_NONE);
+    e.emergency.active = true;
+    assert_int_equal(decide(&e, 0, BREAKER_CLOSED).system, SYSTEM_LEGACY);
+    assert_int_equal(decide(&e, 0, BREAKER_OPEN).system, SYSTEM_LEGACY);
 }
 
 static void a_raised_weight_never_takes_a_key_back(void **state UNUSED)
@@ -93,6 +110,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_combination_of_layers_decides_as_designed),
         cmocka_unit_test(a_lifted_emergency_decides_nothing),
+        cmocka_unit_test(only_an_emergency_goes_to_legacy_where_it_is_forbidden),
         cmocka_unit_test(a_raised_weight_never_takes_a_key_back),
         cmocka_unit_test(reasons_have_words),
     };
