@@ -138,7 +138,7 @@ static int question_new(const char *host, const char *port, struct question **re
 int lookup_host(const char *host, const char *port, const struct patience *p, struct lookup *ret,
                 struct err *err)
 {
-    struct question *q;
+    struct question *q = NULL;
     int r = question_new(host, port, &q, err);
 
     if (r < 0)
