@@ -18,13 +18,13 @@
     X(GATE_PASSED, "gate_passed", "a gate holds")                                            \
     X(COMPLETED, "completed", "the last stage has baked")                                    \
     X(PAUSED, "paused", "an operator holds the rollout")                                     \
-    X(RESUMED, "resumed", "and lets it go on")                                               \
+    X(RESUMED, "resumed", "an operator lets a paused rollout go on")                         \
     X(ABORTED, "aborted", "the rollout was ended")                                           \
     X(ROLLBACK, "rollback", "a rollback was ordered, by an operator or by a trigger")        \
     X(ROLLED_BACK, "rolled_back", "every node serves what was rolled back to")               \
     X(ROLLBACK_FAILED, "rollback_failed", "nodes lag after the rollback's deadline")         \
     X(EMERGENCY_ROLLBACK, "emergency_rollback", "an emergency order stands")                 \
-    X(EMERGENCY_CLEARED, "emergency_cleared", "it was lifted")                               \
+    X(EMERGENCY_CLEARED, "emergency_cleared", "an emergency order was lifted")               \
     X(WEIGHT_SET, "weight_set", "the share of new was set by hand")                          \
     X(OVERRIDE_SET, "override_set", "everything goes to one system, or does so no more")     \
     X(FEATURE_FLAG_CHANGED, "feature_flag_changed", "a flag has another value")              \
@@ -43,19 +43,28 @@ enum event_kind {
         EVENT_KIND_COUNT
 };
 
-/* "stage_enabled", ...; and back, false for a name that is none. */
+/* "stage_enabled", ..., what it tells of; and back, false for a name that is none. */
 const char *event_kind_name(enum event_kind k);
+const char *event_kind_help(enum event_kind k);
 bool event_kind_parse(struct str s, enum event_kind *ret) MUST_CHECK;
 
-/* As stored under events/MIGRATION/SEQ. In order of `revision`, then migration, then `sequence`. */
+/* One event, as stored under events/MIGRATION/SEQUENCE. Texts are borrowed, never NULL. */
 struct event {
-    enum event_kind kind;
-    struct name migration;
-    uint64_t sequence; /* rises by one per migration */
-    uint64_t revision; /* of the transaction that stored it */
+    const char *kind; /* of EVENT_KINDS, or what a newer version names so */
     wall_t time;
-    char operator_name[NAME_SIZE * 2]; /* "switchyard" for what happens by itself */
-    char stage[NAME_SIZE];
-    char node[NAME_SIZE]; /* breakers; else "" */
-    char text[TEXT_SIZE]; /* a sentence: why, or what */
+    const char *operator_name; /* "switchyard" for what happens by itself */
+    const char *stage;
+    const char *node; /* breakers of one node; else "" */
+    const char *text; /* a sentence: why, or what */
 };
+
+/* Where an event stands among all: by revision (of the transaction that stored it), then migration,
+ * then sequence (which rises by one per migration). */
+struct event_place {
+    uint64_t revision;
+    struct name migration;
+    uint64_t sequence;
+};
+
+/* Less than 0 when `a` comes before `b`; 0: the same place. */
+int event_place_cmp(const struct event_place *a, const struct event_place *b);

@@ -3,6 +3,7 @@
 
 #include "common/base/check.h"
 #include "coordinator/core/convergence.h"
+#include "coordinator/core/events_watch.h"
 #include "coordinator/core/facts.h"
 #include "coordinator/core/gates.h"
 
@@ -38,9 +39,11 @@ static double detect_ms(const struct core *c, const struct migration *m)
 
 static void run(struct core *c, struct migration *m, const struct move *move, struct core_update *u)
 {
+    struct staged *s = staging_begin(c, m);
     struct stage_facts facts;
 
-    CHECK(moves_run(c, staging_begin(c, m), move, u, &facts) == 0);
+    events_watch_gate(c, s, u);
+    CHECK(moves_run(c, s, move, u, &facts) == 0);
 }
 
 static void run_trigger(struct core *c, struct migration *m, struct core_update *u)

@@ -10,6 +10,7 @@
 #include "coordinator/core/commands.h"
 #include "coordinator/core/convergence.h"
 #include "coordinator/core/drafts.h"
+#include "coordinator/core/events_watch.h"
 #include "coordinator/core/past.h"
 #include "coordinator/core/staging.h"
 
@@ -108,8 +109,10 @@ static void take_report(struct core *c, struct node *node, const struct route_st
 
     if (!m)
         return;
-    if (node)
+    if (node) {
         node_set_breaker(node, m->slot, route->breaker);
+        events_watch_breaker(c, m, node);
+    }
     /* It will come once more, in the node's past: so, too, from one that left before it was heard
      * of. */
     if (!node || node_is_asked(node))
@@ -171,6 +174,7 @@ static void on_tick(struct core *c, struct core_update *u)
         if (gone > 0)
             convergence_look(c, m);
         advance(c, m, u);
+        events_watch(c, m, staging_find(c, m), u);
     }
 }
 
@@ -184,6 +188,7 @@ void core_step(struct core *c, const struct core_event *ev, struct core_update *
     c->mono = ev->mono;
     switch (ev->kind) {
     case EV_COMMAND:
+        c->command = ev->command;
         on_command(c, ev->command, u);
         break;
     case EV_NODE:
@@ -209,6 +214,7 @@ void core_step(struct core *c, const struct core_event *ev, struct core_update *
         break;
     }
     staging_finish(c, u);
+    c->command = NULL;
     if (!c->staged && (ev->kind == EV_TICK || ev->kind == EV_JOB))
         jobs_look(c, u);
 }

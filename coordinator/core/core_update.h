@@ -10,10 +10,11 @@
 #include "common/base/log.h"
 #include "common/model/plan.h"
 
-/* A step touches each migration at most once, with at most seven operations: compare and put of
- * plan or emergency order, rollout and history entry, and the history entry that goes. The store's
+/* A step touches each migration at most once, with at most ten operations: compare and put of plan
+ * or emergency order, rollout and history entry, the put of events, and what goes: an entry of the
+ * history and (of all migrations together, events.h) two batches of events. The store's
  * limit on a transaction must be at least this, since an emergency for all is one transaction. */
-#define CORE_SAVES_MAX 2048u
+#define CORE_SAVES_MAX 3072u
 /* What an update may hold: the largest records (record.h) of an emergency for all. */
 #define CORE_UPDATE_MAX (64u << 20)
 

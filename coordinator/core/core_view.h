@@ -2,6 +2,7 @@
 /* What operators see of the core. Strings are borrowed and valid until the next step. */
 #pragma once
 
+#include "common/model/event_kinds.h"
 #include "coordinator/core/core.h"
 
 #define LAGGARDS_MAX 20
@@ -84,6 +85,19 @@ int view_stats(const struct core *c, const char *migration, dur_t window, mono_t
 /* Newest first, at most `max` of CORE_HISTORY_KEPT; returns how many. */
 unsigned view_history(const struct core *c, const char *migration, const struct history_entry **ret,
                       unsigned max);
+
+/* What subscribers hear of; of deleted migrations, too. */
+struct view_event {
+    struct event_place at;
+    const struct event *event; /* borrowed */
+    uint64_t oldest;           /* sequence of the oldest that is kept of its migration */
+};
+/* The first event after `after` (all zero: the first of all) that was stored with `until` or
+ * before, of `migration` ("": of any); false: there is none. */
+bool view_next_event(const struct core *c, const struct event_place *after, uint64_t until,
+                     const char *migration, struct view_event *ret) MUST_CHECK;
+/* Revision of the newest one; 0: there never was one. */
+uint64_t view_events_rev(const struct core *c);
 
 /* Nodes of the fleet that serve `rev` of `migration` or later ("": of every migration's latest
  * decision). */

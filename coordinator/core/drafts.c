@@ -8,6 +8,7 @@
 #include "coordinator/core/facts.h"
 #include "coordinator/core/keys.h"
 #include "coordinator/core/record.h"
+#include "coordinator/core/record_events.h"
 
 /* ---- one migration --------------------------------------------------------------------------- */
 
@@ -35,6 +36,7 @@ static struct draft *draft_new(const struct core *c, const struct name *name)
     d->rollout_rev = m->rollout_rev;
     d->order_rev = m->order_rev;
     history_copy(&m->history, &d->history);
+    event_log_copy(&m->events, &d->events);
     return d;
 }
 
@@ -45,6 +47,7 @@ static void draft_free(struct draft *d)
     json_free(d->is.rollout.extra);
     json_free(d->is.order_extra);
     history_deinit(&d->history);
+    event_log_deinit(&d->events);
     free(d);
 }
 
@@ -157,6 +160,17 @@ static int take_history(struct draft *d, const struct core_kv *kv, uint64_t sequ
     return history_add(&d->history, item, err);
 }
 
+static int take_events(struct draft *d, const struct core_kv *kv, uint64_t sequence,
+                       struct err *err)
+{
+    struct event_batch *batch;
+    int r = record_read_events(kv->value, sequence, &batch, err);
+
+    if (r == 0)
+        event_log_put(&d->events, batch, kv->rev);
+    return r;
+}
+
 static int take_value(struct draft *d, enum key_kind kind, const struct core_kv *kv,
                       uint64_t sequence, struct err *err)
 {
@@ -171,6 +185,8 @@ static int take_value(struct draft *d, enum key_kind kind, const struct core_kv 
         return take_order(d, kv, err);
     case KEYS_HISTORY:
         return take_history(d, kv, sequence, err);
+    case KEYS_EVENTS:
+        return take_events(d, kv, sequence, err);
     case KEYS_OTHER:
     case KEYS_REMOVED:
         break;
@@ -189,6 +205,8 @@ static void drop_key(struct draft *d, enum key_kind kind, uint64_t sequence, uin
         set_rollout(d, &no_rollout, 0);
     else if (kind == KEYS_EMERGENCY)
         set_order(d, &no_order, NULL, 0);
+    else if (kind == KEYS_EVENTS)
+        event_log_remove(&d->events, sequence);
     else
         history_remove(&d->history, sequence);
     if (rev > d->removed_rev)
@@ -200,6 +218,7 @@ static void drop_key(struct draft *d, enum key_kind kind, uint64_t sequence, uin
 
 static uint64_t known_rev(const struct draft *d, enum key_kind kind, uint64_t sequence)
 {
+    const struct event_log_entry *batch;
     const struct history_item *item;
 
     if (kind == KEYS_PLAN)
@@ -208,6 +227,10 @@ static uint64_t known_rev(const struct draft *d, enum key_kind kind, uint64_t se
         return d->rollout_rev;
     if (kind == KEYS_EMERGENCY)
         return d->order_rev;
+    if (kind == KEYS_EVENTS) {
+        batch = event_log_find(&d->events, sequence);
+        return batch ? batch->rev : 0;
+    }
     item = history_find(&d->history, sequence);
     return item ? item->rev : 0;
 }
@@ -215,12 +238,16 @@ static uint64_t known_rev(const struct draft *d, enum key_kind kind, uint64_t se
 static void mark_seen(struct draft *d, enum key_kind kind, uint64_t sequence)
 {
     struct history_item *item = kind == KEYS_HISTORY ? history_find(&d->history, sequence) : NULL;
+    struct event_log_entry *batch =
+        kind == KEYS_EVENTS ? event_log_find(&d->events, sequence) : NULL;
 
     d->plan_seen = d->plan_seen || kind == KEYS_PLAN;
     d->rollout_seen = d->rollout_seen || kind == KEYS_ROLLOUT;
     d->order_seen = d->order_seen || kind == KEYS_EMERGENCY;
     if (item)
         item->seen = true;
+    if (batch)
+        batch->seen = true;
 }
 
 /* The watch tells late what we wrote ourselves: of a key that we have deleted since, too. */
@@ -304,6 +331,9 @@ static void drop_unseen(struct draft *d, uint64_t rev)
     for (unsigned i = d->history.count; i-- > 0;)
         if (!d->history.item[i]->seen && d->history.item[i]->rev <= rev)
             drop_key(d, KEYS_HISTORY, d->history.item[i]->entry.sequence, rev);
+    for (unsigned i = d->events.entries; i-- > 0;)
+        if (!d->events.entry[i].seen && d->events.entry[i].rev <= rev)
+            drop_key(d, KEYS_EVENTS, d->events.entry[i].batch->first, rev);
 }
 
 void drafts_whole(struct drafts *d, const struct core *c, uint64_t rev)

@@ -14,6 +14,7 @@ struct draft {
     uint64_t plan_rev, rollout_rev, order_rev; /* 0: not stored */
     bool plan_seen, rollout_seen, order_seen;  /* while everything is read: it still is */
     struct history history;                    /* owned */
+    struct event_log events;                   /* owned */
     uint64_t removed_rev;                      /* a key went with it */
     bool changed;
     UT_hash_handle hh;

@@ -73,11 +73,32 @@ static const char *history_in_order(const struct core *c UNUSED, const struct mi
     return NULL;
 }
 
+static const char *events_in_order(const struct core *c, const struct migration *m)
+{
+    const struct event_log *l = &m->events;
+    unsigned events = 0;
+
+    for (unsigned i = 0; i < l->entries; i++) {
+        events += l->entry[i].batch->count;
+        if (i > 0 && event_batch_last(l->entry[i - 1].batch) >= l->entry[i].batch->first)
+            return "events out of order";
+        if (i > 0 && l->entry[i - 1].rev >= l->entry[i].rev)
+            return "revisions of events out of order";
+        if (l->entry[i].rev > c->events_rev)
+            return "an event newer than the newest";
+    }
+    if (events != l->events)
+        return "the count of events is wrong";
+    return l->entries == 0 || event_log_last(l) == m->is.rollout.event_seq
+               ? NULL
+               : "the newest event is not the rollout's";
+}
+
 int invariants_check(const struct core *c, struct err *err)
 {
     static const promise_fn promises[] = {
         one_phase,       phase_promise,      weight_in_range,  order_dominates,
-        serving_counted, revisions_in_order, history_in_order,
+        serving_counted, revisions_in_order, history_in_order, events_in_order,
     };
 
     if (c->staged)

@@ -12,7 +12,7 @@ static const struct {
     const char *folder;
 } folders[] = {
     {KEYS_PLAN, "plans"},      {KEYS_ROLLOUT, "rollouts"}, {KEYS_EMERGENCY, "emergency"},
-    {KEYS_REMOVED, "removed"}, {KEYS_HISTORY, "history"},
+    {KEYS_REMOVED, "removed"}, {KEYS_HISTORY, "history"},  {KEYS_EVENTS, "events"},
 };
 
 static const char *folder_of(enum key_kind kind)
@@ -23,12 +23,17 @@ static const char *folder_of(enum key_kind kind)
     check_die("no folder for keys of kind %d", (int)kind);
 }
 
+static bool has_sequence(enum key_kind kind)
+{
+    return kind == KEYS_HISTORY || kind == KEYS_EVENTS;
+}
+
 const char *keys_write(enum key_kind kind, const struct name *migration, uint64_t sequence,
                        char *dst)
 {
     if (kind == KEYS_REMOVED)
         CHECK(str_fmt(dst, KEY_SIZE, KEYS_ROOT "%s", folder_of(kind)));
-    else if (kind == KEYS_HISTORY)
+    else if (has_sequence(kind))
         CHECK(str_fmt(dst, KEY_SIZE, KEYS_ROOT "%s/%s/%012" PRIu64, folder_of(kind), migration->s,
                       sequence));
     else
@@ -61,12 +66,12 @@ int keys_read(const char *key, enum key_kind *ret_kind, struct name *ret_migrati
     if (*ret_kind == KEYS_OTHER || *ret_kind == KEYS_REMOVED)
         return 0;
 
-    bool has_sequence = str_cut(rest, '/', &name, &sequence);
+    bool numbered = str_cut(rest, '/', &name, &sequence);
     if (name_parse(name, "migration's name", ret_migration, &inner) < 0)
         return err_set(err, ERR_CORRUPT, "key %s: %s", key, inner.msg);
-    if (has_sequence != (*ret_kind == KEYS_HISTORY))
+    if (numbered != has_sequence(*ret_kind))
         return err_set(err, ERR_CORRUPT, "key %s has not the shape of its folder", key);
-    if (has_sequence && !str_to_u64(sequence, SEQUENCE_MAX, ret_sequence))
+    if (numbered && !str_to_u64(sequence, SEQUENCE_MAX, ret_sequence))
         return err_set(err, ERR_CORRUPT, "key %s does not end in a number", key);
     return 0;
 }

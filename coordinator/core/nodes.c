@@ -28,9 +28,10 @@ struct node {
     enum past past;
     mono_t asked_at; /* PAST_ASKED */
     uint64_t serving_rev;
-    struct ack ack[ACKS_KEPT];            /* rising; the newest last, empty ones (0) first */
-    uint64_t reported_rev;                /* serving_rev at the time of the latest report */
-    uint8_t breaker[CORE_MIGRATIONS_MAX]; /* enum breaker_state by slot */
+    struct ack ack[ACKS_KEPT];                  /* rising; the newest last, empty ones (0) first */
+    uint64_t reported_rev;                      /* serving_rev at the time of the latest report */
+    uint8_t breaker[CORE_MIGRATIONS_MAX];       /* enum breaker_state by slot */
+    uint8_t told_open[CORE_MIGRATIONS_MAX / 8]; /* bits: subscribers know the breaker as open */
     UT_hash_handle hh;
 };
 
@@ -482,10 +483,56 @@ enum breaker_state nodes_breaker(const struct nodes *n, int slot, unsigned *ret_
     return worst;
 }
 
+static bool is_told_open(const struct node *n, int slot)
+{
+    return n->told_open[slot / 8] & (1u << slot % 8);
+}
+
+static void tell_open(struct node *n, int slot, bool open)
+{
+    uint8_t bit = (uint8_t)(1u << slot % 8);
+
+    n->told_open[slot / 8] =
+        (uint8_t)(open ? n->told_open[slot / 8] | bit : n->told_open[slot / 8] & ~bit);
+}
+
+bool node_breaker_is_news(const struct node *n, int slot)
+{
+    return n->breaker[slot] != BREAKER_HALF_OPEN &&
+           (n->breaker[slot] == BREAKER_OPEN) != is_told_open(n, slot);
+}
+
+unsigned nodes_breaker_news(const struct nodes *n, int slot, bool open, const char **ret_first)
+{
+    struct node *node, *next;
+    unsigned count = 0;
+
+    HASH_ITER (hh, n->by_name, node, next) {
+        if (node->presence != CONNECTED || !node_breaker_is_news(node, slot) ||
+            (node->breaker[slot] == BREAKER_OPEN) != open)
+            continue;
+        if (count++ == 0)
+            *ret_first = node->name.s;
+    }
+    return count;
+}
+
+void nodes_breaker_told(struct nodes *n, int slot)
+{
+    struct node *node, *next;
+
+    HASH_ITER (hh, n->by_name, node, next) {
+        if (node_breaker_is_news(node, slot))
+            tell_open(node, slot, node->breaker[slot] == BREAKER_OPEN);
+    }
+}
+
 void nodes_forget_slot(struct nodes *n, int slot)
 {
     struct node *node, *next;
 
-    HASH_ITER (hh, n->by_name, node, next)
+    HASH_ITER (hh, n->by_name, node, next) {
         node_set_breaker(node, slot, BREAKER_DISABLED);
+        tell_open(node, slot, false);
+    }
 }

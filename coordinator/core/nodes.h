@@ -113,5 +113,12 @@ void node_reported(struct node *n);
 void node_set_breaker(struct node *n, int slot, enum breaker_state s);
 /* The worst state over connected nodes, and how many are open. */
 enum breaker_state nodes_breaker(const struct nodes *n, int slot, unsigned *ret_open);
+/* Does it send everything to legacy, and nobody was told, or the other way round? Half open is
+ * neither. */
+bool node_breaker_is_news(const struct node *n, int slot);
+/* How many connected nodes have that news, of opening or of closing; the first one's name. */
+unsigned nodes_breaker_news(const struct nodes *n, int slot, bool open, const char **ret_first);
+/* There is no news of any node any more. */
+void nodes_breaker_told(struct nodes *n, int slot);
 /* The slot goes to another migration. */
 void nodes_forget_slot(struct nodes *n, int slot);

@@ -8,6 +8,7 @@
 #include "coordinator/core/compile.h"
 #include "coordinator/core/convergence.h"
 #include "coordinator/core/drafts.h"
+#include "coordinator/core/events_watch.h"
 #include "coordinator/core/past.h"
 #include "coordinator/core/staging.h"
 
@@ -18,6 +19,7 @@ static void swap_contents(struct migration *m, struct draft *d)
 {
     const struct durable was = m->is;
     const struct history history = m->history;
+    const struct event_log events = m->events;
 
     m->is = d->is;
     m->is.machine = was.machine;
@@ -26,6 +28,8 @@ static void swap_contents(struct migration *m, struct draft *d)
     d->is = was;
     m->history = d->history;
     d->history = history;
+    m->events = d->events;
+    d->events = events;
     m->plan_rev = d->plan_rev;
     m->rollout_rev = d->rollout_rev;
     m->order_rev = d->order_rev;
@@ -91,6 +95,22 @@ static bool leave(struct core *c, struct migration *m, uint64_t rev)
     return had;
 }
 
+/* `was`: what was known of them. */
+static void look_at_events(struct core *c, struct migration *m, const struct event_log *was)
+{
+    uint64_t known = event_log_last(was);
+
+    for (unsigned i = m->events.entries; i-- > 0;) {
+        const struct event_log_entry *e = &m->events.entry[i];
+
+        if (e->rev > c->events_rev)
+            c->events_rev = e->rev;
+        if (e->batch->first <= known)
+            return;
+        events_watch_told(c, m, e->batch);
+    }
+}
+
 /* When it went: of a key that is missing in the whole of the store only the time of the reading is
  * known, but whoever deletes a plan leaves a mark (`marked`, its revision). All replicas must take
  * the same. */
@@ -116,7 +136,8 @@ static void install(struct core *c, struct draft *d, uint64_t marked, struct cor
     news = m->is.plan ? take_over(c, m, &d->is, rev) : leave(c, m, gone);
     if (news && u)
         update_publish(u, &m->name, !m->is.plan);
-    if (!m->is.plan && m->order_rev == 0 && m->history.count == 0)
+    look_at_events(c, m, &d->events);
+    if (!m->is.plan && m->order_rev == 0 && m->history.count == 0 && m->events.entries == 0)
         state_remove(c, m, d->removed_rev);
 }
 

@@ -128,7 +128,7 @@ static void add_unknown_fields(struct json *to, const struct json *extra)
     }
 }
 
-static int parse_record(struct str value, struct json **ret, struct err *err)
+int record_parse(struct str value, struct json **ret, struct err *err)
 {
     CLEANUP(json_freep) struct json *j = NULL;
     struct err inner;
@@ -174,11 +174,10 @@ static const char *const rollback_fields[] = {
 };
 
 static const char *const rollout_fields[] = {
-    "version",      "phase",        "resumePhase", "stage",       "stageName",
-    "weight",       "weightByHand", "override",    "since",       "bakeUntil",
-    "bakeLeftMs",   "deadline",     "why",         "historySeq",  "rollbacksToday",
-    "rollbacksDay", "lastRollback", "decision",    "quarantined", "approvals",
-    NULL,
+    "version",      "phase",      "resumePhase",    "stage",        "stageName",    "weight",
+    "weightByHand", "override",   "since",          "bakeUntil",    "bakeLeftMs",   "deadline",
+    "why",          "historySeq", "rollbacksToday", "rollbacksDay", "lastRollback", "decision",
+    "quarantined",  "approvals",  "eventSeq",       NULL,
 };
 
 static struct json *rollback_json(const struct rollback_record *r)
@@ -348,6 +347,8 @@ bool record_write_rollout(const struct rollout *r, const struct plan *plan, stru
     set_text(j, "why", r->why);
     set_decision(j, r);
     json_set_u64(j, "historySeq", r->history_seq);
+    if (r->event_seq > 0)
+        json_set_u64(j, "eventSeq", r->event_seq);
     json_set_u64(j, "rollbacksToday", r->rollbacks_today);
     set_day(j, "rollbacksDay", r->rollbacks_day);
     if (r->last_rollback.present) {
@@ -386,6 +387,7 @@ static int read_rollout_fields(const struct json *j, struct rollout *ret, struct
     ret->bake_left = dur_ms(json_get_i64(j, "bakeLeftMs", 0));
     get_text(j, "why", ret->why, sizeof ret->why);
     ret->history_seq = json_get_u64(j, "historySeq", 0);
+    ret->event_seq = json_get_u64(j, "eventSeq", 0);
     return read_rollback(json_get(j, "lastRollback"), &ret->last_rollback, err);
 }
 
@@ -396,7 +398,7 @@ int record_read_rollout(struct str value, struct rollout *ret, struct err *err)
     int r;
 
     memset(ret, 0, sizeof *ret);
-    r = parse_record(value, &j, err);
+    r = record_parse(value, &j, err);
     if (r < 0)
         return r;
     r = read_rollout_fields(j, ret, err);
@@ -442,7 +444,7 @@ int record_read_emergency(struct str value, struct emergency *ret, struct json *
     int r;
 
     memset(ret, 0, sizeof *ret);
-    r = parse_record(value, &j, err);
+    r = record_parse(value, &j, err);
     if (r < 0)
         return r;
     ret->epoch = json_get_u64(j, "epoch", 0);
@@ -490,7 +492,7 @@ int record_read_history(struct str value, struct history_entry *ret, struct json
     int r;
 
     memset(ret, 0, sizeof *ret);
-    r = parse_record(value, &j, err);
+    r = record_parse(value, &j, err);
     if (r < 0)
         return r;
     r = get_time(j, "time", &ret->time, err);

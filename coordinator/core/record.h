@@ -14,6 +14,9 @@
 #define RECORD_PLAN_MAX (1u << 20)
 #define RECORD_MAX      (64u << 10)
 
+/* A record as a tree, of a version that is known. */
+int record_parse(struct str value, struct json **ret, struct err *err) MUST_CHECK;
+
 /* Append to `b`; false past its maximum. `extra` (may be NULL) are the unknown fields that reading
  * gave. */
 bool record_write_plan(const struct plan *p, struct buf *b) MUST_CHECK;

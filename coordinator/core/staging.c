@@ -8,8 +8,10 @@
 #include "common/base/mem.h"
 #include "coordinator/core/compile.h"
 #include "coordinator/core/convergence.h"
+#include "coordinator/core/events.h"
 #include "coordinator/core/keys.h"
 #include "coordinator/core/record.h"
+#include "coordinator/core/record_events.h"
 
 struct staged *staging_begin(struct core *c, struct migration *m)
 {
@@ -23,6 +25,18 @@ struct staged *staging_begin(struct core *c, struct migration *m)
     return s;
 }
 
+struct staged *staging_find(const struct core *c, const struct migration *m)
+{
+    struct staged *s;
+
+    LL_FOREACH2(c->staged, s, next_staged)
+    {
+        if (s->m == m)
+            return s;
+    }
+    return NULL;
+}
+
 static void staged_free(struct staged *s)
 {
     if (s->new_plan)
@@ -32,6 +46,7 @@ static void staged_free(struct staged *s)
     if (s->entry)
         json_free(s->entry->extra);
     free(s->entry);
+    event_batch_unref(s->batch);
     free(s);
 }
 
@@ -165,6 +180,25 @@ static void save_measured(struct saving *w, const struct staged *s)
              record_write_history(&entry, item->extra, w->text));
 }
 
+static void delete_events(struct saving *w, const struct migration *m, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        save_delete(w, KEYS_EVENTS, &m->name, m->events.entry[i].batch->first);
+}
+
+/* Nothing to compare: whoever tells of something changes the rollout as well. */
+static void save_events(struct saving *w, const struct staged *s)
+{
+    if (w->comparing)
+        return;
+    if (s->batch)
+        save_put(w, KEYS_EVENTS, &s->m->name, s->batch->first,
+                 record_write_events(s->batch, w->text));
+    delete_events(w, s->m, s->drops);
+    if (s->forgets)
+        delete_events(w, s->forgets, s->forgets->events.entries);
+}
+
 static void save_removal(struct saving *w, const struct staged *s)
 {
     const struct migration *m = s->m;
@@ -183,6 +217,7 @@ static void save_removal(struct saving *w, const struct staged *s)
 
 static void save_staged(struct saving *w, const struct staged *s)
 {
+    save_events(w, s);
     if (s->removed) {
         save_removal(w, s);
         return;
@@ -221,6 +256,7 @@ void staging_finish(struct core *c, struct core_update *u)
 
     LL_FOREACH2(c->staged, s, next_staged)
     name_decision(c, s);
+    events_finish(c, u);
     for (int pass = 0; pass < 2; pass++) {
         w.comparing = pass == 0;
         LL_FOREACH2(c->staged, s, next_staged)
@@ -248,8 +284,8 @@ static void commit_removal(struct core *c, struct migration *m, uint64_t rev)
     sm_init(&m->is.machine, &stage_machine, PHASE_PENDING);
     m->plan_rev = m->rollout_rev = 0;
     history_deinit(&m->history);
-    /* The epoch of its orders must keep rising if the plan comes back. */
-    if (m->order_rev == 0)
+    /* The epoch of its orders must keep rising if the plan comes back, and its events stay. */
+    if (m->order_rev == 0 && m->events.entries == 0)
         state_remove(c, m, rev);
 }
 
@@ -314,6 +350,7 @@ void staging_commit(struct core *c, uint64_t rev)
         struct staged *s = c->staged;
 
         c->staged = s->next_staged;
+        events_commit(c, s, rev);
         if (s->removed)
             commit_removal(c, s->m, rev);
         else

@@ -5,6 +5,8 @@
 #include "coordinator/core/core_update.h"
 #include "coordinator/core/state.h"
 
+struct said;
+
 /* One migration's change; at most one per migration and step. */
 struct staged {
     struct migration *m;
@@ -19,11 +21,18 @@ struct staged {
     struct history_item *entry; /* owned, may be NULL: to be appended */
     uint64_t measured_seq;      /* entry whose measured_ms becomes known; 0: none */
     double measured_ms;
+    struct said *said; /* what subscribers hear of first; the update's */
+    unsigned said_count;
+    struct event_batch *batch; /* counted, may be NULL: all that they hear of */
+    unsigned drops;            /* batches that go for it, the oldest ones */
+    struct migration *forgets; /* deleted long ago: its events go; may be NULL */
     struct staged *next_staged;
 };
 
 /* Begin with a copy of what is. */
 struct staged *staging_begin(struct core *c, struct migration *m);
+/* What was begun for `m` in this step; NULL: nothing was. */
+struct staged *staging_find(const struct core *c, const struct migration *m);
 /* Write the transaction and the publications into `u`. */
 void staging_finish(struct core *c, struct core_update *u);
 /* The transaction was stored with `rev`: the copies become the state. */

@@ -28,6 +28,7 @@ struct migration *migration_free(struct migration *m)
     json_free(m->is.rollout.extra);
     json_free(m->is.order_extra);
     history_deinit(&m->history);
+    event_log_deinit(&m->events);
     samples_free(m->stats);
     samples_free(m->judged);
     jobs_deinit(&m->jobs);

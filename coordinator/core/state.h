@@ -5,6 +5,7 @@
 #include <uthash.h>
 
 #include "coordinator/core/core_view.h"
+#include "coordinator/core/event_log.h"
 #include "coordinator/core/history.h"
 #include "coordinator/core/jobs.h"
 #include "coordinator/core/nodes.h"
@@ -45,6 +46,13 @@ struct measured {
     mono_t at;
 };
 
+/* What of a migration's nodes was not told of yet (events_watch.h). In memory only. */
+struct event_watch {
+    bool breakers_due;    /* some differ from what was told */
+    mono_t breakers_at;   /* when that will be told */
+    mono_t breakers_next; /* not before */
+};
+
 struct migration {
     struct name name;
     int slot; /* place in core.slot; -1: only an emergency order is remembered */
@@ -52,6 +60,8 @@ struct migration {
     uint64_t plan_rev, rollout_rev, order_rev; /* of the keys; 0: not stored */
     uint64_t saved_rev; /* of our own latest change: a key that is gone since came before it */
     struct history history;
+    struct event_log events; /* outlive the plan */
+    struct event_watch watch;
     struct takeover takeover;
     struct samples *stats;  /* owned: every report */
     struct samples *judged; /* owned: what was measured under the latest decision only */
@@ -91,7 +101,9 @@ struct core {
     uint64_t revision;         /* highest of any decision */
     struct migration *by_name; /* hash; owned */
     struct migration *slot[CORE_MIGRATIONS_MAX];
-    unsigned migrations; /* with a plan */
+    unsigned migrations;                /* with a plan */
+    uint64_t events_rev;                /* of the newest event */
+    const struct core_command *command; /* that the step carries out; NULL: it is no command's */
     struct nodes nodes;
     struct staged *staged;  /* owned; what the step decided and the shell has not stored yet */
     struct drafts *loading; /* owned; from core_load() to core_loaded() */

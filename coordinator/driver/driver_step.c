@@ -14,8 +14,8 @@
 #define SETTLE_MS 100
 #define FRAME_OPS 2u /* the fence and KEY_DECISION */
 
-/* At most seven operations on a migration (core_update.h). */
-_Static_assert(7 * CORE_MIGRATIONS_MAX + FRAME_OPS <= STORE_OPS_MAX,
+/* At most ten operations on a migration (core_update.h). */
+_Static_assert(10 * CORE_MIGRATIONS_MAX + FRAME_OPS <= STORE_OPS_MAX,
                "every step of the core fits in a transaction");
 
 /* ---- the end of a step ----------------------------------------------------------------------- */

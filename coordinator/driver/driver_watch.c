@@ -10,8 +10,6 @@
 #include "coordinator/driver/driver_state.h"
 #include "coordinator/store/store_list.h"
 
-#define KEYS_HISTORY STORE_ROOT "history/"
-
 void watch_own(struct driver *d, store_rev rev)
 {
     d->watch.own[d->watch.own_next++ % OWN_REVS] = rev;
@@ -70,6 +68,13 @@ static bool is_decided(const struct store_list *changes, store_rev rev)
     return false;
 }
 
+/* Of which the old goes with anything. */
+static bool is_log(const char *key)
+{
+    return str_starts(str_of(key), STR(STORE_ROOT "history/")) ||
+           str_starts(str_of(key), STR(STORE_ROOT "events/"));
+}
+
 /* Who decides writes so in the same transaction, but old history goes with any. What else goes may
  * be a store that was cleared: nodes serve on until it has been read. */
 static int check_gone(const struct store_list *changes, struct err *err)
@@ -78,7 +83,7 @@ static int check_gone(const struct store_list *changes, struct err *err)
         const struct store_kv *kv = &changes->item[i];
 
         if (!kv->value && !member_key(kv->key) && strcmp(kv->key, KEY_RESTORE) != 0 &&
-            !str_starts(str_of(kv->key), STR(KEYS_HISTORY)) && !is_decided(changes, kv->rev))
+            !is_log(kv->key) && !is_decided(changes, kv->rev))
             return err_set(err, ERR_CORRUPT, "key %s was deleted, and not by a coordinator",
                            kv->key);
     }

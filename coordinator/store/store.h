@@ -27,7 +27,7 @@
 #define STORE_KEY_MAX   256u
 #define STORE_VALUE_MAX (1u << 20)
 /* An emergency for every migration; etcd must be told with --max-txn-ops=4096. */
-#define STORE_OPS_MAX 2048u
+#define STORE_OPS_MAX 3072u
 /* Keys and values of one transaction together: fits a request to etcd with its default settings. */
 #define STORE_TXN_BYTES_MAX (STORE_VALUE_MAX + (256u << 10))
 

@@ -431,7 +431,7 @@ static int keys_stored(const struct rig *r)
     int keys = 0;
 
     for (int i = 0; i < RIG_KEYS; i++)
-        keys += r->kv[i].key != NULL;
+        keys += r->kv[i].key && !strstr(r->kv[i].key, "/events/");
     return keys;
 }
 

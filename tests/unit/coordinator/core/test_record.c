@@ -4,6 +4,7 @@
 #include "coordinator/core/record.h"
 
 #include "common/base/atomic_file.h"
+#include "coordinator/core/record_events.h"
 #include "tests/lib/unit.h"
 #include "tests/unit/coordinator/core/plans.h"
 
@@ -137,6 +138,37 @@ static void test_an_order_and_an_entry_look_like_this(void **state UNUSED)
     buf_clear(&b);
     assert_true(record_write_history(&entry, NULL, &b));
     is_golden(&b, "history.json");
+}
+
+static void test_events_look_like_this(void **state UNUSED)
+{
+    CLEANUP(buf_deinitp) struct buf b = BUF_INIT(RECORD_MAX);
+    const struct event event[] = {
+        {.kind = "rollback",
+         .time = wall("2026-11-21T10:07:04.123Z"),
+         .operator_name = "switchyard",
+         .stage = "canary-10",
+         .node = "",
+         .text = "a trigger fired: error rate of new 43.1 % over the last 10s exceeds 5 %"},
+        {.kind = "breaker_opened",
+         .time = wall("2026-11-21T10:07:04.123Z"),
+         .operator_name = "switchyard",
+         .stage = "canary-10",
+         .node = "n7",
+         .text = "n7 sends everything to legacy"},
+    };
+    struct event_batch *batch = event_batch_new(41, event, ARRAY_LEN(event)), *again = NULL;
+    struct err err;
+
+    assert_true(record_write_events(batch, &b));
+    is_golden(&b, "events.json");
+    assert_ok(record_read_events(buf_view(&b), 41, &again, &err), &err);
+    assert_int_equal(event_batch_last(again), 42);
+    assert_string_equal(again->event[1].node, "n7");
+    assert_string_equal(again->event[0].text, event[0].text);
+    assert_int_equal(again->event[0].time.ns, event[0].time.ns);
+    event_batch_unref(batch);
+    event_batch_unref(again);
 }
 
 static void rewrite_rollout(const struct buf *from, struct buf *to)
@@ -330,6 +362,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_rollout_looks_like_this),
         cmocka_unit_test(test_an_order_and_an_entry_look_like_this),
+        cmocka_unit_test(test_events_look_like_this),
         cmocka_unit_test(test_golden_rollouts_survive_a_round_trip),
         cmocka_unit_test(test_every_field_comes_back),
         cmocka_unit_test(test_an_older_record_has_gaps),
