@@ -98,6 +98,19 @@ const struct command cli_commands[] = {
         .run = run_check_health,
     },
     {
+        .words = "check",
+        .summary = "run the readiness checks of the next stage, and tell what else holds it back",
+        .names = "NAME",
+        .names_min = 1,
+        .names_max = 1,
+        .options = OPT(STAGE),
+        .help = "All checks are run, on the coordinator that is asked; nothing changes. Exit status "
+                "0: the stage may be entered;\n"
+                "1: a check or the gate fails; 2: something could not be told, or is not over yet.",
+        .example = "switchyard check orders\nswitchyard check orders --stage canary-10 -o json",
+        .run = run_check,
+    },
+    {
         .words = "start",
         .summary = "enter the first stage",
         .names = "NAME",

@@ -40,6 +40,7 @@ COMMAND(health);
 
 COMMAND(status);       /* cmd_status.c */
 COMMAND(check_health); /* cmd_check_health.c */
+COMMAND(check);        /* cmd_check.c */
 COMMAND(history);      /* cmd_history.c */
 COMMAND(stats);        /* cmd_stats.c */
 

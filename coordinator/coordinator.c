@@ -84,14 +84,14 @@ static void on_run_job(void *ctx, const struct core_job *job)
 {
     struct coordinator *c = ctx;
 
-    driver_job_done(c->driver,
-                    &(struct core_job_done){.id = job->id,
-                                            .text = "this coordinator runs no checks and hooks"});
+    errands_run(c->errands, c->driver, job);
 }
 
-/* What on_run_job() begins has ended by then. */
-static void on_stop_job(void *ctx UNUSED, uint64_t id UNUSED)
+static void on_stop_job(void *ctx, uint64_t id)
 {
+    struct coordinator *c = ctx;
+
+    errands_stop(c->errands, id);
 }
 
 static const struct driver_ports driver_ports = {
@@ -213,6 +213,21 @@ static int open_journal(struct coordinator *c, struct err *err)
     return r < 0 ? err_ctx(err, "make the data directory") : 0;
 }
 
+static int open_errands(struct coordinator *c, struct err *err)
+{
+    struct checker_config checker = {.commands = c->config.allow_commands,
+                                     .id = c->self.id.s,
+                                     .folder = c->config.data_dir,
+                                     .facts = &c->check_facts};
+    struct errands_config errands = {.data_dir = c->config.data_dir, .backup = &c->backup};
+    int r;
+
+    c->check_facts = (struct check_facts){c, roster_count};
+    r = checker_new(&checker, c->loop, &c->checker, err);
+    errands.checker = c->checker;
+    return r < 0 ? r : errands_new(&errands, c->loop, &c->errands, err);
+}
+
 static int open_driver(struct coordinator *c, struct err *err)
 {
     struct driver_config config = {
@@ -231,7 +246,8 @@ static int open_driver(struct coordinator *c, struct err *err)
 static int open_parts(struct coordinator *c, struct err *err)
 {
     static int (*const parts[])(struct coordinator * c, struct err * err) = {
-        fill_self, open_store, open_journal, open_fleet, open_peers, open_server, open_driver,
+        fill_self,  open_store, open_journal, open_errands,
+        open_fleet, open_peers, open_server,  open_driver,
     };
     int r = 0;
 
@@ -277,6 +293,7 @@ static void on_left(void *ctx)
     struct coordinator *c = ctx;
 
     cut_off_stop(c);
+    errands_stop_all(c->errands);
     peers_stop(c->peers);
     fleet_dismiss(c->fleet, "the coordinator stops");
     rpc_server_stop(c->server, c->grace, c->loop, on_server_stopped, c);
@@ -296,12 +313,14 @@ void coordinator_free(struct coordinator *c)
     loop_undefer(&c->look);
     cut_off_stop(c);
     store_thread_free(c->store);
+    errands_free(c->errands);
     driver_free(c->driver);
     fleet_stop(c->fleet);
     rpc_server_free(c->server);
     peers_free(c->peers);
     fleet_free(c->fleet);
     service_free(c->service);
+    checker_free(c->checker);
     registry_free(c->registry);
     free(c);
 }

@@ -20,6 +20,7 @@ struct coordinator_config {
     bool restored; /* the store was put back from a copy: store_sqlite_renew() first */
     struct core_config core;
     dur_t report_silence; /* 0: the fleet's default */
+    bool allow_commands;  /* may plans run programs on this machine? */
 };
 
 struct coordinator_events {

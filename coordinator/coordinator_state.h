@@ -5,13 +5,16 @@
  *   roster.c        what nodes say, here and at the other coordinators
  *   mesh.c          the other coordinators: who is there, who leads, calls for the leader
  *   cut_off.c       it alone cannot reach the store: its nodes are better off elsewhere
- *   host.c          what the operators' API stands on */
+ *   host.c          what the operators' API stands on
+ *
+ * errands.c, on the checker, does what the core asks for in the world. */
 #pragma once
 
 #include "common/loop/timer.h"
 #include "coordinator/backup_ports.h"
 #include "coordinator/coordinator.h"
 #include "coordinator/driver/driver.h"
+#include "coordinator/errands.h"
 #include "coordinator/fleet/fleet.h"
 #include "coordinator/peer/peer.h"
 #include "coordinator/service/service.h"
@@ -34,6 +37,9 @@ struct coordinator {
     struct peers *peers;
     struct service *service;
     struct backup_ports backup;
+    struct check_facts check_facts;
+    struct checker *checker;
+    struct errands *errands;
     struct rpc_server *server;
 
     struct loop_deferred look;       /* nodes told of orders: somebody may wait for that */
@@ -52,6 +58,8 @@ extern const struct fleet_events roster_fleet_events;
 void roster_peer_node(void *ctx, const struct name *peer, const struct fleet_node *n);
 void roster_peer_report(void *ctx, const struct name *peer, const struct fleet_report *r);
 void roster_peer_past(void *ctx, const struct name *peer, const struct fleet_past *h);
+/* See struct check_facts. */
+unsigned roster_count(void *ctx, const struct selector *s);
 /* Ask for the past of a node, wherever it is connected; see driver_ports.ask_past. */
 void roster_ask_past(void *ctx, const struct name *node, dur_t window);
 

@@ -52,6 +52,7 @@ static void facts(void *ctx, struct service_facts *ret)
     *ret = (struct service_facts){
         .started_at = c->self.since,
         .leads = h.leadership.here,
+        .commands = c->config.allow_commands,
         .leader = h.leadership.leader.id,
         .leads_since = h.leadership.since,
         .term = h.leadership.term,
@@ -61,6 +62,23 @@ static void facts(void *ctx, struct service_facts *ret)
         .reports_dropped =
             h.reports_dropped + fleet_reports_dropped(c->fleet) + peers_reports_dropped(c->peers),
     };
+}
+
+static int check(void *ctx, const struct plan *plan, const struct plan_check *check, unsigned count,
+                 service_checked_fn fn, void *fn_ctx, void **ret_run, struct err *err)
+{
+    const struct coordinator *c = ctx;
+    struct check_run *run;
+    int r = check_begin(c->checker, plan, check, count, fn, fn_ctx, &run, err);
+
+    if (r == 0)
+        *ret_run = run;
+    return r;
+}
+
+static void stop_checks(void *ctx UNUSED, void *run)
+{
+    check_stop(run);
 }
 
 struct service_host host_of(struct coordinator *c)
@@ -76,6 +94,8 @@ struct service_host host_of(struct coordinator *c)
         .core = core,
         .facts = facts,
         .coordinators = mesh_coordinators,
+        .check = check,
+        .stop_checks = stop_checks,
         .backup = backup_ports_host(&c->backup),
     };
 }

@@ -131,6 +131,8 @@ static const struct option_row options[] = {
      OPTION_INTO(option_duration, program, config.core.startup_grace)},
     {"report-silence", "TIME", "a node that is silent longer is cut off (default 10s)",
      OPTION_INTO(option_duration, program, config.report_silence)},
+    {"allow-commands", NULL, "plans may run hooks and commands on this machine, as this user",
+     OPTION_INTO(option_flag, program, config.allow_commands)},
     {"log-level", "LEVEL", "error, warn, info (default), debug or trace", option_log_level, 0},
     {"die-with-parent", NULL, "stop when the process that started this one ends",
      set_die_with_parent, 0},

@@ -6,6 +6,17 @@
 #include "common/base/mem.h"
 #include "coordinator/coordinator_state.h"
 
+unsigned roster_count(void *ctx, const struct selector *s)
+{
+    struct coordinator *c = ctx;
+    const struct registry_node *n = NULL;
+    unsigned count = 0;
+
+    while ((n = registry_next(c->registry, n)))
+        count += n->node.connected && selector_matches(s, &n->node.name, &n->node.labels);
+    return count;
+}
+
 /* ---- nodes ----------------------------------------------------------------------------------- */
 
 static void log_node(const struct name *at, const struct fleet_node *before,

@@ -178,6 +178,10 @@ int plan_check_change(const struct plan *old, const struct plan *new_plan, unsig
  * prefix)? Nested prefixes and wildcards do not overlap: the more specific route wins. */
 bool plan_overlaps(const struct plan *a, const struct plan *b);
 
+/* Does it have a hook, or a check that is a command? `ret_where` of TEXT_SIZE names the first:
+ * "hook warm-up before stage canary-10". */
+bool plan_runs_programs(const struct plan *p, char *ret_where);
+
 /* The plan that `switchyard dev` makes: stages shadow, canary-10, quarter, half, all, all by hand,
  * keyed by header X-User-Id, random without it. As YAML text into `b`. */
 int plan_default(const char *name, const char *legacy_url, const char *new_url, struct buf *b,

@@ -155,11 +155,11 @@ static void probe_command(const struct probe *p, const struct patience *patience
 static void judge_bytes(const struct plan_check *c, uint64_t bytes, const char *what,
                         struct check_result *ret)
 {
+    unsigned shift = bytes >= UINT64_C(10) << 30 ? 30 : bytes >= UINT64_C(10) << 20 ? 20 : 0;
     char found[64], size[UNIT_TEXT_MAX];
 
-    /* Whole MiB read better, and are exact enough. */
-    str_fmt(found, sizeof found, "%s are %s",
-            unit_size_text(bytes < 1u << 20 ? bytes : bytes >> 20 << 20, size), what);
+    /* Whole GiB or MiB read better, and are exact enough. */
+    str_fmt(found, sizeof found, "%s are %s", unit_size_text(bytes >> shift << shift, size), what);
     judge_value(c, (double)bytes, found, ret);
 }
 

@@ -171,6 +171,20 @@ static dur_t time_left(const struct execution *e)
 
 /* ---- calls ----------------------------------------------------------------------------------- */
 
+/* Better now than in the middle of a rollout. With several coordinators another one may come to
+ * lead, which is set otherwise; then the check or hook says so. */
+static int check_programs(const struct core_command *c, const struct service_facts *f,
+                          struct err *err)
+{
+    char where[TEXT_SIZE];
+
+    if (c->kind != CMD_APPLY || f->commands || !plan_runs_programs(c->plan, where))
+        return 0;
+    err_set(err, ERR_REFUSED, "%s runs a program, which coordinator %s does not allow", where,
+            f->leader.s);
+    return err_hint(err, "start every coordinator with --allow-commands, or take it out");
+}
+
 /* The outcome comes by service_answer() or on_handed(). */
 static int carry_out(struct execution *e, const ProtobufCMessage *req, struct err *err)
 {
@@ -178,8 +192,11 @@ static int carry_out(struct execution *e, const ProtobufCMessage *req, struct er
     struct service_facts f;
 
     s->host.facts(s->host.ctx, &f);
-    if (f.leads || e->from.s[0] || e->command.core.kind == CMD_EMERGENCY)
-        return s->host.submit(s->host.ctx, &e->command.core, err);
+    if (f.leads || e->from.s[0] || e->command.core.kind == CMD_EMERGENCY) {
+        int r = check_programs(&e->command.core, &f, err);
+
+        return r < 0 ? r : s->host.submit(s->host.ctx, &e->command.core, err);
+    }
     return s->host.hand_on(s->host.ctx, "Execute", req, time_left(e), on_handed, e, err);
 }
 

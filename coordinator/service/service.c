@@ -203,7 +203,7 @@ static const struct rpc_method methods[] = {
     {.name = "GetPlan", .unary = on_unbuilt},
     {.name = "GetFlags", .unary = on_unbuilt},
     {.name = "GetReview", .unary = on_unbuilt},
-    {.name = "CheckStage", .unary = on_unbuilt},
+    {.name = "CheckStage", .unary = readiness_on_call},
     {.name = "Explain", .unary = on_unbuilt},
     {.name = "Measure", .unary = measure_on_call},
     {.name = "Events", .unary = NULL, .open = open_unbuilt, .events = &backup_events},
@@ -253,6 +253,7 @@ void service_settled(struct service *s)
 void service_stop(struct service *s)
 {
     s->stopping = true;
+    readiness_stop(s);
     execute_answer_landed(s, true);
     await_answer(s, true);
 }

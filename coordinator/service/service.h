@@ -25,6 +25,7 @@ struct service_facts {
     struct err store;  /* why it failed last; ERR_NONE: it works */
     unsigned unstored; /* emergency orders that were pushed, but not stored yet */
     uint64_t reports_dropped;
+    bool commands; /* plans may run programs here */
 };
 
 /* A coordinator on this store. */
@@ -41,6 +42,9 @@ struct service_coordinator {
 /* A reply's bytes, borrowed, or why there is none. */
 typedef void (*service_reply_fn)(void *ctx, const uint8_t *reply, size_t size,
                                  const struct err *status);
+
+/* What checks found, in the plan's order; valid during the call. */
+typedef void (*service_checked_fn)(void *ctx, const struct check_result *result, unsigned count);
 
 /* What the service stands on; all of it is called on the loop. */
 struct service_host {
@@ -64,7 +68,12 @@ struct service_host {
     void (*facts)(void *ctx, struct service_facts *ret);
     /* Those that are registered, this one first. */
     unsigned (*coordinators)(void *ctx, struct service_coordinator ret[SERVICE_COORDINATORS_MAX]);
-    struct backup_host backup; /* with a context of its own */
+    /* Run these checks, at least one; `fn` once, later. *ret_run is for stop_checks(), until `fn`
+     * is called. */
+    int (*check)(void *ctx, const struct plan *plan, const struct plan_check *check, unsigned count,
+                 service_checked_fn fn, void *fn_ctx, void **ret_run, struct err *err);
+    void (*stop_checks)(void *ctx, void *run); /* `fn` is not called */
+    struct backup_host backup;                 /* with a context of its own */
 };
 
 struct service;

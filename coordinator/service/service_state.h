@@ -4,7 +4,8 @@
  *   service.c   the methods, reads, life
  *   execute.c   commands: here, or handed on to the leader
  *   measure.c   what others measured: for the leader
- *   await.c     callers who wait for nodes */
+ *   await.c     callers who wait for nodes
+ *   readiness.c callers who wait for a stage's checks */
 #pragma once
 
 #include "coordinator/service/service.h"
@@ -16,6 +17,8 @@ struct service {
     struct execution *landing; /* carried out by the leader, on its way here */
     struct waiter *waiters;
     unsigned waiter_count;
+    struct readiness *readiness; /* being found out */
+    unsigned readiness_count;
     bool stopping;
     struct backup_service backup;
 };
@@ -45,3 +48,10 @@ void measure_forwarded(struct service *s, struct rpc_call *call, const ProtobufC
 void await_on_call(void *ctx, struct rpc_call *call, const ProtobufCMessage *req);
 /* Answer those whose nodes serve, or (`all`) all as things stand. */
 void await_answer(struct service *s, bool all);
+
+/* ---- readiness.c ----------------------------------------------------------------------------- */
+
+/* The handler of CheckStage; its context is the service. */
+void readiness_on_call(void *ctx, struct rpc_call *call, const ProtobufCMessage *req);
+/* Whoever waits for checks is told that this coordinator stops. */
+void readiness_stop(struct service *s);
