@@ -46,7 +46,7 @@ int run_history(struct cli *cli, const struct args *a, int *ret_status UNUSED, s
     Switchyard__V1__HistoryRequest request = SWITCHYARD__V1__HISTORY_REQUEST__INIT;
     Switchyard__V1__History *history;
     char name[NAME_SIZE];
-    uint32_t limit;
+    uint32_t limit = 0;
     int r;
 
     r = take_limit(a, &limit, err);

@@ -87,7 +87,7 @@ int run_set_flag(struct cli *cli, const struct args *a, int *ret_status, struct 
 {
     CLEANUP(buf_deinitp) struct buf value = BUF_INIT(FLAG_VALUE - 1);
     Switchyard__V1__SetFlag action = SWITCHYARD__V1__SET_FLAG__INIT;
-    struct flag_words words;
+    struct flag_words words = {NULL, NULL};
     struct change ch;
     int r;
 

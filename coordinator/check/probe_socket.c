@@ -58,7 +58,7 @@ static int connect_to(const char *target, const struct patience *patience, int *
                       struct err *err)
 {
     char host[256];
-    const char *port;
+    const char *port = NULL;
     struct lookup found;
     int r = split(target, host, sizeof host, &port, err);
 
