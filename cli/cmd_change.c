@@ -41,6 +41,8 @@ int run_apply(struct cli *cli, const struct args *a, int *ret_status, struct err
     change_init(&ch, cli, a);
     action.document = (ProtobufCBinaryData){text.len, (uint8_t *)text.data};
     action.source = rpc_lend(strcmp(path, "-") == 0 ? "standard input" : path);
+    if (a->option[OPT_ENV])
+        action.environment = rpc_lend(a->option[OPT_ENV]);
     ch.request.action_case = SWITCHYARD__V1__COMMAND__ACTION_APPLY;
     ch.request.apply = &action;
     ch.moves_nodes = false;

@@ -26,15 +26,54 @@ const struct command cli_commands[] = {
         .words = "apply",
         .summary = "store a plan, or a change to one",
         .names = "",
-        .options = OPT(FILE) | OPT(REASON) | OPT(DRY_RUN),
+        .options = OPT(FILE) | OPT(ENV) | OPT(REASON) | OPT(DRY_RUN),
         .needed = OPT(FILE),
         .help = "The plan is checked as a whole; a problem is told with file, line and the nearest "
                 "valid name, and\n"
                 "nothing is stored. A changed plan is refused where the change would alter what a "
                 "running rollout\n"
                 "has already done.",
-        .example = "switchyard apply -f orders.yaml\nswitchyard apply -f orders.yaml --dry-run",
+        .example = "switchyard apply -f orders.yaml\nswitchyard apply -f orders.yaml --env prod "
+                   "--dry-run",
         .run = run_apply,
+    },
+    {
+        .words = "plan lint",
+        .summary = "check a plan, and tell what looks like a mistake; asks no coordinator",
+        .names = "FILE",
+        .names_min = 1,
+        .names_max = 1,
+        .options = OPT(ENV),
+        .help = "Without --env the plan by itself and in each of its environments. Exit status 0: "
+                "nothing looks wrong;\n"
+                "1: errors or warnings; 2: it could not be read.",
+        .example = "switchyard plan lint orders.yaml",
+        .run = run_plan_lint,
+    },
+    {
+        .words = "plan diff",
+        .summary = "tell what a plan would change, against what is in force",
+        .names = "FILE",
+        .names_min = 1,
+        .names_max = 1,
+        .options = OPT(ENV),
+        .help = "Field by field: - is in force, + is in the file. Exit status 0: the same; 1: it "
+                "differs, or nothing is in\n"
+                "force; 2: it could not be told. Whether the change is allowed now: apply "
+                "--dry-run.",
+        .example = "switchyard plan diff orders.yaml --env prod",
+        .run = run_plan_diff,
+    },
+    {
+        .words = "plan explain",
+        .summary = "tell in sentences what a plan does, with its defaults",
+        .names = "FILE|NAME",
+        .names_min = 1,
+        .names_max = 1,
+        .options = OPT(ENV),
+        .help = "A file, or the name of a migration for the plan that is in force.",
+        .example = "switchyard plan explain orders.yaml\nswitchyard plan explain orders",
+        .run = run_plan_explain,
     },
     {
         .words = "get plans",

@@ -24,6 +24,7 @@
     X(NO_WAIT, "no-wait", 0, NULL, "do not wait until every node serves the decision")             \
     X(WAIT, "wait", 0, "DURATION", "longest wait for the nodes (10s)")                             \
     X(FILE, "file", 'f', "FILE", "the plan, YAML or JSON; - for standard input")                   \
+    X(ENV, "env", 0, "NAME", "the environment whose overlay is laid over the plan")                \
     X(WATCH, "watch", 'w', NULL, "show again each second until Ctrl-C")                            \
     X(TO, "to", 0, "STAGE", "number or name of the stage; 0 is before the first")                  \
     X(EMERGENCY, "emergency", 0, NULL, "everything to legacy, now; holds until it is cleared")     \

@@ -55,6 +55,10 @@ COMMAND(fsm_dot);
 COMMAND(fsm_mermaid);
 COMMAND(fsm_json);
 
+COMMAND(plan_lint); /* cmd_plan.c */
+COMMAND(plan_diff);
+COMMAND(plan_explain);
+
 COMMAND(backup_create); /* cmd_backup.c */
 COMMAND(backup_verify);
 COMMAND(backup_restore);

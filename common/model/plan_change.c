@@ -51,6 +51,16 @@ static int check_same_key(const char *field, const struct route_key *old,
                    field, was, is);
 }
 
+/* Nobody means to run production on the plan of a test system. */
+static int check_same_environment(const struct plan *old, const struct plan *new, struct err *err)
+{
+    if (strcmp(old->environment, new->environment) == 0)
+        return 0;
+    return err_set(err, ERR_REFUSED, "the environment changes from %s to %s",
+                   old->environment[0] ? old->environment : "none",
+                   new->environment[0] ? new->environment : "none");
+}
+
 static int check_same_stages(const struct plan *old, const struct plan *new, unsigned stage,
                              struct err *err)
 {
@@ -154,8 +164,10 @@ int plan_check_change(const struct plan *old, const struct plan *new_plan, unsig
                       unsigned wave, struct err *err)
 {
     const struct route *was = &old->route, *is = &new_plan->route;
-    int r = check_same_sides(was, is, err);
+    int r = check_same_environment(old, new_plan, err);
 
+    if (r == 0)
+        r = check_same_sides(was, is, err);
     if (r == 0)
         r = check_same_key("routing.key", &was->key, &is->key, err);
     if (r == 0)

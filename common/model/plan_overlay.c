@@ -109,6 +109,10 @@ static void refuse_unknown(struct plan_reader *r, const struct json *at, struct 
 {
     char known[192] = "", shown[SHOW_SIZE];
 
+    if (json_count(environments) == 0 && !environment[0]) {
+        plan_reader_problem(r, at, "required, and spec.environments has none");
+        return;
+    }
     if (json_count(environments) == 0) {
         plan_reader_problem(r, at, "environment %s is asked for, and the plan has none",
                             ids_show(str_of(environment), shown));

@@ -70,6 +70,8 @@ const ProtobufCMessage *convert_stats(struct arena *a, const char *migration,
 const ProtobufCMessage *convert_history(struct arena *a, const struct history_entry *const *entry,
                                         unsigned count);
 const ProtobufCMessage *convert_health(struct arena *a, const struct health *h);
+/* The document as it is in force. */
+const ProtobufCMessage *convert_plan(struct arena *a, const struct view_status *s);
 const ProtobufCMessage *convert_plans(struct arena *a, const struct view_status *s, unsigned count);
 const ProtobufCMessage *convert_coordinators(struct arena *a, const struct service_coordinator *c,
                                              unsigned count, const struct registry *r,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every size here is bounded by what the coordinator holds, so the arena does not run out. */
+#include "common/base/check.h"
 #include "common/base/units.h"
 #include "coordinator/service/convert_blocks.h"
 
@@ -110,6 +111,23 @@ const ProtobufCMessage *convert_history(struct arena *a, const struct history_en
     m->entries = NEW_LIST(a, count, HistoryEntry);
     for (unsigned i = 0; i < count; i++)
         m->entries[m->n_entries++] = history_entry(a, entry[i]);
+    return &m->base;
+}
+
+/* ---- a plan ---------------------------------------------------------------------------------- */
+
+const ProtobufCMessage *convert_plan(struct arena *a, const struct view_status *s)
+{
+    CLEANUP(buf_deinitp) struct buf text = BUF_INIT(CONVERT_REPLY_MAX / 2);
+    Switchyard__V1__PlanDocument *m = NEW(a, PlanDocument, plan_document);
+
+    CHECK(json_print(s->plan->document, true, &text));
+    m->migration = block_text(a, s->plan->name.s);
+    m->document.data = block_alloc(a, text.len);
+    m->document.len = text.len;
+    memcpy(m->document.data, text.data, text.len);
+    m->revision = s->rollout->decision_rev;
+    m->environment = block_text(a, s->plan->environment);
     return &m->base;
 }
 

@@ -45,7 +45,10 @@ static int take_plan(const Switchyard__V1__Command *m, struct convert_command *r
     int r = check_text("plan's file name", m->apply->source, SOURCE_MAX, err);
 
     if (r == 0)
-        r = plan_parse(text, m->apply->source[0] ? m->apply->source : "plan", &ret->plan, err);
+        r = check_text("environment", m->apply->environment, NAME_SIZE - 1, err);
+    if (r == 0)
+        r = plan_parse_for(text, m->apply->source[0] ? m->apply->source : "plan",
+                           m->apply->environment, &ret->plan, err);
     if (r < 0)
         return r;
     ret->core.plan = ret->plan;
@@ -296,6 +299,11 @@ static void take_status(const ProtobufCMessage *request, struct convert_query *r
     ret->migration = ((const Switchyard__V1__StatusRequest *)request)->migration;
 }
 
+static void take_plan_query(const ProtobufCMessage *request, struct convert_query *ret)
+{
+    ret->migration = ((const Switchyard__V1__PlanRequest *)request)->migration;
+}
+
 static void take_stats(const ProtobufCMessage *request, struct convert_query *ret)
 {
     const Switchyard__V1__StatsRequest *m = (const Switchyard__V1__StatsRequest *)request;
@@ -318,6 +326,7 @@ static const struct {
 } queries[] = {
     {&switchyard__v1__await_request__descriptor, take_await},
     {&switchyard__v1__status_request__descriptor, take_status},
+    {&switchyard__v1__plan_request__descriptor, take_plan_query},
     {&switchyard__v1__stats_request__descriptor, take_stats},
     {&switchyard__v1__history_request__descriptor, take_history},
 };

@@ -81,6 +81,17 @@ static int read_status(struct service *s, const struct convert_query *q, struct 
     return r;
 }
 
+static int read_plan(struct service *s, const struct convert_query *q, struct arena *a,
+                     const ProtobufCMessage **ret, struct err *err)
+{
+    struct view_status v;
+    int r = look_at(s, q->migration, a, &v, err);
+
+    if (r == 0)
+        *ret = convert_plan(a, &v);
+    return r;
+}
+
 static int read_stats(struct service *s, const struct convert_query *q, struct arena *a,
                       const ProtobufCMessage **ret, struct err *err)
 {
@@ -157,6 +168,7 @@ static int read_coordinators(struct service *s, const struct convert_query *q UN
     }
 
 READ(status)
+READ(plan)
 READ(stats)
 READ(history)
 READ(health)
@@ -200,7 +212,7 @@ static const struct rpc_method methods[] = {
     {.name = "ListPlans", .unary = on_plans},
     {.name = "ListNodes", .unary = on_nodes},
     {.name = "ListCoordinators", .unary = on_coordinators},
-    {.name = "GetPlan", .unary = on_unbuilt},
+    {.name = "GetPlan", .unary = on_plan},
     {.name = "GetFlags", .unary = on_unbuilt},
     {.name = "GetReview", .unary = on_unbuilt},
     {.name = "CheckStage", .unary = readiness_on_call},

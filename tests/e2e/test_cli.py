@@ -12,9 +12,9 @@ from switchyard import BIN, free_port, wait_for
 
 COMMANDS = ["dev", "apply", "get plans", "get nodes", "get coordinators", "get flags", "status", "health", "check-health",
             "start", "promote", "approve", "pause", "resume", "abort", "rollback", "recover", "drill", "decommission",
-            "set weight", "set override", "set flag", "delete", "stats", "history", "report daily",
-            "report weekly", "report stage", "diag", "fsm show", "fsm dot", "fsm mermaid", "fsm json", "backup create", "backup verify",
-            "backup restore", "completion bash", "reference"]
+            "set weight", "set override", "set flag", "delete", "stats", "history", "report daily", "report weekly",
+            "report stage", "diag", "fsm show", "fsm dot", "fsm mermaid", "fsm json", "plan lint", "plan diff",
+            "plan explain", "backup create", "backup verify", "backup restore", "completion bash", "reference"]
 
 
 # ---- without a coordinator

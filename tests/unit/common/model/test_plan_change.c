@@ -95,10 +95,22 @@ static void what_is_reached_stays(void **state UNUSED)
     }
 }
 
+static void a_rollout_stays_in_its_environment(void **state UNUSED)
+{
+    CLEANUP(plan_freep) struct plan *none = parse_with("flags", "flags"), *prod = NULL;
+    struct err err;
+
+    assert_ok(plan_parse_for(str_of(rich_plan), "p", "prod", &prod, &err), &err);
+    assert_ok(plan_check_change(prod, prod, 1, 0, &err), &err);
+    assert_fails(plan_check_change(prod, none, 1, 0, &err), ERR_REFUSED);
+    assert_string_equal(err.msg, "the environment changes from prod to none");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_reached_stays),
+        cmocka_unit_test(a_rollout_stays_in_its_environment),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -270,6 +270,46 @@ static void a_plan_is_applied_and_shown(void **state)
     assert_false(s->emergency->active);
 }
 
+static void a_plan_is_given_back_as_it_is_in_force(void **state)
+{
+    static char prod
+        [] = "prod",
+    document[] =
+        "{apiVersion: switchyard/v1, kind: Migration, metadata: {name: app}, spec: {\n"
+        "  systems: {legacy: {endpoints: [\"http://a:1\"]}, new: {endpoints: [\"http://a:2\"]}},\n"
+        "  routing: {key: random}, environment: required,\n"
+        "  environments: {prod: {stages: [{name: slow, weight: 1}]}},\n"
+        "  stages: [{name: all, weight: 100}]}}\n";
+    struct fixture *f = *state;
+    Switchyard__V1__Command c = command(SWITCHYARD__V1__COMMAND__ACTION_APPLY);
+    Switchyard__V1__Apply a = SWITCHYARD__V1__APPLY__INIT;
+    Switchyard__V1__PlanRequest request = SWITCHYARD__V1__PLAN_REQUEST__INIT;
+    CLEANUP(plan_freep) struct plan *plan = NULL;
+    const Switchyard__V1__PlanDocument *p;
+    struct err err;
+
+    a.document = (ProtobufCBinaryData){sizeof document - 1, (uint8_t *)document};
+    c.migration = text("");
+    c.apply = &a;
+    assert_null(execute(f, &c));
+    assert_holds(f->status.msg, "--env NAME with one of prod");
+    a.environment = prod;
+    assert_non_null(execute(f, &c));
+
+    request.migration = text("app");
+    p = call(f, "GetPlan", &request.base);
+    assert_string_equal(p->migration, "app");
+    assert_string_equal(p->environment, "prod");
+    assert_true(p->revision > 0);
+    assert_ok(plan_parse((struct str){(char *)p->document.data, p->document.len}, "p", &plan, &err),
+              &err);
+    assert_string_equal(plan->environment, "prod");
+    assert_string_equal(plan->stage[0].name.s, "slow");
+    request.migration = text("ap");
+    assert_null(call(f, "GetPlan", &request.base));
+    assert_int_equal(f->status.code, ERR_NOT_FOUND);
+}
+
 static void a_dry_run_changes_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -497,6 +537,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SERVICE_TEST(a_plan_is_applied_and_shown),
+        SERVICE_TEST(a_plan_is_given_back_as_it_is_in_force),
         SERVICE_TEST(a_dry_run_changes_nothing),
         SERVICE_TEST(refusals_say_why),
         SERVICE_TEST(await_answers_when_every_node_serves),
