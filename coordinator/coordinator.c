@@ -42,8 +42,10 @@ static void on_loaded(void *ctx, int r, const struct err *err)
         r = rpc_server_start(c->server, &failed);
         err = &failed;
     }
-    if (r == 0)
+    if (r == 0) {
         cut_off_start(c);
+        restarts_start(c->restarts, c->driver);
+    }
     c->events->on_ready(c->events_ctx, r, r < 0 ? err : NULL);
 }
 
@@ -225,7 +227,9 @@ static int open_errands(struct coordinator *c, struct err *err)
     c->check_facts = (struct check_facts){c, roster_count};
     r = checker_new(&checker, c->loop, &c->checker, err);
     errands.checker = c->checker;
-    return r < 0 ? r : errands_new(&errands, c->loop, &c->errands, err);
+    if (r == 0)
+        r = errands_new(&errands, c->loop, &c->errands, err);
+    return r < 0 ? r : restarts_new(c->loop, &c->restarts, err);
 }
 
 static int open_driver(struct coordinator *c, struct err *err)
@@ -312,6 +316,7 @@ void coordinator_free(struct coordinator *c)
         return;
     loop_undefer(&c->look);
     cut_off_stop(c);
+    restarts_free(c->restarts);
     store_thread_free(c->store);
     errands_free(c->errands);
     driver_free(c->driver);

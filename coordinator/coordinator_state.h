@@ -17,6 +17,7 @@
 #include "coordinator/errands.h"
 #include "coordinator/fleet/fleet.h"
 #include "coordinator/peer/peer.h"
+#include "coordinator/restarts.h"
 #include "coordinator/service/service.h"
 
 #define COORDINATOR_PATH_MAX 4096
@@ -40,6 +41,7 @@ struct coordinator {
     struct check_facts check_facts;
     struct checker *checker;
     struct errands *errands;
+    struct restarts *restarts;
     struct rpc_server *server;
 
     struct loop_deferred look;       /* nodes told of orders: somebody may wait for that */

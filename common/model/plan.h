@@ -178,6 +178,10 @@ int plan_check_change(const struct plan *old, const struct plan *new_plan, unsig
  * prefix)? Nested prefixes and wildcards do not overlap: the more specific route wins. */
 bool plan_overlaps(const struct plan *a, const struct plan *b);
 
+/* The path where the endpoints of `new` tell since when they run; NULL: they are not asked.
+ * Borrowed. */
+const char *plan_start_page(const struct plan *p);
+
 /* Does it have a hook, or a check that is a command? `ret_where` of TEXT_SIZE names the first:
  * "hook warm-up before stage canary-10". */
 bool plan_runs_programs(const struct plan *p, char *ret_where);

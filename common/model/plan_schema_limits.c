@@ -66,7 +66,8 @@ static void read_rollback_to(struct plan_reader *r, const struct json *v,
           .help = "p99 of new over p99 of legacy in the same window."),                            \
     FIELD("restartsPerMinute", plan_value_thousandths, AT(restarts_m), .max = 10000,               \
           .preset = "not judged",                                                                  \
-          .help = "Restarts of new, as somebody reports them with `switchyard measure`."),         \
+          .help = "Restarts of new in the last minute, over all of its endpoints: asked for at "         \
+                  "systems.new.metrics, or reported with `switchyard measure`."),         \
     FIELD("criticalDiscrepancies", read_discrepancies, 0, .max = COUNT_MAX,                        \
           .form = "whole number, from 0", .preset = "not judged",                                                                  \
           .help = "Critical differences in the window, at most, as somebody reports them."),       \

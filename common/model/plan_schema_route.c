@@ -35,30 +35,59 @@ static void read_endpoints(struct plan_reader *r, const struct json *v,
                                                 read_endpoint, upstream->endpoint);
 }
 
+/* What is read is the document's; plan_start_page() finds it there. */
+static void read_start_page(struct plan_reader *r, const struct json *v,
+                            const struct plan_field *f UNUSED, void *dst UNUSED)
+{
+    char shown[SHOW_SIZE];
+    struct str text;
+
+    if (!plan_value_text(r, v, "a path like \"/metrics\"", &text))
+        return;
+    if (!str_starts(text, STR("/")) || memchr(text.p, ' ', text.n) || text.n >= PATH_SIZE)
+        plan_reader_problem(r, v, "%s is not a path, as in \"/metrics\"", ids_show(text, shown));
+}
+
 #define AT(member) offsetof(struct route_upstream, member)
-static const struct plan_field system_fields[] = {
-    FIELD("endpoints", read_endpoints, 0, .required = true,
-          .form = "list of 1 to 8 URLs, http://host:port",
-          .help = "Servers of this system, used in turn. None may be in both systems."),
-    FIELD("connectTimeout", plan_value_millis, AT(connect_timeout_ms), .min = MS,
-          .max = 60 * SECOND, .preset = "1s", .help = "Longest wait for a connection."),
-    FIELD("responseTimeout", plan_value_millis, AT(response_timeout_ms), .min = MS, .max = HOUR,
-          .preset = "15s",
-          .help = "Longest wait for the head of an answer, then between its bytes."),
+#define SYSTEM_FIELDS                                                                        \
+    FIELD("endpoints", read_endpoints, 0, .required = true,                                  \
+          .form = "list of 1 to 8 URLs, http://host:port",                                   \
+          .help = "Servers of this system, used in turn. None may be in both systems."),     \
+        FIELD("connectTimeout", plan_value_millis, AT(connect_timeout_ms), .min = MS,        \
+              .max = 60 * SECOND, .preset = "1s", .help = "Longest wait for a connection."), \
+        FIELD("responseTimeout", plan_value_millis, AT(response_timeout_ms), .min = MS,      \
+              .max = HOUR, .preset = "15s",                                                  \
+              .help = "Longest wait for the head of an answer, then between its bytes.")
+
+static const struct plan_field legacy_fields[] = {SYSTEM_FIELDS};
+static const struct plan_field new_fields[] = {
+    SYSTEM_FIELDS,
+    FIELD("metrics", read_start_page, 0, .form = "path, /metrics", .preset = "not asked",
+          .help = "Where its endpoints tell since when they run, for restartsPerMinute: text for "
+                  "Prometheus with process_start_time_seconds, or JSON with startTime, started_at "
+                  "or uptime."),
 };
 #undef AT
 
-static const struct plan_section system_section = SECTION(system_fields, .later = WORDS("health"));
+static const struct plan_section legacy_section = SECTION(legacy_fields, .later = WORDS("health"));
+static const struct plan_section new_section = SECTION(new_fields, .later = WORDS("health"));
 
 static const struct plan_field systems_fields[] = {
     FIELD("legacy", plan_value_section, SYSTEM_LEGACY * sizeof(struct route_upstream),
-          .section = &system_section, .required = true,
+          .section = &legacy_section, .required = true,
           .help = "The system that serves today, and what every rollback goes to."),
     FIELD("new", plan_value_section, SYSTEM_NEW * sizeof(struct route_upstream),
-          .section = &system_section, .required = true, .help = "Its replacement."),
+          .section = &new_section, .required = true, .help = "Its replacement."),
 };
 
 const struct plan_section plan_systems_section = SECTION(systems_fields);
+
+const char *plan_start_page(const struct plan *p)
+{
+    const struct json *systems = json_get(json_get(p->document, "spec"), "systems");
+
+    return json_get_string(json_get(systems, "new"), "metrics", NULL);
+}
 
 /* ---- spec.routing ---- */
 

@@ -245,6 +245,13 @@ uint64_t core_decision_rev(const struct core *c, const char *migration)
     return m ? m->takeover.rev : 0;
 }
 
+const struct plan *core_plan(const struct core *c, const char *migration)
+{
+    const struct migration *m = state_find(c, migration);
+
+    return m ? m->is.plan : NULL;
+}
+
 uint64_t core_revision(const struct core *c)
 {
     return c->revision;

@@ -82,5 +82,7 @@ uint64_t core_decision_rev(const struct core *c, const char *migration);
 /* The highest revision of any decision or deletion: that of the whole set of routes. Replicas which
  * have seen the same of the store agree on it, and publish at it. */
 uint64_t core_revision(const struct core *c);
+/* Borrowed until the next step; NULL: unknown migration. */
+const struct plan *core_plan(const struct core *c, const char *migration);
 /* The migrations' names, sorted: next after `after` ("" for the first), NULL at the end. */
 const char *core_next_migration(const struct core *c, const char *after);
