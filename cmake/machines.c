@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "common/fsm/sm_dump.h"
+#include "coordinator/core/drill_fsm.h"
 #include "coordinator/core/stage_fsm.h"
 #include "coordinator/election/election.h"
 #include "sidecar/proxy/breaker_fsm.h"
@@ -13,6 +14,7 @@
 
 static const struct sm_machine *const machines[] = {
     &stage_machine,
+    &drill_machine,
     &election_machine,
     &breaker_machine,
 };

@@ -5,6 +5,7 @@
 #include "common/base/clock.h"
 #include "common/base/json.h"
 #include "common/model/drill_states.h"
+#include "common/model/flags.h"
 #include "common/model/selector.h"
 #include "common/model/stage_states.h"
 
@@ -47,7 +48,9 @@ struct drill_record {
     char operator_name[NAME_SIZE * 2];
     char reason[TEXT_SIZE];
     wall_t started_at, ended_at; /* ended_at unset: it runs */
+    wall_t ordered_at;           /* of the part that runs, or ran last */
     wall_t deadline;             /* of the part that runs */
+    dur_t within;                /* the rehearsal fails when it takes longer */
     double measured_ms;          /* order to last acknowledgement; -1: not known */
     double restored_ms;          /* back to what was served before; -1: not known */
     unsigned nodes;              /* in the scope */
@@ -91,9 +94,10 @@ struct rollout {
     struct approval approval[APPROVALS_MAX]; /* of stages that are not entered yet */
     unsigned approval_count;
     enum drill_state drill_state;
-    struct drill_record drill; /* the latest */
-    uint64_t event_seq;        /* of the newest event (event_kinds.h) */
-    struct json *extra;        /* owned, may be NULL: fields of a newer version, kept as they are */
+    struct drill_record drill;  /* the latest */
+    struct flags flags_by_hand; /* over those of the stage; only ones that the plan knows count */
+    uint64_t event_seq;         /* of the newest event (event_kinds.h) */
+    struct json *extra; /* owned, may be NULL: fields of a newer version, kept as they are */
 };
 
 struct history_entry {

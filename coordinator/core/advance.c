@@ -3,6 +3,7 @@
 
 #include "common/base/check.h"
 #include "coordinator/core/convergence.h"
+#include "coordinator/core/drill.h"
 #include "coordinator/core/events_watch.h"
 #include "coordinator/core/facts.h"
 #include "coordinator/core/gates.h"
@@ -138,5 +139,6 @@ void advance(struct core *c, struct migration *m, struct core_update *u)
             run_other(c, m, row, u);
         return;
     }
-    end_quarantines(c, m, u);
+    if (!drill_advance(c, m, u))
+        end_quarantines(c, m, u);
 }

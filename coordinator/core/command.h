@@ -47,6 +47,9 @@ int command_recover(struct command_run *q);
 /* command_approve.c */
 int command_approve(struct command_run *q);
 
+/* command_drill.c */
+int command_drill(struct command_run *q);
+
 /* command_force.c */
 int command_emergency(struct command_run *q);
 int command_clear(struct command_run *q);

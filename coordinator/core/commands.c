@@ -115,6 +115,7 @@ static const struct {
     [CMD_SET_OVERRIDE] = {command_set_override, ON_MIGRATION | NEEDS_REASON},
     [CMD_DELETE] = {command_delete, ON_MIGRATION},
     [CMD_RECOVER] = {command_recover, ON_MIGRATION},
+    [CMD_DRILL] = {command_drill, ON_MIGRATION | NEEDS_REASON},
     [CMD_APPROVE] = {command_approve, ON_MIGRATION | NEEDS_REASON},
 };
 

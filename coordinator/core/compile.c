@@ -3,6 +3,20 @@
 
 #include "common/base/check.h"
 
+/* What the stage switches, and over it what was set by hand; only flags that the plan knows. */
+static void set_flags(const struct durable *d, unsigned stage, struct flags *ret)
+{
+    const struct flags *by_hand = &d->rollout.flags_by_hand;
+
+    plan_flags(d->plan, stage, ret);
+    for (unsigned i = 0; i < ret->count; i++) {
+        const struct flag *set = flags_find(by_hand, ret->flag[i].name);
+
+        if (set)
+            ret->flag[i] = *set;
+    }
+}
+
 void compile_route(const struct durable *d, struct route *ret)
 {
     CHECK(d->plan);
@@ -12,6 +26,17 @@ void compile_route(const struct durable *d, struct route *ret)
     ret->override = d->rollout.override;
     memset(ret->stage, 0, sizeof ret->stage);
     str_fmt(ret->stage, sizeof ret->stage, "%s", plan_stage_name(d->plan, d->rollout.stage));
+    set_flags(d, d->rollout.stage, &ret->flags);
+    if (d->rollout.drill_state == DRILL_REHEARSING && !d->rollout.drill.shadow)
+        ret->drill = d->rollout.drill.scope;
+    ret->forbid_legacy = compile_forbids_legacy(d);
+}
+
+bool compile_forbids_legacy(const struct durable *d)
+{
+    unsigned stage = d->rollout.stage;
+
+    return stage > 0 && d->plan->stage[stage - 1].enforce && d->rollout.override != SYSTEM_LEGACY;
 }
 
 bool compile_differs(const struct durable *a, const struct durable *b)

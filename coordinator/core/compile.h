@@ -8,5 +8,8 @@
 void compile_route(const struct durable *d, struct route *ret);
 /* Would nodes do anything else with `b` than with `a`? */
 bool compile_differs(const struct durable *a, const struct durable *b);
+/* No request goes to legacy, but by an emergency order: the stage enforces it. Who sends everything
+ * there by hand lifts that as well. */
+bool compile_forbids_legacy(const struct durable *d);
 /* The share of new after emergency and override. */
 uint32_t compile_effective_bp(const struct durable *d);

@@ -10,6 +10,7 @@
 #include "coordinator/core/commands.h"
 #include "coordinator/core/convergence.h"
 #include "coordinator/core/drafts.h"
+#include "coordinator/core/drill_watch.h"
 #include "coordinator/core/events_watch.h"
 #include "coordinator/core/past.h"
 #include "coordinator/core/staging.h"
@@ -94,9 +95,11 @@ static void on_node(struct core *c, const struct core_node *seen, struct core_up
     if (change.first)
         past_ask(c, change.node, u);
     convergence_node_changed(c, &change);
+    drill_watch_node_changed(c, &change);
     STATE_FOREACH(c, m)
     {
-        if (m->takeover.all_serve && waits_for_nodes(m->is.rollout.phase))
+        if ((m->takeover.all_serve && waits_for_nodes(m->is.rollout.phase)) ||
+            drill_watch_reached(c, m))
             advance(c, m, u);
     }
 }
@@ -164,6 +167,8 @@ static void on_tick(struct core *c, struct core_update *u)
 {
     unsigned gone = nodes_expire(&c->nodes, c->config.node_grace, c->mono);
 
+    if (gone > 0)
+        drill_watch_nodes_gone(c);
     nodes_stop_waiting(&c->nodes, PAST_PATIENCE, c->mono);
     if (gone > 0)
         update_tell(

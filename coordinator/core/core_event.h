@@ -21,7 +21,8 @@
     X(SET_OVERRIDE, "set_override", "send everything to one system, or stop doing so")      \
     X(DELETE, "delete", "forget a plan that has no traffic on new")                         \
     X(RECOVER, "recover", "try a rollback again that has not reached every node")           \
-    X(APPROVE, "approved", "agree to a stage that asks for several operators")
+    X(APPROVE, "approved", "agree to a stage that asks for several operators")              \
+    X(DRILL, "drill_started", "rehearse a rollback on a part of the fleet, and take it back")
 
 enum core_command_kind {
 #define X(id, name, help) CMD_##id,
@@ -50,6 +51,9 @@ struct core_command {
     const char *const *quarantine; /* RECOVER: nodes that no longer count, as in operator.proto */
     unsigned quarantine_count;
     bool quarantine_laggards; /* RECOVER */
+    const char *scope;        /* DRILL: a selector */
+    bool shadow;              /* DRILL: nobody is moved */
+    uint32_t within_ms;       /* DRILL: 0: as the plan says, or DRILL_WITHIN */
     void *token;              /* given back in the answer; the shell's */
 };
 

@@ -5,6 +5,7 @@
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
+#include "coordinator/core/drill.h"
 #include "coordinator/core/facts.h"
 #include "coordinator/core/keys.h"
 #include "coordinator/core/record.h"
@@ -365,21 +366,37 @@ static int check_pair(const struct draft *d, struct err *err)
                     left, d->name.s);
 }
 
-static int check_rollout(const struct draft *d, struct err *err)
+/* What the record promises and does not hold, or NULL; *ret_state is its name for people. */
+static const char *broken_promise(const struct draft *d, const char **ret_state)
 {
     const struct rollout *r = &d->is.rollout;
     const char *why = "no reason given";
     struct stage_facts facts;
+    struct drill_facts drill;
+
+    *ret_state = phase_name(r->phase);
+    facts_stored(&d->is, &facts);
+    if (!stage_machine.invariant((int)r->phase, &facts, &why))
+        return why;
+    *ret_state = drill_state_name(r->drill_state);
+    drill_stored(&d->is, &drill);
+    return drill_machine.invariant((int)r->drill_state, &drill, &why) ? NULL : why;
+}
+
+static int check_rollout(const struct draft *d, struct err *err)
+{
+    const struct rollout *r = &d->is.rollout;
+    const char *why, *state;
 
     if (r->stage > d->is.plan->stage_count) {
         err_set(err, ERR_CORRUPT, "key " KEYS_ROOT "rollouts/%s: stage %u is not in the plan",
                 d->name.s, r->stage);
     } else {
-        facts_stored(&d->is, &facts);
-        if (stage_machine.invariant((int)r->phase, &facts, &why))
+        why = broken_promise(d, &state);
+        if (!why)
             return 0;
-        err_set(err, ERR_CORRUPT, "key " KEYS_ROOT "rollouts/%s: %s, but %s", d->name.s,
-                phase_name(r->phase), why);
+        err_set(err, ERR_CORRUPT, "key " KEYS_ROOT "rollouts/%s: %s, but %s", d->name.s, state,
+                why);
     }
     return err_hint(err, "put it back from a backup (switchyard backup restore, or etcdctl put)");
 }

@@ -160,7 +160,8 @@ void facts_collect(const struct core *c, const struct migration *m, const struct
     facts_gate(c, m, d, c->mono, &gate);
     facts_stored(d, ret);
     ret->violating = trigger.verdict == VERDICT_FAIL;
-    ret->converged = convergence_reached(c, m, is_falling(r->phase));
+    ret->converged =
+        r->drill_state == DRILL_IDLE && convergence_reached(c, m, is_falling(r->phase));
     ret->baked = is_over(r->bake_until, c->now);
     ret->gate_open = gate.verdict == VERDICT_NONE || gate.verdict == VERDICT_PASS;
     ret->held_back = facts_held_back(c, d, move, why, hint);

@@ -2,6 +2,8 @@
 #include "coordinator/core/invariants.h"
 
 #include "coordinator/core/compile.h"
+#include "coordinator/core/drill.h"
+#include "coordinator/core/drill_watch.h"
 #include "coordinator/core/facts.h"
 
 /* Each returns what is broken, or NULL. */
@@ -23,6 +25,44 @@ static const char *phase_promise(const struct core *c, const struct migration *m
     if (stage_machine.invariant((int)m->is.rollout.phase, &facts, &why))
         return NULL;
     return why;
+}
+
+static const char *one_drill_state(const struct core *c UNUSED, const struct migration *m)
+{
+    return m->is.drill.state == (int)m->is.rollout.drill_state
+               ? NULL
+               : "the drill's machine and record differ in state";
+}
+
+static const char *drill_promise(const struct core *c UNUSED, const struct migration *m)
+{
+    const char *why = NULL;
+    struct drill_facts facts;
+
+    drill_stored(&m->is, &facts);
+    return drill_machine.invariant((int)m->is.rollout.drill_state, &facts, &why) ? NULL : why;
+}
+
+static const char *drill_counted(const struct core *c, const struct migration *m)
+{
+    unsigned counted, serving;
+
+    if (m->is.rollout.drill_state == DRILL_IDLE)
+        return NULL;
+    drill_watch_count(c, m, &counted, &serving);
+    return counted == m->scope.counted && serving == m->scope.serving
+               ? NULL
+               : "the count of a drill's nodes is wrong";
+}
+
+static const char *approvals_lie_ahead(const struct core *c UNUSED, const struct migration *m)
+{
+    const struct rollout *r = &m->is.rollout;
+
+    for (unsigned i = 0; i < r->approval_count; i++)
+        if (r->approval[i].stage <= r->stage)
+            return "an approval of a stage that is entered";
+    return NULL;
 }
 
 static const char *weight_in_range(const struct core *c UNUSED, const struct migration *m)
@@ -99,6 +139,7 @@ int invariants_check(const struct core *c, struct err *err)
     static const promise_fn promises[] = {
         one_phase,       phase_promise,      weight_in_range,  order_dominates,
         serving_counted, revisions_in_order, history_in_order, events_in_order,
+        one_drill_state, drill_promise,      drill_counted,    approvals_lie_ahead,
     };
 
     if (c->staged)

@@ -7,6 +7,7 @@
 #include "common/base/mem.h"
 #include "coordinator/core/approvals.h"
 #include "coordinator/core/convergence.h"
+#include "coordinator/core/drill.h"
 #include "coordinator/core/facts.h"
 #include "coordinator/core/words.h"
 
@@ -291,6 +292,8 @@ int moves_run(struct core *c, struct staged *s, const struct move *move, struct 
         r->phase = (enum rollout_phase)row->to;
         r->since = c->now;
     }
+    if (r->stage == 0 || phase_coarse(r->phase) == COARSE_FALLING)
+        drill_fall(c, s, u);
     detail(&v, r->phase, more);
     str_fmt(r->why, sizeof r->why, "%s%s%s", row->why, more[0] ? ": " : "", more);
 

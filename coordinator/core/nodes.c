@@ -126,6 +126,11 @@ static void take_ack(struct node *node, uint64_t rev, mono_t now)
     *newest = (struct ack){.rev = rev, .at = now};
 }
 
+static bool same_labels(const struct labels *a, const struct labels *b)
+{
+    return a->used == b->used && memcmp(a->text, b->text, a->used) == 0;
+}
+
 bool nodes_update(struct nodes *n, const struct core_node *seen, mono_t now,
                   struct node_change *ret)
 {
@@ -141,11 +146,14 @@ bool nodes_update(struct nodes *n, const struct core_node *seen, mono_t now,
     if (!node)
         return false;
 
-    *ret = (struct node_change){.node = node,
-                                .first = first,
-                                .was_connected = node->presence == CONNECTED,
-                                .is_connected = seen->connected,
-                                .old_rev = node->serving_rev};
+    *ret = (struct node_change){
+        .node = node,
+        .first = first,
+        .was_counted = node->presence != GONE,
+        .relabelled = seen->connected && !same_labels(&node->labels, &seen->labels),
+        .was_connected = node->presence == CONNECTED,
+        .is_connected = seen->connected,
+        .old_rev = node->serving_rev};
     if (seen->connected && !ret->was_connected)
         joined(node);
     if (seen->connected) {
@@ -156,6 +164,7 @@ bool nodes_update(struct nodes *n, const struct core_node *seen, mono_t now,
         set_presence(n, node, LEFT);
         node->left_at = now;
     }
+    ret->is_counted = node->presence != GONE;
     ret->new_rev = node->serving_rev;
     (void)nodes_saw_epoch(n, seen->newest_epoch_seen);
     return true;
@@ -315,8 +324,7 @@ static int by_time(const void *a, const void *b)
     return left->ns < right->ns ? -1 : left->ns > right->ns;
 }
 
-/* When the node began to serve `rev`, or the earliest later one that is still known. */
-static bool acked_at(const struct node *n, uint64_t rev, mono_t *ret)
+bool node_acked_at(const struct node *n, uint64_t rev, mono_t *ret)
 {
     if (!node_serves(n, rev))
         return false;
@@ -339,7 +347,7 @@ unsigned nodes_acks(const struct nodes *n, uint64_t rev, mono_t until, mono_t **
 
     *ret_last = "";
     HASH_ITER (hh, n->by_name, node, next) {
-        if (!acked_at(node, rev, &at) || mono_before(until, at))
+        if (!node_acked_at(node, rev, &at) || mono_before(until, at))
             continue;
         list[count++] = at;
         if (mono_before(at, last) || (at.ns == last.ns && strcmp(node->name.s, *ret_last) > 0))

@@ -28,8 +28,10 @@ struct nodes {
 struct node_change {
     struct node *node;
     bool was_connected, is_connected;
-    bool first;                /* it was not known */
-    uint64_t old_rev, new_rev; /* serving */
+    bool first;                   /* it was not known */
+    bool was_counted, is_counted; /* connected, or left a moment ago */
+    bool relabelled;              /* it was known by other labels */
+    uint64_t old_rev, new_rev;    /* serving */
 };
 
 void nodes_deinit(struct nodes *n);
@@ -56,6 +58,9 @@ struct node *nodes_find(const struct nodes *n, const char *name);
 unsigned nodes_serving(const struct nodes *n, uint64_t rev);
 /* Connected, and serves `rev` or later. */
 bool node_serves(const struct node *n, uint64_t rev);
+/* When it began to serve `rev`, or the earliest later one that is still known; false: it does not.
+ */
+bool node_acked_at(const struct node *n, uint64_t rev, mono_t *ret) MUST_CHECK;
 /* Counts, and does not serve `rev`. */
 bool node_lags(const struct node *n, uint64_t rev);
 /* "left 12s ago", "serves revision 17"; `dst` has TEXT_SIZE bytes. */

@@ -8,6 +8,7 @@
 #include "coordinator/core/compile.h"
 #include "coordinator/core/convergence.h"
 #include "coordinator/core/drafts.h"
+#include "coordinator/core/drill_watch.h"
 #include "coordinator/core/events_watch.h"
 #include "coordinator/core/past.h"
 #include "coordinator/core/staging.h"
@@ -25,6 +26,9 @@ static void swap_contents(struct migration *m, struct draft *d)
     m->is.machine = was.machine;
     if (m->is.rollout.phase != was.rollout.phase)
         sm_init(&m->is.machine, &stage_machine, (int)m->is.rollout.phase);
+    m->is.drill = was.drill;
+    if (m->is.rollout.drill_state != was.rollout.drill_state)
+        sm_init(&m->is.drill, &drill_machine, (int)m->is.rollout.drill_state);
     d->is = was;
     m->history = d->history;
     d->history = history;
@@ -80,6 +84,7 @@ static bool take_over(struct core *c, struct migration *m, const struct durable 
         m->takeover.watched_since = c->mono;
     if (c->loading)
         m->takeover.watched_before = watched_before(c, &m->is.rollout);
+    drill_watch_found(c, m, &was->rollout);
     return differs || decided;
 }
 

@@ -174,10 +174,11 @@ static const char *const rollback_fields[] = {
 };
 
 static const char *const rollout_fields[] = {
-    "version",      "phase",      "resumePhase",    "stage",        "stageName",    "weight",
-    "weightByHand", "override",   "since",          "bakeUntil",    "bakeLeftMs",   "deadline",
-    "why",          "historySeq", "rollbacksToday", "rollbacksDay", "lastRollback", "decision",
-    "quarantined",  "approvals",  "eventSeq",       NULL,
+    "version",      "phase",        "resumePhase",  "stage",       "stageName",
+    "weight",       "weightByHand", "override",     "since",       "bakeUntil",
+    "bakeLeftMs",   "deadline",     "why",          "historySeq",  "rollbacksToday",
+    "rollbacksDay", "lastRollback", "decision",     "quarantined", "approvals",
+    "drill",        "flagsByHand",  "standbyUntil", "eventSeq",    NULL,
 };
 
 static struct json *rollback_json(const struct rollback_record *r)
@@ -326,6 +327,115 @@ static int get_approvals(const struct json *j, struct rollout *ret, struct err *
     return 0;
 }
 
+static const char *const drill_fields[] = {
+    "state",   "scope",    "shadow",   "passed",     "operator",   "reason", "started", "ended",
+    "ordered", "deadline", "withinMs", "measuredMs", "restoredMs", "nodes",  "why",     NULL,
+};
+
+static void set_drill(struct json *j, const struct rollout *r)
+{
+    const struct drill_record *d = &r->drill;
+    struct json *drill;
+
+    if (!d->present)
+        return;
+    drill = json_object();
+    json_set_string(drill, "state", drill_state_name(r->drill_state));
+    json_set_string(drill, "scope", d->scope.text);
+    json_set_bool(drill, "shadow", d->shadow);
+    json_set_bool(drill, "passed", d->passed);
+    json_set_string(drill, "operator", d->operator_name);
+    json_set_string(drill, "reason", d->reason);
+    set_time(drill, "started", d->started_at);
+    set_time(drill, "ended", d->ended_at);
+    set_time(drill, "ordered", d->ordered_at);
+    set_time(drill, "deadline", d->deadline);
+    json_set_i64(drill, "withinMs", dur_to_ms(d->within));
+    json_set_number(drill, "measuredMs", d->measured_ms);
+    json_set_number(drill, "restoredMs", d->restored_ms);
+    json_set_u64(drill, "nodes", d->nodes);
+    set_text(drill, "why", d->why);
+    add_unknown_fields(drill, json_get(r->extra, "drill"));
+    json_set(j, "drill", drill);
+}
+
+static int read_drill(const struct json *j, struct drill_record *ret, struct err *err)
+{
+    struct err inner;
+    int r;
+
+    ret->present = true;
+    if (selector_parse(str_of(json_get_string(j, "scope", "")), &ret->scope, &inner) < 0)
+        return err_set(err, ERR_CORRUPT, "scope: %s", inner.msg);
+    ret->shadow = json_get_bool(j, "shadow", false);
+    ret->passed = json_get_bool(j, "passed", false);
+    get_text(j, "operator", ret->operator_name, sizeof ret->operator_name);
+    get_text(j, "reason", ret->reason, sizeof ret->reason);
+    get_text(j, "why", ret->why, sizeof ret->why);
+    ret->within = dur_ms(json_get_i64(j, "withinMs", 0));
+    ret->measured_ms = json_get_number(j, "measuredMs", -1.0);
+    ret->restored_ms = json_get_number(j, "restoredMs", -1.0);
+    if ((r = get_time(j, "started", &ret->started_at, err)) < 0 ||
+        (r = get_time(j, "ended", &ret->ended_at, err)) < 0 ||
+        (r = get_time(j, "ordered", &ret->ordered_at, err)) < 0 ||
+        (r = get_time(j, "deadline", &ret->deadline, err)) < 0)
+        return r;
+    return get_count(j, "nodes", &ret->nodes, err);
+}
+
+static int get_drill(const struct json *j, struct rollout *ret, struct err *err)
+{
+    const struct json *drill = json_get(j, "drill");
+    const char *state = json_get_string(drill, "state", "");
+
+    if (!drill)
+        return 0;
+    if (!drill_state_parse(str_of(state), &ret->drill_state))
+        return err_set(err, ERR_CORRUPT, "drill: \"%s\" is not a state of drills", state);
+    return read_drill(drill, &ret->drill, err) < 0 ? err_ctx(err, "drill") : 0;
+}
+
+static void set_flags(struct json *j, const struct rollout *r)
+{
+    struct json *flags;
+
+    if (r->flags_by_hand.count == 0)
+        return;
+    flags = json_object();
+    for (unsigned i = 0; i < r->flags_by_hand.count; i++) {
+        const struct flag *f = &r->flags_by_hand.flag[i];
+        struct json *value;
+
+        if (json_parse(str_of(f->value), &value, NULL) == 0)
+            json_set(flags, f->name, value);
+    }
+    json_set(j, "flagsByHand", flags);
+}
+
+static int get_flags(const struct json *j, struct rollout *ret, struct err *err)
+{
+    struct err inner;
+
+    JSON_FOREACH (value, json_get(j, "flagsByHand")) {
+        if (flags_set(&ret->flags_by_hand, str_of(json_key(value)), value, &inner) < 0)
+            return err_set(err, ERR_CORRUPT, "flagsByHand: %s", inner.msg);
+    }
+    return 0;
+}
+
+/* What a newer version added inside of `key` goes with the other unknown fields. */
+static void keep_unknown_inside(const struct json *j, const char *key, const char *const *known,
+                                struct rollout *ret)
+{
+    struct json *inside = json_get(j, key) ? unknown_fields(json_get(j, key), known) : NULL;
+
+    if (!inside)
+        return;
+    if (!ret->extra)
+        ret->extra = json_object();
+    json_set(ret->extra, key, inside);
+}
+
 bool record_write_rollout(const struct rollout *r, const struct plan *plan, struct buf *b)
 {
     CLEANUP(json_freep) struct json *j = json_object();
@@ -359,6 +469,9 @@ bool record_write_rollout(const struct rollout *r, const struct plan *plan, stru
     }
     set_quarantined(j, r);
     set_approvals(j, r);
+    set_drill(j, r);
+    set_flags(j, r);
+    set_time(j, "standbyUntil", r->standby_until);
     add_unknown_fields(j, r->extra);
     return json_print(j, false, b);
 }
@@ -381,7 +494,9 @@ static int read_rollout_fields(const struct json *j, struct rollout *ret, struct
         (r = get_count(j, "rollbacksToday", &ret->rollbacks_today, err)) < 0 ||
         (r = get_day(j, "rollbacksDay", &ret->rollbacks_day, err)) < 0 ||
         (r = get_decision(j, ret, err)) < 0 || (r = get_quarantined(j, ret, err)) < 0 ||
-        (r = get_approvals(j, ret, err)) < 0)
+        (r = get_approvals(j, ret, err)) < 0 || (r = get_drill(j, ret, err)) < 0 ||
+        (r = get_flags(j, ret, err)) < 0 ||
+        (r = get_time(j, "standbyUntil", &ret->standby_until, err)) < 0)
         return r;
     ret->weight_by_hand = json_get_bool(j, "weightByHand", false);
     ret->bake_left = dur_ms(json_get_i64(j, "bakeLeftMs", 0));
@@ -394,7 +509,6 @@ static int read_rollout_fields(const struct json *j, struct rollout *ret, struct
 int record_read_rollout(struct str value, struct rollout *ret, struct err *err)
 {
     CLEANUP(json_freep) struct json *j = NULL;
-    struct json *in_rollback;
     int r;
 
     memset(ret, 0, sizeof *ret);
@@ -406,14 +520,8 @@ int record_read_rollout(struct str value, struct rollout *ret, struct err *err)
         return r;
 
     ret->extra = unknown_fields(j, rollout_fields);
-    in_rollback = ret->last_rollback.present
-                      ? unknown_fields(json_get(j, "lastRollback"), rollback_fields)
-                      : NULL;
-    if (in_rollback) {
-        if (!ret->extra)
-            ret->extra = json_object();
-        json_set(ret->extra, "lastRollback", in_rollback);
-    }
+    keep_unknown_inside(j, "lastRollback", rollback_fields, ret);
+    keep_unknown_inside(j, "drill", drill_fields, ret);
     return 0;
 }
 

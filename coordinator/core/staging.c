@@ -8,6 +8,7 @@
 #include "common/base/mem.h"
 #include "coordinator/core/compile.h"
 #include "coordinator/core/convergence.h"
+#include "coordinator/core/drill_watch.h"
 #include "coordinator/core/events.h"
 #include "coordinator/core/keys.h"
 #include "coordinator/core/record.h"
@@ -282,6 +283,7 @@ static void commit_removal(struct core *c, struct migration *m, uint64_t rev)
     json_free(m->is.rollout.extra);
     m->is.rollout = (struct rollout){.migration = m->name};
     sm_init(&m->is.machine, &stage_machine, PHASE_PENDING);
+    sm_init(&m->is.drill, &drill_machine, DRILL_IDLE);
     m->plan_rev = m->rollout_rev = 0;
     history_deinit(&m->history);
     /* The epoch of its orders must keep rising if the plan comes back, and its events stay. */
@@ -336,6 +338,8 @@ static void commit_change(struct core *c, struct staged *s, uint64_t rev)
         m->takeover.fall_ordered = c->mono;
         m->takeover.fall_ordered_here = true;
     }
+    if (s->drilling)
+        drill_watch_decided(c, m);
     if (s->baking) {
         m->takeover.watched_since = c->mono;
         m->takeover.watched_before = dur_ns(0);

@@ -17,6 +17,7 @@ struct staged {
     bool new_order;
     bool again;                 /* nodes are to be told once more */
     bool fell;                  /* a rollback begins */
+    bool drilling;              /* a part of a drill is ordered */
     bool baking;                /* the stage's gate begins to be watched */
     struct history_item *entry; /* owned, may be NULL: to be appended */
     uint64_t measured_seq;      /* entry whose measured_ms becomes known; 0: none */

@@ -17,6 +17,7 @@ struct migration *migration_new(const struct name *name)
     m->stats = samples_new();
     m->judged = samples_new();
     sm_init(&m->is.machine, &stage_machine, PHASE_PENDING);
+    sm_init(&m->is.drill, &drill_machine, DRILL_IDLE);
     return m;
 }
 
@@ -118,6 +119,7 @@ void state_leave_slot(struct core *c, struct migration *m)
     m->stats = samples_new();
     samples_clear(m->judged);
     m->takeover = (struct takeover){.rev = 0};
+    m->scope = (struct drill_watch){.rev = 0};
     memset(m->measured, 0, sizeof m->measured);
     jobs_orphan(c, m);
     c->slot[m->slot] = NULL;

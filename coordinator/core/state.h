@@ -5,6 +5,7 @@
 #include <uthash.h>
 
 #include "coordinator/core/core_view.h"
+#include "coordinator/core/drill_fsm.h"
 #include "coordinator/core/event_log.h"
 #include "coordinator/core/history.h"
 #include "coordinator/core/jobs.h"
@@ -20,6 +21,7 @@ struct durable {
     struct emergency order;   /* epoch 0: never ordered */
     struct json *order_extra; /* owned, may be NULL */
     struct sm machine;        /* in rollout.phase */
+    struct sm drill;          /* in rollout.drill_state */
 };
 
 /* How the fleet takes over the latest decision. In memory only: after a start it is found out
@@ -53,6 +55,14 @@ struct event_watch {
     mono_t breakers_next; /* not before */
 };
 
+/* How the scope of a drill takes over the part that runs. In memory only, as `takeover`. */
+struct drill_watch {
+    uint64_t rev;   /* of the decision that orders it */
+    mono_t ordered; /* when it was made, if that was here */
+    bool ordered_here;
+    unsigned counted, serving; /* nodes of the scope */
+};
+
 struct migration {
     struct name name;
     int slot; /* place in core.slot; -1: only an emergency order is remembered */
@@ -63,9 +73,10 @@ struct migration {
     struct event_log events; /* outlive the plan */
     struct event_watch watch;
     struct takeover takeover;
-    struct samples *stats;  /* owned: every report */
-    struct samples *judged; /* owned: what was measured under the latest decision only */
-    mono_t judged_at;       /* when reports last made triggers be looked at */
+    struct drill_watch scope; /* while a drill runs */
+    struct samples *stats;    /* owned: every report */
+    struct samples *judged;   /* owned: what was measured under the latest decision only */
+    mono_t judged_at;         /* when reports last made triggers be looked at */
     struct measured measured[MEASURE_COUNT];
     struct jobs jobs;
     UT_hash_handle hh;

@@ -200,6 +200,8 @@ static void random_command(struct walk *w)
         .to_stage = chance(w, 6),
         .weight_bp = chance(w, 12) * 1000,
         .system = systems[chance(w, ARRAY_LEN(systems))],
+        .scope = chance(w, 2) ? "*" : "name=n1",
+        .shadow = chance(w, 3) == 0,
     };
     static const char *const some[] = {"n1", "n2"};
     enum err_code refused;

@@ -166,6 +166,43 @@ static UNUSED void rig_same_rollback(const struct rollback_record *a,
     assert_int_equal(a->to_stage, b->to_stage);
 }
 
+static UNUSED void rig_same_drill(const struct rollout *a, const struct rollout *b)
+{
+    const struct drill_record *left = &a->drill, *right = &b->drill;
+
+    assert_int_equal(a->drill_state, b->drill_state);
+    assert_int_equal(left->present, right->present);
+    assert_int_equal(left->shadow, right->shadow);
+    assert_int_equal(left->passed, right->passed);
+    assert_string_equal(left->scope.text, right->scope.text);
+    assert_string_equal(left->operator_name, right->operator_name);
+    assert_string_equal(left->reason, right->reason);
+    assert_int_equal(left->started_at.ns, right->started_at.ns);
+    assert_int_equal(left->ended_at.ns, right->ended_at.ns);
+    assert_int_equal(left->ordered_at.ns, right->ordered_at.ns);
+    assert_int_equal(left->deadline.ns, right->deadline.ns);
+    assert_int_equal(left->within.ns, right->within.ns);
+    assert_int_equal(left->nodes, right->nodes);
+    assert_string_equal(left->why, right->why);
+    if (left->present) {
+        assert_float_equal(left->measured_ms, right->measured_ms, 1e-9);
+        assert_float_equal(left->restored_ms, right->restored_ms, 1e-9);
+    }
+}
+
+static UNUSED void rig_same_promises(const struct rollout *a, const struct rollout *b)
+{
+    assert_int_equal(a->standby_until.ns, b->standby_until.ns);
+    assert_true(flags_eq(&a->flags_by_hand, &b->flags_by_hand));
+    assert_int_equal(a->approval_count, b->approval_count);
+    for (unsigned i = 0; i < a->approval_count; i++) {
+        assert_int_equal(a->approval[i].stage, b->approval[i].stage);
+        assert_int_equal(a->approval[i].time.ns, b->approval[i].time.ns);
+        assert_string_equal(a->approval[i].operator_name, b->approval[i].operator_name);
+        assert_string_equal(a->approval[i].reason, b->approval[i].reason);
+    }
+}
+
 static UNUSED void rig_same_history(const struct core *a, const struct core *b, const char *name)
 {
     const struct history_entry *left[CORE_HISTORY_KEPT], *right[CORE_HISTORY_KEPT];
@@ -226,6 +263,8 @@ static UNUSED void rig_same(struct rig *r, const struct core *again)
             fail_msg("%s", err.msg);
         rig_same_rollout(a.rollout, b.rollout);
         rig_same_rollback(&a.rollout->last_rollback, &b.rollout->last_rollback);
+        rig_same_drill(a.rollout, b.rollout);
+        rig_same_promises(a.rollout, b.rollout);
         rig_same_history(r->core, again, name);
         assert_int_equal(a.effective_weight_bp, b.effective_weight_bp);
         /* What was measured is no state, and the suggestion looks at it as well. */
@@ -445,6 +484,17 @@ static UNUSED void rig_node(struct rig *r, const char *name, uint64_t rev)
 {
     struct core_node n = {.name = rig_name(name), .connected = true, .serving_rev = rev};
 
+    rig_step(r, &(struct core_event){.kind = EV_NODE, .node = &n});
+}
+
+/* The same for a node with labels, "cluster=eu-1". */
+static UNUSED void rig_node_of(struct rig *r, const char *name, const char *labels, uint64_t rev)
+{
+    struct core_node n = {.name = rig_name(name), .connected = true, .serving_rev = rev};
+    struct err err;
+
+    if (labels_parse(str_of(labels), &n.labels, &err) < 0)
+        fail_msg("%s", err.msg);
     rig_step(r, &(struct core_event){.kind = EV_NODE, .node = &n});
 }
 
