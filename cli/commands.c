@@ -317,6 +317,25 @@ const struct command cli_commands[] = {
         .run = run_measure,
     },
     {
+        .words = "why",
+        .summary = "why a key goes where it goes, layer by layer",
+        .names = "NAME",
+        .names_min = 1,
+        .names_max = 1,
+        .options = OPT(KEY) | OPT(NODE) | OPT(LABEL),
+        .needed = OPT(KEY),
+        .help =
+            "Emergency order, enforcement, override, breaker, drill, wave and weight, strongest "
+            "first; the one marked *\n"
+            "decides. --node asks that node itself what it serves now; when it cannot be asked, "
+            "the coordinator answers\n"
+            "by the labels it knows, and says so. Without --node: as on a node with the labels "
+            "given.",
+        .example = "switchyard why orders --key 4711 --node node-7\n"
+                   "switchyard why orders --key 4711 --label cluster=eu-1",
+        .run = run_why,
+    },
+    {
         .words = "drill",
         .summary = "rehearse a rollback on a part of the fleet, measure it, and restore",
         .names = "NAME",

@@ -45,6 +45,9 @@
     X(ROLLBACKS, "rollbacks", 0, NULL, "rollbacks and aborts only")                                \
     X(QUARANTINE, "quarantine", 0, "LIST",                                                         \
       "nodes that no longer count until they serve the decision, or laggards")                     \
+    X(KEY, "key", 0, "KEY", "of the user, as the plan's routing key gives it")                     \
+    X(NODE, "node", 0, "NODE", "this node, which is asked itself if it can be")                    \
+    X(LABEL, "label", 0, "LABELS", "a node with these labels: cluster=eu-1,zone=a")                \
     X(WINDOW, "window", 0, "DURATION", "only the last so long (since the coordinator started)")    \
     X(LIMIT, "limit", 0, "N", "at most so many (20)")                                              \
     X(FORCE, "force", 0, NULL, "replace a file that exists")                                       \

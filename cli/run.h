@@ -33,6 +33,7 @@ COMMAND(get_coordinators); /* cmd_coordinators.c */
 COMMAND(get_flags);        /* cmd_flags.c */
 
 COMMAND(measure); /* cmd_measure.c */
+COMMAND(why);     /* cmd_why.c */
 
 COMMAND(get_plans); /* cmd_show.c */
 COMMAND(get_nodes);

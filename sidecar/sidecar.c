@@ -471,12 +471,22 @@ static void open_file_door(struct sidecar *s)
     order_file_look(s->order_file);
 }
 
+static enum breaker_state find_breaker(void *ctx, const char *migration)
+{
+    struct sidecar *s = ctx;
+
+    return proxy_breaker(s->proxy, migration);
+}
+
 static int open_rpc_doors(struct sidecar *s, struct err *err)
 {
     struct order_service_config c = {.node = s->config.node,
                                      .folder = s->config.data,
                                      .listen = s->config.control,
-                                     .agent = s->agent};
+                                     .labels = &s->config.labels,
+                                     .agent = s->agent,
+                                     .breaker = find_breaker,
+                                     .ctx = s};
     struct err closed = {0};
     int r = order_service_new(&c, s->loop, on_order, s, &s->orders, &closed, err);
 

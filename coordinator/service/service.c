@@ -216,7 +216,7 @@ static const struct rpc_method methods[] = {
     {.name = "GetFlags", .unary = on_unbuilt},
     {.name = "GetReview", .unary = on_unbuilt},
     {.name = "CheckStage", .unary = readiness_on_call},
-    {.name = "Explain", .unary = on_unbuilt},
+    {.name = "Explain", .unary = explain_on_call},
     {.name = "Measure", .unary = measure_on_call},
     {.name = "Events", .unary = NULL, .open = open_unbuilt, .events = &backup_events},
     {.name = "Backup", .open = open_backup, .events = &backup_events},

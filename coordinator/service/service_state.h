@@ -4,6 +4,7 @@
  *   service.c   the methods, reads, life
  *   execute.c   commands: here, or handed on to the leader
  *   measure.c   what others measured: for the leader
+ *   explain.c   why a key goes where it goes
  *   await.c     callers who wait for nodes
  *   readiness.c callers who wait for a stage's checks */
 #pragma once
@@ -41,6 +42,11 @@ void execute_answer_landed(struct service *s, bool all);
 void measure_on_call(void *ctx, struct rpc_call *call, const ProtobufCMessage *req);
 /* The same, handed on by another coordinator. */
 void measure_forwarded(struct service *s, struct rpc_call *call, const ProtobufCMessage *req);
+
+/* ---- explain.c ------------------------------------------------------------------------------- */
+
+/* The handler of Explain; its context is the service. */
+void explain_on_call(void *ctx, struct rpc_call *call, const ProtobufCMessage *req);
 
 /* ---- await.c --------------------------------------------------------------------------------- */
 

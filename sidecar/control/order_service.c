@@ -12,6 +12,7 @@
 #include "common/rpc/rpc.h"
 #include "sidecar.pb-c.h"
 #include "sidecar/control/convert.h"
+#include "sidecar/control/explain_call.h"
 
 /* A proxy that does not serve with it by then is told as such. */
 #define ANSWER_WITHIN dur_s(3)
@@ -169,6 +170,13 @@ static void on_order(void *service_ctx, struct rpc_call *call, const ProtobufCMe
     order_service_served(s);
 }
 
+static void on_explain(void *service_ctx, struct rpc_call *call, const ProtobufCMessage *request)
+{
+    const struct order_service *s = service_ctx;
+
+    explain_call(&s->config, call, request);
+}
+
 static void on_unbuilt(void *ctx UNUSED, struct rpc_call *call, const ProtobufCMessage *req UNUSED)
 {
     struct err err;
@@ -180,7 +188,7 @@ static void on_unbuilt(void *ctx UNUSED, struct rpc_call *call, const ProtobufCM
 static const struct rpc_method methods[] = {
     {.name = "Order", .unary = on_order},
     {.name = "Probe", .unary = on_unbuilt},
-    {.name = "Explain", .unary = on_unbuilt},
+    {.name = "Explain", .unary = on_explain},
     {.name = NULL},
 };
 

@@ -5,6 +5,7 @@
  * when one is given. owner: control loop. */
 #pragma once
 
+#include "common/model/stats.h"
 #include "sidecar/agent/agent.h"
 
 struct loop;
@@ -14,7 +15,11 @@ struct order_service_config {
     const char *node;   /* this and the texts below are borrowed */
     const char *folder; /* the socket is control.sock there */
     const char *listen; /* "ADDRESS:PORT"; NULL: only the socket */
+    const struct labels *labels;
     const struct agent *agent;
+    /* Of new, on this node. BREAKER_DISABLED when the route has none. */
+    enum breaker_state (*breaker)(void *ctx, const char *migration);
+    void *ctx; /* of the function above */
 };
 
 /* Take the order; see agent_order(). What follows from it is the caller's work. */

@@ -224,6 +224,16 @@ static void on_collect(struct timer *t)
         post(p->lane[i], letter_new(LETTER_COLLECT));
 }
 
+enum breaker_state proxy_breaker(struct proxy *p, const char *migration)
+{
+    const struct ruleset_entry *e = p->live ? ruleset_find(p->live->set, migration) : NULL;
+
+    if (!e)
+        return BREAKER_DISABLED;
+    return breaker_look(p->live->route[e - p->live->set->entry].breaker, loop_now(p->loop),
+                        loop_wall(p->loop));
+}
+
 /* ---- draining -------------------------------------------------------------------------------- */
 
 void proxy_drain(struct proxy *p, dur_t deadline)

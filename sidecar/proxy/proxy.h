@@ -78,6 +78,9 @@ uint16_t proxy_port(const struct proxy *p);
  * yet never waits. */
 void proxy_publish(struct proxy *p, struct ruleset *set);
 
+/* Of the migration's new system; BREAKER_DISABLED when its route has none, or there is no route. */
+enum breaker_state proxy_breaker(struct proxy *p, const char *migration);
+
 /* Stop accepting, answer what is in flight with `Connection: close`, close kept-alive connections
  * that stay silent for a second, and call on_drained when none is left or `deadline` is over.
  * Once. */

@@ -14,6 +14,7 @@ common/decide: common/base common/model
 common/loop: common/base
 common/http1: common/base
 common/rpc: common/base common/loop proto
+common/wire: common/base common/model common/decide common/rpc proto
 common/pg: common/base
 coordinator/web: common/base
 coordinator/check: common/base common/loop common/model common/pg coordinator/web
@@ -24,11 +25,11 @@ coordinator/fleet: common/base common/loop common/model common/rpc proto
 coordinator/election: common/base common/fsm common/model
 coordinator/peer: common/base common/loop common/model common/rpc proto coordinator/fleet
 coordinator/driver: common/base common/fsm common/loop common/model coordinator/core coordinator/election coordinator/store coordinator/fleet
-coordinator/service: common/base common/loop common/model common/rpc proto coordinator/core coordinator/fleet
+coordinator/service: common/base common/loop common/model common/rpc common/wire proto coordinator/core coordinator/fleet
 coordinator: common/base common/fsm common/loop common/model common/rpc proto coordinator/core coordinator/store coordinator/fleet coordinator/driver coordinator/election coordinator/peer coordinator/service coordinator/check coordinator/notify coordinator/web
 sidecar/agent: common/base common/fsm common/model
 sidecar/proxy: common/base common/loop common/fsm common/model common/decide common/http1
-sidecar/control: common/base common/loop common/model common/rpc proto sidecar/agent
+sidecar/control: common/base common/loop common/model common/rpc common/wire proto sidecar/agent
 sidecar: common/base common/fsm common/http1 common/loop common/model common/rpc sidecar/agent sidecar/proxy sidecar/control
 cli: common/base common/loop common/model common/decide common/rpc proto
 LAYERS

@@ -8,6 +8,7 @@
 #include "cli/stats_tell.h"
 #include "cli/status_tell.h"
 #include "cli/verdict.h"
+#include "cli/why_tell.h"
 
 #define TEXT(s) ((char[]){s})
 
@@ -40,6 +41,43 @@ static void status_is_silent_about_what_there_is_not(void **state UNUSED)
                                                          "clusters", "frozen", "standby", NULL};
          *word; word++)
         assert_null(strstr(buf_text(&b), *word));
+}
+
+/* ---- why ------------------------------------------------------------------------------------- */
+
+static void why_is_told_layer_by_layer(void **state UNUSED)
+{
+    CLEANUP(buf_deinitp) struct buf b = BUF_INIT(WHY_TEXT_MAX);
+    Switchyard__V1__Explanation x = SWITCHYARD__V1__EXPLANATION__INIT;
+    Switchyard__V1__ExplainStep step[2] = {SWITCHYARD__V1__EXPLAIN_STEP__INIT,
+                                           SWITCHYARD__V1__EXPLAIN_STEP__INIT};
+    Switchyard__V1__ExplainStep *steps[] = {&step[0], &step[1]};
+    Switchyard__V1__Flag flag = SWITCHYARD__V1__FLAG__INIT, *flags[] = {&flag};
+
+    step[0].layer = TEXT("emergency");
+    step[0].text = TEXT("no emergency order stands");
+    step[1].layer = TEXT("weight");
+    step[1].text = TEXT("bucket 1649 of 10000 is below 2500, the weight of 25 %: new");
+    step[1].decides = true;
+    flag.name = TEXT("event_driven");
+    flag.value = TEXT("true");
+    x.system = TEXT("new");
+    x.bucket = 1649;
+    x.weight = 25;
+    x.stage = TEXT("quarter");
+    x.node = TEXT("n1");
+    x.revision = 812;
+    x.steps = steps;
+    x.n_steps = ARRAY_LEN(steps);
+    x.flags = flags;
+    x.n_flags = 1;
+    why_sentence(&b, "user-5", &x);
+    why_table(&b, &x);
+    why_flags(&b, &x);
+    x.system = TEXT("none");
+    x.node = TEXT("");
+    why_sentence(&b, "user-5", &x);
+    golden_compare(buf_text(&b), "tests/golden/why.txt");
 }
 
 /* ---- statistics ------------------------------------------------------------------------------ */
@@ -151,6 +189,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(status_tells_everything_that_it_knows),
+        cmocka_unit_test(why_is_told_layer_by_layer),
         cmocka_unit_test(status_is_silent_about_what_there_is_not),
         cmocka_unit_test(statistics_compare_the_systems_in_percent),
         cmocka_unit_test(of_nothing_there_is_no_percentage),

@@ -240,6 +240,17 @@ static void join(struct fixture *f, struct fake_node *n)
     WAIT_FOR(f->loop, nodes(f)->n_nodes > before);
 }
 
+static const Switchyard__V1__Explanation *ask_why(struct fixture *f, const char *node,
+                                                  const char *key)
+{
+    Switchyard__V1__ExplainRequest q = SWITCHYARD__V1__EXPLAIN_REQUEST__INIT;
+
+    q.migration = text("app");
+    q.node = text(node);
+    q.key = text(key);
+    return call(f, "Explain", &q.base);
+}
+
 /* ---- commands -------------------------------------------------------------------------------- */
 
 static void a_plan_is_applied_and_shown(void **state)
@@ -475,6 +486,57 @@ static void an_emergency_reaches_the_nodes_and_is_measured(void **state)
     fake_node_close(&n);
 }
 
+/* ---- why ------------------------------------------------------------------------------------- */
+
+static const Switchyard__V1__ExplainStep *deciding_step(const Switchyard__V1__Explanation *x)
+{
+    for (size_t i = 0; i < x->n_steps; i++)
+        if (x->steps[i]->decides)
+            return x->steps[i];
+    fail_msg("no layer decides");
+    return NULL;
+}
+
+static void why_is_told_for_a_node_as_it_decides(void **state)
+{
+    struct fixture *f = *state;
+    struct fake_node n = {.name = "n1"};
+    const Switchyard__V1__Explanation *x;
+
+    apply(f, false);
+    run_start(f);
+    join(f, &n);
+    set_weight(f, 100);
+    x = ask_why(f, "n1", "user-1");
+    assert_string_equal(x->system, "new");
+    assert_string_equal(x->node, "n1");
+    assert_true(x->weight == 100);
+    assert_string_equal(deciding_step(x)->layer, "weight");
+    emergency(f);
+    x = ask_why(f, "", "user-1");
+    assert_string_equal(x->system, "legacy");
+    assert_string_equal(deciding_step(x)->layer, "emergency");
+    assert_holds(deciding_step(x)->text, "a test");
+    fake_node_close(&n);
+}
+
+static void why_needs_a_key_and_a_node_that_is_known(void **state)
+{
+    struct fixture *f = *state;
+    Switchyard__V1__ExplainRequest q = SWITCHYARD__V1__EXPLAIN_REQUEST__INIT;
+
+    apply(f, false);
+    assert_null(ask_why(f, "", ""));
+    assert_int_equal(f->status.code, ERR_INVALID);
+    assert_null(ask_why(f, "n9", "user-1"));
+    assert_int_equal(f->status.code, ERR_NOT_FOUND);
+    assert_holds(f->status.msg, "no node \"n9\" is known");
+    q.migration = text("other");
+    q.key = text("user-1");
+    assert_null(call(f, "Explain", &q.base));
+    assert_int_equal(f->status.code, ERR_NOT_FOUND);
+}
+
 /* ---- health, the end ------------------------------------------------------------------------- */
 
 static void health_names_each_part(void **state)
@@ -545,6 +607,8 @@ int main(void)
         SERVICE_TEST(nodes_are_listed_with_what_they_serve),
         SERVICE_TEST(reports_become_stats),
         SERVICE_TEST(an_emergency_reaches_the_nodes_and_is_measured),
+        SERVICE_TEST(why_is_told_for_a_node_as_it_decides),
+        SERVICE_TEST(why_needs_a_key_and_a_node_that_is_known),
         SERVICE_TEST(health_names_each_part),
         SERVICE_TEST(stopping_answers_those_who_wait_and_lets_nodes_go),
         SERVICE_TEST(a_second_coordinator_on_the_address_is_refused),

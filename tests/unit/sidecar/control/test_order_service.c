@@ -7,6 +7,7 @@
 
 #include "tests/lib/wait.h"
 #include "tests/unit/sidecar/agent/agent_fixture.h"
+#include "tests/unit/sidecar/control/wire_fixture.h"
 
 #include "common/base/mem.h"
 #include "common/rpc/rpc.h"
@@ -16,6 +17,7 @@
 
 struct fixture {
     struct loop *loop;
+    struct labels labels;
     struct agent *agent;
     struct order_service *service;
     char folder[64];
@@ -26,6 +28,8 @@ struct fixture {
     double measured_ms;
     unsigned migrations, serving;
     uint64_t epoch;
+    char system[16], layer[16], stage[NAME_SIZE];
+    bool stale;
 };
 
 static int on_order(void *ctx, const struct emergency *order, struct err *err)
@@ -35,9 +39,29 @@ static int on_order(void *ctx, const struct emergency *order, struct err *err)
     return agent_order(f->agent, order, err);
 }
 
-/* The agent serves "app" and "baskets". */
+/* "waves", whose bytes are those of a real rule: 25 % for all, 50 % for zone a of cluster eu-1. */
+static void add_wave(struct fixture_update *u, struct buf *rule)
+{
+    struct wire_route w;
+
+    wire_route_init(&w, "waves");
+    w.m.forbid_legacy = false;
+    w.m.override = SWITCHYARD__V1__SYSTEM__SYSTEM_UNSPECIFIED;
+    wire_pack(&w.m.base, rule);
+    fixture_add(u, "waves", 0);
+    assert_int_equal(convert_route(buf_view(rule), &u->route[2].route, NULL), 0);
+    u->route[2].rule = buf_view(rule);
+}
+
+static enum breaker_state on_breaker(void *ctx UNUSED, const char *migration)
+{
+    return strcmp(migration, "waves") == 0 ? BREAKER_CLOSED : BREAKER_DISABLED;
+}
+
+/* The agent serves "app", "baskets" and "waves". */
 static void serve_routes(struct fixture *f)
 {
+    CLEANUP(buf_deinitp) struct buf rule = BUF_INIT(1u << 16);
     struct fixture_update u;
     struct ruleset *set;
     struct err err = {0};
@@ -45,6 +69,7 @@ static void serve_routes(struct fixture *f)
     fixture_begin(&u, 5);
     fixture_add(&u, "app", 5000);
     fixture_add(&u, "baskets", 5000);
+    add_wave(&u, &rule);
     u.u.checksum = fixture_sum(&u);
     assert_ok(agent_take(f->agent, &u.u, &err), &err);
     assert_non_null(agent_write_started(f->agent));
@@ -56,8 +81,13 @@ static void serve_routes(struct fixture *f)
 
 static void start(struct fixture *f, const char *listen)
 {
-    struct order_service_config c = {
-        .node = "n1", .folder = f->folder, .listen = listen, .agent = f->agent};
+    struct order_service_config c = {.node = "n1",
+                                     .folder = f->folder,
+                                     .listen = listen,
+                                     .labels = &f->labels,
+                                     .agent = f->agent,
+                                     .breaker = on_breaker,
+                                     .ctx = f};
     struct err closed, err = {0};
 
     assert_ok(order_service_new(&c, f->loop, on_order, f, &f->service, &closed, &err), &err);
@@ -73,7 +103,8 @@ static int setup(void **state)
     (void)str_fmt(f->folder, sizeof f->folder, "/tmp/switchyard-order-XXXXXX");
     assert_non_null(mkdtemp(f->folder));
     assert_ok(loop_new(clock_system, &f->loop, &err), &err);
-    f->agent = agent_new(&(struct name){"n1"}, &(struct labels){.count = 0});
+    assert_ok(labels_parse(STR("cluster=eu-1,zone=a"), &f->labels, &err), &err);
+    f->agent = agent_new(&(struct name){"n1"}, &f->labels);
     serve_routes(f);
     *state = f;
     return 0;
@@ -154,8 +185,8 @@ static void an_order_is_answered_when_it_is_served(void **state)
     serve_order(f);
     WAIT_FOR(f->loop, f->answered);
     assert_int_equal(f->status.code, ERR_NONE);
-    assert_int_equal(f->migrations, 2);
-    assert_int_equal(f->serving, 2);
+    assert_int_equal(f->migrations, 3);
+    assert_int_equal(f->serving, 3);
     assert_true(f->measured_ms >= 0);
 
     ask(f, "app", "INC-1"); /* stands and is served */
@@ -175,6 +206,59 @@ static void an_order_that_is_not_served_is_told_as_such(void **state)
     assert_int_equal(f->migrations, 1);
     assert_int_equal(f->serving, 0);
     assert_true(f->measured_ms < 0);
+}
+
+static void on_explanation(void *ctx, const ProtobufCMessage *reply, const struct err *status)
+{
+    const Switchyard__V1__Explanation *m = (const Switchyard__V1__Explanation *)reply;
+    struct fixture *f = ctx;
+
+    f->answered = true;
+    f->status = *status;
+    if (!m)
+        return;
+    assert_string_equal(m->node, "n1");
+    (void)str_fmt(f->system, sizeof f->system, "%s", m->system);
+    (void)str_fmt(f->stage, sizeof f->stage, "%s", m->stage);
+    f->stale = m->stale;
+    for (size_t i = 0; i < m->n_steps; i++)
+        if (m->steps[i]->decides)
+            (void)str_fmt(f->layer, sizeof f->layer, "%s", m->steps[i]->layer);
+}
+
+static void ask_why(struct fixture *f, const char *migration, const char *node)
+{
+    struct rpc_client_config config = {.target = order_service_address(f->service),
+                                       .own_connection = true};
+    Switchyard__V1__ExplainRequest m = SWITCHYARD__V1__EXPLAIN_REQUEST__INIT;
+    struct err err = {0};
+
+    m.migration = rpc_lend(migration);
+    m.node = rpc_lend(node);
+    m.key = rpc_lend("user-1");
+    f->answered = false;
+    if (!f->client)
+        assert_ok(rpc_client_new(&config, f->loop, &f->client, &err), &err);
+    rpc_client_call(f->client, &switchyard__v1__sidecar__descriptor, "Explain", &m.base, dur_s(20),
+                    on_explanation, f);
+    WAIT_FOR(f->loop, f->answered);
+}
+
+static void why_is_told_with_what_is_served(void **state)
+{
+    struct fixture *f = *state;
+
+    start(f, NULL);
+    ask_why(f, "waves", "n1");
+    assert_ok((int)f->status.code, &f->status);
+    assert_string_equal(f->layer, "weight");
+    assert_string_equal(f->stage, "half");
+    assert_true(f->stale);
+    ask_why(f, "waves", "n2");
+    assert_int_equal(f->status.code, ERR_NOT_FOUND);
+    assert_holds(f->status.msg, "this is node n1, not n2");
+    ask_why(f, "nope", "");
+    assert_int_equal(f->status.code, ERR_NOT_FOUND);
 }
 
 static void the_socket_is_the_owners_alone(void **state)
@@ -255,6 +339,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(an_order_is_answered_when_it_is_served),
         TEST(an_order_that_is_not_served_is_told_as_such),
+        TEST(why_is_told_with_what_is_served),
         TEST(the_socket_is_the_owners_alone),
         TEST(a_port_answers_the_same),
         TEST(what_is_no_order_is_refused),
