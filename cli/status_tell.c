@@ -120,6 +120,9 @@ static void add_holds(struct buf *b, const Switchyard__V1__Status *s)
     if (s->frozen_until[0])
         buf_addf(b, "frozen\tuntil %s%s%s\n", s->frozen_until, s->frozen_why[0] ? ": " : "",
                  s->frozen_why);
+    for (size_t i = 0; i < s->n_holds; i++)
+        buf_addf(b, "%s\t%s %s\n", i ? "" : "next stage", verdict_mark(s->holds[i]->verdict),
+                 s->holds[i]->text);
     for (size_t i = 0; i < s->n_approvals; i++) {
         const Switchyard__V1__Approval *ap = s->approvals[i];
 

@@ -202,6 +202,19 @@ void route_for_node(const struct route *r, const struct name *node, const struct
     memset(&ret->drill, 0, sizeof ret->drill);
 }
 
+uint32_t route_weight_at(const struct route *r, const struct name *node, const struct labels *l,
+                         const char **ret_stage)
+{
+    bool ahead = route_ahead_by(r, node, l) != NULL;
+
+    *ret_stage = ahead ? r->ahead.stage : r->stage;
+    if (r->override != SYSTEM_NONE)
+        return r->override == SYSTEM_NEW ? WEIGHT_BP_MAX : 0;
+    if (selector_matches(&r->drill, node, l))
+        return 0;
+    return ahead ? r->ahead.weight_bp : r->weight_bp;
+}
+
 static const char *find_key_fault(const struct route_key *k)
 {
     switch (k->source) {

@@ -112,6 +112,10 @@ struct route {
  * `drill`. `ret` may be `r`. Pure. */
 void route_for_node(const struct route *r, const struct name *node, const struct labels *l,
                     struct route *ret);
+/* The weight of new alone, with the override, and *ret_stage, borrowed from `r`; for those who ask
+ * for many nodes. Without an emergency order. */
+uint32_t route_weight_at(const struct route *r, const struct name *node, const struct labels *l,
+                         const char **ret_stage);
 
 /* The selector by which the node is among those ahead; NULL: it is not. Borrowed. */
 const struct selector *route_ahead_by(const struct route *r, const struct name *node,

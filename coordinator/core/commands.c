@@ -6,6 +6,7 @@
 #include "common/base/check.h"
 #include "coordinator/core/command.h"
 #include "coordinator/core/compile.h"
+#include "coordinator/core/reach.h"
 #include "coordinator/core/refuse.h"
 #include "coordinator/core/words.h"
 
@@ -53,6 +54,8 @@ void command_changed(struct command_run *q, const struct staged *s, const char *
     change->to = s->removed ? "" : place(q, &s->next);
     change->nodes = s->removed || compile_differs(&s->m->is, &s->next) ? q->c->nodes.connected : 0;
     change->share_affected = fabs(after - before) / 100.0;
+    if (q->cmd->dry_run)
+        reach_tell(q->c, &s->m->is, s->removed ? NULL : &s->next, &q->u->arena, change);
 }
 
 int command_unchanged(struct command_run *q, const struct migration *m, const char *summary)

@@ -36,12 +36,21 @@ struct core_publish {
     struct core_publish *next;
 };
 
+/* Of a dry run: the nodes with one value of the label `cluster` ("": without it). */
+struct core_reach {
+    char cluster[NAME_SIZE];
+    unsigned all, nodes; /* connected ones; those that would serve something else */
+    double share;        /* percent of the keys of all of them that change sides */
+    struct core_reach *next;
+};
+
 /* One change as told to the operator; CommandResult.changes in operator.proto. */
 struct core_change {
     struct name migration;
     const char *summary, *from, *to;
     unsigned nodes;
     double share_affected;
+    struct core_reach *clusters; /* by name; of dry runs */
     struct core_change *next;
 };
 

@@ -74,6 +74,9 @@ int view_status(const struct core *c, const char *migration, wall_t now, mono_t 
 int view_holdbacks(const struct core *c, const char *migration, unsigned to_stage, wall_t now,
                    struct view_holdback *ret, struct err *err) MUST_CHECK;
 
+/* Nodes of a migration that do not count; borrowed. Returns how many. */
+unsigned view_quarantined(const struct core *c, const char *migration, const struct name **ret);
+
 struct view_stats {
     struct system_stats system[SYSTEM_COUNT];
     dur_t window; /* that the sums are over */

@@ -228,6 +228,11 @@ const struct labels *node_labels(const struct node *n)
     return &n->labels;
 }
 
+bool node_connected(const struct node *n)
+{
+    return n->presence == CONNECTED;
+}
+
 struct node *nodes_next(const struct nodes *all, const struct node *n)
 {
     return n ? n->hh.next : all->by_name;

@@ -68,6 +68,7 @@ const char *node_lag_text(const struct node *n, mono_t now, char *dst);
 const struct name *node_name(const struct node *n);
 /* As it told them last. */
 const struct labels *node_labels(const struct node *n);
+bool node_connected(const struct node *n);
 /* Every node, in no particular order: the one after `n` (NULL: the first), NULL at the end. */
 struct node *nodes_next(const struct nodes *all, const struct node *n);
 /* The known name nearest to `name`, or NULL. */

@@ -35,6 +35,14 @@ int view_status(const struct core *c, const char *migration, wall_t now, mono_t 
     return 0;
 }
 
+unsigned view_quarantined(const struct core *c, const char *migration, const struct name **ret)
+{
+    const struct migration *m = state_find(c, migration);
+
+    *ret = m ? m->is.rollout.quarantined : NULL;
+    return m ? m->is.rollout.quarantined_count : 0;
+}
+
 int view_holdbacks(const struct core *c, const char *migration, unsigned to_stage, wall_t now,
                    struct view_holdback *ret, struct err *err)
 {

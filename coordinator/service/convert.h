@@ -10,6 +10,7 @@
 #include "coordinator/core/core_view.h"
 #include "coordinator/service/health.h"
 #include "coordinator/service/registry.h"
+#include "coordinator/service/spread.h"
 
 /* More than the largest reply: 20,000 nodes with all their labels. */
 #define CONVERT_REPLY_MAX (256u << 20)
@@ -64,7 +65,11 @@ const ProtobufCMessage *convert_result(struct arena *a, const struct core_update
 const ProtobufCMessage *convert_await(struct arena *a, bool converged,
                                       const struct view_convergence *c,
                                       const struct view_measured *measured);
-const ProtobufCMessage *convert_status(struct arena *a, const struct view_status *s, uint64_t term);
+const ProtobufCMessage *convert_status(struct arena *a, const struct view_status *s,
+                                       const struct spread *spread, uint64_t term);
+/* Of `count` migrations, each with what it compiles to. */
+const ProtobufCMessage *convert_flags(struct arena *a, const struct core *c,
+                                      const struct view_status *s, unsigned count);
 const ProtobufCMessage *convert_stats(struct arena *a, const char *migration,
                                       const struct view_stats *s);
 const ProtobufCMessage *convert_history(struct arena *a, const struct history_entry *const *entry,
@@ -76,4 +81,6 @@ const ProtobufCMessage *convert_plans(struct arena *a, const struct view_status 
 const ProtobufCMessage *convert_coordinators(struct arena *a, const struct service_coordinator *c,
                                              unsigned count, const struct registry *r,
                                              const struct service_facts *f);
-const ProtobufCMessage *convert_nodes(struct arena *a, struct registry *r, uint64_t target);
+/* `quarantined` is sorted by name. */
+const ProtobufCMessage *convert_nodes(struct arena *a, struct registry *r, uint64_t target,
+                                      const struct name *quarantined, unsigned count);

@@ -1,15 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every size here is bounded by what the coordinator holds, so the arena does not run out. */
+#include <stdlib.h>
+
 #include "common/base/check.h"
 #include "common/base/units.h"
 #include "coordinator/service/convert_blocks.h"
 
 /* ---- commands -------------------------------------------------------------------------------- */
 
+static void fill_clusters(struct arena *a, const struct core_change *c, Switchyard__V1__Change *m)
+{
+    size_t n = 0;
+
+    for (const struct core_reach *r = c->clusters; r; r = r->next)
+        n++;
+    m->clusters = NEW_LIST(a, n, ClusterChange);
+    for (const struct core_reach *r = c->clusters; r; r = r->next) {
+        Switchyard__V1__ClusterChange *one = NEW(a, ClusterChange, cluster_change);
+
+        one->cluster = block_text(a, r->cluster);
+        one->nodes = r->nodes;
+        one->share_affected = r->share;
+        m->clusters[m->n_clusters++] = one;
+    }
+}
+
 static Switchyard__V1__Change *change(struct arena *a, const struct core_change *c)
 {
     Switchyard__V1__Change *m = NEW(a, Change, change);
 
+    fill_clusters(a, c, m);
     m->migration = block_text(a, c->migration.s);
     m->summary = block_text(a, c->summary);
     m->from = block_text(a, c->from);
@@ -177,6 +197,11 @@ const ProtobufCMessage *convert_plans(struct arena *a, const struct view_status 
     return &m->base;
 }
 
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct name *)a)->s, ((const struct name *)b)->s);
+}
+
 static Switchyard__V1__NodeSummary *node_summary(struct arena *a, const struct registry_node *n,
                                                  uint64_t target)
 {
@@ -197,14 +222,20 @@ static Switchyard__V1__NodeSummary *node_summary(struct arena *a, const struct r
     return m;
 }
 
-const ProtobufCMessage *convert_nodes(struct arena *a, struct registry *r, uint64_t target)
+const ProtobufCMessage *convert_nodes(struct arena *a, struct registry *r, uint64_t target,
+                                      const struct name *quarantined, unsigned count)
 {
     Switchyard__V1__Nodes *m = NEW(a, Nodes, nodes);
 
     m->revision = target;
     m->nodes = NEW_LIST(a, registry_count(r), NodeSummary);
-    for (const struct registry_node *n = NULL; (n = registry_next(r, n));)
-        m->nodes[m->n_nodes++] = node_summary(a, n, target);
+    for (const struct registry_node *n = NULL; (n = registry_next(r, n));) {
+        Switchyard__V1__NodeSummary *node = node_summary(a, n, target);
+
+        if (count > 0 && bsearch(&n->node.name, quarantined, count, sizeof(*quarantined), by_name))
+            node->state = block_text(a, "quarantined");
+        m->nodes[m->n_nodes++] = node;
+    }
     return &m->base;
 }
 
@@ -214,7 +245,7 @@ static Switchyard__V1__CoordinatorSummary *coordinator(struct arena *a,
                                                        const struct service_facts *f)
 {
     Switchyard__V1__CoordinatorSummary *m = NEW(a, CoordinatorSummary, coordinator_summary);
-    bool leads = name_eq(&c->id, &f->leader);
+    bool leads = name_eq(&c->id, &f->leader) && service_knows_leader(f);
 
     m->name = block_text(a, c->id.s);
     m->address = block_text(a, c->address);
@@ -227,13 +258,26 @@ static Switchyard__V1__CoordinatorSummary *coordinator(struct arena *a,
     return m;
 }
 
+static char *leader_unknown(struct arena *a, const struct service_facts *f)
+{
+    char words[TEXT_SIZE];
+
+    if (service_knows_leader(f))
+        return block_text(a, "");
+    str_fmt(words, sizeof(words), "this coordinator cannot reach its store; %s%s it knew",
+            f->leader.s[0] ? f->leader.s : "nobody",
+            f->leader.s[0] ? " was the last leader that" : " led as far as");
+    return block_text(a, words);
+}
+
 const ProtobufCMessage *convert_coordinators(struct arena *a, const struct service_coordinator *c,
                                              unsigned count, const struct registry *r,
                                              const struct service_facts *f)
 {
     Switchyard__V1__Coordinators *m = NEW(a, Coordinators, coordinators);
 
-    m->leader = block_text(a, f->leader.s);
+    m->leader = block_text(a, service_knows_leader(f) ? f->leader.s : "");
+    m->leader_unknown = leader_unknown(a, f);
     m->term = f->term;
     m->coordinators = NEW_LIST(a, count, CoordinatorSummary);
     for (unsigned i = 0; i < count; i++)

@@ -95,6 +95,15 @@ static int take_all(const Switchyard__V1__Command *m, struct convert_command *re
     return 0;
 }
 
+/* A number is told as text, too: the plan knows what it means. */
+static int take_approval(const Switchyard__V1__Command *m, struct convert_command *ret,
+                         struct err *err)
+{
+    if (m->approve->stage[0])
+        ret->core.to_stage_name = m->approve->stage;
+    return check_text("stage's name", m->approve->stage, NAME_SIZE - 1, err);
+}
+
 static int take_weight(const Switchyard__V1__Command *m, struct convert_command *ret,
                        struct err *err)
 {
@@ -169,6 +178,7 @@ static const struct action {
     {SWITCHYARD__V1__COMMAND__ACTION_SET_OVERRIDE, CMD_SET_OVERRIDE, true, take_override},
     {SWITCHYARD__V1__COMMAND__ACTION_DELETE, CMD_DELETE, false, NULL},
     {SWITCHYARD__V1__COMMAND__ACTION_RECOVER, CMD_RECOVER, false, take_quarantine},
+    {SWITCHYARD__V1__COMMAND__ACTION_APPROVE, CMD_APPROVE, true, take_approval},
 };
 
 static const struct action *action_of(const Switchyard__V1__Command *m)
@@ -320,6 +330,11 @@ static void take_history(const ProtobufCMessage *request, struct convert_query *
     ret->limit = m->limit == 0 || m->limit > HISTORY_MAX ? HISTORY_MAX : m->limit;
 }
 
+static void take_flags(const ProtobufCMessage *request, struct convert_query *ret)
+{
+    ret->migration = ((const Switchyard__V1__FlagsRequest *)request)->migration;
+}
+
 static const struct {
     const ProtobufCMessageDescriptor *request;
     void (*take)(const ProtobufCMessage *request, struct convert_query *ret);
@@ -329,6 +344,7 @@ static const struct {
     {&switchyard__v1__plan_request__descriptor, take_plan_query},
     {&switchyard__v1__stats_request__descriptor, take_stats},
     {&switchyard__v1__history_request__descriptor, take_history},
+    {&switchyard__v1__flags_request__descriptor, take_flags},
 };
 
 int convert_query(const ProtobufCMessage *request, struct convert_query *ret, struct err *err)

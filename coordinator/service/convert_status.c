@@ -202,9 +202,75 @@ static void fill_operation(struct arena *a, const struct view_status *s, Switchy
     m->flags = s->plan->flags.count;
 }
 
+/* ---- where it is ----------------------------------------------------------------------------- */
+
+static void fill_clusters(struct arena *a, const struct spread *s, Switchyard__V1__Status *m)
+{
+    m->clusters = NEW_LIST(a, s->clusters, ClusterStatus);
+    for (unsigned i = 0; i < s->clusters; i++) {
+        const struct spread_cluster *from = &s->cluster[i];
+        Switchyard__V1__ClusterStatus *to = NEW(a, ClusterStatus, cluster_status);
+
+        to->cluster = block_text(a, from->cluster);
+        to->nodes = from->nodes;
+        to->serving = from->serving;
+        to->weight = (double)from->weight_sum_bp / from->nodes / 100.0;
+        to->stage = block_text(a, from->stage);
+        m->clusters[m->n_clusters++] = to;
+    }
+}
+
+static Switchyard__V1__WaveStatus *waves(struct arena *a, const struct view_status *s,
+                                         const struct spread *spread)
+{
+    const struct plan_stage *stage =
+        s->rollout->stage ? &s->plan->stage[s->rollout->stage - 1] : NULL;
+    Switchyard__V1__WaveStatus *m;
+
+    if (!stage || stage->wave_count == 0)
+        return NULL;
+    m = NEW(a, WaveStatus, wave_status);
+    m->wave = s->rollout->wave;
+    m->waves = NEW_LIST(a, stage->wave_count, Wave);
+    for (unsigned i = 0; i < stage->wave_count; i++) {
+        Switchyard__V1__Wave *one = NEW(a, Wave, wave);
+
+        one->select = block_text(a, stage->wave[i].select.text);
+        one->state = block_text(a, stage_state(i + 1, s->rollout->wave));
+        one->nodes = spread->wave[i].nodes;
+        one->serving = spread->wave[i].serving;
+        m->waves[m->n_waves++] = one;
+    }
+    return m;
+}
+
+/* ---- what holds it --------------------------------------------------------------------------- */
+
+static void fill_holds(struct arena *a, const struct view_status *s, Switchyard__V1__Status *m)
+{
+    if (s->freeze) {
+        m->frozen_until = block_time(a, s->frozen_until);
+        m->frozen_why = block_text(a, s->freeze->reason);
+    }
+    m->holds = NEW_LIST(a, HOLDBACKS_COUNT, Check);
+    for (unsigned i = 0; i < HOLDBACKS_COUNT; i++) {
+        const struct view_holdback *h = &s->holdback[i];
+        Switchyard__V1__Check *one;
+
+        if (h->verdict == VERDICT_NONE)
+            continue;
+        one = NEW(a, Check, check);
+        one->name = block_text(a, h->name);
+        one->verdict = block_text(a, verdict_name(h->verdict));
+        one->text = block_text(a, h->text);
+        m->holds[m->n_holds++] = one;
+    }
+}
+
 /* ---- the whole ------------------------------------------------------------------------------- */
 
-const ProtobufCMessage *convert_status(struct arena *a, const struct view_status *s, uint64_t term)
+const ProtobufCMessage *convert_status(struct arena *a, const struct view_status *s,
+                                       const struct spread *spread, uint64_t term)
 {
     Switchyard__V1__Status *m = NEW(a, Status, status);
 
@@ -226,5 +292,8 @@ const ProtobufCMessage *convert_status(struct arena *a, const struct view_status
     m->n_plan = s->plan->stage_count;
     m->term = term;
     fill_operation(a, s, m);
+    fill_clusters(a, spread, m);
+    m->wave = waves(a, s, spread);
+    fill_holds(a, s, m);
     return &m->base;
 }

@@ -172,6 +172,14 @@ static void judge_leader(const struct service_facts *f, struct health_component 
     char since[WALL_TEXT_MAX];
 
     str_fmt(ret->name, sizeof(ret->name), "leader");
+    if (!service_knows_leader(f)) {
+        ret->level = HEALTH_DEGRADED;
+        str_fmt(ret->text, sizeof(ret->text),
+                "who leads is not known here: this coordinator cannot reach its store; the last "
+                "one it knew is %s",
+                f->leader.s[0] ? f->leader.s : "nobody");
+        return;
+    }
     if (f->leader.s[0]) {
         str_fmt(ret->text, sizeof(ret->text), "%s leads since %s, in term %llu", f->leader.s,
                 wall_text(f->leads_since, since), (unsigned long long)f->term);

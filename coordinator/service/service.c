@@ -70,14 +70,26 @@ static struct view_status *look_at_all(struct service *s, struct arena *a, unsig
     return v;
 }
 
+static void spread_of(const struct service *s, const struct view_status *v, struct arena *a,
+                      struct spread *ret)
+{
+    struct route *route = arena_new(a, struct route);
+
+    CHECK(route && core_compile(core_of(s), v->plan->name.s, route));
+    spread_count(s->registry, v, route, a, ret);
+}
+
 static int read_status(struct service *s, const struct convert_query *q, struct arena *a,
                        const ProtobufCMessage **ret, struct err *err)
 {
+    struct spread spread;
     struct view_status v;
     int r = look_at(s, q->migration, a, &v, err);
 
-    if (r == 0)
-        *ret = convert_status(a, &v, term_of(s));
+    if (r < 0)
+        return r;
+    spread_of(s, &v, a, &spread);
+    *ret = convert_status(a, &v, &spread, term_of(s));
     return r;
 }
 
@@ -142,11 +154,54 @@ static int read_plans(struct service *s, const struct convert_query *q UNUSED, s
     return 0;
 }
 
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct name *)a)->s, ((const struct name *)b)->s);
+}
+
+/* Of all migrations, sorted, in the arena. */
+static struct name *all_quarantined(const struct core *c, struct arena *a, unsigned *ret_count)
+{
+    struct name *all = arena_alloc(a, (size_t)QUARANTINE_MAX * CORE_MIGRATIONS_MAX * sizeof(*all));
+
+    CHECK(all);
+    *ret_count = 0;
+    for (const char *m = ""; (m = core_next_migration(c, m));) {
+        const struct name *some;
+        unsigned n = view_quarantined(c, m, &some);
+
+        for (unsigned i = 0; i < n; i++)
+            all[(*ret_count)++] = some[i];
+    }
+    qsort(all, *ret_count, sizeof(*all), by_name);
+    return all;
+}
+
 static int read_nodes(struct service *s, const struct convert_query *q UNUSED, struct arena *a,
                       const ProtobufCMessage **ret, struct err *err UNUSED)
 {
-    *ret = convert_nodes(a, s->registry, core_revision(core_of(s)));
+    unsigned count;
+    const struct name *quarantined = all_quarantined(core_of(s), a, &count);
+
+    *ret = convert_nodes(a, s->registry, core_revision(core_of(s)), quarantined, count);
     return 0;
+}
+
+static int read_flags(struct service *s, const struct convert_query *q, struct arena *a,
+                      const ProtobufCMessage **ret, struct err *err)
+{
+    struct view_status *v = arena_new(a, struct view_status);
+    unsigned n = 1;
+    int r = 0;
+
+    CHECK(v);
+    if (q->migration[0])
+        r = look_at(s, q->migration, a, v, err);
+    else
+        v = look_at_all(s, a, &n);
+    if (r == 0)
+        *ret = convert_flags(a, core_of(s), v, n);
+    return r;
 }
 
 static int read_coordinators(struct service *s, const struct convert_query *q UNUSED,
@@ -174,6 +229,7 @@ READ(history)
 READ(health)
 READ(plans)
 READ(nodes)
+READ(flags)
 READ(coordinators)
 
 /* ---- backups --------------------------------------------------------------------------------- */
@@ -213,7 +269,7 @@ static const struct rpc_method methods[] = {
     {.name = "ListNodes", .unary = on_nodes},
     {.name = "ListCoordinators", .unary = on_coordinators},
     {.name = "GetPlan", .unary = on_plan},
-    {.name = "GetFlags", .unary = on_unbuilt},
+    {.name = "GetFlags", .unary = on_flags},
     {.name = "GetReview", .unary = on_unbuilt},
     {.name = "CheckStage", .unary = readiness_on_call},
     {.name = "Explain", .unary = explain_on_call},

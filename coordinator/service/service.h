@@ -28,6 +28,12 @@ struct service_facts {
     bool commands; /* plans may run programs here */
 };
 
+/* Whether `f` tells who leads: one that cannot reach its store knows who led before, no more. */
+static inline bool service_knows_leader(const struct service_facts *f)
+{
+    return f->leads || f->store.code == ERR_NONE;
+}
+
 /* A coordinator on this store. */
 struct service_coordinator {
     struct name id;

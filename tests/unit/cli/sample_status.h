@@ -16,6 +16,7 @@ struct sample_status {
     Switchyard__V1__EmergencyStatus emergency;
     Switchyard__V1__GateStatus gate, trigger;
     Switchyard__V1__Check gate_check, trigger_check, *gate_checks[1], *trigger_checks[1];
+    Switchyard__V1__Check hold, *holds[1];
     Switchyard__V1__StageStatus stage[2], *stages[2];
     Switchyard__V1__WaveStatus waves;
     Switchyard__V1__Wave wave[2], *wave_list[2];
@@ -189,6 +190,13 @@ static inline void sample_operation(struct sample_status *m)
     m->s.approvals = m->approvals;
     m->s.n_approvals = 1;
     m->s.drill = &m->drill;
+    switchyard__v1__check__init(&m->hold);
+    m->hold.name = rpc_lend("approvals");
+    m->hold.verdict = rpc_lend("hold");
+    m->hold.text = rpc_lend("1 of 2 operators have approved half");
+    m->holds[0] = &m->hold;
+    m->s.holds = m->holds;
+    m->s.n_holds = 1;
     m->s.frozen_until = rpc_lend("2026-11-23T06:00:00.000Z");
     m->s.frozen_why = rpc_lend("weekend");
     m->s.standby_until = rpc_lend("2026-12-05T00:00:00.000Z");

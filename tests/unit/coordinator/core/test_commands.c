@@ -511,6 +511,10 @@ static void test_a_dry_run_changes_nothing(void **state UNUSED)
     assert_string_equal(r->u.change->to, "quarter (25 %), converging");
     assert_int_equal(r->u.change->nodes, NODES);
     assert_float_equal(r->u.change->share_affected, 15.0, 1e-9);
+    assert_string_equal(r->u.change->clusters->cluster, "");
+    assert_int_equal(r->u.change->clusters->nodes, NODES);
+    assert_float_equal(r->u.change->clusters->share, 15.0, 1e-9);
+    assert_null(r->u.change->clusters->next);
     assert_true(r->u.dry_run);
     assert_null(r->u.save);
     assert_null(r->u.publish);

@@ -506,6 +506,24 @@ static void health_names_leader_others_and_orders_that_wait(void **state)
     assert_holds(component(f, "journal")->text, "2 emergency orders");
 }
 
+/* Cut off from the store it knows who led, not who leads. */
+static void who_is_cut_off_does_not_say_who_leads(void **state)
+{
+    struct fixture *f = *state;
+    Switchyard__V1__CoordinatorsRequest q = SWITCHYARD__V1__COORDINATORS_REQUEST__INIT;
+    const Switchyard__V1__Coordinators *m;
+
+    err_set(&f->facts.store, ERR_UNAVAILABLE, "etcd does not answer");
+    begin(f, "ListCoordinators", &q.base);
+    WAIT_FOR(f->loop, f->answered);
+    m = (const Switchyard__V1__Coordinators *)f->reply;
+    assert_string_equal(m->leader, "");
+    assert_holds(m->leader_unknown, "c-1 was the last leader");
+    assert_string_equal(m->coordinators[1]->role, "follower");
+    assert_string_equal(component(f, "leader")->state, "degraded");
+    assert_holds(component(f, "leader")->text, "the last one it knew is c-1");
+}
+
 /* ---- from a peer ----------------------------------------------------------------------------- */
 
 /* The service of another coordinator, whose calls come by a Peer service. */
@@ -753,6 +771,7 @@ int main(void)
         T(nothing_converges_before_it_is_known_here),
         T(an_order_without_a_store_is_awaited_by_its_epoch),
         T(coordinators_are_listed_as_they_are_seen_from_here),
+        T(who_is_cut_off_does_not_say_who_leads),
         T(health_names_leader_others_and_orders_that_wait),
         T(what_was_handed_on_is_carried_out_or_refused_but_never_handed_on_again),
         T(what_is_measured_goes_to_the_leader),

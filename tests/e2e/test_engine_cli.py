@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The rollout engine as an operator types it: every command, read critically."""
+
+import json
+import tarfile
+
+import pytest
+
+from switchyard import Yard, wait_for
+
+
+@pytest.fixture
+def app(yard: Yard):
+    yard.open(nodes=3)
+    yard.apply(stages=(0, 10, 50, 100), breaker={"errors": 1000})
+    yard.cli("start", "app")
+    yard.wait_status("ready", phase="ready")
+    return yard
+
+
+# ---- moves
+
+def test_a_stage_that_is_not_there_is_answered_with_those_that_are(app):
+    answer = app.cli("rollback", "app", "--to", "zzz", "--reason", "x", status=1)
+    assert "1 at-0, 2 at-10, 3 at-50, 4 at-100, 0 is before the first" in answer.err
+    assert "did you mean at-10?" in app.cli("rollback", "app", "--to", "at-1O", "--reason", "x", status=1).err
+    clear = app.cli("rollback", "app", "--clear", "--reason", "x", status=1)
+    assert "there is nothing to clear" in clear.err
+
+
+def test_a_dry_run_tells_whom_it_reaches(app):
+    answer = app.cli("promote", "app", "--dry-run")
+    assert "affects 10 % of keys on 3 nodes" in answer.out
+    assert "eu-1: 10 % of keys on 2 nodes" in answer.out and "us-1: 10 % of keys on 1 nodes" in answer.out
+    change = app.cli("promote", "app", "--dry-run", "-o", "json").json["changes"][0]
+    assert [(c["cluster"], c["nodes"]) for c in change["clusters"]] == [("eu-1", 2), ("us-1", 1)]
+    assert app.status()["stage"] == "at-0"
+
+
+def test_status_tells_the_clusters(app):
+    app.cli("promote", "app")
+    clusters = app.status()["clusters"]
+    assert [(c["cluster"], c["nodes"], c["serving"], c["weight"], c["stage"]) for c in clusters] == [
+        ("eu-1", 2, 2, 10, "at-10"), ("us-1", 1, 1, 10, "at-10")]
+    text = app.cli("status", "app").out
+    assert "eu-1: 2 of 2 serve it, 10 % on new (at-10)" in text
+    assert "canary" in text and "off" in text
+
+
+# ---- judging
+
+def test_check_health_answers_in_its_exit_status_and_rolls_back(yard):
+    yard.open()
+    yard.apply(stages=(0, 50, 100), breaker={"errors": 100000},
+               triggers={"errorRate": "5%", "minRequests": 50, "window": "1m", "rollbackTo": "at-0"})
+    assert "nothing is judged" in yard.cli("check-health", "app").out
+    yard.cli("start", "app")
+    yard.wait_status("ready", phase="ready")
+    yard.cli("promote", "app")
+    held = yard.cli("check-health", "app", status=2)
+    assert "[HOLD]" in held.out and "cannot be told yet" in held.out
+    assert yard.cli("check-health", "app", "-o", "json", status=2).json["verdict"] == "hold"
+    client = yard.sidecars[0].client()
+
+    def passes():
+        client.sides(range(100))
+        return yard.cli("check-health", "app", status=None).status == 0
+    wait_for(passes, "enough requests are measured")
+    assert "[PASS]" in yard.cli("check-health", "app").out
+    assert yard.cli("check-health", "app", "--rollback").status == 0
+    assert yard.status()["stage"] == "at-50"
+
+
+# ---- looking
+
+def test_statistics_show_both_systems_side_by_side(app):
+    app.cli("promote", "app", "--to", "at-50", "--reason", "see it")
+    app.sidecars[0].client().sides(range(200))
+    wait_for(lambda: app.stats()["new"]["requests"] > 50, "the requests are counted")
+    text = app.cli("stats", "app").out
+    for fact in ("success rate", "fallbacks to legacy", "mean", "p50", "p99", "DELTA"):
+        assert fact in text, text
+    row = next(line for line in text.splitlines() if line.startswith("mean"))
+    assert row.split()[-1] == "%" and row.split()[-2][0] in "+-", row
+
+
+def test_history_shows_rollbacks_alone(app):
+    app.cli("promote", "app")
+    app.cli("rollback", "app", "--to", "1", "--reason", "just to see")
+    app.cli("start", "app", status=None)
+    entries = app.cli("history", "app", "--rollbacks", "-o", "json").json["entries"]
+    assert [e["event"] for e in entries] == ["rollback"] and entries[0]["reason"] == "just to see"
+    assert len(app.cli("history", "app", "--limit", "1", "-o", "json").json["entries"]) == 1
+    assert app.cli("history", "app", "--limit", "0", status=2).err.startswith("error: --limit")
+
+
+def test_the_stage_report_reads_as_text_markdown_and_json(app):
+    app.cli("promote", "app", "--reason", "as planned")
+    app.sidecars[0].client().sides(range(50))
+    text = app.cli("report", "stage", "app").out
+    assert text.startswith("Stage report of app: at-10 (2 of 4)") and "as planned" in text
+    page = app.cli("report", "stage", "app", "-o", "markdown").out
+    assert page.startswith("# Stage report of app") and "\n## Both systems\n" in page
+    assert "| --- |" in page or "|---|" in page
+    report = app.cli("report", "stage", "app", "-o", "json").json
+    assert set(report) == {"status", "stats", "history"}
+    assert "no markdown" in app.cli("status", "app", "-o", "markdown", status=2).err
+
+
+def test_state_machines_are_printed_without_a_coordinator(yard):
+    listed = yard.cli("fsm", "show", endpoints="127.0.0.1:1").out
+    for machine in ("stage", "election", "breaker"):
+        assert machine in listed
+        assert "stateDiagram" in yard.cli("fsm", "mermaid", machine).out
+        assert yard.cli("fsm", "dot", machine).out.startswith("digraph")
+        assert json.loads(yard.cli("fsm", "json", machine).out)["machine"] == machine
+    assert "one of: stage" in yard.cli("fsm", "show", "stagee", status=2).err
+
+
+# ---- support
+
+def files_of(path):
+    with tarfile.open(path) as tar:
+        assert all(m.mode == 0o600 for m in tar.getmembers())
+        return {m.name.removeprefix("switchyard-diag/"): tar.extractfile(m).read() for m in tar.getmembers()}
+
+
+def test_diagnostics_are_whole_private_and_without_secrets(app):
+    path = app.folder / "diag.tar.gz"
+    config = app.write("operator: maria\n", "config.yaml")
+    answer = app.cli("diag", "-o", path, env={"SWITCHYARD_CONFIG": str(config), "SWITCHYARD_API_TOKEN": "geheim"},
+                     status=None)
+    assert path.stat().st_mode & 0o777 == 0o600
+    files = files_of(path)
+    assert {"cli.json", "versions.json", "health.json", "coordinators.json", "nodes.json", "migrations.json",
+            "migrations/app-status.json", "migrations/app-stats.json", "migrations/app-history.json",
+            "MISSING.json"} <= set(files), sorted(files)
+    assert b"geheim" not in b"".join(files.values())
+    cli = json.loads(files["cli.json"])
+    assert cli["environment"]["SWITCHYARD_API_TOKEN"] == "(redacted)"
+    assert cli["configuration"] == {"operator": "maria"}
+    assert json.loads(files["versions.json"])["nodes"] == {cli["version"]: 3}
+    missing = json.loads(files["MISSING.json"])
+    assert answer.status == (1 if missing else 0)
+    assert "exists" in app.cli("diag", "-o", path, status=1).err
+    app.cli("diag", "-o", path, "--force", status=None)
+
+
+def test_diagnostics_name_what_could_not_be_had(app):
+    app.coordinator.kill()
+    path = app.folder / "dead.tar.gz"
+    answer = app.cli("diag", "-o", path, status=1)
+    assert "not collected: health.json: no coordinator answers" in answer.out
+    files = files_of(path)
+    assert set(files) == {"cli.json", "versions.json", "MISSING.json"}
+    assert any(m["what"] == "nodes.json" for m in json.loads(files["MISSING.json"]))
+    app.coordinator.start()
+
+
+# ---- recovering
+
+def test_recover_walks_and_says_at_once_when_there_is_nothing_to_do(app):
+    answer = app.cli("recover", "app")
+    assert answer.out == "there is nothing to recover: app is ready\n" and answer.seconds < 3
+
+    app.cli("promote", "app")
+    app.sidecars[2].process.pause()
+    app.cli("rollback", "app", "--emergency", "--reason", "INC-9", "--no-wait")
+    walk = app.cli("recover", "app", "--quarantine", "laggards", "--reason", "it hangs")
+    for step in ("1. health: ", "breaker: ", "rollback: rolling_back, so it is tried again", "lagging: node-3: serves revision"):
+        assert step in walk.out, walk.out
+    nodes = {n["name"]: n["state"] for n in app.cli("get", "nodes", "-o", "json").json["nodes"]}
+    assert nodes["node-3"] == "quarantined" and nodes["node-1"] == "serving"
+    app.sidecars[2].process.resume()
+
+
+def test_flags_are_listed(app):
+    assert "no flags" in app.cli("get", "flags").out
+    assert app.cli("get", "flags", "nobody", status=1).err
