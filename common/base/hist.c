@@ -97,10 +97,9 @@ uint64_t hist_above(const struct hist *h, double us)
     for (unsigned i = HIST_BUCKETS; i-- > 0;) {
         double begin = (double)bucket_begin(i), end = (double)hist_bucket_end(i);
 
-        if (i < EXACT ? begin > us : begin >= us)
-            n += h->bucket[i];
-        else if (i >= EXACT && end > us)
-            n += h->bucket[i] * (end - us) / (end - begin);
+        if (i < EXACT ? begin <= us : end <= us)
+            break;
+        n += begin >= us || i < EXACT ? h->bucket[i] : h->bucket[i] * (end - us) / (end - begin);
     }
     return (uint64_t)n;
 }

@@ -113,9 +113,32 @@ static void buckets_saturate(void **state UNUSED)
     assert_int_equal(a.bucket[5], UINT32_MAX);
 }
 
+static void test_what_lies_above_agrees_with_the_quantiles(void **state UNUSED)
+{
+    struct hist h = {.count = 0};
+
+    assert_int_equal(hist_above(&h, 0), 0);
+    for (uint64_t us = 1; us <= 10000; us++)
+        hist_add(&h, us);
+    assert_int_equal(hist_total(&h), 10000);
+    for (double q = 0.001; q < 1; q += 0.013) {
+        double above = (double)hist_above(&h, hist_quantile_ms(&h, q) * 1000);
+
+        assert_true(above >= (1 - q) * 10000 - 2 && above <= (1 - q) * 10000 + 2);
+    }
+    assert_int_equal(hist_above(&h, 0), 10000);
+    assert_int_equal(hist_above(&h, 1e12), 0);
+    hist_reset(&h);
+    hist_add(&h, 3);
+    hist_add(&h, 4);
+    assert_int_equal(hist_above(&h, 3), 1);
+    assert_int_equal(hist_above(&h, 4), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_lies_above_agrees_with_the_quantiles),
         cmocka_unit_test(buckets_are_contiguous_and_rise),
         cmocka_unit_test(the_middle_is_within_a_sixteenth),
         cmocka_unit_test(quantiles_are_within_a_bucket_of_the_true_ones),
