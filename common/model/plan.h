@@ -35,7 +35,7 @@ struct plan_limits {
     dur_t sync_lag;          /* of the data behind new, at most */
     uint32_t min_requests;   /* on new inside the window before anything is judged */
     uint32_t confidence_ppm; /* how sure a failure must be; PLAN_CONFIDENCE_PPM */
-    dur_t window;            /* triggers: `window`, default 10s; gates: `for`, default 30s. At most
+    dur_t window;            /* triggers: `window`, default 60s; gates: `for`, default 30s. At most
                                 24 h */
     dur_t quiet_after;       /* too few requests for this long: `quiet`; 0: never */
     enum plan_quiet quiet;

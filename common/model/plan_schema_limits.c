@@ -89,7 +89,7 @@ static void read_rollback_to(struct plan_reader *r, const struct json *v,
 
 static const struct plan_field trigger_fields[] = {
     LIMIT_FIELDS,
-    FIELD("window", plan_value_duration, AT(window), .min = SECOND, .max = DAY, .preset = "10s",
+    FIELD("window", plan_value_duration, AT(window), .min = SECOND, .max = DAY, .preset = "60s",
           .help = "How far back is looked."),
     FIELD("rollbackTo", read_rollback_to, 0, .form = "a stage's number or name",
           .preset = "0, legacy", .help = "The stage that a trigger falls back to."),
@@ -145,7 +145,7 @@ void plan_read_triggers(struct plan_reader *r, const struct json *v,
                         const struct plan_field *f UNUSED, void *dst UNUSED)
 {
     r->plan->has_triggers = true;
-    r->plan->triggers = limits_with_defaults(dur_s(10));
+    r->plan->triggers = limits_with_defaults(dur_s(60));
     read_limits(r, v, &plan_triggers_section, &r->plan->triggers);
 }
 

@@ -157,7 +157,7 @@ static void sections_have_their_own_defaults(void **state UNUSED)
     assert_int_equal(q->stage[1].gate.min_requests, 20);
     assert_int_equal(dur_to_ms(q->stage[1].gate.window), 30000);
     assert_int_equal(t->triggers.min_requests, 20);
-    assert_int_equal(dur_to_ms(t->triggers.window), 10000);
+    assert_int_equal(dur_to_ms(t->triggers.window), 60000);
 }
 
 static void an_empty_list_switches_fallback_off(void **state UNUSED)
