@@ -336,6 +336,22 @@ const struct command cli_commands[] = {
         .run = run_why,
     },
     {
+        .words = "probe",
+        .summary = "one real request through a node, to see how both systems answer",
+        .names = "NAME",
+        .names_min = 1,
+        .names_max = 1,
+        .options = OPT(SYSTEM) | OPT(BYPASS_BREAKER) | OPT(PATH) | OPT(HEADER) | OPT(NODE),
+        .help = "A GET by the addresses and timeouts that the node serves with, marked with the "
+                "header X-Switchyard-Probe.\n"
+                "It counts in no gate. Exit status 0: every system that was asked answered below "
+                "500; 1: one did not; 2:\n"
+                "no node could be asked.",
+        .example = "switchyard probe orders --path /api/v2/health\n"
+                   "switchyard probe orders --system new --bypass-breaker --node node-7",
+        .run = run_probe,
+    },
+    {
         .words = "drill",
         .summary = "rehearse a rollback on a part of the fleet, measure it, and restore",
         .names = "NAME",

@@ -48,6 +48,10 @@
     X(KEY, "key", 0, "KEY", "of the user, as the plan's routing key gives it")                     \
     X(NODE, "node", 0, "NODE", "this node, which is asked itself if it can be")                    \
     X(LABEL, "label", 0, "LABELS", "a node with these labels: cluster=eu-1,zone=a")                \
+    X(SYSTEM, "system", 0, "SYSTEM", "legacy, new or both (both)")                                 \
+    X(BYPASS_BREAKER, "bypass-breaker", 0, NULL, "ask new although its breaker is open")           \
+    X(PATH, "path", 0, "PATH", "what is asked for (/)")                                            \
+    X(HEADER, "header", 0, "'NAME: VALUE'", "sent along")                                          \
     X(WINDOW, "window", 0, "DURATION", "only the last so long (since the coordinator started)")    \
     X(LIMIT, "limit", 0, "N", "at most so many (20)")                                              \
     X(FORCE, "force", 0, NULL, "replace a file that exists")                                       \

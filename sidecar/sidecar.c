@@ -478,6 +478,14 @@ static enum breaker_state find_breaker(void *ctx, const char *migration)
     return proxy_breaker(s->proxy, migration);
 }
 
+static int begin_probe(void *ctx, const struct probe *probe, probe_done_fn fn, void *fn_ctx,
+                       struct err *err)
+{
+    struct sidecar *s = ctx;
+
+    return proxy_probe(s->proxy, probe, fn, fn_ctx, err);
+}
+
 static int open_rpc_doors(struct sidecar *s, struct err *err)
 {
     struct order_service_config c = {.node = s->config.node,
@@ -486,6 +494,7 @@ static int open_rpc_doors(struct sidecar *s, struct err *err)
                                      .labels = &s->config.labels,
                                      .agent = s->agent,
                                      .breaker = find_breaker,
+                                     .probe = begin_probe,
                                      .ctx = s};
     struct err closed = {0};
     int r = order_service_new(&c, s->loop, on_order, s, &s->orders, &closed, err);

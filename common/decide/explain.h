@@ -43,4 +43,5 @@ struct explanation {
     struct explain_step step[EXPLAIN_LAYER_COUNT]; /* strongest first; one for each layer */
 };
 
+/* Fills in `ret` for the question; every question has an answer. */
 void explain(const struct explain_question *q, struct explanation *ret);

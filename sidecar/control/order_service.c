@@ -13,6 +13,7 @@
 #include "sidecar.pb-c.h"
 #include "sidecar/control/convert.h"
 #include "sidecar/control/explain_call.h"
+#include "sidecar/control/probe_call.h"
 
 /* A proxy that does not serve with it by then is told as such. */
 #define ANSWER_WITHIN dur_s(3)
@@ -41,6 +42,7 @@ struct order_service {
     struct rpc_server *door[DOOR_COUNT]; /* owned; NULL: closed */
     unsigned open;                       /* servers that have not stopped */
     struct waiting *waiting;
+    struct probe_call *probes; /* under way */
     char address[ENDPOINT_SIZE];
 };
 
@@ -177,17 +179,16 @@ static void on_explain(void *service_ctx, struct rpc_call *call, const ProtobufC
     explain_call(&s->config, call, request);
 }
 
-static void on_unbuilt(void *ctx UNUSED, struct rpc_call *call, const ProtobufCMessage *req UNUSED)
+static void on_probe(void *service_ctx, struct rpc_call *call, const ProtobufCMessage *request)
 {
-    struct err err;
+    struct order_service *s = service_ctx;
 
-    err_set(&err, ERR_UNSUPPORTED, "not built yet");
-    rpc_call_fail(call, &err);
+    probe_call_begin(&s->config, &s->probes, call, request);
 }
 
 static const struct rpc_method methods[] = {
     {.name = "Order", .unary = on_order},
-    {.name = "Probe", .unary = on_unbuilt},
+    {.name = "Probe", .unary = on_probe},
     {.name = "Explain", .unary = on_explain},
     {.name = NULL},
 };
@@ -298,6 +299,7 @@ struct order_service *order_service_free(struct order_service *s)
         return NULL;
     while (s->waiting)
         answer(s->waiting);
+    probe_call_end_all(&s->probes);
     for (int i = 0; i < DOOR_COUNT; i++)
         if (s->door[i])
             rpc_server_stop(s->door[i], dur_ms(0), s->loop, on_stopped, s);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The node's own door: "legacy, now" from an operator's CLI, with no coordinator between
- * (proto/sidecar.proto). Answers when the proxy serves with the order, or says that it does not
- * yet. Served on a socket in the node's folder, which only its owner can use, and on a TCP address
- * when one is given. owner: control loop. */
+/* The node's own door: "legacy, now" from an operator's CLI, with no coordinator between, and what
+ * an operator wants to know of this node alone (proto/sidecar.proto). An order is answered when the
+ * proxy serves with the order, or says that it does not yet. Served on a socket in the node's
+ * folder, which only its owner can use, and on a TCP address when one is given. owner: control
+ * loop. */
 #pragma once
 
+#include "common/model/probe.h"
 #include "common/model/stats.h"
 #include "sidecar/agent/agent.h"
 
@@ -19,7 +21,10 @@ struct order_service_config {
     const struct agent *agent;
     /* Of new, on this node. BREAKER_DISABLED when the route has none. */
     enum breaker_state (*breaker)(void *ctx, const char *migration);
-    void *ctx; /* of the function above */
+    /* See proxy_probe(): `fn` once, later. */
+    int (*probe)(void *ctx, const struct probe *probe, probe_done_fn fn, void *fn_ctx,
+                 struct err *err);
+    void *ctx; /* of the functions above */
 };
 
 /* Take the order; see agent_order(). What follows from it is the caller's work. */

@@ -9,7 +9,7 @@
 #include "sidecar/proxy/conn.h"
 #include "sidecar/proxy/listener.h"
 
-#define INBOX_MAX 8 /* letters; there is at most one of a kind */
+#define INBOX_MAX 8 /* letters; there is at most one of a kind, and PROBES_MAX probes */
 /* Added to a head: X-Forwarded-For, X-Switchyard-System, framing. */
 #define HEAD_SLACK 4096
 #define BUFFER_MIN 16384
@@ -28,10 +28,10 @@ static void drop_letter(void *ctx UNUSED, struct mail *m)
     letter_free(container_of(m, struct letter, mail));
 }
 
-static void send_back(struct lane *lane, struct letter *l)
+void lane_send_back(struct lane *l, struct letter *letter)
 {
-    if (!mailbox_post(lane->shared->control, &l->mail))
-        letter_free(l);
+    if (!mailbox_post(l->shared->control, &letter->mail))
+        letter_free(letter);
 }
 
 static void serve(struct lane *lane, struct letter *l)
@@ -40,7 +40,7 @@ static void serve(struct lane *lane, struct letter *l)
 
     lane->view = view_new(lane, live_ref(l->live));
     view_unref(before);
-    send_back(lane, l);
+    lane_send_back(lane, l);
 }
 
 static bool is_empty(const struct route_stats *s)
@@ -63,7 +63,7 @@ static void collect(struct lane *lane, struct letter *l)
     }
     view_drop_tallies(lane);
     iobuf_trim(&lane->bufs);
-    send_back(lane, l);
+    lane_send_back(lane, l);
 }
 
 /* ---- draining -------------------------------------------------------------------------------- */
@@ -73,7 +73,7 @@ static void finish_drain(struct lane *lane)
     struct letter *l = steal(lane->drain);
 
     timer_cancel(&lane->drain_deadline);
-    send_back(lane, l);
+    lane_send_back(lane, l);
 }
 
 static void on_drain_deadline(struct timer *t)
@@ -118,6 +118,9 @@ static void on_letter(void *ctx, struct mail *m)
         break;
     case LETTER_DRAIN:
         drain(lane, l);
+        break;
+    case LETTER_PROBE:
+        probe_begin(lane, l);
         break;
     }
 }
@@ -188,6 +191,7 @@ void lane_free(struct lane *l)
     listener_close(l);
     while (l->conns)
         conn_destroy(l->conns);
+    probe_drop_all(l);
     timer_cancel(&l->drain_deadline);
     if (l->drain)
         letter_free(l->drain);

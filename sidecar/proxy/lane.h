@@ -12,13 +12,15 @@
 #include "common/loop/thread.h"
 #include "common/loop/timer.h"
 #include "sidecar/proxy/iobuf.h"
+#include "sidecar/proxy/probe.h"
 #include "sidecar/proxy/proxy.h"
 #include "sidecar/proxy/view.h"
 
 enum letter_kind {
     LETTER_SERVE,   /* swap to `live` */
     LETTER_COLLECT, /* fill `stats` */
-    LETTER_DRAIN    /* finish within `deadline`; `cut` says what was still busy then */
+    LETTER_DRAIN,   /* finish within `deadline`; `cut` says what was still busy then */
+    LETTER_PROBE    /* carry out `probe`; up to PROBES_MAX at once */
 };
 
 /* Moves to a lane and, carried out, to the control mailbox, where it is freed. */
@@ -30,6 +32,7 @@ struct letter {
     unsigned count;
     dur_t deadline;
     unsigned cut;
+    struct probe_job *probe; /* borrowed from the control thread */
 };
 
 void letter_free(struct letter *l);
@@ -64,6 +67,8 @@ struct lane {
     struct request *spare_requests;
     unsigned spare_request_count;
 
+    struct prober *probers; /* utlist */
+
     bool draining;
     struct letter *drain; /* being carried out */
     struct timer drain_deadline;
@@ -75,5 +80,7 @@ int lane_start(struct lane *l, unsigned index, struct err *err) MUST_CHECK;
 /* Join the thread and close everything. Control thread; tolerates NULL. */
 void lane_free(struct lane *l);
 
+/* The letter has been carried out. */
+void lane_send_back(struct lane *l, struct letter *letter);
 /* A connection is gone. */
 void lane_note_closed(struct lane *l);

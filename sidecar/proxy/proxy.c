@@ -4,6 +4,7 @@
 #include "sidecar/proxy/proxy.h"
 
 #include <unistd.h>
+#include <utlist.h>
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
@@ -11,8 +12,8 @@
 #include "sidecar/proxy/listener.h"
 #include "sidecar/proxy/live.h"
 
-#define CONTROL_MAX \
-    (3 * PROXY_THREADS_MAX) /* letters on their way back: a lane has one of a kind */
+/* Letters on their way back: a lane has one of a kind, and there are some probes. */
+#define CONTROL_MAX   (3 * PROXY_THREADS_MAX + PROBES_MAX)
 #define COLLECT_EVERY dur_s(1)
 #define NAMES_AGAIN   dur_s(5)
 /* A resolver answers in milliseconds; one that does not holds up no other route. */
@@ -43,6 +44,9 @@ struct proxy {
     unsigned collecting; /* lanes that have yet to answer */
     struct route_stats *stats;
     size_t stats_count;
+
+    struct probe_job *probes; /* utlist; under way */
+    unsigned probe_count;
 
     unsigned draining; /* lanes that have yet to finish */
     unsigned cut;
@@ -234,6 +238,53 @@ enum breaker_state proxy_breaker(struct proxy *p, const char *migration)
                         loop_wall(p->loop));
 }
 
+/* ---- probing --------------------------------------------------------------------------------- */
+
+int proxy_probe(struct proxy *p, const struct probe *probe, probe_done_fn fn, void *ctx,
+                struct err *err)
+{
+    const char *migration = probe->migration.s;
+    struct probe_job *job;
+    struct letter *l;
+    int r = probe_check(probe, err);
+
+    if (r < 0)
+        return r;
+    if (!p->live || !ruleset_find(p->live->set, migration))
+        return err_set(err, ERR_NOT_FOUND, "this node serves no route of a migration \"%s\"",
+                       migration);
+    if (p->probe_count == PROBES_MAX)
+        return err_set(err, ERR_EXHAUSTED, "%d probes are under way on this node: try again",
+                       PROBES_MAX);
+    job = xnew(struct probe_job);
+    job->probe = *probe;
+    job->fn = fn;
+    job->ctx = ctx;
+    DL_APPEND(p->probes, job);
+    p->probe_count++;
+    l = letter_new(LETTER_PROBE);
+    l->probe = job;
+    post(p->lane[0], l);
+    return 0;
+}
+
+static void end_probe(struct proxy *p, struct probe_job *job, const struct err *why)
+{
+    DL_DELETE(p->probes, job);
+    p->probe_count--;
+    job->fn(job->ctx, job->answer, why ? 0 : job->count, why);
+    xfreep(&job);
+}
+
+static void drop_probes(struct proxy *p)
+{
+    struct err why;
+
+    err_set(&why, ERR_CANCELLED, "the node stops");
+    while (p->probes)
+        end_probe(p, p->probes, &why);
+}
+
 /* ---- draining -------------------------------------------------------------------------------- */
 
 void proxy_drain(struct proxy *p, dur_t deadline)
@@ -271,6 +322,9 @@ static void on_letter(void *ctx, struct mail *m)
         break;
     case LETTER_DRAIN:
         on_lane_drained(p, l);
+        break;
+    case LETTER_PROBE:
+        end_probe(p, l->probe, NULL);
         break;
     }
     letter_free(l);
@@ -379,6 +433,7 @@ struct proxy *proxy_free(struct proxy *p)
     if (p->mailbox)
         mailbox_close(p->mailbox, drop_letter);
     mailbox_unref(p->mailbox);
+    drop_probes(p);
     ruleset_unref(p->asked);
     ruleset_unref(p->next);
     live_unref(p->live);

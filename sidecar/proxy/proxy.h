@@ -13,6 +13,7 @@
 
 #include "common/base/clock.h"
 #include "common/loop/loop.h"
+#include "common/model/probe.h"
 #include "common/model/ruleset.h"
 #include "common/model/stats.h"
 
@@ -80,6 +81,12 @@ void proxy_publish(struct proxy *p, struct ruleset *set);
 
 /* Of the migration's new system; BREAKER_DISABLED when its route has none, or there is no route. */
 enum breaker_state proxy_breaker(struct proxy *p, const char *migration);
+
+/* Ask the systems themselves, with what is served now: `fn` is called once, later, at the latest in
+ * proxy_free(). Counted nowhere. NOT_FOUND when no route of the migration is served, EXHAUSTED when
+ * too many are under way, INVALID as probe_check(). */
+int proxy_probe(struct proxy *p, const struct probe *probe, probe_done_fn fn, void *ctx,
+                struct err *err) MUST_CHECK;
 
 /* Stop accepting, answer what is in flight with `Connection: close`, close kept-alive connections
  * that stay silent for a second, and call on_drained when none is left or `deadline` is over.

@@ -4,9 +4,9 @@
  *   proxy_main listen=127.0.0.1:0 legacy=http://127.0.0.1:9101 new=http://127.0.0.1:9102 weight=25
  *
  * The same NAME=VALUE words on standard input, a line at a time, change the rule set and publish it
- * as the next revision. "drain=5s" drains, "stats" shows the sums so far. Standard output has one
- * line per event: "port N", "serving REVISION", "refused REVISION WHY", "stats JSON", "drained
- * CUT".
+ * as the next revision. "probe=both,/path" probes, "drain=5s" drains, "stats" shows the sums so
+ * far. Standard output has one line per event: "port N", "serving REVISION", "refused REVISION
+ * WHY", "stats JSON", "drained CUT".
  */
 #include <errno.h>
 #include <signal.h>
@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "common/base/buf.h"
+#include "common/base/json.h"
 #include "common/base/mem.h"
 #include "common/base/units.h"
 #include "common/loop/signals.h"
@@ -31,6 +32,7 @@ struct tool {
     bool unpublished; /* the route has changed */
     struct route_stats sums;
     bool asked; /* for the sums */
+    dur_t probe_timeout;
     unsigned clients;
     struct loop_watch input;
     struct buf line;
@@ -189,6 +191,8 @@ static int set_config(struct tool *t, struct str name, struct str value, struct 
         return str_to_u64(value, UINT32_MAX, &c->max_head_bytes);
     if (str_eq(name, STR("max_body")))
         return str_to_u64(value, UINT64_MAX, &c->max_body_bytes);
+    if (str_eq(name, STR("probe_timeout")))
+        return unit_parse_duration(value, &t->probe_timeout, err) == 0;
     if (str_eq(name, STR("listen"))) {
         c->listen = xmemdup(value.p, value.n + 1); /* words end in NUL */
         return true;
@@ -210,6 +214,54 @@ static void publish(struct tool *t)
     proxy_publish(t->proxy, set);
 }
 
+static void add_answer(struct json *list, const struct probe_answer *a)
+{
+    struct json *j = json_object();
+
+    json_set_string(j, "system", system_name(a->system));
+    json_set_string(j, "endpoint", a->endpoint);
+    json_set_number(j, "status", a->status);
+    json_set_string(j, "error", a->error);
+    json_set_number(j, "headers", a->header_count);
+    json_set(j, "body", json_from_str((struct str){a->body, a->body_kept}));
+    json_set_u64(j, "bytes", a->body_bytes);
+    json_set_number(j, "ms", (double)a->took.ns / 1e6);
+    json_append(list, j);
+}
+
+static void on_probed(void *ctx UNUSED, const struct probe_answer *answer, unsigned count,
+                      const struct err *why)
+{
+    CLEANUP(buf_deinitp) struct buf text = BUF_INIT(1u << 20);
+    CLEANUP(json_freep) struct json *list = json_array();
+
+    for (unsigned i = 0; i < count; i++)
+        add_answer(list, &answer[i]);
+    if (json_print(list, false, &text))
+        printf("probe %s\n", why ? why->msg : buf_text(&text));
+}
+
+/* "legacy", "new" or "both", with ",bypass", ",head" and ",PATH" behind it. */
+static void begin_probe(struct tool *t, struct str value)
+{
+    struct probe probe = {
+        .migration = t->route.migration, .path = "/", .timeout = t->probe_timeout};
+    struct err err = {0};
+    struct str word;
+
+    str_cut(value, ',', &word, &value);
+    (void)!system_parse(word, &probe.system);
+    while (value.n > 0) {
+        str_cut(value, ',', &word, &value);
+        probe.bypass_breaker |= str_eq(word, STR("bypass"));
+        probe.head_only |= str_eq(word, STR("head"));
+        if (str_starts(word, STR("/")))
+            (void)!str_copy(word, probe.path, sizeof probe.path);
+    }
+    if (proxy_probe(t->proxy, &probe, on_probed, t, &err) < 0)
+        printf("probe %s\n", err.msg);
+}
+
 static void take_word(struct tool *t, char *word)
 {
     struct str name, value;
@@ -224,6 +276,10 @@ static void take_word(struct tool *t, char *word)
     str_cut(str_of(word), '=', &name, &value);
     if (str_eq(name, STR("drain")) && unit_parse_duration(value, &deadline, &err) == 0) {
         proxy_drain(t->proxy, deadline);
+        return;
+    }
+    if (str_eq(name, STR("probe"))) {
+        begin_probe(t, value);
         return;
     }
     if (str_eq(name, STR("expose"))) {

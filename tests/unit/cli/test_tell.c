@@ -5,6 +5,7 @@
 
 #include "cli/history_tell.h"
 #include "cli/laggards.h"
+#include "cli/probe_tell.h"
 #include "cli/stats_tell.h"
 #include "cli/status_tell.h"
 #include "cli/verdict.h"
@@ -78,6 +79,64 @@ static void why_is_told_layer_by_layer(void **state UNUSED)
     x.node = TEXT("");
     why_sentence(&b, "user-5", &x);
     golden_compare(buf_text(&b), "tests/golden/why.txt");
+}
+
+/* ---- probe ----------------------------------------------------------------------------------- */
+
+struct two_answers {
+    Switchyard__V1__ProbeResult r;
+    Switchyard__V1__ProbeAnswer a[2], *at[2];
+};
+
+static void two_answers(struct two_answers *m, const char *legacy, const char *new_)
+{
+    const char *const body[] = {legacy, new_};
+    static char endpoint[] = "127.0.0.1:8000";
+
+    switchyard__v1__probe_result__init(&m->r);
+    for (int i = 0; i < 2; i++) {
+        Switchyard__V1__ProbeAnswer *a = &m->a[i];
+
+        switchyard__v1__probe_answer__init(a);
+        a->system = (Switchyard__V1__System)(SWITCHYARD__V1__SYSTEM__SYSTEM_LEGACY + i);
+        a->endpoint = endpoint;
+        a->ok = true;
+        a->status = 200;
+        a->took_ms = 1.25 + i;
+        a->body = (ProtobufCBinaryData){strlen(body[i]), (uint8_t *)(uintptr_t)body[i]};
+        a->body_bytes = strlen(body[i]);
+        m->at[i] = a;
+    }
+    m->r.answers = m->at;
+    m->r.n_answers = 2;
+}
+
+static void probes_are_told_side_by_side(void **state UNUSED)
+{
+    CLEANUP(buf_deinitp) struct buf b = BUF_INIT(PROBE_TEXT_MAX);
+    struct two_answers m;
+
+    two_answers(&m, "same", "same");
+    probe_table(&b, &m.r);
+    probe_compare(&b, &m.r);
+    m.a[0].body_bytes = m.a[1].body_bytes = 5000;
+    probe_compare(&b, &m.r);
+    two_answers(&m, "same", "other");
+    probe_compare(&b, &m.r);
+    two_answers(&m, "same", "sane");
+    probe_compare(&b, &m.r);
+    m.a[1].status = 404;
+    probe_compare(&b, &m.r);
+    assert_true(probe_is_good(&m.r));
+    m.a[1].status = 0;
+    m.a[1].ok = false;
+    m.a[1].error = TEXT("not asked: its breaker is open");
+    m.a[1].endpoint = TEXT("");
+    probe_table(&b, &m.r);
+    probe_compare(&b, &m.r);
+    golden_compare(buf_text(&b), "tests/golden/probe.txt");
+    assert_false(probe_is_good(&m.r));
+    assert_false(probe_is_equal(&m.r));
 }
 
 /* ---- statistics ------------------------------------------------------------------------------ */
@@ -189,6 +248,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(status_tells_everything_that_it_knows),
+        cmocka_unit_test(probes_are_told_side_by_side),
         cmocka_unit_test(why_is_told_layer_by_layer),
         cmocka_unit_test(status_is_silent_about_what_there_is_not),
         cmocka_unit_test(statistics_compare_the_systems_in_percent),
