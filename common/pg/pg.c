@@ -3,7 +3,10 @@
 
 #include <inttypes.h>
 #include <libpq-fe.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include "common/base/patience.h"
 #include "common/pg/pg_target.h"
@@ -11,6 +14,9 @@
 #define ADDRESS_SIZE 128
 /* The server gives up so much later than we do, so that our words are the ones that are told. */
 #define SERVER_LATER dur_ms(200)
+
+/* libpq keeps a whole row in memory, whatever its size. One that is larger is not wanted. */
+#define ROW_MAX (8u << 20)
 
 struct asking {
     PGconn *conn; /* owned */
@@ -88,14 +94,30 @@ static int flush(const struct asking *a, struct err *err)
     return left < 0 ? fail(a, ERR_UNAVAILABLE, PQerrorMessage(a->conn), err) : r;
 }
 
+/* What came over the network so far; 0 where the kernel does not tell, as of local sockets. */
+static uint64_t received(const struct asking *a)
+{
+    struct tcp_info info = {.tcpi_bytes_received = 0};
+    socklen_t size = sizeof info;
+
+    if (getsockopt(PQsocket(a->conn), IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
+        return 0;
+    return info.tcpi_bytes_received;
+}
+
 /* The next result; NULL after the last. */
 static int next_result(const struct asking *a, PGresult **ret, struct err *err)
 {
+    uint64_t before = received(a);
+
     while (PQisBusy(a->conn)) {
         int r = wait_for(a, POLLIN, "the query", err);
 
         if (r < 0)
             return r;
+        if (received(a) > before + ROW_MAX)
+            return err_set(err, ERR_EXHAUSTED, "%s: a row is larger than %u MiB", a->address,
+                           ROW_MAX >> 20);
         if (PQconsumeInput(a->conn) == 0)
             return fail(a, ERR_UNAVAILABLE, PQerrorMessage(a->conn), err);
     }

@@ -17,7 +17,7 @@
  *   INVALID      as pg_address()
  *   UNAVAILABLE  no connection, with libpq's words
  *   REFUSED      the server refused the query, or its answer are no rows
- *   EXHAUSTED    the value is longer than the maximum of `value`
+ *   EXHAUSTED    the value is longer than the maximum of `value`, or a row than some MiB
  *   TIMEOUT      CANCELLED when `stop` (may be NULL) was set by another thread */
 int pg_ask(const char *conninfo, const char *query, dur_t timeout, const atomic_bool *stop,
            struct buf *value, uint64_t *ret_rows, struct err *err) MUST_CHECK;

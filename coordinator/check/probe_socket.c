@@ -50,10 +50,12 @@ static int connect_one(const struct lookup_address *a, const struct patience *pa
         return 0;
     }
     close(fd);
+    if (r == 0 && failed == ECONNREFUSED)
+        return err_set(err, ERR_REFUSED, "the connection is refused");
     return r < 0 ? r : err_errno(err, failed, "connect");
 }
 
-/* To the first address that takes it. UNAVAILABLE: none does. */
+/* To the first address that takes it. REFUSED: the host is there, and nobody listens. */
 static int connect_to(const char *target, const struct patience *patience, int *ret_fd,
                       struct err *err)
 {
@@ -75,7 +77,8 @@ static int connect_to(const char *target, const struct patience *patience, int *
     return r < 0 ? err_ctx(err, "%s", target) : 0;
 }
 
-/* That nobody takes connections is an answer; that nothing is heard is none. */
+/* That nobody listens is an answer. A name that is not found, a network that does not reach it, and
+ * silence are none. */
 void probe_tcp(const struct probe *p, const struct patience *patience, struct check_result *ret)
 {
     struct err err;
@@ -85,7 +88,7 @@ void probe_tcp(const struct probe *p, const struct patience *patience, struct ch
     if (r == 0) {
         close(fd);
         judge_passed(ret, "%s takes connections", p->check.target);
-    } else if (r == -ERR_UNAVAILABLE) {
+    } else if (r == -ERR_REFUSED) {
         judge_failed(ret, "%s", err.msg);
     } else {
         judge_unknown(ret, "%s", err.msg);

@@ -155,6 +155,7 @@ static void on_checked(void *ctx, const struct check_result *result, unsigned co
     struct view_status v;
     struct err err;
 
+    err_set(&err, ERR_CONFLICT, "the plan was changed while its checks ran");
     if (look(w->service, w->migration.s, &v, &err) == 0 && w->stage <= v.plan->stage_count)
         reply(w, &v, result, count);
     else

@@ -101,6 +101,17 @@ static void a_long_value_is_given_up(void **state UNUSED)
     assert_holds(a.err.msg, "longer than 64 bytes");
 }
 
+static void a_row_that_would_fill_memory_is_given_up(void **state UNUSED)
+{
+    CLEANUP(answer_end) struct answer a = {.value = BUF_INIT(1)};
+
+    need_server();
+    gives("SELECT 1, repeat('x', 1000000) FROM generate_series(1, 30)", "1", 30);
+    a = ask(server.conninfo, "SELECT repeat('x', 200000000)", dur_s(60), NULL);
+    assert_int_equal(a.r, -(int)ERR_EXHAUSTED);
+    assert_holds(a.err.msg, "a row is larger than 8 MiB");
+}
+
 static void a_query_that_takes_long_ends_in_time(void **state UNUSED)
 {
     CLEANUP(answer_end) struct answer a = {.value = BUF_INIT(1)};
@@ -295,6 +306,7 @@ int main(void)
         cmocka_unit_test(nothing_is_written),
         cmocka_unit_test(what_the_server_refuses_is_told),
         cmocka_unit_test(a_long_value_is_given_up),
+        cmocka_unit_test(a_row_that_would_fill_memory_is_given_up),
         cmocka_unit_test(a_query_that_takes_long_ends_in_time),
         cmocka_unit_test(the_server_gives_up_too),
         cmocka_unit_test(a_query_ends_when_told),

@@ -74,11 +74,10 @@ static void tcp_connects(void **state UNUSED)
     str_fmt(target, sizeof target, "localhost:%u", rude_port(s));
     rig_expect(&rig, c, CHECK_PASSED, "takes connections");
     str_fmt(target, sizeof target, "127.0.0.1:%u", rude_no_port());
-    rig_expect(&rig, c, CHECK_FAILED, "Connection refused");
+    rig_expect(&rig, c, CHECK_FAILED, "the connection is refused");
     str_fmt(target, sizeof target, "nobody.invalid:80");
     c.timeout = dur_s(3);
-    rig_check(&rig, c);
-    assert_int_not_equal(rig.result[0].outcome, CHECK_PASSED);
+    rig_expect(&rig, c, CHECK_UNKNOWN, "look up nobody.invalid");
     str_fmt(target, sizeof target, "[::1]");
     rig_expect(&rig, c, CHECK_UNKNOWN, "is not host:port");
 }

@@ -125,7 +125,7 @@ static void redis_is_pinged(void **state UNUSED)
         else
             rig_expect(&rig, c, CHECK_PASSED, "it answers PONG");
     }
-    rig_expect(&rig, c, CHECK_UNKNOWN, "Connection refused");
+    rig_expect(&rig, c, CHECK_UNKNOWN, "the connection is refused");
 }
 
 /* ---- Prometheus ------------------------------------------------------------------------------ */
