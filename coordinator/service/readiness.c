@@ -216,7 +216,7 @@ static int begin(struct service *s, struct rpc_call *call,
 {
     struct readiness *w;
     struct view_status v;
-    unsigned stage;
+    unsigned stage = 0;
     int r = look(s, m->migration, &v, err);
 
     if (r == 0)
