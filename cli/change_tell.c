@@ -22,9 +22,10 @@ struct json *change_json(const Switchyard__V1__CommandResult *done,
 static void tell_clusters(const Switchyard__V1__Change *c)
 {
     for (size_t i = 0; c->n_clusters > 1 && i < c->n_clusters; i++)
-        cli_say("    %s: %.4g %% of keys on %u nodes\n",
+        cli_say("    %s: %.4g %% of keys on %u node%s\n",
                 c->clusters[i]->cluster[0] ? c->clusters[i]->cluster : "(no cluster)",
-                c->clusters[i]->share_affected, c->clusters[i]->nodes);
+                c->clusters[i]->share_affected, c->clusters[i]->nodes,
+                c->clusters[i]->nodes == 1 ? "" : "s");
 }
 
 static void tell_changes(const Switchyard__V1__CommandResult *done)
@@ -37,7 +38,8 @@ static void tell_changes(const Switchyard__V1__CommandResult *done)
             cli_say("  from  %s\n  to    %s\n", c->from, c->to);
         if (!done->dry_run)
             continue;
-        cli_say("  affects %.4g %% of keys on %u nodes\n", c->share_affected, c->nodes);
+        cli_say("  affects %.4g %% of keys on %u node%s\n", c->share_affected, c->nodes,
+                c->nodes == 1 ? "" : "s");
         tell_clusters(c);
     }
 }

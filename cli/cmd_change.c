@@ -18,7 +18,6 @@
         return change_run(cli, a, &ch, ret_status, err);                                        \
     }
 
-SIMPLE_COMMAND(start, START, start, Start, START, true)
 SIMPLE_COMMAND(pause, PAUSE, pause, Pause, PAUSE, false)
 SIMPLE_COMMAND(resume, RESUME, resume, Resume, RESUME, false)
 SIMPLE_COMMAND(delete, DELETE, delete_, Delete, DELETE, false)

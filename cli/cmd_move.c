@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The commands that move a rollout on, or end it: promote, abort, approve, decommission. */
-#include "cli/change.h"
+/* The commands that move a rollout on, or end it: start, promote, abort, approve, decommission. */
+#include "cli/change_tell.h"
+#include "cli/check_tell.h"
 #include "cli/migration.h"
 #include "cli/run.h"
 #include "common/base/units.h"
@@ -14,6 +15,55 @@ static int needs_reason(const struct args *a, const char *what, struct err *err)
         return 0;
     err_set(err, ERR_INVALID, "%s needs a reason", what);
     return err_hint(err, "add --reason TEXT; it is recorded in the history");
+}
+
+/* ---- into a stage ---------------------------------------------------------------------------- */
+
+static int tell_rehearsal(struct cli *cli, const struct change_done *done,
+                          const Switchyard__V1__CheckReport *check, struct err *err)
+{
+    CLEANUP(json_freep) struct json *j = NULL;
+
+    if (cli->output == OUTPUT_TABLE) {
+        change_say(cli, done);
+        if (check)
+            check_tell(check);
+        return 0;
+    }
+    j = change_json((const Switchyard__V1__CommandResult *)done->result, NULL);
+    json_set(j, "check", check ? cli_message_json(&check->base) : json_null());
+    return cli_print_json(cli, j, err);
+}
+
+/* A dry run that tells the truth: whether the stage's checks would let it in, too. Those of a stage
+ * that is not the next one are not run before it is. */
+static int rehearse(struct cli *cli, const struct args *a, const struct change *ch, int *ret_status,
+                    struct err *err)
+{
+    CLEANUP(change_done_deinit) struct change_done done = {.result = NULL};
+    CLEANUP(cli_reply_freep) ProtobufCMessage *check = NULL;
+    const char *stage = args_has(a, OPT_TO) ? a->option[OPT_TO] : "";
+    int r = change_carry_out(cli, a, ch, &done, err);
+
+    if (r == 0)
+        r = check_ask(cli, a->name[0], stage, args_has(a, OPT_TIMEOUT), &check, err);
+    if (r < 0 && r != -ERR_REFUSED)
+        return r;
+    if (check)
+        *ret_status = check_status((const Switchyard__V1__CheckReport *)check);
+    return tell_rehearsal(cli, &done, (const Switchyard__V1__CheckReport *)check, err);
+}
+
+int run_start(struct cli *cli, const struct args *a, int *ret_status, struct err *err)
+{
+    Switchyard__V1__Start action = SWITCHYARD__V1__START__INIT;
+    struct change ch;
+
+    change_init(&ch, cli, a);
+    ch.request.action_case = SWITCHYARD__V1__COMMAND__ACTION_START;
+    ch.request.start = &action;
+    return args_has(a, OPT_DRY_RUN) ? rehearse(cli, a, &ch, ret_status, err)
+                                    : change_run(cli, a, &ch, ret_status, err);
 }
 
 /* ---- promote --------------------------------------------------------------------------------- */
@@ -70,7 +120,8 @@ int run_promote(struct cli *cli, const struct args *a, int *ret_status, struct e
     change_init(&ch, cli, a);
     ch.request.action_case = SWITCHYARD__V1__COMMAND__ACTION_PROMOTE;
     ch.request.promote = &action;
-    return change_run(cli, a, &ch, ret_status, err);
+    return args_has(a, OPT_DRY_RUN) && !action.full ? rehearse(cli, a, &ch, ret_status, err)
+                                                    : change_run(cli, a, &ch, ret_status, err);
 }
 
 /* ---- abort ----------------------------------------------------------------------------------- */

@@ -12,6 +12,7 @@
 #include "cli/stats_tell.h"
 #include "cli/status_tell.h"
 #include "cli/verdict.h"
+#include "common/base/units.h"
 
 #define TABLE_MAX (16u << 20)
 
@@ -34,6 +35,7 @@ static void tell_history(const struct doc *d, const char *title,
 static void tell_stats(const struct doc *d, const char *title, const Switchyard__V1__Stats *s)
 {
     CLEANUP(buf_deinitp) struct buf b = BUF_INIT(STATS_TABLE_MAX);
+    char window[UNIT_TEXT_MAX];
 
     doc_section(d, "%s", title);
     if (!stats_whole(s) || s->legacy->requests + s->new_->requests == 0) {
@@ -42,7 +44,8 @@ static void tell_stats(const struct doc *d, const char *title, const Switchyard_
     }
     stats_table(&b, s);
     doc_table(d, buf_text(&b), false);
-    doc_say(d, "%.2f %% of requests went to new, over %.1f h.", s->share_new, s->window_s / 3600);
+    doc_say(d, "%.2f %% of requests went to new, over %s.", s->share_new,
+            unit_duration_text(dur_s((int64_t)s->window_s), window));
 }
 
 static void add_side(struct buf *b, const Switchyard__V1__SystemStats *s)

@@ -143,9 +143,11 @@ const struct command cli_commands[] = {
         .names_min = 1,
         .names_max = 1,
         .options = OPT(STAGE),
-        .help = "All checks are run, on the coordinator that is asked; nothing changes. Exit status "
-                "0: the stage may be entered;\n"
-                "1: a check or the gate fails; 2: something could not be told, or is not over yet.",
+        .help =
+            "All checks are run, on the coordinator that is asked; nothing changes. Exit status "
+            "0: the stage may be\n"
+            "entered; 1: a check or the gate fails; 2: something could not be told, or is not over "
+            "yet.",
         .example = "switchyard check orders\nswitchyard check orders --stage canary-10 -o json",
         .run = run_check,
     },
@@ -156,6 +158,9 @@ const struct command cli_commands[] = {
         .names_min = 1,
         .names_max = 1,
         .options = CHANGE | OPT(REASON),
+        .help =
+            "With --dry-run the stage's checks are run as well, as `check` does; the exit status "
+            "is theirs then.",
         .run = run_start,
     },
     {
@@ -170,7 +175,9 @@ const struct command cli_commands[] = {
                 "an emergency order stands, or an approval or a drill is missing; the answer says "
                 "which, and how long.\n"
                 "Two operators who promote at once take one step: the second one is told where the "
-                "rollout is by now.",
+                "rollout is by now. With\n"
+                "--dry-run the stage's checks are run as well, as `check` does; the exit status is "
+                "theirs then.",
         .example = "switchyard promote orders\nswitchyard promote orders --to half --dry-run\n"
                    "switchyard promote orders --full --reason \"the board decided\"",
         .run = run_promote,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/machines.h"
 #include "cli/run.h"
 
 #define HELP_MAX (256u << 10)
@@ -105,9 +106,29 @@ static void add_case(struct buf *b, const struct command *c)
         if ((c->options | OPT_GLOBAL) & (1ull << i))
             buf_addf(b, "--%s ", cli_options[i].name);
     buf_addf(b, "\"; names=%s ;;\n",
-             c->names_max == 0               ? "none"
-             : strcmp(c->names, "FILE") == 0 ? "files"
-                                             : "migrations");
+             c->names_max == 0                    ? "none"
+             : strcmp(c->names, "FILE") == 0      ? "files"
+             : strcmp(c->names, "[MACHINE]") == 0 ? "machines"
+                                                  : "migrations");
+}
+
+static void add_machines(struct buf *b)
+{
+    for (const struct machine_text *m = machine_texts; m->name; m++)
+        buf_addf(b, "%s ", m->name);
+}
+
+/* Commands that write a file: their -o is one. */
+static void add_writers(struct buf *b)
+{
+    for (const struct command *c = cli_commands; c->words; c++)
+        if (c->writes_file)
+            buf_addf(b,
+                     "  case \"$one $prev\" in\n"
+                     "    '%s -o'|'%s --output') COMPREPLY=($(compgen -f -- \"$cur\")); return "
+                     ";;\n"
+                     "  esac\n",
+                     c->words, c->words);
 }
 
 void help_completion_bash(struct buf *b)
@@ -116,9 +137,12 @@ void help_completion_bash(struct buf *b)
              "# bash completion of switchyard: source <(switchyard completion bash)\n"
              "_switchyard() {\n"
              "  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
-             "  local one=${COMP_WORDS[1]} two=${COMP_WORDS[2]} second= options= names=none\n"
+             "  local one=${COMP_WORDS[1]} two=${COMP_WORDS[2]} second= options= names=none\n");
+    add_writers(b);
+    buf_addf(b,
              "  case $prev in\n"
-             "    -o|--output) COMPREPLY=($(compgen -W 'table json yaml' -- \"$cur\")); return ;;\n"
+             "    -o|--output) COMPREPLY=($(compgen -W 'table json yaml markdown' -- \"$cur\")); "
+             "return ;;\n"
              "    -f|--file|--fleet-file|--plan|--data) COMPREPLY=($(compgen -f -- \"$cur\")); "
              "return ;;\n"
              "  esac\n");
@@ -145,6 +169,10 @@ void help_completion_bash(struct buf *b)
              "  case $cur in\n"
              "    -*) COMPREPLY=($(compgen -W \"$options\" -- \"$cur\")) ;;\n"
              "    *) [ \"$names\" = files ] && COMPREPLY=($(compgen -f -- \"$cur\"))\n"
+             "       [ \"$names\" = machines ] && COMPREPLY=($(compgen -W '");
+    add_machines(b);
+    buf_addf(b,
+             "' -- \"$cur\"))\n"
              "       [ \"$names\" = migrations ] && COMPREPLY=($(compgen -W \"$(switchyard get "
              "plans -o json "
              "2>/dev/null | sed -n 's/^ *\"name\": \"\\(.*\\)\",*$/\\1/p')\" -- \"$cur\")) ;;\n"

@@ -10,12 +10,12 @@
 COMMAND(dev); /* dev.c */
 
 COMMAND(apply); /* cmd_change.c */
-COMMAND(start);
 COMMAND(pause);
 COMMAND(resume);
 COMMAND(delete);
 
-COMMAND(promote); /* cmd_move.c */
+COMMAND(start); /* cmd_move.c */
+COMMAND(promote);
 COMMAND(abort);
 COMMAND(approve);
 COMMAND(decommission);

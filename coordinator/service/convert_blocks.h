@@ -6,6 +6,7 @@
 #include "coordinator/service/convert.h"
 #include "operator.pb-c.h"
 
+/* The arena holds it: a coordinator knows no more than fits. */
 void *block_alloc(struct arena *a, size_t size);
 
 /* A message of type Switchyard__V1__<Type>, initialised. */

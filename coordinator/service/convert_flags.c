@@ -2,16 +2,11 @@
 /* What flags nodes are given, and who says so. */
 #include "coordinator/service/convert_blocks.h"
 
-/* A value that is not the stage's is an operator's. */
 static char *set_by(struct arena *a, const struct view_status *s, const struct flag *now)
 {
-    struct flags planned;
-    const struct flag *flag;
     char words[NAME_SIZE + 8];
 
-    plan_flags(s->plan, s->rollout->stage, &planned);
-    flag = flags_find(&planned, now->name);
-    if (!flag || strcmp(flag->value, now->value) != 0)
+    if (flags_find(&s->rollout->flags_by_hand, now->name))
         return block_text(a, "hand");
     for (unsigned i = s->rollout->stage; i > 0; i--)
         if (flags_find(&s->plan->stage[i - 1].flags, now->name)) {

@@ -200,6 +200,7 @@ static void fill_operation(struct arena *a, const struct view_status *s, Switchy
     m->standby_until = block_time(a, s->rollout->standby_until);
     m->trigger_to = trigger_to(s);
     m->flags = s->plan->flags.count;
+    m->flags_by_hand = s->rollout->flags_by_hand.count;
 }
 
 /* ---- where it is ----------------------------------------------------------------------------- */

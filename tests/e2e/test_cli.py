@@ -86,6 +86,10 @@ def test_completion_works_in_bash(yard):
     assert "--reason" in complete("set", "weight", "app", "10", "--re")
     assert set(complete("backup", "")) >= {"create", "verify", "restore"}
     assert str(script) in complete("backup", "verify", str(script)[:-3])
+    assert set(complete("fsm", "")) >= {"show", "dot", "mermaid", "json"}
+    assert complete("fsm", "show", "st") == ["stage"]
+    assert str(script) in complete("diag", "-o", str(script)[:-3])
+    assert complete("report", "stage", "-o", "mark") == ["markdown"]
 
 
 # ---- with one

@@ -6,7 +6,7 @@ import tarfile
 
 import pytest
 
-from switchyard import Yard, wait_for
+from switchyard import Yard, free_port, wait_for
 
 
 @pytest.fixture
@@ -31,10 +31,25 @@ def test_a_stage_that_is_not_there_is_answered_with_those_that_are(app):
 def test_a_dry_run_tells_whom_it_reaches(app):
     answer = app.cli("promote", "app", "--dry-run")
     assert "affects 10 % of keys on 3 nodes" in answer.out
-    assert "eu-1: 10 % of keys on 2 nodes" in answer.out and "us-1: 10 % of keys on 1 nodes" in answer.out
+    assert "eu-1: 10 % of keys on 2 nodes" in answer.out and "us-1: 10 % of keys on 1 node\n" in answer.out
+    assert "[PASS]" in answer.out and "at-10 is ready" in answer.out
     change = app.cli("promote", "app", "--dry-run", "-o", "json").json["changes"][0]
     assert [(c["cluster"], c["nodes"]) for c in change["clusters"]] == [("eu-1", 2), ("us-1", 1)]
+    assert app.cli("promote", "app", "--to", "at-50", "--dry-run", "-o", "json").json["check"] is None
     assert app.status()["stage"] == "at-0"
+
+
+def test_a_dry_run_tells_which_check_would_fail(yard):
+    yard.open()
+    yard.apply(stages=({"name": "first", "weight": 0, "approval": "manual"},
+                       {"name": "next", "weight": 50, "approval": "manual",
+                        "ready": [{"name": "door", "tcp": f"127.0.0.1:{free_port()}"}]}))
+    yard.cli("start", "app")
+    yard.wait_status("ready", phase="ready")
+    answer = yard.cli("promote", "app", "--dry-run", status=None)
+    assert answer.status in (1, 2) and "door" in answer.out and "would be" in answer.out, answer
+    check = yard.cli("promote", "app", "--dry-run", "-o", "json", status=None).json["check"]
+    assert check["stage"] == "next" and check["checks"][0]["name"] == "door"
 
 
 def test_status_tells_the_clusters(app):
@@ -172,6 +187,23 @@ def test_recover_walks_and_says_at_once_when_there_is_nothing_to_do(app):
     nodes = {n["name"]: n["state"] for n in app.cli("get", "nodes", "-o", "json").json["nodes"]}
     assert nodes["node-3"] == "quarantined" and nodes["node-1"] == "serving"
     app.sidecars[2].process.resume()
+
+
+# ---- approvals, flags
+
+def test_a_stage_waits_until_several_have_approved_it(yard):
+    yard.open()
+    yard.apply(stages=({"name": "shadow", "weight": 0, "approval": "manual"},
+                       {"name": "half", "weight": 50, "approval": "manual", "approvers": 2}))
+    yard.cli("start", "app")
+    yard.wait_status("ready", phase="ready")
+    assert "approv" in yard.cli("promote", "app", status=1).err
+    yard.cli("approve", "app", "--reason", "looks good", "--operator", "anna")
+    yard.cli("approve", "app", "--stage", "half", "--reason", "me too", "--operator", "ben")
+    assert [a["operator"] for a in yard.status()["approvals"]] == ["anna", "ben"]
+    assert "half by anna" in yard.cli("status", "app").out
+    yard.cli("promote", "app")
+    assert yard.status()["stage"] == "half"
 
 
 def test_flags_are_listed(app):

@@ -235,5 +235,9 @@ def test_a_coordinator_cut_off_from_etcd_alone_sends_its_nodes_away(yard, one_et
     gateway.process.kill()
     wait_for(lambda: nodes_at(first) == {"node-1": "c-1", "node-2": "c-3"}, "who can go has gone", 30)
     assert "event=node.sent_away" in alone.process.text()
+    told = alone.cli("get", "coordinators", status=1).out
+    assert "WHO LEADS IS NOT KNOWN here: this coordinator cannot reach its store" in told, told
+    health = alone.cli("health", "-o", "json", status=1).json["components"]
+    assert {c["name"]: c["state"] for c in health}["leader"] == "degraded"
     first.cli("set", "weight", "app", "50", "--reason", "half", "--timeout", "3s", status=None)
     wait_for(lambda: yard.status("app")["convergence"]["serving"] == 1, "it acknowledges again")
