@@ -19,9 +19,13 @@ static void say_system(struct plan_words *w, const char *name, const struct rout
     char connect[UNIT_TEXT_MAX], response[UNIT_TEXT_MAX];
 
     plan_words_say(w, "%s is ", name);
-    for (unsigned i = 0; i < u->endpoint_count; i++)
-        plan_words_say(w, strchr(u->endpoint[i].host, ':') ? "%shttp://[%s]:%u" : "%shttp://%s:%u",
-                       i ? ", " : "", u->endpoint[i].host, u->endpoint[i].port);
+    for (unsigned i = 0; i < u->endpoint_count; i++) {
+        const struct endpoint *ep = &u->endpoint[i];
+        bool v6 = strchr(ep->host, ':');
+
+        plan_words_say(w, "%s", i ? ", " : "");
+        plan_words_say(w, "http://%s%s%s:%u", v6 ? "[" : "", ep->host, v6 ? "]" : "", ep->port);
+    }
     plan_words_say(w, ": %s for a connection, %s for an answer.\n",
                    unit_duration_text(dur_ms(u->connect_timeout_ms), connect),
                    unit_duration_text(dur_ms(u->response_timeout_ms), response));

@@ -38,9 +38,6 @@ void plan_read_limit_checks(struct plan_reader *r, const struct json *v, const s
 /* One check that stands by itself, called `name` unless it says otherwise. */
 void plan_read_check(struct plan_reader *r, const struct json *v, const char *name,
                      struct plan_check *ret);
-/* The words of a command into an array of PLAN_CHECK_ARGS + 1. */
-void plan_read_argv(struct plan_reader *r, const struct json *v, const struct plan_field *f,
-                    void *dst);
 
 /* plan_schema_hook.c; lists of hooks of a struct plan_stage, owned by the plan */
 extern const struct plan_section plan_hook_section;

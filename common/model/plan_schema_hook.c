@@ -3,6 +3,7 @@
 #include "common/base/mem.h"
 #include "common/model/plan_schema.h"
 #include "common/model/plan_table.h"
+#include "common/model/plan_targets.h"
 #include "common/model/plan_values.h"
 
 static void read_hook_name(struct plan_reader *r, const struct json *v,
