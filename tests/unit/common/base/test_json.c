@@ -225,6 +225,10 @@ static void setting_replaces_and_removing_removes(void **state UNUSED)
     json_set_number(j, "gone", 1);
     json_remove(j, "gone");
     json_remove(j, "never there");
+    json_set_number(j, "taken", 7);
+    CLEANUP(json_freep) struct json *taken = json_take(j, "taken");
+    assert_true(json_number(taken, 0) == 7);
+    assert_null(json_take(j, "taken"));
     CLEANUP(json_freep) struct json *copy = json_dup(j);
     json_set_bool(j, "A", false);
     assert_true(json_print(copy, false, &b));

@@ -126,6 +126,20 @@ static void every_value_knows_its_line(void **state UNUSED)
     assert_int_equal(yaml_line(d, stranger), 0);
 }
 
+static void a_tree_that_is_taken_out_keeps_its_lines_wherever_its_values_go(void **state UNUSED)
+{
+    CLEANUP(yaml_doc_freep) struct yaml_doc *d = NULL;
+    CLEANUP(json_freep) struct json *root = NULL;
+    struct err e;
+
+    assert_ok(yaml_parse(STR("a: {}\nb:\n  c: 1\n"), "t", &d, &e), &e);
+    root = yaml_take_root(d);
+    assert_null(yaml_root(d));
+    json_set(json_get(root, "a"), "moved", json_take(json_get(root, "b"), "c"));
+    assert_int_equal(yaml_line(d, json_get(json_get(root, "a"), "moved")), 3);
+    assert_int_equal(json_count(json_get(root, "b")), 0);
+}
+
 static void printing_reads_well(void **state UNUSED)
 {
     CLEANUP(yaml_doc_freep) struct yaml_doc *d = NULL;
@@ -265,6 +279,7 @@ int main(void)
         cmocka_unit_test(refusals_name_source_and_line),
         cmocka_unit_test(limits_hold),
         cmocka_unit_test(every_value_knows_its_line),
+        cmocka_unit_test(a_tree_that_is_taken_out_keeps_its_lines_wherever_its_values_go),
         cmocka_unit_test(printing_reads_well),
         cmocka_unit_test(what_is_printed_reads_back_as_the_same_tree),
     };
