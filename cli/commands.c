@@ -419,6 +419,21 @@ const struct command cli_commands[] = {
         .run = run_history,
     },
     {
+        .words = "events",
+        .summary = "what happened, in order: stages, rollbacks, gates, breakers, flags",
+        .names = "[NAME]",
+        .names_max = 1,
+        .options = OPT(FOLLOW) | OPT(SINCE) | OPT(KIND),
+        .help = "Without NAME: of all migrations. With -o json each is one line; its `revision` "
+                "is what --since takes to\n"
+                "go on. When the coordinator that tells them goes, another one is asked, and "
+                "nothing is missed or told\n"
+                "twice. The latest 256 of each migration are kept; `lost` tells how many were not.",
+        .example = "switchyard events orders --follow\n"
+                   "switchyard events --since 812 --kind rollback,emergency_rollback -o json",
+        .run = run_events,
+    },
+    {
         .words = "report daily",
         .summary = "the last day: health, both systems, rollbacks, changes",
         .names = "[NAME]",

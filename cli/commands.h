@@ -54,6 +54,9 @@
     X(HEADER, "header", 0, "'NAME: VALUE'", "sent along")                                          \
     X(WINDOW, "window", 0, "DURATION", "only the last so long (since the coordinator started)")    \
     X(LIMIT, "limit", 0, "N", "at most so many (20)")                                              \
+    X(FOLLOW, "follow", 0, NULL, "go on with what happens, until Ctrl-C")                          \
+    X(SINCE, "since", 0, "REVISION", "only what happened after it (0, all that is kept)")          \
+    X(KIND, "kind", 0, "LIST", "only these, as in docs/reference/events.md (all)")                 \
     X(FORCE, "force", 0, NULL, "replace a file that exists")                                       \
     X(LEGACY, "legacy", 0, "URL", "the system that serves today, http://host:port")                \
     X(NEW, "new", 0, "URL", "its replacement, http://host:port")                                   \

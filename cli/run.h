@@ -46,6 +46,8 @@ COMMAND(check);        /* cmd_check.c */
 COMMAND(history);      /* cmd_history.c */
 COMMAND(stats);        /* cmd_stats.c */
 
+COMMAND(events); /* cmd_events.c */
+
 COMMAND(report_daily); /* cmd_report.c */
 COMMAND(report_weekly);
 COMMAND(report_stage);

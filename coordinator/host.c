@@ -57,6 +57,7 @@ static void facts(void *ctx, struct service_facts *ret)
         .leads_since = h.leadership.since,
         .term = h.leadership.term,
         .revision = h.revision,
+        .complete = h.complete,
         .store = h.store,
         .unstored = h.unstored,
         .reports_dropped =

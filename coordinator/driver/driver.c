@@ -236,6 +236,7 @@ void driver_health(const struct driver *d, struct driver_health *ret)
     *ret = (struct driver_health){
         .store = *store_trouble(d),
         .revision = d->revision,
+        .complete = d->lead.alone ? UINT64_MAX : d->watch.told,
         .reports_dropped = d->queue.reports_dropped,
         .unstored = journal_unstored(&d->journal),
         .leadership = d->members.told,

@@ -80,6 +80,7 @@ struct driver_ports {
 struct driver_health {
     struct err store; /* why the store failed last; ERR_NONE: it works */
     uint64_t revision;
+    uint64_t complete; /* all that the store held up to here is known */
     uint64_t reports_dropped;
     unsigned unstored; /* emergency orders in the journal */
     struct leadership leadership;

@@ -252,12 +252,6 @@ static void on_unbuilt(void *ctx UNUSED, struct rpc_call *call, const ProtobufCM
     rpc_call_fail(call, &err);
 }
 
-static int open_unbuilt(void *ctx UNUSED, struct rpc_stream *s UNUSED, void **ret UNUSED,
-                        struct err *err)
-{
-    return err_set(err, ERR_UNSUPPORTED, "not built yet");
-}
-
 static const struct rpc_method methods[] = {
     {.name = "Execute", .unary = execute_on_call},
     {.name = "Await", .unary = await_on_call},
@@ -274,7 +268,7 @@ static const struct rpc_method methods[] = {
     {.name = "CheckStage", .unary = readiness_on_call},
     {.name = "Explain", .unary = explain_on_call},
     {.name = "Measure", .unary = measure_on_call},
-    {.name = "Events", .unary = NULL, .open = open_unbuilt, .events = &backup_events},
+    {.name = "Events", .open = events_open, .events = &events_stream},
     {.name = "Backup", .open = open_backup, .events = &backup_events},
     {.name = "Restore", .open = open_restore, .events = &restore_events},
     {.name = NULL},
@@ -304,6 +298,7 @@ void service_free(struct service *s)
         return;
     CHECK(!s->waiters && !s->landing);
     backup_service_deinit(&s->backup);
+    events_service_deinit(s);
     free(s);
 }
 
@@ -316,6 +311,7 @@ void service_settled(struct service *s)
 {
     execute_answer_landed(s, false);
     await_answer(s, false);
+    events_service_look(s);
 }
 
 void service_stop(struct service *s)
@@ -324,4 +320,5 @@ void service_stop(struct service *s)
     readiness_stop(s);
     execute_answer_landed(s, true);
     await_answer(s, true);
+    events_service_stop(s);
 }

@@ -22,6 +22,7 @@ struct service_facts {
     wall_t leads_since;
     uint64_t term;
     uint64_t revision; /* the store's */
+    uint64_t complete; /* all that the store held up to here is known */
     struct err store;  /* why it failed last; ERR_NONE: it works */
     unsigned unstored; /* emergency orders that were pushed, but not stored yet */
     uint64_t reports_dropped;

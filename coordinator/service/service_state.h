@@ -9,6 +9,7 @@
  *   readiness.c callers who wait for a stage's checks */
 #pragma once
 
+#include "coordinator/service/events_service.h"
 #include "coordinator/service/service.h"
 
 struct service {
@@ -22,6 +23,7 @@ struct service {
     unsigned readiness_count;
     bool stopping;
     struct backup_service backup;
+    struct events_service events;
 };
 
 static inline const struct core *core_of(const struct service *s)

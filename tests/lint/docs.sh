@@ -27,11 +27,10 @@ dead_links() {
 page() {
     case $1 in
     cli) "$bin/switchyard" reference ;;
-    log-events) "$bin/reference" events ;;
     *) "$bin/reference" "$1" ;;
     esac
 }
-pages=(cli errors log-events plan)
+pages=(cli errors events log-events plan)
 
 stale() {
     local name

@@ -175,6 +175,7 @@ void sim_check_stored(struct sim_check *c, struct sim_asker who, const struct st
     sim_check_fence(c, who, txn, rev);
     check_moves(c, rev);
     check_dropped(c, rev);
+    sim_check_deeds_told(c, rev);
     sim_check_raised(c, rev);
 }
 
@@ -316,6 +317,7 @@ void sim_check_turn(struct sim_check *c, const struct sim_coord *coord)
     if (!sim_coord_is_stepping(coord) && invariants_check(core, &err) < 0)
         sim_fail(c->sim, "invariant of the core of %s: %s", sim_coord_name(coord)->s, err.msg);
     check_memory(c, coord, published);
+    sim_check_events(c, coord);
     if (*looked_at != published)
         check_deeds(c, coord, published);
     *looked_at = published;
@@ -347,6 +349,7 @@ void sim_check_published(struct sim_check *c, const struct sim_coord *coord, uin
 void sim_check_coord_died(struct sim_check *c, const struct sim_coord *coord)
 {
     c->looked_at[sim_coord_index(coord)] = 0;
+    c->told[sim_coord_index(coord)] = (struct event_place){.revision = 0};
     c->election[sim_coord_index(coord)] = ELECTION_OUTSIDE;
 }
 

@@ -12,6 +12,9 @@
  *   all coordinators publish the same for a revision
  *   gates do not pass without traffic, triggers do not fire without errors, both under the latest
  *   decision
+ * Events (sim_check_events.c)
+ *   all coordinators tell the same ones, those of the store, by revision, and leave none out
+ *   whatever is recorded is told, in the same transaction
  * Leadership (sim_check_lead.c)
  *   each election's history is a path in its table
  *   nobody leads whose leader key is gone, or longer than its lease: so no two lead

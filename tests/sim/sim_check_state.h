@@ -41,11 +41,12 @@ struct sim_check {
     struct sim *sim;
     struct sim_ledger ledger;
     struct sim_leader leader;
-    struct sim_promise *promises;       /* owned */
-    struct sim_published *published;    /* owned, newest first */
-    uint64_t looked_at[SIM_COORDS_MAX]; /* revision that the core had when it was compared */
-    int election[SIM_COORDS_MAX];       /* its state */
-    mono_t counted[SIM_COORDS_MAX];     /* when its sums are looked at next */
+    struct sim_promise *promises;            /* owned */
+    struct sim_published *published;         /* owned, newest first */
+    uint64_t looked_at[SIM_COORDS_MAX];      /* revision that the core had when it was compared */
+    int election[SIM_COORDS_MAX];            /* its state */
+    mono_t counted[SIM_COORDS_MAX];          /* when its sums are looked at next */
+    struct event_place told[SIM_COORDS_MAX]; /* the last event that it told subscribers of */
     struct sim_quiet quiet[SIM_MIGRATIONS_MAX];
     struct {
         uint64_t acked_rev;
@@ -63,5 +64,9 @@ void sim_check_leaders(struct sim_check *c);
 /* May this transaction decide what it decides? sim_check_lead.c. */
 void sim_check_fence(struct sim_check *c, struct sim_asker who, const struct store_txn *txn,
                      uint64_t rev);
+/* What a coordinator would tell subscribers; and that each deed of `rev` is told;
+ * sim_check_events.c. */
+void sim_check_events(struct sim_check *c, const struct sim_coord *coord);
+void sim_check_deeds_told(struct sim_check *c, uint64_t rev);
 /* A core's sums of what nodes reported; sim_check_nodes.c. */
 void sim_check_counted(struct sim_check *c, const struct sim_coord *coord);

@@ -9,6 +9,7 @@
 #include "common/model/ruleset.h"
 #include "coordinator/core/keys.h"
 #include "coordinator/core/record.h"
+#include "coordinator/core/record_events.h"
 
 void sim_ledger_deinit(struct sim_ledger *l)
 {
@@ -24,6 +25,7 @@ void sim_ledger_deinit(struct sim_ledger *l)
         l->deeds = d->older;
         free(d);
     }
+    free(l->told);
 }
 
 static struct sim_decision *open_decision(struct sim_ledger *l, const struct name *migration,
@@ -112,6 +114,47 @@ static void note_drop(struct sim_ledger *l, const struct name *migration, uint64
             d->dropped = rev;
 }
 
+static void add_told(struct sim_ledger *l, const struct event_place *at, uint64_t batch)
+{
+    unsigned i;
+
+    if (l->told_count == l->told_room) {
+        l->told_room = l->told_room ? 2 * l->told_room : 64;
+        l->told = xrealloc(l->told, l->told_room * sizeof *l->told);
+    }
+    for (i = l->told_count++; i > 0 && event_place_cmp(&l->told[i - 1].at, at) > 0; i--)
+        l->told[i] = l->told[i - 1];
+    l->told[i] = (struct sim_told){.at = *at, .batch = batch};
+}
+
+static void note_events(struct sim_ledger *l, const struct name *migration, uint64_t sequence,
+                        uint64_t rev, struct str value)
+{
+    struct event_batch *batch;
+
+    CHECK(record_read_events(value, sequence, &batch, NULL) == 0);
+    for (unsigned i = 0; i < batch->count; i++)
+        add_told(l, &(struct event_place){rev, *migration, sequence + i}, sequence);
+    event_batch_unref(batch);
+}
+
+static void note_forgotten(struct sim_ledger *l, const struct name *migration, uint64_t sequence,
+                           uint64_t rev)
+{
+    for (unsigned i = 0; i < l->told_count; i++)
+        if (l->told[i].batch == sequence && l->told[i].dropped == 0 &&
+            name_eq(&l->told[i].at.migration, migration))
+            l->told[i].dropped = rev;
+}
+
+bool sim_ledger_told(const struct sim_ledger *l, const char *migration, uint64_t rev)
+{
+    for (unsigned i = l->told_count; i-- > 0 && l->told[i].at.revision >= rev;)
+        if (l->told[i].at.revision == rev && strcmp(l->told[i].at.migration.s, migration) == 0)
+            return true;
+    return false;
+}
+
 void sim_ledger_note(struct sim_ledger *l, const struct store_list *changes)
 {
     enum key_kind kind;
@@ -135,6 +178,10 @@ void sim_ledger_note(struct sim_ledger *l, const struct store_list *changes)
             note_deed(l, &name, sequence, changes->rev, value);
         else if (kind == KEYS_HISTORY)
             note_drop(l, &name, sequence, changes->rev);
+        else if (kind == KEYS_EVENTS && kv->value)
+            note_events(l, &name, sequence, changes->rev, value);
+        else if (kind == KEYS_EVENTS)
+            note_forgotten(l, &name, sequence, changes->rev);
     }
 }
 

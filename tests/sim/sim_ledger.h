@@ -3,6 +3,7 @@
  * remember and for what nodes serve. */
 #pragma once
 
+#include "common/model/event_kinds.h"
 #include "common/model/rollout.h"
 #include "coordinator/store/store.h"
 
@@ -30,9 +31,18 @@ struct sim_deed {
     struct sim_deed *older;
 };
 
+/* An event, in the order in which subscribers are told. */
+struct sim_told {
+    struct event_place at;
+    uint64_t batch;   /* the sequence in its key */
+    uint64_t dropped; /* revision that deleted it; 0: it stands */
+};
+
 struct sim_ledger {
     struct sim_decision *decisions; /* owned, newest first */
     struct sim_deed *deeds;         /* owned, newest first */
+    struct sim_told *told;          /* owned, oldest first */
+    unsigned told_count, told_room;
 };
 
 void sim_ledger_deinit(struct sim_ledger *l);
@@ -44,6 +54,8 @@ const struct sim_decision *sim_ledger_at(const struct sim_ledger *l, const char 
                                          uint64_t rev);
 /* Of a rollout since it was last made: what it did in the name of `operator_name`. */
 struct sim_deed *sim_ledger_deed(const struct sim_ledger *l, const char *operator_name);
+/* Was anything of the migration told with `rev`? */
+bool sim_ledger_told(const struct sim_ledger *l, const char *migration, uint64_t rev);
 /* Store revision of the migration's latest deletion; 0: never. */
 uint64_t sim_ledger_deleted(const struct sim_ledger *l, const char *migration);
 

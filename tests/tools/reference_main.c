@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Prints a page of docs/reference from the table that it is about: `reference errors|events|plan`.
- * tests/lint/docs.sh compares the pages with this, so that a changed table asks for its page. */
+/* Prints a page of docs/reference from the table that it is about: `reference
+ * errors|events|log-events|plan`. tests/lint/docs.sh compares the pages with this, so that a
+ * changed table asks for its page. */
 #include <stdio.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 #include "common/base/check.h"
 #include "common/base/log.h"
 #include "common/base/units.h"
+#include "common/model/event_kinds.h"
 #include "common/model/plan_schema.h"
 #include "common/model/plan_values.h"
 
@@ -81,7 +83,7 @@ static void print_errors(struct buf *b)
 
 /* ---- log events ------------------------------------------------------------------------------ */
 
-static void print_events(struct buf *b)
+static void print_log_events(struct buf *b)
 {
     static const char *const help[] = {
 #define X(id, name, text) [LOG_##id] = text,
@@ -205,12 +207,43 @@ static void print_plan(struct buf *b)
     print_section(b, "", &plan_schema);
 }
 
+/* ---- events ---------------------------------------------------------------------------------- */
+
+static void print_events(struct buf *b)
+{
+    buf_addf(b,
+             "# Events\n\n"
+             "What `switchyard events` prints and webhooks are sent. Names are an interface: new "
+             "ones may come, none is\nrenamed. Made from `common/model/event_kinds.h`; "
+             "`tests/lint/docs.sh --write` renews this page.\n\n"
+             "| kind | what happened |\n|---|---|\n");
+    for (unsigned i = 0; i < EVENT_KIND_COUNT; i++)
+        buf_addf(b, "| `%s` | %s |\n", event_kind_name((enum event_kind)i),
+                 event_kind_help((enum event_kind)i));
+    buf_addf(b,
+             "\n| field | what it says |\n|---|---|\n"
+             "| `revision` | of the store, when it was stored; hand it to `--since` to go on |\n"
+             "| `sequence` | rises by one per migration, and goes on when a deleted plan comes "
+             "back |\n"
+             "| `kind` | one of those above |\n"
+             "| `migration`, `stage` | what it is about |\n"
+             "| `time` | RFC 3339, UTC |\n"
+             "| `operator` | who ordered it; `switchyard` for what happens by itself |\n"
+             "| `node` | breakers: the node, when it is one |\n"
+             "| `text` | a sentence: why, or what |\n"
+             "| `lost` | so many of this migration before this one were not kept; who goes on "
+             "from a revision is told the most there can have been |\n");
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
         const char *name;
         void (*print)(struct buf *b);
-    } pages[] = {{"errors", print_errors}, {"events", print_events}, {"plan", print_plan}};
+    } pages[] = {{"errors", print_errors},
+                 {"events", print_events},
+                 {"log-events", print_log_events},
+                 {"plan", print_plan}};
 
     for (size_t i = 0; argc == 2 && i < ARRAY_LEN(pages); i++) {
         CLEANUP(buf_deinitp) struct buf b = BUF_INIT(PAGE_MAX);
@@ -221,6 +254,6 @@ int main(int argc, char **argv)
         fputs(buf_text(&b), stdout);
         return 0;
     }
-    fputs("usage: reference errors|events|plan\n", stderr);
+    fputs("usage: reference errors|events|log-events|plan\n", stderr);
     return 2;
 }
