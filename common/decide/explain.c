@@ -75,7 +75,7 @@ static void tell_breaker(const struct facts *f, struct explain_step *ret)
         [BREAKER_DISABLED] = "the plan asks for no breaker",
         [BREAKER_CLOSED] = "the breaker of new is closed",
         [BREAKER_HALF_OPEN] =
-            "the breaker of new is half open: a few requests try new, others do not",
+            "the breaker of new is half open: a few requests try new, the others do not",
         [BREAKER_OPEN] = "the breaker of new is open",
     };
 
