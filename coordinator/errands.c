@@ -66,18 +66,17 @@ static const struct plan_limits *limits_of(const struct errand *x)
     return x->kind == JOB_TRIGGER ? &x->plan->triggers : &stage_of(x)->gate;
 }
 
-/* Tell, and ask again later or be gone. */
+/* Tell, which calls nothing of ours back, and ask again later or be gone. */
 static void tell(struct errand *x, bool ok, const char *text, const struct check_result *result,
                  unsigned count)
 {
     struct core_job_done done = {x->id, ok, result, count, text};
-    struct errands *all = x->all;
 
+    driver_job_done(x->all->driver, &done);
     if (is_repeated(x))
-        timer_set(all->loop, &x->again, limits_of(x)->every, on_again, "errand.again");
+        timer_set(x->all->loop, &x->again, limits_of(x)->every, on_again, "errand.again");
     else
         end_errand(x);
-    driver_job_done(all->driver, &done);
 }
 
 /* What could not be begun is told later, as everything is. */
