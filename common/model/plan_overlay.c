@@ -5,8 +5,9 @@
 #include "common/model/plan_schema.h"
 #include "common/model/plan_values.h"
 
-#define REQUIRED "required"
-#define NESTED   "an overlay has no environments of its own; take it out"
+#define ENVIRONMENTS_MAX 16
+#define REQUIRED         "required"
+#define NESTED           "an overlay has no environments of its own; take it out"
 
 void plan_read_environment(struct plan_reader *r, const struct json *v,
                            const struct plan_field *f UNUSED, void *dst)
@@ -52,6 +53,11 @@ void plan_read_environments(struct plan_reader *r, const struct json *v,
         plan_reader_wrong_kind(r, v, "a mapping of names to overlays");
         return;
     }
+    if (json_count(v) > ENVIRONMENTS_MAX) {
+        plan_reader_problem(r, v, "%zu environments; at most %d are allowed", json_count(v),
+                            ENVIRONMENTS_MAX);
+        return;
+    }
     JSON_FOREACH (item, v) {
         size_t mark = plan_reader_enter_key(r, item);
         struct name name;
@@ -61,7 +67,8 @@ void plan_read_environments(struct plan_reader *r, const struct json *v,
             plan_reader_problem(r, item, "%s", err.msg);
         else if (strcmp(name.s, REQUIRED) == 0)
             plan_reader_problem(r, item, "\"" REQUIRED "\" is no name; choose another");
-        read_overlay(r, item);
+        if (json_kind(item) != JSON_NULL) /* "prod:" and no more: it is as the plan says */
+            read_overlay(r, item);
         plan_reader_leave(r, mark);
     }
 }
@@ -162,15 +169,16 @@ void plan_overlay(struct plan_reader *r, struct json *root, const char *environm
 {
     struct json *spec = json_get(root, "spec");
     struct json *environments = json_get(spec, "environments");
+    const struct json *overlay = environment[0] ? json_get(environments, environment) : NULL;
     const struct json *mode = json_get(spec, "environment");
     bool required = strcmp(json_string(mode, ""), REQUIRED) == 0;
-    size_t mark;
+    size_t mark = plan_reader_enter(r, environment[0] ? "spec.environments" : "spec.environment");
 
-    if (environment[0] && json_kind(json_get(environments, environment)) == JSON_OBJECT) {
-        lay_over(r, spec, environment);
-    } else if (environment[0] || required) {
-        mark = plan_reader_enter(r, environment[0] ? "spec.environments" : "spec.environment");
+    if (overlay && json_kind(overlay) != JSON_OBJECT && json_kind(overlay) != JSON_NULL)
+        plan_reader_wrong_kind(r, overlay, "a mapping");
+    else if (!overlay && (environment[0] || required))
         refuse_unknown(r, environment[0] ? environments : mode, environments, environment);
-        plan_reader_leave(r, mark);
-    }
+    plan_reader_leave(r, mark);
+    if (overlay && r->problems == 0)
+        lay_over(r, spec, environment);
 }

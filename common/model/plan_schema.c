@@ -77,8 +77,8 @@ static const struct plan_field spec_fields[] = {
           .preset = "none is needed",
           .help = "`required`: the plan is applied with `--env NAME` only. Stored plans have the "
                   "name of theirs here."),
-    FIELD("environments", plan_read_environments, 0, .form = "mapping of names to overlays",
-          .preset = "none",
+    FIELD("environments", plan_read_environments, 0,
+          .form = "mapping of at most 16 names to overlays", .preset = "none",
           .help = "What is different in one: laid over `spec` with `--env NAME`. Mappings are "
                   "merged, lists are replaced, null takes a field out (RFC 7396)."),
     FIELD("stages", plan_read_stages, 0, .section = &plan_stage_section, .required = true,

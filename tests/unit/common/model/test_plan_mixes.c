@@ -267,6 +267,10 @@ static const struct {
      "environments.prod.stages[0]: \"weight\" is missing"},
     {"environments: {prod: {environments: {}}}",
      "environments.prod.environments: an overlay has no environments of its own; take it out"},
+    {"environments: {prod: 7}", "environments.prod: expected a mapping, not 7"},
+    {"environments: {a: , b: , c: , d: , e: , f: , g: , h: , i: , j: , k: , l: , m: , n: , o: , p: "
+     ", q: }",
+     "environments: 17 environments; at most 16 are allowed"},
     {"environment: Prod",
      "environment: \"Prod\" is not a name of an environment: use 1 to 63 of a-z, 0-9 and '-', a "
      "letter "
@@ -291,7 +295,7 @@ static void environments_are_told_by_name(void **state UNUSED)
 {
     const char *required = RICH_HEAD
         "  environment: required\n"
-        "  environments: {staging: {}, prod: {triggers: null,\n"
+        "  environments: {staging: , broken: 7, prod: {triggers: null,\n"
         "    stages: [{name: all, weight: 101}]}}\n"
         "  stages: [{name: all, weight: 100}]\n";
     struct plan *p = NULL;
@@ -300,13 +304,14 @@ static void environments_are_told_by_name(void **state UNUSED)
     refuse(
         str_of(required), "",
         "p:9: spec.environment: the plan has to be told its environment; add --env NAME with one "
-        "of staging, prod");
+        "of staging, broken, prod");
     refuse(str_of(required), "produktion",
            "p:10: spec.environments: no environment is named \"produktion\"; there are staging, "
-           "prod");
+           "broken, prod");
     refuse(str_of(required), "prod",
            "p:11: spec.stages[0].weight: 101 is not a weight; write a percentage from 0 to 100, as "
            "in 25 or 12.5%");
+    refuse(str_of(required), "broken", "p:10: spec.environments: expected a mapping, not 7");
     assert_ok(plan_parse_for(str_of(required), "p", "staging", &p, &err), &err);
     plan_free(p);
     refuse(STR(RICH_HEAD "  stages: [{name: all, weight: 100}]\n"), "prod",
