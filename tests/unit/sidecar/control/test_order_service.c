@@ -30,6 +30,10 @@ struct fixture {
     uint64_t epoch;
     char system[16], layer[16], stage[NAME_SIZE];
     bool stale;
+    /* the latest probe */
+    struct probe probe;
+    probe_done_fn probe_fn;
+    void *probe_ctx;
 };
 
 static int on_order(void *ctx, const struct emergency *order, struct err *err)
@@ -56,6 +60,17 @@ static void add_wave(struct fixture_update *u, struct buf *rule)
 static enum breaker_state on_breaker(void *ctx UNUSED, const char *migration)
 {
     return strcmp(migration, "waves") == 0 ? BREAKER_CLOSED : BREAKER_DISABLED;
+}
+
+static int on_probe(void *ctx, const struct probe *probe, probe_done_fn fn, void *fn_ctx,
+                    struct err *err UNUSED)
+{
+    struct fixture *f = ctx;
+
+    f->probe = *probe;
+    f->probe_fn = fn;
+    f->probe_ctx = fn_ctx;
+    return 0;
 }
 
 /* The agent serves "app", "baskets" and "waves". */
@@ -87,6 +102,7 @@ static void start(struct fixture *f, const char *listen)
                                      .labels = &f->labels,
                                      .agent = f->agent,
                                      .breaker = on_breaker,
+                                     .probe = on_probe,
                                      .ctx = f};
     struct err closed, err = {0};
 
@@ -261,6 +277,108 @@ static void why_is_told_with_what_is_served(void **state)
     assert_int_equal(f->status.code, ERR_NOT_FOUND);
 }
 
+/* ---- probes ---------------------------------------------------------------------------------- */
+
+static void on_probe_reply(void *ctx, const ProtobufCMessage *reply, const struct err *status)
+{
+    const Switchyard__V1__ProbeResult *m = (const Switchyard__V1__ProbeResult *)reply;
+    struct fixture *f = ctx;
+
+    f->answered = true;
+    f->status = *status;
+    if (!m)
+        return;
+    assert_string_equal(m->node, "n1");
+    assert_int_equal(m->n_answers, 2);
+    assert_true(m->answers[0]->ok);
+    assert_int_equal(m->answers[0]->status, 404);
+    assert_int_equal(m->answers[0]->body_bytes, 3);
+    assert_memory_equal(m->answers[0]->body.data, "abc", 3);
+    assert_string_equal(m->answers[0]->headers[0]->key, "X-Name");
+    assert_string_equal(m->answers[0]->headers[0]->value, "caf?");
+    assert_false(m->answers[1]->ok);
+    assert_string_equal(m->answers[1]->error, "no connection");
+}
+
+static Switchyard__V1__ProbeRequest probe_request(const char *method, const char *path)
+{
+    Switchyard__V1__ProbeRequest m = SWITCHYARD__V1__PROBE_REQUEST__INIT;
+
+    m.migration = rpc_lend("app");
+    m.method = rpc_lend(method);
+    m.path = rpc_lend(path);
+    return m;
+}
+
+static void send_probe(struct fixture *f, const Switchyard__V1__ProbeRequest *m)
+{
+    struct rpc_client_config config = {.target = order_service_address(f->service),
+                                       .own_connection = true};
+    struct err err = {0};
+
+    f->answered = false;
+    if (!f->client)
+        assert_ok(rpc_client_new(&config, f->loop, &f->client, &err), &err);
+    rpc_client_call(f->client, &switchyard__v1__sidecar__descriptor, "Probe", &m->base, dur_s(20),
+                    on_probe_reply, f);
+}
+
+static void a_probe_is_carried_out_and_answered(void **state)
+{
+    static struct probe_answer answers[2] = {
+        {.system = SYSTEM_LEGACY, .status = 404, .body = "abc", .body_kept = 3, .body_bytes = 3},
+        {.system = SYSTEM_NEW, .error = "no connection"}};
+    struct fixture *f = *state;
+    Switchyard__V1__ProbeRequest m = probe_request("HEAD", "/a?b");
+
+    answers[0].header[0] = (struct probe_header){"X-Name", "caf\xe9"};
+    answers[0].header_count = 1;
+    start(f, NULL);
+    m.timeout_ms = 1500;
+    send_probe(f, &m);
+    WAIT_FOR(f->loop, f->probe_fn);
+    assert_true(f->probe.head_only);
+    assert_string_equal(f->probe.path, "/a?b");
+    assert_int_equal(f->probe.timeout.ns, dur_ms(1500).ns);
+    f->probe_fn(f->probe_ctx, answers, 2, NULL);
+    f->probe_fn = NULL;
+    WAIT_FOR(f->loop, f->answered);
+    assert_ok((int)f->status.code, &f->status);
+}
+
+static void a_probe_that_is_none_is_refused(void **state)
+{
+    static char long_path[PROBE_PATH_SIZE + 1];
+    struct fixture *f = *state;
+    Switchyard__V1__ProbeRequest bad[] = {probe_request("POST", "/"), probe_request("", long_path),
+                                          probe_request("", "/")};
+
+    memset(long_path, '/', sizeof long_path - 1);
+    bad[2].system = (Switchyard__V1__System)9;
+    start(f, NULL);
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        send_probe(f, &bad[i]);
+        WAIT_FOR(f->loop, f->answered);
+        assert_int_equal(f->status.code, ERR_INVALID);
+    }
+    assert_null(f->probe_fn);
+}
+
+static void a_probe_under_way_does_not_hold_up_the_end(void **state)
+{
+    struct fixture *f = *state;
+    Switchyard__V1__ProbeRequest m = probe_request("", "");
+    struct err why = {.code = ERR_CANCELLED};
+
+    start(f, NULL);
+    send_probe(f, &m);
+    WAIT_FOR(f->loop, f->probe_fn);
+    f->service = order_service_free(f->service);
+    f->probe_fn(f->probe_ctx, NULL, 0, &why);
+    WAIT_FOR(f->loop, f->answered);
+    assert_int_not_equal(f->status.code, ERR_NONE);
+}
+
 static void the_socket_is_the_owners_alone(void **state)
 {
     struct fixture *f = *state;
@@ -340,6 +458,9 @@ int main(void)
         TEST(an_order_is_answered_when_it_is_served),
         TEST(an_order_that_is_not_served_is_told_as_such),
         TEST(why_is_told_with_what_is_served),
+        TEST(a_probe_is_carried_out_and_answered),
+        TEST(a_probe_that_is_none_is_refused),
+        TEST(a_probe_under_way_does_not_hold_up_the_end),
         TEST(the_socket_is_the_owners_alone),
         TEST(a_port_answers_the_same),
         TEST(what_is_no_order_is_refused),

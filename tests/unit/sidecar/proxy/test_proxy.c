@@ -23,6 +23,7 @@ struct fixture {
     unsigned clients;
     unsigned drained;
     unsigned cut;
+    unsigned probed, answers;
 };
 
 static void on_serving(void *ctx, const struct ruleset *set)
@@ -232,6 +233,76 @@ static void draining_ends_when_the_last_client_has_gone(void **state)
     close(fd);
 }
 
+static void on_probed(void *ctx, const struct probe_answer *answer, unsigned count,
+                      const struct err *why)
+{
+    struct fixture *f = ctx;
+
+    f->probed++;
+    f->answers = count;
+    if (why)
+        str_fmt(f->why, sizeof f->why, "%s", why->msg);
+    else
+        str_fmt(f->why, sizeof f->why, "%s", answer[count - 1].error);
+}
+
+static int begin_probe(struct fixture *f, const char *migration, struct err *err)
+{
+    struct probe probe = {.path = "/"};
+
+    str_fmt(probe.migration.s, sizeof probe.migration.s, "%s", migration);
+    return proxy_probe(f->proxy, &probe, on_probed, f, err);
+}
+
+static void a_probe_is_answered_when_both_systems_were_asked(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = {0};
+
+    assert_fails(begin_probe(f, "app", &err), ERR_NOT_FOUND);
+    proxy_publish(f->proxy, make_set(1, "127.0.0.1", 0));
+    WAIT_FOR(f->loop, f->serving == 1);
+    assert_fails(begin_probe(f, "other", &err), ERR_NOT_FOUND);
+    assert_ok(begin_probe(f, "app", &err), &err);
+    WAIT_FOR(f->loop, f->probed == 1);
+    assert_int_equal(f->answers, 2);
+    assert_string_equal(f->why, "no connection");
+}
+
+/* A listener that takes connections and says nothing. */
+static int open_mute(uint16_t *ret_port)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t n = sizeof a;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+    assert_int_equal(listen(fd, 8), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &n), 0);
+    *ret_port = ntohs(a.sin_port);
+    return fd;
+}
+
+static void a_probe_that_is_under_way_ends_with_the_proxy(void **state)
+{
+    struct fixture *f = *state;
+    struct ruleset *set = make_set(1, "127.0.0.1", 0);
+    struct err err = {0};
+    uint16_t port;
+    int mute = open_mute(&port);
+
+    for (int s = SYSTEM_LEGACY; s < SYSTEM_COUNT; s++)
+        set->entry[0].route.upstream[s].endpoint[0].port = port;
+    proxy_publish(f->proxy, set);
+    WAIT_FOR(f->loop, f->serving == 1);
+    assert_ok(begin_probe(f, "app", &err), &err);
+    f->proxy = proxy_free(f->proxy);
+    assert_int_equal(f->probed, 1);
+    assert_int_equal(f->answers, 0);
+    assert_string_equal(f->why, "the node stops");
+    close(mute);
+}
+
 static void a_bad_listen_address_starts_nothing(void **state UNUSED)
 {
     const struct proxy_config config = {.listen = "nowhere"};
@@ -274,6 +345,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(reports_come_each_second_with_every_migration, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(draining_ends_when_the_last_client_has_gone, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_probe_is_answered_when_both_systems_were_asked, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_probe_that_is_under_way_ends_with_the_proxy, setup,
                                         teardown),
         cmocka_unit_test(a_bad_listen_address_starts_nothing),
         cmocka_unit_test_setup_teardown(a_port_in_use_is_said, setup, teardown),
