@@ -97,6 +97,7 @@ struct route {
     char salt[NAME_SIZE];
     uint32_t weight_bp; /* 0..10000 */
     enum system override;
+    bool forbid_legacy; /* no request goes to legacy, except by an emergency order */
     struct route_fallback fallback;
     struct route_upstream upstream[SYSTEM_COUNT]; /* [SYSTEM_LEGACY], [SYSTEM_NEW] */
     struct route_breaker breaker;
@@ -105,7 +106,6 @@ struct route {
     struct flags flags;
     struct route_ahead ahead;
     struct selector drill; /* these nodes rehearse a rollback: weight 0. "": none */
-    bool forbid_legacy;    /* no request goes to legacy, except by an emergency order */
 };
 
 /* What one node serves: weight, stage and flags are its own, and nothing is left in `ahead` and

@@ -149,6 +149,8 @@ enum verdict conn_refuse(struct conn *c, unsigned status, const char *why, bool 
 enum verdict conn_fail(struct conn *c, enum failure failure);
 /* Among the requests of the system it is for, once: it is being sent, or cannot be. */
 void conn_count_request(struct request *req);
+/* An error of new that the breaker does not hear of: nobody may serve it. */
+void conn_count_unserved(struct request *req);
 /* How the request fared on new; once, if it is one for the breaker. */
 void conn_tell_breaker(struct conn *c, enum breaker_outcome outcome);
 /* Whether legacy may have a try when new fails in this way. */

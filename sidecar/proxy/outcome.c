@@ -27,6 +27,14 @@ void conn_count_request(struct request *req)
     stats_of(req)->requests++;
 }
 
+void conn_count_unserved(struct request *req)
+{
+    struct system_stats *stats = &req->route->tally->stats.system[SYSTEM_NEW];
+
+    stats->requests++;
+    stats->errors++;
+}
+
 void conn_tell_breaker(struct conn *c, enum breaker_outcome outcome)
 {
     struct request *req = c->req;

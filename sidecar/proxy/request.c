@@ -177,9 +177,11 @@ enum verdict step_decide(struct conn *c)
     struct request *req = c->req;
 
     choose_system(c, find_bucket(c, &req->route->entry->route));
-    if (req->system == SYSTEM_NONE)
+    if (req->system == SYSTEM_NONE) {
+        conn_count_unserved(req);
         return conn_refuse(c, 503, "the new system's breaker is open, and legacy is forbidden",
                            false);
+    }
     req->on_new = req->system == SYSTEM_NEW && req->route->breaker;
     return conn_go(c, STEP_TAKE);
 }

@@ -212,7 +212,9 @@ def test_where_legacy_is_forbidden_only_an_emergency_goes_there():
                     answer = client.ask()
                     assert answer.status == 503 and b"legacy is forbidden" in answer.body
             assert len(new.requests) == before and not legacy.requests
-            assert proxy.stats()["breaker"] == "open"
+            stats = proxy.stats()
+            assert stats["breaker"] == "open"
+            assert (stats["new"]["requests"], stats["new"]["errors"]) == (before + 3, 6), "triggers see it"
             proxy.set(emergency=1)
             assert ask(proxy).body == b"legacy"
 
