@@ -3,8 +3,6 @@
 
 #include <math.h>
 
-#include "common/base/json.h"
-
 static bool is_letter(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -131,6 +129,25 @@ const struct flag *flags_find(const struct flags *f, const char *name)
     unsigned at = find_place(f, name);
 
     return at < f->count && strcmp(f->flag[at].name, name) == 0 ? &f->flag[at] : NULL;
+}
+
+bool flags_remove(struct flags *f, const char *name)
+{
+    unsigned at = find_place(f, name);
+
+    if (at == f->count || strcmp(f->flag[at].name, name) != 0)
+        return false;
+    f->count--;
+    memmove(&f->flag[at], &f->flag[at + 1], (f->count - at) * sizeof f->flag[0]);
+    memset(&f->flag[f->count], 0, sizeof f->flag[0]);
+    return true;
+}
+
+enum json_kind flag_kind(const struct flag *f)
+{
+    if (f->value[0] == 't' || f->value[0] == 'f')
+        return JSON_BOOL;
+    return f->value[0] == '"' ? JSON_STRING : JSON_NUMBER;
 }
 
 bool flags_eq(const struct flags *a, const struct flags *b)

@@ -2,12 +2,11 @@
 /* Feature flags of a migration: small sets of names and values, as stages switch them. Pure. */
 #pragma once
 
+#include "common/base/json.h"
 #include "common/model/ids.h"
 
 #define FLAGS_MAX  32
 #define FLAG_VALUE 64
-
-struct json;
 
 struct flag {
     char name[NAME_SIZE];   /* a letter, then letters, digits, '_', '-' and '.' */
@@ -31,4 +30,8 @@ int flags_set_text(struct flags *f, const char *name, const char *value,
 int flags_merge(struct flags *into, const struct flags *from, struct err *err) MUST_CHECK;
 /* NULL: there is none. */
 const struct flag *flags_find(const struct flags *f, const char *name);
+/* False: there was none. */
+bool flags_remove(struct flags *f, const char *name);
+/* JSON_BOOL, JSON_NUMBER or JSON_STRING. */
+enum json_kind flag_kind(const struct flag *f);
 bool flags_eq(const struct flags *a, const struct flags *b);

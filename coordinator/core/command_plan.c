@@ -77,6 +77,17 @@ static bool same_document(const struct plan *a, const struct plan *b)
            str_eq(buf_view(&left), buf_view(&right));
 }
 
+/* What the plan does not know any more, or of another kind, cannot be set by hand. */
+static void fit_flags(const struct plan *plan, struct flags *by_hand)
+{
+    for (unsigned i = by_hand->count; i-- > 0;) {
+        const struct flag *known = flags_find(&plan->flags, by_hand->flag[i].name);
+
+        if (!known || flag_kind(known) != flag_kind(&by_hand->flag[i]))
+            (void)flags_remove(by_hand, by_hand->flag[i].name);
+    }
+}
+
 static int apply_change(struct command_run *q, struct migration *m)
 {
     const struct plan *plan = q->cmd->plan;
@@ -88,8 +99,7 @@ static int apply_change(struct command_run *q, struct migration *m)
     if (same_document(m->is.plan, plan))
         return command_unchanged(q, m, update_fmt(q->u, "plan %s is unchanged", plan->name.s));
     if (in_use) {
-        r = plan_check_change(m->is.plan, plan, m->is.rollout.stage, m->is.rollout.wave,
-                              q->err);
+        r = plan_check_change(m->is.plan, plan, m->is.rollout.stage, m->is.rollout.wave, q->err);
         if (r < 0)
             return r;
     }
@@ -99,6 +109,7 @@ static int apply_change(struct command_run *q, struct migration *m)
         return r;
     /* They were for what the stages were before. */
     approvals_drop(&s->next.rollout, PLAN_STAGES_MAX);
+    fit_flags(plan, &s->next.rollout.flags_by_hand);
     moves_record(q->c, s, &move);
     command_changed(q, s,
                     update_fmt(q->u, "plan %s is changed%s%s", plan->name.s,

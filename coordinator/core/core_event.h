@@ -22,7 +22,8 @@
     X(DELETE, "delete", "forget a plan that has no traffic on new")                         \
     X(RECOVER, "recover", "try a rollback again that has not reached every node")           \
     X(APPROVE, "approved", "agree to a stage that asks for several operators")              \
-    X(DRILL, "drill_started", "rehearse a rollback on a part of the fleet, and take it back")
+    X(DRILL, "drill_started", "rehearse a rollback on a part of the fleet, and end it")     \
+    X(SET_FLAG, "feature_flag_changed", "give flags a value by hand, or take that back")
 
 enum core_command_kind {
 #define X(id, name, help) CMD_##id,
@@ -39,7 +40,7 @@ struct core_command {
     const char *operator_name;
     const char *reason;
     bool dry_run;
-    bool all;                  /* EMERGENCY */
+    bool all;                  /* EMERGENCY; SET_FLAG: every flag of the value's kind */
     const struct plan *plan;   /* APPLY: parsed and valid; borrowed, the core keeps its own copy */
     unsigned to_stage;         /* ROLLBACK; PROMOTE, APPROVE: 0 means the next one */
     const char *to_stage_name; /* PROMOTE, APPROVE: NULL, or the stage's name instead of its number;
@@ -54,6 +55,8 @@ struct core_command {
     const char *scope;        /* DRILL: a selector */
     bool shadow;              /* DRILL: nobody is moved */
     uint32_t within_ms;       /* DRILL: 0: as the plan says, or DRILL_WITHIN */
+    const char *flag;         /* SET_FLAG */
+    const char *flag_value;   /* SET_FLAG: a JSON scalar; "": what the stage says */
     void *token;              /* given back in the answer; the shell's */
 };
 

@@ -70,13 +70,15 @@ static void list_violations(struct rollback_record *r, const struct view_gate *g
             str_fmt(r->violation[r->violation_count++], TEXT_SIZE, "%s", g->check[i].text);
 }
 
-/* An override to new would keep the traffic where it must not be, and who approved a stage did so
- * before the rollout fell. */
+/* An override to new would keep the traffic where it must not be, who approved a stage did so
+ * before the rollout fell, and at legacy the flags are the plan's. */
 static void give_up_raises(struct rollout *r)
 {
     if (r->override == SYSTEM_NEW)
         r->override = SYSTEM_NONE;
     approvals_drop(r, PLAN_STAGES_MAX);
+    if (r->stage == 0)
+        memset(&r->flags_by_hand, 0, sizeof r->flags_by_hand);
 }
 
 static void set_deadline(const struct moving *v)

@@ -158,6 +158,29 @@ static int take_quarantine(const Switchyard__V1__Command *m, struct convert_comm
     return 0;
 }
 
+static int take_drill(const Switchyard__V1__Command *m, struct convert_command *ret,
+                      struct err *err)
+{
+    ret->core.scope = m->drill->scope;
+    ret->core.shadow = m->drill->shadow;
+    ret->core.within_ms = m->drill->within_ms;
+    return check_text("scope", m->drill->scope, SELECTOR_SIZE - 1, err);
+}
+
+static int take_flag(const Switchyard__V1__Command *m, struct convert_command *ret, struct err *err)
+{
+    int r = check_text("flag's name", m->set_flag->flag, NAME_SIZE - 1, err);
+
+    ret->core.all = m->set_flag->all;
+    ret->core.flag = m->set_flag->flag;
+    ret->core.flag_value = m->set_flag->value;
+    if (r == 0)
+        r = check_text("flag's value", m->set_flag->value, FLAG_VALUE - 1, err);
+    if (r == 0 && ret->core.all && m->set_flag->flag[0])
+        r = err_set(err, ERR_INVALID, "either all flags or %s, not both", m->set_flag->flag);
+    return r;
+}
+
 /* One line per action of Command. */
 static const struct action {
     Switchyard__V1__Command__ActionCase action;
@@ -177,6 +200,8 @@ static const struct action {
     {SWITCHYARD__V1__COMMAND__ACTION_SET_WEIGHT, CMD_SET_WEIGHT, true, take_weight},
     {SWITCHYARD__V1__COMMAND__ACTION_SET_OVERRIDE, CMD_SET_OVERRIDE, true, take_override},
     {SWITCHYARD__V1__COMMAND__ACTION_DELETE, CMD_DELETE, false, NULL},
+    {SWITCHYARD__V1__COMMAND__ACTION_DRILL, CMD_DRILL, true, take_drill},
+    {SWITCHYARD__V1__COMMAND__ACTION_SET_FLAG, CMD_SET_FLAG, true, take_flag},
     {SWITCHYARD__V1__COMMAND__ACTION_RECOVER, CMD_RECOVER, false, take_quarantine},
     {SWITCHYARD__V1__COMMAND__ACTION_APPROVE, CMD_APPROVE, true, take_approval},
 };

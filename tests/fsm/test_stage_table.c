@@ -146,9 +146,12 @@ static void test_the_page_in_docs_is_fresh(void **state UNUSED)
 #define WALK_STEPS 100000
 #define WALK_NODES 3
 
+#define WALK_FLAGS "  flags: {fast: false}\n"
+
 #define PLAN_SHORT                                                                              \
     PLAN_HEAD("orders", "/orders")                                                              \
     PLAN_TRIGGERS                                                                               \
+    WALK_FLAGS                                                                                  \
     "  stages:\n"                                                                               \
     "    - {name: shadow, weight: 0}\n"                                                         \
     "    - {name: canary, weight: 10, bake: 10s, gate: {errorRate: 1%, minRequests: 100, for: " \
@@ -202,6 +205,8 @@ static void random_command(struct walk *w)
         .system = systems[chance(w, ARRAY_LEN(systems))],
         .scope = chance(w, 2) ? "*" : "name=n1",
         .shadow = chance(w, 3) == 0,
+        .flag = chance(w, 3) ? "fast" : "color",
+        .flag_value = chance(w, 2) ? "true" : "",
     };
     static const char *const some[] = {"n1", "n2"};
     enum err_code refused;
@@ -213,8 +218,11 @@ static void random_command(struct walk *w)
         cmd.kind = CMD_START;
     if (cmd.kind == CMD_RECOVER && chance(w, 3))
         return;
-    if (was.phase == PHASE_COMPLETED && chance(w, 3) == 0)
+    if ((was.phase == PHASE_COMPLETED && chance(w, 3) == 0) ||
+        (was.phase == PHASE_ROLLING_BACK && chance(w, 8) == 0))
         cmd.kind = CMD_ABORT;
+    if (was.phase == PHASE_ROLLBACK_FAILED && chance(w, 3))
+        cmd.kind = chance(w, 2) ? CMD_EMERGENCY : CMD_ABORT;
     /* A plan is seldom pending. */
     if (was.phase == PHASE_PENDING && chance(w, 6) == 0)
         cmd.kind = chance(w, 2) ? CMD_ABORT : CMD_EMERGENCY;
@@ -275,7 +283,11 @@ static void note_moves(struct walk *w)
 
 static void test_a_random_walk_keeps_every_invariant(void **state UNUSED)
 {
-    static const char *const texts[] = {PLAN_ORDERS, PLAN_PLAIN, PLAN_SHORT};
+    static const char *const texts[] = {
+        PLAN_HEAD("orders", "/orders") PLAN_TRIGGERS WALK_FLAGS PLAN_STAGES,
+        PLAN_HEAD("orders", "/orders") WALK_FLAGS PLAN_STAGES,
+        PLAN_SHORT,
+    };
     struct walk w = {.rig = rig_new()};
     struct err err;
 

@@ -186,6 +186,35 @@ static void a_merge_without_room_changes_nothing(void **state UNUSED)
     assert_true(flags_eq(&into, &before));
 }
 
+static void a_flag_that_is_removed_leaves_no_trace(void **state UNUSED)
+{
+    struct flags with = {.count = 0}, without = {.count = 0};
+
+    set(&with, "a", "1");
+    set(&with, "b", "true");
+    set(&with, "c", "\"x\"");
+    set(&without, "a", "1");
+    set(&without, "c", "\"x\"");
+    assert_false(flags_remove(&with, "d"));
+    assert_true(flags_remove(&with, "b"));
+    assert_false(flags_remove(&with, "b"));
+    assert_true(flags_eq(&with, &without));
+}
+
+static void a_value_shows_its_kind(void **state UNUSED)
+{
+    struct flags f = {.count = 0};
+
+    set(&f, "a", "true");
+    set(&f, "b", "false");
+    set(&f, "c", "-1.5");
+    set(&f, "d", "\"true\"");
+    assert_int_equal(flag_kind(&f.flag[0]), JSON_BOOL);
+    assert_int_equal(flag_kind(&f.flag[1]), JSON_BOOL);
+    assert_int_equal(flag_kind(&f.flag[2]), JSON_NUMBER);
+    assert_int_equal(flag_kind(&f.flag[3]), JSON_STRING);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +228,8 @@ int main(void)
         cmocka_unit_test(a_set_has_a_greatest_number),
         cmocka_unit_test(a_merge_lays_one_over_the_other),
         cmocka_unit_test(a_merge_without_room_changes_nothing),
+        cmocka_unit_test(a_flag_that_is_removed_leaves_no_trace),
+        cmocka_unit_test(a_value_shows_its_kind),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
