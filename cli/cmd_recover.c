@@ -8,10 +8,13 @@
 #include "cli/health_tell.h"
 #include "cli/laggards.h"
 #include "cli/migration.h"
+#include "cli/node_call.h"
+#include "cli/probe_tell.h"
 #include "cli/run.h"
 #include "common/base/mem.h"
 
-#define STEP_MAX LAGGARDS_TEXT_MAX
+#define STEP_MAX    LAGGARDS_TEXT_MAX
+#define PROBE_TAKES dur_s(30)
 
 /* The walk, told while it is made or, as JSON, at its end. */
 struct walk {
@@ -74,6 +77,41 @@ static int look_at_health(struct walk *w, struct err *err)
     return 0;
 }
 
+static void tell_probe(struct walk *w, const Switchyard__V1__ProbeResult *m)
+{
+    const Switchyard__V1__ProbeAnswer *a = m->n_answers > 0 ? m->answers[0] : NULL;
+
+    if (a && a->status > 0)
+        step(w, "probe: new answered %u after %.1f ms through %s: %s", a->status, a->took_ms,
+             m->node,
+             probe_is_good(m) ? "its breaker closes as soon as its own tries say so, too"
+                              : "its breaker is right to be open");
+    else
+        step(w, "probe: new did not answer through %s: %s", m->node, a ? a->error : "no answer");
+}
+
+/* One real request, past the breaker: does new work by now? */
+static void probe_new(struct walk *w)
+{
+    CLEANUP(cli_reply_freep) ProtobufCMessage *reply = NULL;
+    Switchyard__V1__ProbeRequest request = SWITCHYARD__V1__PROBE_REQUEST__INIT;
+    struct fleet_entry node;
+    struct err why;
+    int r;
+
+    request.migration = w->status->migration;
+    request.path = rpc_lend(args_has(w->a, OPT_PATH) ? w->a->option[OPT_PATH] : "/");
+    request.system = SWITCHYARD__V1__SYSTEM__SYSTEM_NEW;
+    request.bypass_breaker = true;
+    r = node_find_any(w->cli, &node, &why);
+    if (r == 0)
+        r = node_call(w->cli, &node, "Probe", &request.base, PROBE_TAKES, &reply, &why);
+    if (r < 0)
+        step(w, "probe: new could not be tried: %s", why.msg);
+    else
+        tell_probe(w, (const Switchyard__V1__ProbeResult *)reply);
+}
+
 static void look_at_breaker(struct walk *w)
 {
     const Switchyard__V1__BreakerStatus *b = w->status->breaker;
@@ -85,6 +123,8 @@ static void look_at_breaker(struct walk *w)
              "breaker: open on %u node%s, which send everything to legacy and try new again by "
              "themselves",
              b->open_nodes, b->open_nodes == 1 ? "" : "s");
+    if (b->open_nodes > 0)
+        probe_new(w);
 }
 
 static bool is_falling(const Switchyard__V1__Status *s)

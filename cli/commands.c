@@ -258,14 +258,17 @@ const struct command cli_commands[] = {
         .names = "NAME",
         .names_min = 1,
         .names_max = 1,
-        .options = CHANGE | OPT(REASON) | OPT(QUARANTINE),
-        .help = "Step by step: the health of all, the breaker of new, the rollback, the health "
-                "again. The decision is sent\n"
-                "again, what is wrong with each node that lags is told, and the nodes are waited "
-                "for as rollback does. A\n"
-                "node that will not come back is left out with --quarantine and a reason: it does "
-                "not count until it\n"
-                "serves the decision. Exit status 0 as well when there is nothing to recover.",
+        .options = CHANGE | OPT(REASON) | OPT(QUARANTINE) | OPT(PATH),
+        .help =
+            "Step by step: the health of all; the breaker of new and, where it is open, a probe "
+            "of --path past it; the\n"
+            "rollback; the health again. The decision is sent again, what is wrong with each "
+            "node that lags is told,\n"
+            "and the nodes are waited for as rollback does. A node that will not come back is "
+            "left out with\n"
+            "--quarantine and a reason: it does not count until it serves the decision. Exit "
+            "status 0 as well when\n"
+            "there is nothing to recover.",
         .example = "switchyard recover orders\n"
                    "switchyard recover orders --quarantine node-7 --reason \"its disk is gone\"\n"
                    "switchyard recover orders --quarantine laggards --reason \"zone b is cut off\"",

@@ -189,6 +189,26 @@ def test_recover_walks_and_says_at_once_when_there_is_nothing_to_do(app):
     app.sidecars[2].process.resume()
 
 
+def test_recover_tries_new_past_an_open_breaker(yard):
+    yard.open()
+    yard.apply(stages=(50, 100), breaker={"errors": 3, "window": "60s", "openFor": "600s"})
+    yard.cli("start", "app")
+    yard.wait_status("ready", phase="ready")
+    yard.new.process.stop()
+    client = yard.sidecars[0].client()
+
+    def is_open():
+        client.sides(range(20))
+        return yard.status()["breaker"]["openNodes"] == 1
+    wait_for(is_open, "the breaker opens")
+    walk = yard.cli("recover", "app", status=1)
+    assert "breaker: open on 1 node" in walk.out and "probe: new did not answer through node-1" in walk.out, walk.out
+    assert walk.out.splitlines()[0].startswith("1. health: ")
+    yard.new.start()
+    walk = yard.cli("recover", "app", "--path", "/", "-o", "json", status=None).json
+    assert any("probe: new answered 200" in s for s in walk["steps"]), walk
+
+
 # ---- approvals, flags
 
 def test_a_stage_waits_until_several_have_approved_it(yard):
