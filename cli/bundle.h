@@ -24,5 +24,7 @@ void bundle_miss(struct bundle *b, const char *what, const char *why);
 /* Ask, and add the answer. *ret_reply, when it is not NULL, is the caller's. */
 void bundle_ask(struct bundle *b, const char *path, const char *method,
                 const ProtobufCMessage *request, ProtobufCMessage **ret_reply);
+/* The events of all migrations that are kept (bundle_events.c). */
+void bundle_add_events(struct bundle *b, const char *path);
 /* All of it as a gzipped archive. EXHAUSTED when that is too large. */
 int bundle_pack(struct bundle *b, struct buf *ret, struct err *err) MUST_CHECK;

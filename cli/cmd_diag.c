@@ -145,6 +145,7 @@ static void add_fleet(struct bundle *b)
     bundle_ask(b, "coordinators.json", "ListCoordinators", &coordinators.base, &who);
     bundle_ask(b, "nodes.json", "ListNodes", &nodes.base, &where);
     bundle_ask(b, "flags.json", "GetFlags", &flags.base, NULL);
+    bundle_add_events(b, "events.json");
     add_versions(b, (const Switchyard__V1__Coordinators *)who,
                  (const Switchyard__V1__Nodes *)where);
 }

@@ -469,14 +469,13 @@ const struct command cli_commands[] = {
         .summary = "collect what support asks for into one file, without secrets",
         .names = "",
         .options = OPT(FORCE),
-        .help =
-            "Versions, the CLI's settings and environment, health, coordinators (each asked by "
-            "itself), nodes, flags,\n"
-            "and of every migration status, statistics, history and plan. Passwords, tokens and "
-            "their kin are left\n"
-            "out. FILE is there whole or not at all, for its owner only. What could not be "
-            "collected is told, is in\n"
-            "MISSING.json, and makes the exit status 1; the rest is there all the same.",
+        .help = "Versions, the CLI's settings and environment, health, coordinators (each asked by "
+                "itself), nodes, flags,\n"
+                "events, and of every migration status, statistics, history and plan. Passwords, "
+                "tokens and their kin are\n"
+                "left out. FILE is there whole or not at all, for its owner only. What could not "
+                "be collected is told, is\n"
+                "in MISSING.json, and makes the exit status 1; the rest is there all the same.",
         .example = "switchyard diag -o inc-1234.tar.gz",
         .writes_file = true,
         .run = run_diag,

@@ -149,14 +149,14 @@ def test_diagnostics_are_whole_private_and_without_secrets(app):
     files = files_of(path)
     assert {"cli.json", "versions.json", "health.json", "coordinators.json", "nodes.json", "migrations.json",
             "migrations/app-status.json", "migrations/app-stats.json", "migrations/app-history.json",
-            "MISSING.json"} <= set(files), sorted(files)
+            "migrations/app-plan.json", "events.json", "flags.json", "MISSING.json"} <= set(files), sorted(files)
     assert b"geheim" not in b"".join(files.values())
     cli = json.loads(files["cli.json"])
     assert cli["environment"]["SWITCHYARD_API_TOKEN"] == "(redacted)"
     assert cli["configuration"] == {"operator": "maria"}
     assert json.loads(files["versions.json"])["nodes"] == {cli["version"]: 3}
-    missing = json.loads(files["MISSING.json"])
-    assert answer.status == (1 if missing else 0)
+    assert any(e["kind"] == "stage_enabled" for e in json.loads(files["events.json"]))
+    assert json.loads(files["MISSING.json"]) == [] and answer.status == 0, answer
     assert "exists" in app.cli("diag", "-o", path, status=1).err
     app.cli("diag", "-o", path, "--force", status=None)
 
