@@ -45,8 +45,9 @@ static int rehearse(struct cli *cli, const struct args *a, const struct change *
     const char *stage = args_has(a, OPT_TO) ? a->option[OPT_TO] : "";
     int r = change_carry_out(cli, a, ch, &done, err);
 
-    if (r == 0)
-        r = check_ask(cli, a->name[0], stage, args_has(a, OPT_TIMEOUT), &check, err);
+    if (r < 0)
+        return r;
+    r = check_ask(cli, a->name[0], stage, args_has(a, OPT_TIMEOUT), &check, err);
     if (r < 0 && r != -ERR_REFUSED)
         return r;
     if (check)

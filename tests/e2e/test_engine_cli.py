@@ -39,6 +39,12 @@ def test_a_dry_run_tells_whom_it_reaches(app):
     assert app.status()["stage"] == "at-0"
 
 
+def test_a_dry_run_is_refused_as_the_command_would_be(app):
+    app.cli("pause", "app")
+    refused = app.cli("promote", "app", "--dry-run", status=1)
+    assert refused.err == app.cli("promote", "app", status=1).err and refused.out == ""
+
+
 def test_a_dry_run_tells_which_check_would_fail(yard):
     yard.open()
     yard.apply(stages=({"name": "first", "weight": 0, "approval": "manual"},
