@@ -5,10 +5,10 @@
 #include "cli/run.h"
 #include "common/base/units.h"
 
-#define WITHIN_MIN     dur_ms(1)
-#define WITHIN_MAX     dur_s(3600)
-#define WITHIN_DEFAULT dur_s(30)
-#define LOOK_EACH      dur_ms(200)
+#define WITHIN_MIN dur_ms(1)
+#define WITHIN_MAX dur_s(3600)
+#define PART_LASTS dur_s(30)
+#define LOOK_EACH  dur_ms(200)
 
 static int take_within(const struct args *a, uint32_t *ret_ms, struct err *err)
 {
@@ -29,11 +29,12 @@ static bool is_over(const Switchyard__V1__Status *s)
     return s->drill && s->drill->ended[0];
 }
 
-/* The coordinator ends both parts at their deadlines; this waits a little longer than that. */
+/* The coordinator ends both parts at their deadlines, by default 30 s as of a rollback; this waits
+ * longer than that. */
 static int wait_for_end(struct cli *cli, const char *name, uint32_t within_ms,
                         ProtobufCMessage **ret, struct err *err)
 {
-    int64_t part = within_ms ? within_ms : dur_to_ms(WITHIN_DEFAULT);
+    int64_t part = within_ms + dur_to_ms(PART_LASTS);
     mono_t until =
         mono_add(clock_system->mono(clock_system), dur_ms(2 * part + dur_to_ms(cli->timeout)));
     int r;

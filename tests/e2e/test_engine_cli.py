@@ -215,7 +215,31 @@ def test_recover_tries_new_past_an_open_breaker(yard):
     assert any("probe: new answered 200" in s for s in walk["steps"]), walk
 
 
-# ---- approvals, flags
+# ---- drills, approvals, flags
+
+def test_a_drill_is_measured_restored_and_told(app):
+    app.cli("promote", "app", "--to", "at-50")
+    app.wait_status("ready", phase="ready", stage="at-50")
+    answer = app.cli("drill", "app", "--scope", "cluster=eu-1", "--within", "5s", "--reason", "monthly")
+    assert "the drill of cluster=eu-1 on 2 nodes PASSED" in answer.out, answer
+    assert "rolled back after" in answer.out and "restored after" in answer.out
+    drill = app.cli("drill", "app", "--scope", "*", "--shadow", "--reason", "again", "-o", "json").json
+    assert drill["passed"] and drill["shadow"] and drill["nodes"] == 3 and drill["measuredMs"] >= 0
+    assert "drill" in app.cli("status", "app").out
+    assert app.cli("drill", "app", "--scope", "cluster=moon", "--reason", "x", status=1).err
+    assert "would be" in app.cli("drill", "app", "--scope", "*", "--reason", "x", "--dry-run").out
+
+
+def test_a_drill_that_is_too_slow_fails(yard):
+    yard.open(nodes=2)
+    yard.apply(stages=(50, 100), rollback={"deadline": "2s"})
+    yard.cli("start", "app")
+    yard.wait_status("ready", phase="ready")
+    yard.sidecars[0].process.pause()
+    answer = yard.cli("drill", "app", "--scope", "cluster=eu-1", "--within", "500ms", "--reason", "x", status=1)
+    assert "FAILED" in answer.out and "why: " in answer.out, answer
+    yard.sidecars[0].process.resume()
+
 
 def test_a_stage_waits_until_several_have_approved_it(yard):
     yard.open()
@@ -230,6 +254,26 @@ def test_a_stage_waits_until_several_have_approved_it(yard):
     assert "half by anna" in yard.cli("status", "app").out
     yard.cli("promote", "app")
     assert yard.status()["stage"] == "half"
+
+
+def test_flags_are_set_by_hand_and_given_back(yard):
+    yard.open()
+    yard.apply(stages=(0, 100), flags={"blue": False, "red": False, "limit": 5})
+    yard.cli("start", "app")
+    yard.wait_status("ready", phase="ready")
+
+    def flags():
+        return {f["name"]: (f["value"], f["setBy"]) for f in yard.cli("get", "flags", "app", "-o", "json").json["flags"]}
+    assert flags() == {"blue": ("false", "default"), "limit": ("5", "default"), "red": ("false", "default")}
+    yard.cli("set", "flag", "app", "blue", "true", "--reason", "try it")
+    assert flags()["blue"] == ("true", "hand") and yard.status()["flagsByHand"] == 1
+    assert "3, 1 set by hand" in yard.cli("status", "app").out
+    yard.cli("set", "flag", "app", "--all", "true", "--reason", "all of them")
+    assert flags() == {"blue": ("true", "hand"), "limit": ("5", "default"), "red": ("true", "hand")}
+    yard.cli("set", "flag", "app", "--all", "--default", "--reason", "as planned")
+    assert {by for _, by in flags().values()} == {"default"}
+    assert yard.cli("set", "flag", "app", "blue", "12", "--reason", "x", status=1).err
+    assert "missing" in yard.cli("set", "flag", "app", "--reason", "x", status=2).err
 
 
 def test_flags_are_listed(app):
