@@ -80,6 +80,7 @@ static void on_settled(void *ctx)
     struct coordinator *c = ctx;
 
     service_settled(c->service);
+    webhooks_look(c->webhooks);
 }
 
 static void on_run_job(void *ctx, const struct core_job *job)
@@ -247,11 +248,19 @@ static int open_driver(struct coordinator *c, struct err *err)
     return driver_new(&config, c->loop, c->store, &driver_ports, c, &c->driver, err);
 }
 
+static int open_webhooks(struct coordinator *c, struct err *err)
+{
+    const struct webhooks_config config = {.notify = c->config.webhooks,
+                                           .shared = c->config.etcd != NULL};
+
+    return webhooks_new(&config, c->loop, c->store, &c->driver, &c->webhooks, err);
+}
+
 static int open_parts(struct coordinator *c, struct err *err)
 {
     static int (*const parts[])(struct coordinator * c, struct err * err) = {
-        fill_self,  open_store, open_journal, open_errands,
-        open_fleet, open_peers, open_server,  open_driver,
+        fill_self,  open_store,  open_journal,  open_errands, open_fleet,
+        open_peers, open_server, open_webhooks, open_driver,
     };
     int r = 0;
 
@@ -307,6 +316,7 @@ void coordinator_stop(struct coordinator *c, dur_t grace)
 {
     c->grace = grace;
     service_stop(c->service);
+    webhooks_stop(c->webhooks);
     driver_leave(c->driver, LEAVE_PATIENCE, on_left, c);
 }
 
@@ -319,6 +329,7 @@ void coordinator_free(struct coordinator *c)
     restarts_free(c->restarts);
     store_thread_free(c->store);
     errands_free(c->errands);
+    webhooks_free(c->webhooks);
     driver_free(c->driver);
     fleet_stop(c->fleet);
     rpc_server_free(c->server);

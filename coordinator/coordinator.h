@@ -5,6 +5,7 @@
 
 #include "common/loop/loop.h"
 #include "coordinator/core/core.h"
+#include "coordinator/notify/notify.h"
 #include "coordinator/store/store_etcd.h"
 
 struct coordinator;
@@ -19,8 +20,9 @@ struct coordinator_config {
     const struct store_etcd_config *etcd; /* borrowed for coordinator_new(); NULL: not in etcd */
     bool restored; /* the store was put back from a copy: store_sqlite_renew() first */
     struct core_config core;
-    dur_t report_silence; /* 0: the fleet's default */
-    bool allow_commands;  /* may plans run programs on this machine? */
+    dur_t report_silence;          /* 0: the fleet's default */
+    struct notify_config webhooks; /* its texts are borrowed */
+    bool allow_commands;           /* may plans run programs on this machine? */
 };
 
 struct coordinator_events {

@@ -19,6 +19,7 @@
 #include "coordinator/peer/peer.h"
 #include "coordinator/restarts.h"
 #include "coordinator/service/service.h"
+#include "coordinator/webhooks.h"
 
 #define COORDINATOR_PATH_MAX 4096
 
@@ -42,6 +43,7 @@ struct coordinator {
     struct checker *checker;
     struct errands *errands;
     struct restarts *restarts;
+    struct webhooks *webhooks;
     struct rpc_server *server;
 
     struct loop_deferred look;       /* nodes told of orders: somebody may wait for that */

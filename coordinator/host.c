@@ -82,6 +82,11 @@ static void stop_checks(void *ctx UNUSED, void *run)
     check_stop(run);
 }
 
+static unsigned webhooks(void *ctx, struct service_webhook ret[SERVICE_WEBHOOKS_MAX])
+{
+    return webhooks_status(((struct coordinator *)ctx)->webhooks, ret);
+}
+
 struct service_host host_of(struct coordinator *c)
 {
     return (struct service_host){
@@ -97,6 +102,7 @@ struct service_host host_of(struct coordinator *c)
         .coordinators = mesh_coordinators,
         .check = check,
         .stop_checks = stop_checks,
+        .webhooks = webhooks,
         .backup = backup_ports_host(&c->backup),
     };
 }

@@ -27,6 +27,7 @@ struct program {
     const char *store;
     struct store_etcd_config etcd;
     struct buf password; /* of etcd's user */
+    struct buf secret;   /* that webhooks are signed with */
     char host[256];
     struct loop *loop;
     struct coordinator *coordinator;
@@ -73,22 +74,67 @@ static int set_store(void *to, const char *value, struct err *err)
 }
 
 /* From a file, because a command line is for everybody to see. Its first line counts. */
-static int set_etcd_password_file(void *to, const char *value, struct err *err)
+static int read_secret(const char *path, struct buf *ret, struct err *err)
 {
-    struct program *p = to;
     struct str line, rest;
     int r;
 
-    buf_clear(&p->password);
-    r = file_read(value, &p->password, err);
+    buf_clear(ret);
+    r = file_read(path, ret, err);
     if (r < 0)
         return r;
-    str_cut(buf_view(&p->password), '\n', &line, &rest);
-    p->password.len = line.n;
+    str_cut(buf_view(ret), '\n', &line, &rest);
+    ret->len = line.n;
     if (line.n == 0)
-        return err_set(err, ERR_INVALID, "%s has no password in its first line", value);
-    p->password.data[line.n] = '\0';
+        return err_set(err, ERR_INVALID, "%s has nothing in its first line", path);
+    ret->data[line.n] = '\0';
+    return 0;
+}
+
+static int set_etcd_password_file(void *to, const char *value, struct err *err)
+{
+    struct program *p = to;
+    int r = read_secret(value, &p->password, err);
+
+    if (r < 0)
+        return r;
     p->etcd.password = p->password.data;
+    return 0;
+}
+
+static int add_webhook(void *to, const char *value, struct err *err)
+{
+    struct notify_config *n = &((struct program *)to)->config.webhooks;
+
+    if (n->count == NOTIFY_HOOKS_MAX)
+        return err_set(err, ERR_INVALID, "there are %u webhooks already", NOTIFY_HOOKS_MAX);
+    n->url[n->count++] = value;
+    return notify_check_url(value, err);
+}
+
+static int set_webhook_secret(void *to, const char *value, struct err *err)
+{
+    struct program *p = to;
+    int r = read_secret(value, &p->secret, err);
+
+    if (r == 0)
+        p->config.webhooks.secret = buf_view(&p->secret);
+    return r;
+}
+
+static int set_webhook_events(void *to, const char *value, struct err *err)
+{
+    struct notify_config *n = &((struct program *)to)->config.webhooks;
+    struct str word, rest = str_of(value);
+    enum event_kind kind;
+
+    do {
+        str_cut(rest, ',', &word, &rest);
+        if (!event_kind_parse(word, &kind))
+            return err_set(err, ERR_INVALID, "there are no events of kind \"%.*s\"",
+                           word.n < NAME_SIZE ? (int)word.n : NAME_SIZE, word.p);
+        n->kinds |= UINT64_C(1) << kind;
+    } while (rest.n > 0);
     return 0;
 }
 
@@ -123,6 +169,10 @@ static const struct option_row options[] = {
     {"etcd-key", "FILE", "its key", OPTION_INTO(option_text, program, etcd.key)},
     {"etcd-user", "NAME", "user of etcd", OPTION_INTO(option_text, program, etcd.user)},
     {"etcd-password-file", "FILE", "its password, in the first line", set_etcd_password_file, 0},
+    {"webhook", "URL", "post every event there, http or https; up to 8 of them", add_webhook, 0},
+    {"webhook-secret", "FILE", "sign what is posted with its first line", set_webhook_secret, 0},
+    {"webhook-events", "KINDS", "post these kinds only, separated by commas", set_webhook_events,
+     0},
     {"restored", NULL, "once, on a store put back from a copy: nodes must take it again",
      OPTION_INTO(option_flag, program, config.restored)},
     {"node-grace", "TIME", "a node that left counts as lagging this long (default 30s)",
@@ -307,7 +357,10 @@ static void program_deinit(struct program *p)
 {
     if (p->password.data)
         explicit_bzero(p->password.data, p->password.len);
+    if (p->secret.data)
+        explicit_bzero(p->secret.data, p->secret.len);
     buf_deinit(&p->password);
+    buf_deinit(&p->secret);
 }
 
 int main(int argc, char **argv)
@@ -317,6 +370,7 @@ int main(int argc, char **argv)
         .config = {.listen = "127.0.0.1:7400", .data_dir = "switchyard-data"},
         .store = "sqlite",
         .password = BUF_INIT(PASSWORD_MAX),
+        .secret = BUF_INIT(NOTIFY_SECRET_MAX),
     };
     struct err err;
     int r = parse_options(&p, argc, argv, &err);

@@ -37,6 +37,7 @@ void mesh_on_leader(void *ctx, const struct leadership *l)
 
     if (l->term > 0)
         fleet_set_term(c->fleet, l->term);
+    webhooks_on_leader(c->webhooks, l);
     if (!l->leader.id.s[0])
         return log_line(LOG_WARN, LOG_LEADER, "leader=none term=%llu", (unsigned long long)l->term);
     log_line(LOG_INFO, LOG_LEADER, "leader=%s address=%s term=%llu here=%s", l->leader.id.s,

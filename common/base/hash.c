@@ -82,6 +82,39 @@ struct sha256 sha256_final(struct sha256_ctx *c)
     return h;
 }
 
+/* RFC 2104: a key longer than a block is hashed first, a shorter one padded with zeroes. */
+#define HMAC_BLOCK 64
+
+static struct sha256 hmac_half(const uint8_t key[HMAC_BLOCK], uint8_t pad, const void *p, size_t n)
+{
+    struct sha256_ctx *c = sha256_new();
+    uint8_t block[HMAC_BLOCK];
+
+    for (size_t i = 0; i < HMAC_BLOCK; i++)
+        block[i] = key[i] ^ pad;
+    sha256_add(c, block, sizeof(block));
+    explicit_bzero(block, sizeof(block));
+    sha256_add(c, p, n);
+    return sha256_final(c);
+}
+
+struct sha256 hash_hmac_sha256(struct str key, struct str text)
+{
+    uint8_t padded[HMAC_BLOCK] = {0};
+    struct sha256 inner;
+
+    if (key.n > HMAC_BLOCK) {
+        inner = sha256_of(key.p, key.n);
+        memcpy(padded, inner.b, SHA256_SIZE);
+    } else if (key.n > 0) {
+        memcpy(padded, key.p, key.n);
+    }
+    inner = hmac_half(padded, 0x36, text.p, text.n);
+    inner = hmac_half(padded, 0x5c, inner.b, SHA256_SIZE);
+    explicit_bzero(padded, sizeof(padded));
+    return inner;
+}
+
 const char *sha256_hex(const struct sha256 *h, char dst[SHA256_HEX])
 {
     for (size_t i = 0; i < SHA256_SIZE; i++)

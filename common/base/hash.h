@@ -24,6 +24,9 @@ struct sha256_ctx *sha256_new(void);
 void sha256_add(struct sha256_ctx *c, const void *p, size_t n);
 struct sha256 sha256_final(struct sha256_ctx *c); /* frees `c` */
 
+/* HMAC-SHA256 of `text` (RFC 2104). Keys may have any length. */
+struct sha256 hash_hmac_sha256(struct str key, struct str text);
+
 /* Lower case hexadecimal; returns dst. Parsing takes either case, and exactly 64 digits. */
 const char *sha256_hex(const struct sha256 *h, char dst[SHA256_HEX]);
 bool sha256_parse(struct str hex, struct sha256 *ret) MUST_CHECK;

@@ -35,4 +35,5 @@
     X(STATE_FILE, "state.file", "the last good rule set on disk was read, written or refused")     \
     X(STOPPED, "stopped", "a program ends, with the reason")                                       \
     X(STORE, "store", "the store failed or recovered")                                             \
-    X(TRIGGER, "trigger", "a trigger fired and rolled a migration back")
+    X(TRIGGER, "trigger", "a trigger fired and rolled a migration back")                           \
+    X(WEBHOOK, "webhook", "a webhook cannot be posted to, or can again")

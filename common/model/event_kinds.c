@@ -41,3 +41,11 @@ int event_place_cmp(const struct event_place *a, const struct event_place *b)
         return names;
     return a->sequence == b->sequence ? 0 : a->sequence < b->sequence ? -1 : 1;
 }
+
+struct event_place event_place_end(uint64_t revision)
+{
+    struct event_place end = {.revision = revision, .sequence = UINT64_MAX};
+
+    memset(end.migration.s, 0x7f, sizeof(end.migration.s) - 1); /* names are smaller */
+    return end;
+}

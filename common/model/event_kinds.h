@@ -68,3 +68,5 @@ struct event_place {
 
 /* Less than 0 when `a` comes before `b`; 0: the same place. */
 int event_place_cmp(const struct event_place *a, const struct event_place *b);
+/* Behind all events of `revision`. */
+struct event_place event_place_end(uint64_t revision);

@@ -2,25 +2,17 @@
 #include "coordinator/service/events_service.h"
 
 #include <stdlib.h>
-#include <uthash.h>
 #include <utlist.h>
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
+#include "common/model/event_tally.h"
 #include "coordinator/service/service_state.h"
 #include "operator.pb-c.h"
 
 #define FOLLOWERS_MAX 1000u
 #define ENCODED_KEPT  64u
 _Static_assert(EVENT_KIND_COUNT <= 64, "kinds are bits");
-
-/* The newest event that a follower has passed of a migration. */
-struct passed {
-    struct name migration;
-    uint64_t sequence;
-    uint64_t lost; /* before it, and not told of yet */
-    UT_hash_handle hh;
-};
 
 struct follower {
     struct service *service;
@@ -31,7 +23,7 @@ struct follower {
     bool full;   /* on_writable() goes on */
     bool ending; /* nothing more is sent */
     struct event_place after;
-    struct passed *passed; /* hash; owned */
+    struct event_tally *passed; /* owned */
     struct follower *prev, *next;
 };
 
@@ -77,29 +69,6 @@ static struct rpc_msg *shared(struct events_service *e, const struct view_event 
 
 /* ---- one follower ---------------------------------------------------------------------------- */
 
-static struct passed *passed_of(struct follower *f, const struct name *migration)
-{
-    struct passed *p;
-
-    HASH_FIND_STR(f->passed, migration->s, p);
-    if (p)
-        return p;
-    p = xnew(struct passed);
-    p->migration = *migration;
-    HASH_ADD_STR(f->passed, migration.s, p);
-    return p;
-}
-
-/* Events of its migration between the last one that it passed and `e`. Only where `e` is the oldest
- * there is can any be missing. Who went on from a revision has had some of them before: then it is
- * the most there can have been. */
-static uint64_t lost_before(const struct passed *p, const struct view_event *e)
-{
-    if (e->at.sequence != e->oldest)
-        return 0;
-    return e->at.sequence - 1 - (p->sequence < e->at.sequence ? p->sequence : 0);
-}
-
 static bool is_asked_for(const struct follower *f, const struct view_event *e)
 {
     enum event_kind kind;
@@ -120,16 +89,13 @@ static int send(struct follower *f, const struct view_event *e, uint64_t lost)
 /* What was lost is told with the next event that is asked for. */
 static int pass(struct follower *f, const struct view_event *e)
 {
-    struct passed *p = passed_of(f, &e->at.migration);
-    uint64_t lost = p->lost + lost_before(p, e);
     bool asked_for = is_asked_for(f, e);
-    int r = asked_for ? send(f, e, lost) : 0;
+    int r = asked_for ? send(f, e, event_tally_lost(f->passed, &e->at, e->oldest)) : 0;
 
     if (r < 0)
         return r;
     f->after = e->at;
-    p->sequence = e->at.sequence;
-    p->lost = asked_for ? 0 : lost;
+    event_tally_pass(&f->passed, &e->at, e->oldest, asked_for);
     return 0;
 }
 
@@ -221,9 +187,7 @@ static void on_message(struct rpc_stream *stream UNUSED, const ProtobufCMessage 
         return end(f, &err);
     f->asked = true;
     f->follow = request->follow;
-    /* All of that revision is before. */
-    f->after = (struct event_place){.revision = request->since_revision, .sequence = UINT64_MAX};
-    memset(f->after.migration.s, 0x7f, sizeof(f->after.migration.s) - 1);
+    f->after = event_place_end(request->since_revision);
     feed(f);
 }
 
@@ -239,12 +203,8 @@ static void on_closed(struct rpc_stream *stream UNUSED, const struct err *status
 {
     struct follower *f = ctx;
     struct events_service *e = &f->service->events;
-    struct passed *p, *next;
 
-    HASH_ITER (hh, f->passed, p, next) {
-        HASH_DEL(f->passed, p);
-        free(p);
-    }
+    event_tally_free(f->passed);
     DL_DELETE(e->followers, f);
     e->count--;
     free(f);

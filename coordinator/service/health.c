@@ -214,18 +214,36 @@ static void judge_coordinators(const struct health_grounds *g, struct health *h)
     h->count += judge_unstored(g->facts, &h->component[h->count]);
 }
 
+/* Posts in time, or says since when it does not. */
+static void judge_webhook(const struct service_webhook *w, unsigned i, struct health_component *ret)
+{
+    char since[WALL_TEXT_MAX];
+
+    str_fmt(ret->name, sizeof(ret->name), "webhook/%u", i + 1);
+    if (wall_is_set(w->failing)) {
+        ret->level = HEALTH_DEGRADED;
+        str_fmt(ret->text, sizeof(ret->text), "%s has taken no event since %s, %u wait: %s",
+                w->shown, wall_text(w->failing, since), w->behind, w->why);
+        return;
+    }
+    str_fmt(ret->text, sizeof(ret->text), w->known ? "%s is told of events" : "%s was not told yet",
+            w->shown);
+}
+
 void health_judge(const struct health_grounds *g, wall_t now, struct arena *a, struct health *ret)
 {
     ret->count = 0;
     ret->overall = HEALTH_HEALTHY;
-    ret->component =
-        arena_alloc(a, (5 + g->coordinators + g->statuses) * sizeof(ret->component[0]));
+    ret->component = arena_alloc(
+        a, (5 + g->coordinators + g->webhooks + g->statuses) * sizeof(ret->component[0]));
     CHECK(ret->component);
     judge_coordinator(g->facts, now, &ret->component[ret->count++]);
     judge_coordinators(g, ret);
     judge_store(g->facts, &ret->component[ret->count++]);
     judge_nodes(g->registry, core_revision(g->core), g->statuses > 0,
                 &ret->component[ret->count++]);
+    for (unsigned i = 0; i < g->webhooks; i++)
+        judge_webhook(&g->webhook[i], i, &ret->component[ret->count++]);
     for (unsigned i = 0; i < g->statuses; i++)
         judge_migration(&g->status[i], &ret->component[ret->count++]);
     for (unsigned i = 0; i < ret->count; i++) {

@@ -28,6 +28,8 @@ struct health_grounds {
     const struct service_facts *facts;
     const struct service_coordinator *coordinator;
     unsigned coordinators;
+    const struct service_webhook *webhook;
+    unsigned webhooks;
     const struct view_status *status; /* of every migration */
     unsigned statuses;
 };

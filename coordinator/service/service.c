@@ -133,12 +133,16 @@ static int read_health(struct service *s, const struct convert_query *q UNUSED, 
 {
     struct service_coordinator c[SERVICE_COORDINATORS_MAX];
     struct service_facts facts;
-    struct health_grounds grounds = {core_of(s), s->registry, &facts, .coordinator = c};
+    struct service_webhook webhook[SERVICE_WEBHOOKS_MAX];
+    struct health_grounds grounds = {core_of(s), s->registry, &facts, .coordinator = c,
+                                     .webhook = webhook};
     struct health h;
 
     s->host.facts(s->host.ctx, &facts);
     grounds.coordinators = s->host.coordinators(s->host.ctx, c);
     grounds.status = look_at_all(s, a, &grounds.statuses);
+    if (s->host.webhooks)
+        grounds.webhooks = s->host.webhooks(s->host.ctx, webhook);
     health_judge(&grounds, loop_wall(s->loop), a, &h);
     *ret = convert_health(a, &h);
     return 0;

@@ -13,6 +13,7 @@
 #include "coordinator/service/registry.h"
 
 #define SERVICE_COORDINATORS_MAX 16
+#define SERVICE_WEBHOOKS_MAX     8
 
 /* What the coordinator as a whole knows beside the core. */
 struct service_facts {
@@ -44,6 +45,15 @@ struct service_coordinator {
     bool here;    /* this one */
     bool reachable;
     char why_not[TEXT_SIZE];
+};
+
+/* A webhook of this coordinator's, as far as it is known here. */
+struct service_webhook {
+    char shown[160]; /* its address, without what may be secret */
+    bool known;
+    unsigned behind; /* events that wait */
+    wall_t failing;  /* since when; unset: it is not */
+    char why[TEXT_SIZE];
 };
 
 /* A reply's bytes, borrowed, or why there is none. */
@@ -80,7 +90,9 @@ struct service_host {
     int (*check)(void *ctx, const struct plan *plan, const struct plan_check *check, unsigned count,
                  service_checked_fn fn, void *fn_ctx, void **ret_run, struct err *err);
     void (*stop_checks)(void *ctx, void *run); /* `fn` is not called */
-    struct backup_host backup;                 /* with a context of its own */
+    /* May be NULL. */
+    unsigned (*webhooks)(void *ctx, struct service_webhook ret[SERVICE_WEBHOOKS_MAX]);
+    struct backup_host backup; /* with a context of its own */
 };
 
 struct service;

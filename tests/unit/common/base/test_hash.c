@@ -67,6 +67,42 @@ static void sha256_in_pieces_is_the_same(void **state UNUSED)
     assert_false(sha256_parse((struct str){hex, 63}, &parsed));
 }
 
+static void is_mac(struct str key, struct str text, const char *want)
+{
+    struct sha256 mac = hash_hmac_sha256(key, text);
+    char hex[SHA256_HEX];
+
+    assert_string_equal(sha256_hex(&mac, hex), want);
+}
+
+/* RFC 4231, test cases 1, 2, 3, 4, 6 and 7. */
+static void hmac_gives_the_published_values(void **state UNUSED)
+{
+    char key[131], data[50], counting[25];
+
+    memset(key, 0x0b, 20);
+    is_mac((struct str){key, 20}, STR("Hi There"),
+           "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
+    is_mac(STR("Jefe"), STR("what do ya want for nothing?"),
+           "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+    memset(key, 0xaa, sizeof key);
+    memset(data, 0xdd, sizeof data);
+    is_mac((struct str){key, 20}, (struct str){data, sizeof data},
+           "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe");
+    for (unsigned i = 0; i < sizeof counting; i++)
+        counting[i] = (char)(i + 1);
+    memset(data, 0xcd, sizeof data);
+    is_mac((struct str){counting, sizeof counting}, (struct str){data, sizeof data},
+           "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b");
+    is_mac((struct str){key, sizeof key},
+           STR("Test Using Larger Than Block-Size Key - Hash Key First"),
+           "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+    is_mac((struct str){key, sizeof key},
+           STR("This is a test using a larger than block-size key and a larger than block-size "
+               "data. The key needs to be hashed before being used by the HMAC algorithm."),
+           "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -74,6 +110,7 @@ int main(void)
         cmocka_unit_test(salt_and_key_hash_as_if_concatenated),
         cmocka_unit_test(sha256_gives_the_published_values),
         cmocka_unit_test(sha256_in_pieces_is_the_same),
+        cmocka_unit_test(hmac_gives_the_published_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
