@@ -121,6 +121,7 @@ static void take_report(struct core *c, struct node *node, const struct route_st
     if (!node || node_is_asked(node))
         return;
     samples_add(m->stats, c->mono, route->system);
+    days_add(&m->days, c->now, c->mono, route->system);
     if (node_reported_rev(node) >= m->takeover.rev)
         samples_add(m->judged, c->mono, route->system);
 }
@@ -181,6 +182,7 @@ static void on_tick(struct core *c, struct core_update *u)
         advance(c, m, u);
         events_watch(c, m, staging_find(c, m), u);
     }
+    staging_days(c);
 }
 
 void core_step(struct core *c, const struct core_event *ev, struct core_update *ret_update)
@@ -226,7 +228,7 @@ void core_step(struct core *c, const struct core_event *ev, struct core_update *
 
 void core_commit(struct core *c, uint64_t rev, struct core_update *u)
 {
-    CHECK(u->save && c->staged);
+    CHECK(u->save && (c->staged || c->due_count));
     staging_commit(c, rev);
     jobs_look(c, u);
 }

@@ -88,6 +88,17 @@ int view_stats(const struct core *c, const char *migration, dur_t window, mono_t
 /* Newest first, at most `max` of CORE_HISTORY_KEPT; returns how many. */
 unsigned view_history(const struct core *c, const char *migration, const struct history_entry **ret,
                       unsigned max);
+/* Did it send traffic back to legacy? */
+bool view_is_fall(const struct history_entry *e);
+
+/* What a day in UTC came to. */
+struct view_day {
+    int64_t day; /* since 1970 */
+    struct system_stats system[SYSTEM_COUNT];
+};
+/* Those from `from` on that are known, oldest first, at most `max`; returns how many. */
+unsigned view_days(const struct core *c, const char *migration, int64_t from, struct view_day *ret,
+                   unsigned max);
 
 /* What subscribers hear of; of deleted migrations, too. */
 struct view_event {

@@ -9,6 +9,7 @@
 #include "coordinator/core/facts.h"
 #include "coordinator/core/keys.h"
 #include "coordinator/core/record.h"
+#include "coordinator/core/record_days.h"
 #include "coordinator/core/record_events.h"
 
 /* ---- one migration --------------------------------------------------------------------------- */
@@ -38,6 +39,7 @@ static struct draft *draft_new(const struct core *c, const struct name *name)
     d->order_rev = m->order_rev;
     history_copy(&m->history, &d->history);
     event_log_copy(&m->events, &d->events);
+    days_copy(&m->days, &d->days);
     return d;
 }
 
@@ -49,6 +51,7 @@ static void draft_free(struct draft *d)
     json_free(d->is.order_extra);
     history_deinit(&d->history);
     event_log_deinit(&d->events);
+    days_deinit(&d->days);
     free(d);
 }
 
@@ -172,6 +175,19 @@ static int take_events(struct draft *d, const struct core_kv *kv, uint64_t seque
     return r;
 }
 
+static int take_day(struct draft *d, const struct core_kv *kv, uint64_t day, struct err *err)
+{
+    struct day stored;
+    int r = record_read_day(kv->value, &stored, err);
+
+    if (r < 0)
+        return r;
+    stored.day = (int64_t)day;
+    stored.rev = kv->rev;
+    days_put(&d->days, &stored);
+    return 0;
+}
+
 static int take_value(struct draft *d, enum key_kind kind, const struct core_kv *kv,
                       uint64_t sequence, struct err *err)
 {
@@ -188,6 +204,8 @@ static int take_value(struct draft *d, enum key_kind kind, const struct core_kv 
         return take_history(d, kv, sequence, err);
     case KEYS_EVENTS:
         return take_events(d, kv, sequence, err);
+    case KEYS_DAY:
+        return take_day(d, kv, sequence, err);
     case KEYS_OTHER:
     case KEYS_REMOVED:
         break;
@@ -208,6 +226,8 @@ static void drop_key(struct draft *d, enum key_kind kind, uint64_t sequence, uin
         set_order(d, &no_order, NULL, 0);
     else if (kind == KEYS_EVENTS)
         event_log_remove(&d->events, sequence);
+    else if (kind == KEYS_DAY)
+        days_remove(&d->days, (int64_t)sequence);
     else
         history_remove(&d->history, sequence);
     if (rev > d->removed_rev)
@@ -221,6 +241,7 @@ static uint64_t known_rev(const struct draft *d, enum key_kind kind, uint64_t se
 {
     const struct event_log_entry *batch;
     const struct history_item *item;
+    const struct day *day;
 
     if (kind == KEYS_PLAN)
         return d->plan_rev;
@@ -232,6 +253,10 @@ static uint64_t known_rev(const struct draft *d, enum key_kind kind, uint64_t se
         batch = event_log_find(&d->events, sequence);
         return batch ? batch->rev : 0;
     }
+    if (kind == KEYS_DAY) {
+        day = days_find(&d->days, (int64_t)sequence);
+        return day ? day->rev : 0;
+    }
     item = history_find(&d->history, sequence);
     return item ? item->rev : 0;
 }
@@ -241,6 +266,7 @@ static void mark_seen(struct draft *d, enum key_kind kind, uint64_t sequence)
     struct history_item *item = kind == KEYS_HISTORY ? history_find(&d->history, sequence) : NULL;
     struct event_log_entry *batch =
         kind == KEYS_EVENTS ? event_log_find(&d->events, sequence) : NULL;
+    struct day *day = kind == KEYS_DAY ? days_find(&d->days, (int64_t)sequence) : NULL;
 
     d->plan_seen = d->plan_seen || kind == KEYS_PLAN;
     d->rollout_seen = d->rollout_seen || kind == KEYS_ROLLOUT;
@@ -249,6 +275,8 @@ static void mark_seen(struct draft *d, enum key_kind kind, uint64_t sequence)
         item->seen = true;
     if (batch)
         batch->seen = true;
+    if (day)
+        day->seen = true;
 }
 
 /* The watch tells late what we wrote ourselves: of a key that we have deleted since, too. */
@@ -335,6 +363,9 @@ static void drop_unseen(struct draft *d, uint64_t rev)
     for (unsigned i = d->events.entries; i-- > 0;)
         if (!d->events.entry[i].seen && d->events.entry[i].rev <= rev)
             drop_key(d, KEYS_EVENTS, d->events.entry[i].batch->first, rev);
+    for (unsigned i = d->days.count; i-- > 0;)
+        if (d->days.day[i].rev > 0 && !d->days.day[i].seen && d->days.day[i].rev <= rev)
+            drop_key(d, KEYS_DAY, (uint64_t)d->days.day[i].day, rev);
 }
 
 void drafts_whole(struct drafts *d, const struct core *c, uint64_t rev)

@@ -15,6 +15,7 @@ struct draft {
     bool plan_seen, rollout_seen, order_seen;  /* while everything is read: it still is */
     struct history history;                    /* owned */
     struct event_log events;                   /* owned */
+    struct days days;                          /* owned */
     uint64_t removed_rev;                      /* a key went with it */
     bool changed;
     UT_hash_handle hh;

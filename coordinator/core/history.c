@@ -83,7 +83,7 @@ uint64_t history_last_sequence(const struct history *h)
     return h->count ? h->item[h->count - 1]->entry.sequence : 0;
 }
 
-static bool is_fall(const struct history_entry *e)
+bool history_is_fall(const struct history_entry *e)
 {
     return strcmp(e->event, core_command_name(CMD_ROLLBACK)) == 0 ||
            strcmp(e->event, core_command_name(CMD_EMERGENCY)) == 0 ||
@@ -93,7 +93,7 @@ static bool is_fall(const struct history_entry *e)
 struct history_item *history_newest_fall(const struct history *h)
 {
     for (unsigned i = h->count; i-- > 0;)
-        if (is_fall(&h->item[i]->entry))
+        if (history_is_fall(&h->item[i]->entry))
             return h->item[i];
     return NULL;
 }

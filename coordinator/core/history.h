@@ -23,6 +23,8 @@ void history_copy(const struct history *from, struct history *to);
  * there. */
 int history_add(struct history *h, struct history_item *item, struct err *err) MUST_CHECK;
 struct history_item *history_find(const struct history *h, uint64_t sequence);
+/* Is it a rollback's, by whomever? */
+bool history_is_fall(const struct history_entry *e);
 /* The newest entry of a rollback, by whomever; NULL: none is kept. */
 struct history_item *history_newest_fall(const struct history *h);
 /* Forget the entry, if it is there. */

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "common/base/check.h"
+#include "coordinator/core/days.h"
 
 #define SEQUENCE_MAX UINT64_C(999999999999)
 
@@ -13,6 +14,7 @@ static const struct {
 } folders[] = {
     {KEYS_PLAN, "plans"},      {KEYS_ROLLOUT, "rollouts"}, {KEYS_EMERGENCY, "emergency"},
     {KEYS_REMOVED, "removed"}, {KEYS_HISTORY, "history"},  {KEYS_EVENTS, "events"},
+    {KEYS_DAY, "days"},
 };
 
 static const char *folder_of(enum key_kind kind)
@@ -25,14 +27,19 @@ static const char *folder_of(enum key_kind kind)
 
 static bool has_sequence(enum key_kind kind)
 {
-    return kind == KEYS_HISTORY || kind == KEYS_EVENTS;
+    return kind == KEYS_HISTORY || kind == KEYS_EVENTS || kind == KEYS_DAY;
 }
 
 const char *keys_write(enum key_kind kind, const struct name *migration, uint64_t sequence,
                        char *dst)
 {
+    char day[DAY_TEXT_MAX];
+
     if (kind == KEYS_REMOVED)
         CHECK(str_fmt(dst, KEY_SIZE, KEYS_ROOT "%s", folder_of(kind)));
+    else if (kind == KEYS_DAY)
+        CHECK(str_fmt(dst, KEY_SIZE, KEYS_ROOT "%s/%s/%s", folder_of(kind), migration->s,
+                      day_text((int64_t)sequence, day)));
     else if (has_sequence(kind))
         CHECK(str_fmt(dst, KEY_SIZE, KEYS_ROOT "%s/%s/%012" PRIu64, folder_of(kind), migration->s,
                       sequence));
@@ -47,6 +54,18 @@ static enum key_kind kind_of(struct str folder)
         if (str_eq(folder, str_of(folders[i].folder)))
             return folders[i].kind;
     return KEYS_OTHER;
+}
+
+static bool read_sequence(enum key_kind kind, struct str text, uint64_t *ret)
+{
+    int64_t day;
+
+    if (kind != KEYS_DAY)
+        return str_to_u64(text, SEQUENCE_MAX, ret);
+    if (!day_parse(text, &day))
+        return false;
+    *ret = (uint64_t)day;
+    return true;
 }
 
 int keys_read(const char *key, enum key_kind *ret_kind, struct name *ret_migration,
@@ -71,7 +90,8 @@ int keys_read(const char *key, enum key_kind *ret_kind, struct name *ret_migrati
         return err_set(err, ERR_CORRUPT, "key %s: %s", key, inner.msg);
     if (numbered != has_sequence(*ret_kind))
         return err_set(err, ERR_CORRUPT, "key %s has not the shape of its folder", key);
-    if (numbered && !str_to_u64(sequence, SEQUENCE_MAX, ret_sequence))
-        return err_set(err, ERR_CORRUPT, "key %s does not end in a number", key);
+    if (numbered && !read_sequence(*ret_kind, sequence, ret_sequence))
+        return err_set(err, ERR_CORRUPT, "key %s does not end in a %s", key,
+                       *ret_kind == KEYS_DAY ? "date" : "number");
     return 0;
 }

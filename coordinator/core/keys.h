@@ -15,11 +15,12 @@ enum key_kind {
                        rising */
     KEYS_REMOVED,   /* removed: the latest deletion of a plan; its revision is a decision's */
     KEYS_HISTORY,   /* history/NAME/SEQ: twelve digits, so that keys sort as numbers */
+    KEYS_DAY,       /* days/NAME/2026-11-21: what the day came to, for reports; no decision */
     KEYS_EVENTS,    /* events/NAME/SEQ: what one step tells subscribers; the first one's number */
 };
 
 /* Write the key into `dst` of KEY_SIZE bytes; returns dst. `migration` is not looked at for
- * KEYS_REMOVED, `sequence` for KEYS_HISTORY and KEYS_EVENTS only. */
+ * KEYS_REMOVED, `sequence` for KEYS_HISTORY, KEYS_EVENTS and KEYS_DAY (days since 1970) only. */
 const char *keys_write(enum key_kind kind, const struct name *migration, uint64_t sequence,
                        char *dst);
 

@@ -21,6 +21,7 @@ static void swap_contents(struct migration *m, struct draft *d)
     const struct durable was = m->is;
     const struct history history = m->history;
     const struct event_log events = m->events;
+    const struct days days = m->days;
 
     m->is = d->is;
     m->is.machine = was.machine;
@@ -34,6 +35,8 @@ static void swap_contents(struct migration *m, struct draft *d)
     d->history = history;
     m->events = d->events;
     d->events = events;
+    m->days = d->days;
+    d->days = days;
     m->plan_rev = d->plan_rev;
     m->rollout_rev = d->rollout_rev;
     m->order_rev = d->order_rev;

@@ -48,6 +48,8 @@ static void take_route(struct core *c, const struct core_bucket *b, const struct
     if (!m)
         return;
     samples_add_past(m->stats, c->mono, at, route->system);
+    if (mono_before(at, c->started))
+        days_add_past(&m->days, wall_add(c->now, mono_sub(at, c->mono)), c->mono, route->system);
     if (b->revision > 0 && b->revision >= m->takeover.rev)
         samples_add_past(m->judged, c->mono, at, route->system);
 }

@@ -12,6 +12,7 @@
 #include "coordinator/core/events.h"
 #include "coordinator/core/keys.h"
 #include "coordinator/core/record.h"
+#include "coordinator/core/record_days.h"
 #include "coordinator/core/record_events.h"
 
 struct staged *staging_begin(struct core *c, struct migration *m)
@@ -60,6 +61,7 @@ static void forget_unknown(struct core *c, struct migration *m)
 
 void staging_drop(struct core *c)
 {
+    c->due_count = 0;
     while (c->staged) {
         struct staged *s = c->staged;
 
@@ -214,6 +216,43 @@ static void save_removal(struct saving *w, const struct staged *s)
     save_delete(w, KEYS_ROLLOUT, &m->name, 0);
     for (unsigned i = 0; i < m->history.count; i++)
         save_delete(w, KEYS_HISTORY, &m->name, m->history.item[i]->entry.sequence);
+    for (unsigned i = 0; i < m->days.count; i++)
+        if (m->days.day[i].rev > 0)
+            save_delete(w, KEYS_DAY, &m->name, (uint64_t)m->days.day[i].day);
+}
+
+/* The oldest goes when there is one too many. */
+static const struct day *surplus_day(const struct days *d)
+{
+    return d->count > DAYS_KEPT && !d->day[0].has_more ? &d->day[0] : NULL;
+}
+
+static void save_day(struct saving *w, const struct day_due *due)
+{
+    const struct day *day = days_find(&due->m->days, due->day);
+    const struct day *oldest = surplus_day(&due->m->days);
+
+    if (w->comparing) {
+        save_compare(w, KEYS_DAY, &due->m->name, (uint64_t)due->day, day->rev);
+        return;
+    }
+    save_put(w, KEYS_DAY, &due->m->name, (uint64_t)due->day,
+             record_write_day(day, w->now, w->text));
+    if (oldest && oldest->rev > 0)
+        save_delete(w, KEYS_DAY, &due->m->name, (uint64_t)oldest->day);
+}
+
+void staging_days(struct core *c)
+{
+    if (!c->leads || c->staged)
+        return;
+    STATE_FOREACH(c, m)
+    {
+        const struct day *day = days_due(&m->days, c->now, c->mono);
+
+        if (day && c->due_count < CORE_DAYS_AT_ONCE)
+            c->due[c->due_count++] = (struct day_due){m, day->day};
+    }
 }
 
 static void save_staged(struct saving *w, const struct staged *s)
@@ -262,6 +301,8 @@ void staging_finish(struct core *c, struct core_update *u)
         w.comparing = pass == 0;
         LL_FOREACH2(c->staged, s, next_staged)
         save_staged(&w, s);
+        for (unsigned i = 0; i < c->due_count; i++)
+            save_day(&w, &c->due[i]);
     }
     LL_FOREACH2(c->staged, s, next_staged)
     {
@@ -346,10 +387,25 @@ static void commit_change(struct core *c, struct staged *s, uint64_t rev)
     }
 }
 
+static void commit_day(const struct core *c, const struct day_due *due, uint64_t rev)
+{
+    const struct day *oldest = surplus_day(&due->m->days);
+    struct day *day = days_find(&due->m->days, due->day);
+    struct system_stats sum[SYSTEM_COUNT];
+
+    day_sum(day, sum);
+    *day = (struct day){.day = due->day, .rev = rev, .until = c->now};
+    memcpy(day->stored, sum, sizeof sum);
+    if (oldest)
+        days_remove(&due->m->days, oldest->day);
+}
+
 void staging_commit(struct core *c, uint64_t rev)
 {
     if (rev > c->known)
         c->known = rev;
+    while (c->due_count > 0)
+        commit_day(c, &c->due[--c->due_count], rev);
     while (c->staged) {
         struct staged *s = c->staged;
 

@@ -34,6 +34,9 @@ struct staged {
 struct staged *staging_begin(struct core *c, struct migration *m);
 /* What was begun for `m` in this step; NULL: nothing was. */
 struct staged *staging_find(const struct core *c, const struct migration *m);
+/* Days of reports that are due are stored with it, some at a time, in a step that decides nothing
+ * else. */
+void staging_days(struct core *c);
 /* Write the transaction and the publications into `u`. */
 void staging_finish(struct core *c, struct core_update *u);
 /* The transaction was stored with `rev`: the copies become the state. */

@@ -30,6 +30,7 @@ struct migration *migration_free(struct migration *m)
     json_free(m->is.order_extra);
     history_deinit(&m->history);
     event_log_deinit(&m->events);
+    days_deinit(&m->days);
     samples_free(m->stats);
     samples_free(m->judged);
     jobs_deinit(&m->jobs);
@@ -119,6 +120,7 @@ void state_leave_slot(struct core *c, struct migration *m)
     m->stats = samples_new();
     samples_clear(m->judged);
     m->takeover = (struct takeover){.rev = 0};
+    days_deinit(&m->days);
     m->scope = (struct drill_watch){.rev = 0};
     memset(m->measured, 0, sizeof m->measured);
     jobs_orphan(c, m);

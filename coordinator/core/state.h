@@ -5,6 +5,7 @@
 #include <uthash.h>
 
 #include "coordinator/core/core_view.h"
+#include "coordinator/core/days.h"
 #include "coordinator/core/drill_fsm.h"
 #include "coordinator/core/event_log.h"
 #include "coordinator/core/history.h"
@@ -74,9 +75,10 @@ struct migration {
     struct event_watch watch;
     struct takeover takeover;
     struct drill_watch scope; /* while a drill runs */
-    struct samples *stats;    /* owned: every report */
-    struct samples *judged;   /* owned: what was measured under the latest decision only */
-    mono_t judged_at;         /* when reports last made triggers be looked at */
+    struct days days;
+    struct samples *stats;  /* owned: every report */
+    struct samples *judged; /* owned: what was measured under the latest decision only */
+    mono_t judged_at;       /* when reports last made triggers be looked at */
     struct measured measured[MEASURE_COUNT];
     struct jobs jobs;
     UT_hash_handle hh;
@@ -87,6 +89,13 @@ struct drafts;
 
 #define CORE_ORDERED_KEPT 16
 #define CORE_GONE_KEPT    64
+#define CORE_DAYS_AT_ONCE 8
+
+/* A day that the step stores. */
+struct day_due {
+    struct migration *m;
+    int64_t day;
+};
 
 /* A command that was given here and decided by another coordinator. */
 struct ordered {
@@ -116,8 +125,10 @@ struct core {
     uint64_t events_rev;                /* of the newest event */
     const struct core_command *command; /* that the step carries out; NULL: it is no command's */
     struct nodes nodes;
-    struct staged *staged;  /* owned; what the step decided and the shell has not stored yet */
-    struct drafts *loading; /* owned; from core_load() to core_loaded() */
+    struct staged *staged; /* owned; what the step decided and the shell has not stored yet */
+    struct day_due due[CORE_DAYS_AT_ONCE];
+    unsigned due_count;                        /* in a step that decides nothing */
+    struct drafts *loading;                    /* owned; from core_load() to core_loaded() */
     struct ordered ordered[CORE_ORDERED_KEPT]; /* ring */
     unsigned ordered_count;                    /* ever */
     struct gone gone[CORE_GONE_KEPT];          /* ring */

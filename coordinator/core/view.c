@@ -83,6 +83,26 @@ unsigned view_history(const struct core *c, const char *migration, const struct 
     return count;
 }
 
+bool view_is_fall(const struct history_entry *e)
+{
+    return history_is_fall(e);
+}
+
+unsigned view_days(const struct core *c, const char *migration, int64_t from, struct view_day *ret,
+                   unsigned max)
+{
+    const struct migration *m = state_find(c, migration);
+    unsigned count = 0;
+
+    for (unsigned i = 0; m && i < m->days.count && count < max; i++) {
+        if (m->days.day[i].day < from)
+            continue;
+        ret[count].day = m->days.day[i].day;
+        day_sum(&m->days.day[i], ret[count++].system);
+    }
+    return count;
+}
+
 /* Revisions that were no decision reach no node: what is asked for is at most the latest decision.
  * Of those that this replica has not seen yet it cannot know. */
 static uint64_t awaited(const struct core *c, uint64_t rev, uint64_t decision)

@@ -72,7 +72,8 @@ static bool is_decided(const struct store_list *changes, store_rev rev)
 static bool is_log(const char *key)
 {
     return str_starts(str_of(key), STR(STORE_ROOT "history/")) ||
-           str_starts(str_of(key), STR(STORE_ROOT "events/"));
+           str_starts(str_of(key), STR(STORE_ROOT "events/")) ||
+           str_starts(str_of(key), STR(STORE_ROOT "days/"));
 }
 
 /* Who decides writes so in the same transaction, but old history goes with any. What else goes may

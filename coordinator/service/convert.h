@@ -52,6 +52,7 @@ struct convert_query {
     dur_t timeout;
     dur_t window;
     unsigned limit;
+    unsigned days;
 };
 
 /* INVALID for a name that cannot be one. Limits are cut to what is allowed. */
@@ -74,6 +75,19 @@ const ProtobufCMessage *convert_stats(struct arena *a, const char *migration,
                                       const struct view_stats *s);
 const ProtobufCMessage *convert_history(struct arena *a, const struct history_entry *const *entry,
                                         unsigned count);
+/* One migration over some days; status is what convert_status() made. */
+struct convert_review {
+    const char *migration;
+    const ProtobufCMessage *status;
+    const struct view_day *day;
+    unsigned days;
+    const struct history_entry *const *entry; /* newest first */
+    unsigned entries;
+};
+/* `health` is what convert_health() made. */
+const ProtobufCMessage *convert_reviews(struct arena *a, const struct convert_review *r,
+                                        unsigned count, const ProtobufCMessage *health, wall_t from,
+                                        wall_t until);
 const ProtobufCMessage *convert_health(struct arena *a, const struct health *h);
 /* The document as it is in force. */
 const ProtobufCMessage *convert_plan(struct arena *a, const struct view_status *s);

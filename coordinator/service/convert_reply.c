@@ -4,6 +4,7 @@
 
 #include "common/base/check.h"
 #include "common/base/units.h"
+#include "coordinator/core/days.h"
 #include "coordinator/service/convert_blocks.h"
 
 /* ---- commands -------------------------------------------------------------------------------- */
@@ -131,6 +132,76 @@ const ProtobufCMessage *convert_history(struct arena *a, const struct history_en
     m->entries = NEW_LIST(a, count, HistoryEntry);
     for (unsigned i = 0; i < count; i++)
         m->entries[m->n_entries++] = history_entry(a, entry[i]);
+    return &m->base;
+}
+
+/* ---- reviews --------------------------------------------------------------------------------- */
+
+/* A message of the same arena; packing does not write to it. */
+static void *part_of(const ProtobufCMessage *m)
+{
+    return (void *)(uintptr_t)m;
+}
+
+static Switchyard__V1__DayReview *day_review(struct arena *a, const struct view_day *d)
+{
+    Switchyard__V1__DayReview *m = NEW(a, DayReview, day_review);
+    char text[DAY_TEXT_MAX];
+
+    m->day = block_text(a, day_text(d->day, text));
+    m->legacy = system_stats(a, &d->system[SYSTEM_LEGACY]);
+    m->new_ = system_stats(a, &d->system[SYSTEM_NEW]);
+    return m;
+}
+
+static void add_days(struct arena *a, const struct convert_review *r, wall_t from, wall_t until,
+                     Switchyard__V1__MigrationReview *m)
+{
+    struct view_stats *all = block_alloc(a, sizeof *all);
+
+    *all = (struct view_stats){.window = wall_sub(until, from)};
+    m->days = NEW_LIST(a, r->days, DayReview);
+    for (unsigned i = 0; i < r->days; i++) {
+        m->days[m->n_days++] = day_review(a, &r->day[i]);
+        for (int n = 0; n < SYSTEM_COUNT; n++)
+            system_stats_merge(&all->system[n], &r->day[i].system[n]);
+    }
+    m->stats = part_of(convert_stats(a, r->migration, all));
+}
+
+static void add_entries(struct arena *a, const struct convert_review *r, wall_t from,
+                        Switchyard__V1__MigrationReview *m)
+{
+    m->rollbacks = NEW_LIST(a, r->entries, HistoryEntry);
+    m->changes = NEW_LIST(a, r->entries, HistoryEntry);
+    for (unsigned i = 0; i < r->entries; i++) {
+        if (wall_before(r->entry[i]->time, from))
+            continue;
+        if (view_is_fall(r->entry[i]))
+            m->rollbacks[m->n_rollbacks++] = history_entry(a, r->entry[i]);
+        else
+            m->changes[m->n_changes++] = history_entry(a, r->entry[i]);
+    }
+}
+
+const ProtobufCMessage *convert_reviews(struct arena *a, const struct convert_review *r,
+                                        unsigned count, const ProtobufCMessage *health, wall_t from,
+                                        wall_t until)
+{
+    Switchyard__V1__Review *m = NEW(a, Review, review);
+
+    m->from = block_time(a, from);
+    m->until = block_time(a, until);
+    m->health = part_of(health);
+    m->migrations = NEW_LIST(a, count, MigrationReview);
+    for (unsigned i = 0; i < count; i++) {
+        Switchyard__V1__MigrationReview *one = NEW(a, MigrationReview, migration_review);
+
+        one->status = part_of(r[i].status);
+        add_days(a, &r[i], from, until, one);
+        add_entries(a, &r[i], from, one);
+        m->migrations[m->n_migrations++] = one;
+    }
     return &m->base;
 }
 

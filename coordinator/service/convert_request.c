@@ -4,6 +4,7 @@
 #include "common/base/check.h"
 #include "common/base/mem.h"
 #include "common/model/plan.h"
+#include "coordinator/core/days.h"
 #include "coordinator/service/convert.h"
 #include "operator.pb-c.h"
 
@@ -355,6 +356,14 @@ static void take_history(const ProtobufCMessage *request, struct convert_query *
     ret->limit = m->limit == 0 || m->limit > HISTORY_MAX ? HISTORY_MAX : m->limit;
 }
 
+static void take_review(const ProtobufCMessage *request, struct convert_query *ret)
+{
+    const Switchyard__V1__ReviewRequest *m = (const Switchyard__V1__ReviewRequest *)request;
+
+    ret->migration = m->migration;
+    ret->days = m->days == 0 ? 1 : m->days > DAYS_KEPT ? DAYS_KEPT : m->days;
+}
+
 static void take_flags(const ProtobufCMessage *request, struct convert_query *ret)
 {
     ret->migration = ((const Switchyard__V1__FlagsRequest *)request)->migration;
@@ -370,6 +379,7 @@ static const struct {
     {&switchyard__v1__stats_request__descriptor, take_stats},
     {&switchyard__v1__history_request__descriptor, take_history},
     {&switchyard__v1__flags_request__descriptor, take_flags},
+    {&switchyard__v1__review_request__descriptor, take_review},
 };
 
 int convert_query(const ProtobufCMessage *request, struct convert_query *ret, struct err *err)

@@ -4,6 +4,7 @@
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
+#include "coordinator/core/days.h"
 #include "coordinator/service/convert.h"
 #include "coordinator/service/service_state.h"
 #include "operator.pb-c.h"
@@ -220,6 +221,46 @@ static int read_coordinators(struct service *s, const struct convert_query *q UN
     return 0;
 }
 
+static int review_one(struct service *s, const char *migration, int64_t from, struct arena *a,
+                      struct convert_review *ret, struct err *err)
+{
+    const struct history_entry **entry = arena_alloc(a, CORE_HISTORY_KEPT * sizeof(*entry));
+    struct view_day *day = arena_alloc(a, DAYS_KEPT * sizeof(*day));
+    struct convert_query q = {.migration = migration};
+    int r = read_status(s, &q, a, &ret->status, err);
+
+    CHECK(entry && day);
+    if (r < 0)
+        return r;
+    ret->migration = migration;
+    ret->day = day;
+    ret->days = view_days(core_of(s), migration, from, day, DAYS_KEPT);
+    ret->entry = entry;
+    ret->entries = view_history(core_of(s), migration, entry, CORE_HISTORY_KEPT);
+    return 0;
+}
+
+/* The days of the store are whole ones: the first is that in which the time begins. */
+static int read_review(struct service *s, const struct convert_query *q, struct arena *a,
+                       const ProtobufCMessage **ret, struct err *err)
+{
+    struct convert_review *review = arena_alloc(a, CORE_MIGRATIONS_MAX * sizeof(*review));
+    wall_t until = loop_wall(s->loop), from = wall_add(until, dur_s(-86400 * (int64_t)q->days));
+    const ProtobufCMessage *health = NULL;
+    unsigned count = 0;
+    int r = read_health(s, q, a, &health, err);
+
+    CHECK(review);
+    if (q->migration[0] && r == 0)
+        r = review_one(s, q->migration, day_of(from), a, &review[count++], err);
+    for (const char *m = "";
+         !q->migration[0] && r == 0 && (m = core_next_migration(core_of(s), m));)
+        r = review_one(s, m, day_of(from), a, &review[count++], err);
+    if (r == 0)
+        *ret = convert_reviews(a, review, count, health, from, until);
+    return r;
+}
+
 #define READ(name)                                                                       \
     static void on_##name(void *ctx, struct rpc_call *call, const ProtobufCMessage *req) \
     {                                                                                    \
@@ -235,6 +276,7 @@ READ(plans)
 READ(nodes)
 READ(flags)
 READ(coordinators)
+READ(review)
 
 /* ---- backups --------------------------------------------------------------------------------- */
 
@@ -246,14 +288,6 @@ static int open_backup(void *ctx, struct rpc_stream *s, void **ret_ctx, struct e
 static int open_restore(void *ctx, struct rpc_stream *s, void **ret_ctx, struct err *err)
 {
     return backup_service_restore(&((struct service *)ctx)->backup, s, ret_ctx, err);
-}
-
-static void on_unbuilt(void *ctx UNUSED, struct rpc_call *call, const ProtobufCMessage *req UNUSED)
-{
-    struct err err;
-
-    err_set(&err, ERR_UNSUPPORTED, "not built yet");
-    rpc_call_fail(call, &err);
 }
 
 static const struct rpc_method methods[] = {
@@ -268,7 +302,7 @@ static const struct rpc_method methods[] = {
     {.name = "ListCoordinators", .unary = on_coordinators},
     {.name = "GetPlan", .unary = on_plan},
     {.name = "GetFlags", .unary = on_flags},
-    {.name = "GetReview", .unary = on_unbuilt},
+    {.name = "GetReview", .unary = on_review},
     {.name = "CheckStage", .unary = readiness_on_call},
     {.name = "Explain", .unary = explain_on_call},
     {.name = "Measure", .unary = measure_on_call},

@@ -449,6 +449,39 @@ static void reports_become_stats(void **state)
     fake_node_close(&n);
 }
 
+static void a_review_is_made_of_days_and_history(void **state)
+{
+    struct fixture *f = *state;
+    Switchyard__V1__ReviewRequest q = SWITCHYARD__V1__REVIEW_REQUEST__INIT;
+    struct fake_node n = {.name = "n1"};
+    const Switchyard__V1__MigrationReview *m;
+    const Switchyard__V1__Review *r;
+
+    apply(f, false);
+    run_start(f);
+    join(f, &n);
+    WAIT_FOR(f->loop, n.pasts_wanted == 1);
+    fake_node_past(&n, n.past_id, 0, 0, false);
+    fake_node_report(&n, "app", 200, 10, "closed");
+    WAIT_FOR(
+        f->loop,
+        ((const Switchyard__V1__Review *)call(f, "GetReview", &q.base))->migrations[0]->n_days);
+    r = (const Switchyard__V1__Review *)f->reply;
+    m = r->migrations[0];
+    assert_int_equal(r->n_migrations, 1);
+    assert_string_equal(m->status->migration, "app");
+    assert_int_equal(m->stats->new_->requests, 200);
+    assert_int_equal(m->days[0]->new_->errors, 10);
+    assert_int_equal(strlen(m->days[0]->day), 10);
+    assert_int_equal(m->n_changes, 2);
+    assert_int_equal(m->n_rollbacks, 0);
+    assert_non_null(r->health);
+    q.migration = text("nobody");
+    call(f, "GetReview", &q.base);
+    assert_int_equal(f->status.code, ERR_NOT_FOUND);
+    fake_node_close(&n);
+}
+
 /* ---- an emergency ---------------------------------------------------------------------------- */
 
 static void an_emergency_reaches_the_nodes_and_is_measured(void **state)
@@ -607,6 +640,7 @@ int main(void)
         SERVICE_TEST(nodes_are_listed_with_what_they_serve),
         SERVICE_TEST(reports_become_stats),
         SERVICE_TEST(an_emergency_reaches_the_nodes_and_is_measured),
+        SERVICE_TEST(a_review_is_made_of_days_and_history),
         SERVICE_TEST(why_is_told_for_a_node_as_it_decides),
         SERVICE_TEST(why_needs_a_key_and_a_node_that_is_known),
         SERVICE_TEST(health_names_each_part),

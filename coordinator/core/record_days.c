@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/core/record_days.h"
+
+#include "common/base/json.h"
+#include "coordinator/core/record.h"
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+/* Buckets as [number, count], those that are used. */
+static struct json *latency_json(const struct hist *h)
+{
+    struct json *j = json_object(), *buckets = json_array();
+
+    json_set_u64(j, "count", h->count);
+    json_set_u64(j, "sumUs", h->sum_us);
+    for (unsigned i = 0; i < HIST_BUCKETS; i++) {
+        struct json *pair;
+
+        if (h->bucket[i] == 0)
+            continue;
+        pair = json_array();
+        json_append(pair, json_from_number(i));
+        json_append(pair, json_from_number(h->bucket[i]));
+        json_append(buckets, pair);
+    }
+    json_set(j, "buckets", buckets);
+    return j;
+}
+
+static struct json *stats_json(const struct system_stats *s)
+{
+    struct json *j = json_object();
+
+    json_set_u64(j, "requests", s->requests);
+    json_set_u64(j, "errors", s->errors);
+    json_set_u64(j, "fallbacks", s->fallbacks);
+    json_set_u64(j, "timeouts", s->timeouts);
+    json_set_u64(j, "connectErrors", s->connect_errors);
+    json_set(j, "latency", latency_json(&s->latency));
+    return j;
+}
+
+bool record_write_day(const struct day *d, wall_t now, struct buf *b)
+{
+    CLEANUP(json_freep) struct json *j = json_object();
+    struct system_stats sum[SYSTEM_COUNT];
+    char time[WALL_TEXT_MAX];
+
+    day_sum(d, sum);
+    json_set_number(j, "version", RECORD_VERSION);
+    json_set_string(j, "until", wall_text(now, time));
+    json_set(j, "legacy", stats_json(&sum[SYSTEM_LEGACY]));
+    json_set(j, "new", stats_json(&sum[SYSTEM_NEW]));
+    return json_print(j, false, b);
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+static int read_bucket(const struct json *pair, struct hist *h, struct err *err)
+{
+    uint64_t value[2] = {HIST_BUCKETS, 0};
+    unsigned n = 0;
+
+    JSON_FOREACH (item, pair) {
+        if (n < 2)
+            value[n] = json_u64(item, UINT64_MAX);
+        n++;
+    }
+    if (n != 2 || value[0] >= HIST_BUCKETS || value[1] > UINT32_MAX)
+        return err_set(err, ERR_CORRUPT, "a latency bucket is no pair of number and count");
+    h->bucket[value[0]] = (uint32_t)value[1];
+    return 0;
+}
+
+static int read_latency(const struct json *j, struct hist *h, struct err *err)
+{
+    h->count = json_get_u64(j, "count", 0);
+    h->sum_us = json_get_u64(j, "sumUs", 0);
+    JSON_FOREACH (pair, json_get(j, "buckets")) {
+        int r = read_bucket(pair, h, err);
+
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int read_stats(const struct json *j, const char *system, struct system_stats *ret,
+                      struct err *err)
+{
+    if (json_kind(j) != JSON_OBJECT)
+        return err_set(err, ERR_CORRUPT, "%s is not there", system);
+    *ret = (struct system_stats){
+        .requests = json_get_u64(j, "requests", 0),
+        .errors = json_get_u64(j, "errors", 0),
+        .fallbacks = json_get_u64(j, "fallbacks", 0),
+        .timeouts = json_get_u64(j, "timeouts", 0),
+        .connect_errors = json_get_u64(j, "connectErrors", 0),
+    };
+    return read_latency(json_get(j, "latency"), &ret->latency, err);
+}
+
+int record_read_day(struct str value, struct day *ret, struct err *err)
+{
+    CLEANUP(json_freep) struct json *j = NULL;
+    int r = record_parse(value, &j, err);
+
+    *ret = (struct day){.rev = 0};
+    if (r < 0)
+        return r;
+    if (!wall_parse(str_of(json_get_string(j, "until", "")), &ret->until))
+        return err_set(err, ERR_CORRUPT, "until is not a time");
+    r = read_stats(json_get(j, "legacy"), "legacy", &ret->stored[SYSTEM_LEGACY], err);
+    if (r == 0)
+        r = read_stats(json_get(j, "new"), "new", &ret->stored[SYSTEM_NEW], err);
+    return r;
+}
