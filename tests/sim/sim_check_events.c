@@ -60,13 +60,17 @@ void sim_check_events(struct sim_check *c, const struct sim_coord *coord)
     }
 }
 
-/* A rollback that is tried once more is recorded, and is no event. */
+/* A rollback that is tried once more is recorded, and is no event; nor is a flag that is set by
+ * hand to what it is. */
 static bool is_told(const struct sim_check *c, const struct sim_deed *d)
 {
+    static const char *const silent[] = {"recover", "quarantine", "feature_flag_changed"};
     const struct sim_decision *is = sim_ledger_at(&c->ledger, d->migration.s, d->rev);
 
-    return (is && (strcmp(is->event, "recover") == 0 || strcmp(is->event, "quarantine") == 0)) ||
-           sim_ledger_told(&c->ledger, d->migration.s, d->rev);
+    for (unsigned i = 0; is && i < ARRAY_LEN(silent); i++)
+        if (strcmp(is->event, silent[i]) == 0)
+            return true;
+    return sim_ledger_told(&c->ledger, d->migration.s, d->rev);
 }
 
 void sim_check_deeds_told(struct sim_check *c, uint64_t rev)
