@@ -77,6 +77,17 @@ static void tell_converged(const struct core *c, const struct migration *m, stru
                            convergence_counted(c, m), measured.all));
 }
 
+/* A gate that passes without having judged: the plan wants it so. */
+static void tell_quiet(const struct core *c, const struct migration *m, struct core_update *u)
+{
+    struct view_gate gate;
+
+    facts_gate(c, m, &m->is, c->mono, &gate);
+    if (gate.quiet && gate.verdict == VERDICT_PASS)
+        update_tell(u, LOG_WARN, LOG_STAGE_MOVED,
+                    update_fmt(u, "migration=%s why=%s", m->name.s, LOGQ(gate.check[0].text)));
+}
+
 static void run_other(struct core *c, struct migration *m, const struct sm_row *row,
                       struct core_update *u)
 {
@@ -84,6 +95,8 @@ static void run_other(struct core *c, struct migration *m, const struct sm_row *
 
     if (row->event == STAGE_CONVERGED)
         tell_converged(c, m, u);
+    else if (row->event == STAGE_REVIEW)
+        tell_quiet(c, m, u);
     run(c, m,
         &(struct move){.event = (enum stage_event)row->event,
                        .to_stage = m->is.rollout.stage + 1,
