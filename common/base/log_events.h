@@ -6,6 +6,7 @@
 #define LOG_EVENTS(X)                                                                              \
     X(ANSWER_FAILED, "answer.failed", "an operator's command was refused or failed")               \
     X(BACKUP, "backup", "the control state was written out for a caller")                          \
+    X(CLOCK, "clock", "the wall clock was set; deadlines moved with it")                           \
     X(COMMAND, "command", "an operator's command was carried out")                                 \
     X(CONFIG, "config", "a configuration file was read or refused")                                \
     X(CONVERGED, "converged", "every node serves the revision of a migration")                     \

@@ -80,12 +80,16 @@ struct rollout {
     struct rollback_record last_rollback;
     struct name quarantined[QUARANTINE_MAX]; /* nodes that do not count until they serve */
     unsigned quarantined_count;
-    unsigned wave; /* of the stage, from 1: those up to it are reached; 0: the stage has no
-                      waves */
-    unsigned entering_stage; /* while PREPARING; 0: none */
+    unsigned wave;       /* of the stage, from 1: those up to it are reached; 0: the stage has no
+                            waves */
+    unsigned base_stage; /* what the nodes of later waves serve meanwhile, ... */
+    uint32_t base_weight_bp; /* ... and its weight; both as they were before the stage */
+    bool full; /* the stage was entered at once for everybody: no bake, no gate, no hooks */
+    unsigned entering_stage; /* while PREPARING, or PAUSED out of it; 0: none */
     char entering_operator[NAME_SIZE * 2];
     char entering_reason[TEXT_SIZE];
-    bool prepared_wave;    /* READY waits for the next wave, not for the next stage */
+    bool barred;           /* while READY: the next stage was prepared in vain, or may not be
+                              entered; only an operator tries again */
     unsigned proven_stage; /* the highest that has baked with its gate open since the start */
     wall_t proven_until;   /* until then it need not bake again after a rollback */
     wall_t step_at;        /* while RETREATING: of the next step down */

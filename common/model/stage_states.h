@@ -18,7 +18,11 @@
     X(ROLLED_BACK, "rolled_back", WAITING, "every node serves the stage that was rolled back to")  \
     X(ROLLBACK_FAILED, "rollback_failed", FALLING,                                                 \
       "nodes still lag after the rollback's deadline")                                             \
-    X(ABORTED, "aborted", DONE, "ended by an operator; everything is on legacy")
+    X(ABORTED, "aborted", DONE, "ended by an operator; everything is on legacy")                   \
+    X(PREPARING, "preparing", RUNNING,                                                             \
+      "the checks and hooks before a stage run; nothing has changed for users")                    \
+    X(RETREATING, "retreating", FALLING,                                                           \
+      "ended by an operator, back through the stages one at a time")
 
 enum rollout_phase {
 #define X(id, name, coarse, help) PHASE_##id,

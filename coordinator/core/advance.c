@@ -7,13 +7,11 @@
 #include "coordinator/core/events_watch.h"
 #include "coordinator/core/facts.h"
 #include "coordinator/core/gates.h"
+#include "coordinator/core/waves.h"
 
 /* Safety first: a trigger beats every other thing that could happen. */
 static const enum stage_event by_itself[] = {
-    STAGE_TRIGGER,
-    STAGE_CONVERGED,
-    STAGE_DEADLINE,
-    STAGE_REVIEW,
+    STAGE_TRIGGER, STAGE_UNPREPARED, STAGE_PREPARED, STAGE_CONVERGED, STAGE_DEADLINE, STAGE_REVIEW,
 };
 
 static void join_violations(const struct view_gate *g, char *dst)
@@ -47,10 +45,16 @@ static void run(struct core *c, struct migration *m, const struct move *move, st
     CHECK(moves_run(c, s, move, u, &facts) == 0);
 }
 
+static unsigned trigger_target(const struct durable *d)
+{
+    unsigned to = d->plan->rollback_to;
+    unsigned below = waves_remain(d) ? d->rollout.base_stage + 1 : d->rollout.stage;
+
+    return to < below ? to : 0;
+}
+
 static void run_trigger(struct core *c, struct migration *m, struct core_update *u)
 {
-    const struct rollout *r = &m->is.rollout;
-    const struct plan *plan = m->is.plan;
     struct view_gate violations;
     char reason[TEXT_SIZE];
 
@@ -58,7 +62,7 @@ static void run_trigger(struct core *c, struct migration *m, struct core_update 
     join_violations(&violations, reason);
     run(c, m,
         &(struct move){.event = STAGE_TRIGGER,
-                       .to_stage = plan->rollback_to < r->stage ? plan->rollback_to : 0,
+                       .to_stage = trigger_target(&m->is),
                        .operator_name = MOVES_MYSELF,
                        .reason = reason,
                        .recorded_as = "trigger",
@@ -88,22 +92,40 @@ static void tell_quiet(const struct core *c, const struct migration *m, struct c
                     update_fmt(u, "migration=%s why=%s", m->name.s, LOGQ(gate.check[0].text)));
 }
 
+/* The history's words. */
+static const char *recorded_as(const struct sm_row *row)
+{
+    if (row->to == PHASE_COMPLETED)
+        return "complete";
+    if (row->event == STAGE_PREPARED || row->event == STAGE_UNPREPARED)
+        return row->to == PHASE_CONVERGING ? "enter" : "not_entered";
+    if (row->event == STAGE_DEADLINE)
+        return "retreat";
+    return row->effects & FX_WAVE ? "wave" : core_command_name(CMD_PROMOTE);
+}
+
 static void run_other(struct core *c, struct migration *m, const struct sm_row *row,
                       struct core_update *u)
 {
-    bool completes = row->to == PHASE_COMPLETED;
+    const struct rollout *r = &m->is.rollout;
+    struct move move = {.event = (enum stage_event)row->event,
+                        .to_stage = r->stage + 1,
+                        .operator_name = MOVES_MYSELF,
+                        .reason = "",
+                        .recorded_as = recorded_as(row)};
 
     if (row->event == STAGE_CONVERGED)
         tell_converged(c, m, u);
     else if (row->event == STAGE_REVIEW)
         tell_quiet(c, m, u);
-    run(c, m,
-        &(struct move){.event = (enum stage_event)row->event,
-                       .to_stage = m->is.rollout.stage + 1,
-                       .operator_name = MOVES_MYSELF,
-                       .reason = "",
-                       .recorded_as = completes ? "complete" : core_command_name(CMD_PROMOTE)},
-        u);
+    if (r->phase == PHASE_PREPARING)
+        move.to_stage = r->entering_stage;
+    /* It is still the one who asked for the stage who enters it. */
+    if (row->event == STAGE_PREPARED && row->to == PHASE_CONVERGING) {
+        move.operator_name = r->entering_operator;
+        move.reason = r->entering_reason;
+    }
+    run(c, m, &move, u);
 }
 
 /* Nodes in quarantine that serve the decision after all count again. */
@@ -134,7 +156,8 @@ static void end_quarantines(struct core *c, struct migration *m, struct core_upd
 
 void advance(struct core *c, struct migration *m, struct core_update *u)
 {
-    const struct move nothing = {.event = STAGE_REVIEW, .reason = ""};
+    bool preparing = m->is.rollout.phase == PHASE_PREPARING;
+    const struct move nothing = {.event = preparing ? STAGE_PREPARED : STAGE_REVIEW, .reason = ""};
     struct stage_facts facts;
 
     if (!c->leads)

@@ -5,6 +5,7 @@
 #include "coordinator/core/command.h"
 #include "coordinator/core/compile.h"
 #include "coordinator/core/record.h"
+#include "coordinator/core/waves.h"
 #include "coordinator/core/words.h"
 
 static int check_overlaps(struct command_run *q, const struct plan *plan)
@@ -88,18 +89,54 @@ static void fit_flags(const struct plan *plan, struct flags *by_hand)
     }
 }
 
+static bool same_stage(const struct plan *a, const struct plan *b, unsigned stage)
+{
+    return stage <= a->stage_count && stage <= b->stage_count &&
+           strcmp(plan_stage_name(a, stage), plan_stage_name(b, stage)) == 0;
+}
+
+/* What lies ahead may change, but the stage that is being prepared stays that stage. */
+static int check_change(struct command_run *q, const struct migration *m)
+{
+    const struct rollout *r = &m->is.rollout;
+    const struct plan *was = m->is.plan, *is = q->cmd->plan;
+    int status = plan_check_change(was, is, r->stage, r->wave, q->err);
+
+    if (status < 0 || r->entering_stage == 0 || same_stage(was, is, r->entering_stage))
+        return status;
+    err_set(q->err, ERR_REFUSED, "stage %u, %s, is being prepared, and would be another one",
+            r->entering_stage, plan_stage_name(was, r->entering_stage));
+    return err_hint(q->err, "switchyard status %s --watch; apply the plan once it is entered",
+                    was->name.s);
+}
+
+/* Approvals and bakes were for what the stages were before, and a stage that has reached everybody
+ * has no wave to come. */
+static void forget_what_was(const struct durable *was, struct rollout *ret)
+{
+    approvals_drop(ret, PLAN_STAGES_MAX);
+    ret->proven_stage = 0;
+    ret->proven_until = (wall_t){0};
+    if (waves_remain(was))
+        return;
+    ret->wave = 0;
+    ret->base_stage = 0;
+    ret->base_weight_bp = 0;
+}
+
 static int apply_change(struct command_run *q, struct migration *m)
 {
     const struct plan *plan = q->cmd->plan;
     struct move move = command_move_of(q, STAGE_START);
-    bool in_use = m->is.rollout.stage > 0 || compile_effective_bp(&m->is) > 0;
+    bool in_use = m->is.rollout.stage > 0 || m->is.rollout.entering_stage > 0 ||
+                  compile_effective_bp(&m->is) > 0;
     struct staged *s = NULL;
     int r;
 
     if (same_document(m->is.plan, plan))
         return command_unchanged(q, m, update_fmt(q->u, "plan %s is unchanged", plan->name.s));
     if (in_use) {
-        r = plan_check_change(m->is.plan, plan, m->is.rollout.stage, m->is.rollout.wave, q->err);
+        r = check_change(q, m);
         if (r < 0)
             return r;
     }
@@ -107,8 +144,7 @@ static int apply_change(struct command_run *q, struct migration *m)
     r = stage_plan(q, s);
     if (r < 0)
         return r;
-    /* They were for what the stages were before. */
-    approvals_drop(&s->next.rollout, PLAN_STAGES_MAX);
+    forget_what_was(&m->is, &s->next.rollout);
     fit_flags(plan, &s->next.rollout.flags_by_hand);
     moves_record(q->c, s, &move);
     command_changed(q, s,

@@ -2,6 +2,7 @@
 #include "coordinator/core/compile.h"
 
 #include "common/base/check.h"
+#include "coordinator/core/waves.h"
 
 /* What the stage switches, and over it what was set by hand; only flags that the plan knows. */
 static void set_flags(const struct durable *d, unsigned stage, struct flags *ret)
@@ -17,26 +18,52 @@ static void set_flags(const struct durable *d, unsigned stage, struct flags *ret
     }
 }
 
+/* What everybody serves, or those that the stage has not reached. */
+static void set_base(const struct durable *d, unsigned stage, uint32_t weight_bp, struct route *ret)
+{
+    ret->weight_bp = weight_bp;
+    memset(ret->stage, 0, sizeof ret->stage);
+    str_fmt(ret->stage, sizeof ret->stage, "%s", plan_stage_name(d->plan, stage));
+    set_flags(d, stage, &ret->flags);
+}
+
+/* And what those serve that it has reached. */
+static void set_ahead(const struct durable *d, struct route_ahead *ret)
+{
+    const struct rollout *r = &d->rollout;
+    const struct plan_stage *stage = &d->plan->stage[r->stage - 1];
+
+    ret->weight_bp = r->weight_bp;
+    str_fmt(ret->stage, sizeof ret->stage, "%s", stage->name.s);
+    set_flags(d, r->stage, &ret->flags);
+    for (unsigned i = 0; i < r->wave; i++)
+        ret->selector[ret->selector_count++] = stage->wave[i].select;
+}
+
 void compile_route(const struct durable *d, struct route *ret)
 {
     CHECK(d->plan);
     /* memcpy keeps the padding too: compile_differs() compares bytes. */
     memcpy(ret, &d->plan->route, sizeof *ret);
-    ret->weight_bp = d->rollout.weight_bp;
     ret->override = d->rollout.override;
-    memset(ret->stage, 0, sizeof ret->stage);
-    str_fmt(ret->stage, sizeof ret->stage, "%s", plan_stage_name(d->plan, d->rollout.stage));
-    set_flags(d, d->rollout.stage, &ret->flags);
+    if (waves_remain(d)) {
+        set_base(d, d->rollout.base_stage, waves_base_weight(d), ret);
+        set_ahead(d, &ret->ahead);
+    } else {
+        set_base(d, d->rollout.stage, d->rollout.weight_bp, ret);
+    }
     if (d->rollout.drill_state == DRILL_REHEARSING && !d->rollout.drill.shadow)
         ret->drill = d->rollout.drill.scope;
     ret->forbid_legacy = compile_forbids_legacy(d);
 }
 
+/* Not while some nodes are at a stage that needs it. */
 bool compile_forbids_legacy(const struct durable *d)
 {
     unsigned stage = d->rollout.stage;
 
-    return stage > 0 && d->plan->stage[stage - 1].enforce && d->rollout.override != SYSTEM_LEGACY;
+    return stage > 0 && d->plan->stage[stage - 1].enforce && !waves_remain(d) &&
+           d->rollout.override != SYSTEM_LEGACY;
 }
 
 bool compile_differs(const struct durable *a, const struct durable *b)

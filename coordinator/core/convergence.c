@@ -2,6 +2,7 @@
 #include "coordinator/core/convergence.h"
 
 #include "common/base/mem.h"
+#include "coordinator/core/waves.h"
 
 void convergence_name(const struct core *c, struct migration *m)
 {
@@ -120,7 +121,7 @@ void convergence_node_changed(struct core *c, const struct node_change *change)
 bool convergence_reached(const struct core *c, const struct migration *m, bool falling)
 {
     if (convergence_counted(c, m) > 0)
-        return m->takeover.all_serve;
+        return m->takeover.all_serve || (!falling && waves_remain(&m->is) && waves_converged(c, m));
     return falling && mono_sub(c->mono, m->takeover.ordered).ns >= c->config.node_grace.ns;
 }
 

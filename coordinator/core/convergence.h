@@ -19,7 +19,8 @@ void convergence_look(struct core *c, struct migration *m);
 
 /* Nodes that count for this migration: not those in quarantine, unless they serve. */
 unsigned convergence_counted(const struct core *c, const struct migration *m);
-/* Is the latest decision in force on the whole fleet? A fall also counts as such once no node has
+/* Is the latest decision in force on every node that it is about? A wave is about those that it has
+ * reached: the others only keep what they serve. A fall also counts as such once no node has
  * been there for node_grace: there is nobody left who could serve new. */
 bool convergence_reached(const struct core *c, const struct migration *m, bool falling);
 /* Who serves `rev` or later at `now`; `m` NULL: whatever is in quarantine for one migration or the

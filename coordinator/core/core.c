@@ -7,6 +7,7 @@
 #include "common/base/mem.h"
 #include "coordinator/core/adopt.h"
 #include "coordinator/core/advance.h"
+#include "coordinator/core/clock_jumps.h"
 #include "coordinator/core/commands.h"
 #include "coordinator/core/convergence.h"
 #include "coordinator/core/drafts.h"
@@ -27,8 +28,8 @@ struct core *core_new(const struct core_config *config, wall_t now, mono_t mono)
         c->config.node_grace = dur_s(30);
     if (c->config.startup_grace.ns == 0)
         c->config.startup_grace = dur_s(5);
-    c->now = now;
     c->mono = c->started = c->awake = mono;
+    clock_start(c, now);
     return c;
 }
 
@@ -179,6 +180,11 @@ static void on_tick(struct core *c, struct core_update *u)
     {
         if (gone > 0)
             convergence_look(c, m);
+    }
+    if (clock_shift(c, u))
+        return;
+    STATE_FOREACH(c, m)
+    {
         advance(c, m, u);
         events_watch(c, m, staging_find(c, m), u);
     }
@@ -191,8 +197,7 @@ void core_step(struct core *c, const struct core_event *ev, struct core_update *
 
     CHECK(!c->staged && !mono_before(ev->mono, c->mono));
     core_update_reset(u);
-    c->now = (wall_t){ev->now.ns - ev->now.ns % dur_ms(1).ns};
-    c->mono = ev->mono;
+    clock_step(c, ev);
     switch (ev->kind) {
     case EV_COMMAND:
         c->command = ev->command;

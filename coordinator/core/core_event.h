@@ -47,6 +47,9 @@ struct core_command {
                                   for APPROVE also the number as text */
     bool seen;                 /* PROMOTE: the operator saw the rollout at the next two */
     unsigned seen_stage, seen_wave;
+    bool full;                     /* PROMOTE: to the last stage at once */
+    bool gradual;                  /* ABORT: a stage at a time, ... */
+    dur_t step_every;              /* ... so far apart; 0: a minute */
     uint32_t weight_bp;            /* SET_WEIGHT */
     enum system system;            /* SET_OVERRIDE */
     const char *const *quarantine; /* RECOVER: nodes that no longer count, as in operator.proto */

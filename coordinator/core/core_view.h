@@ -62,6 +62,7 @@ struct view_status {
     const struct plan_freeze *freeze; /* that holds now, or NULL */
     wall_t frozen_until;
     struct view_holdback holdback[HOLDBACKS_COUNT]; /* of the next stage */
+    bool more_waves;                                /* the stage has not reached everybody */
     uint32_t suggested_next_weight_bp;
     char suggested_command[TEXT_SIZE];
 };
@@ -76,6 +77,18 @@ int view_holdbacks(const struct core *c, const char *migration, unsigned to_stag
 
 /* Nodes of a migration that do not count; borrowed. Returns how many. */
 unsigned view_quarantined(const struct core *c, const char *migration, const struct name **ret);
+
+#define VIEW_RESULTS_MAX (PLAN_CHECKS_MAX + 1 + 2 * PLAN_HOOKS_MAX)
+
+/* The work before or after a stage: what runs, and what was found so far. Where a preparation
+ * failed, what it found until then. */
+struct view_work {
+    const char *doing; /* static: "checks", "backup", "hooks", "hooks after"; "": nothing runs */
+    const struct check_result *result[VIEW_RESULTS_MAX]; /* borrowed */
+    unsigned result_count;
+    char failed[TEXT_SIZE]; /* what did not pass; "" */
+};
+void view_work(const struct core *c, const char *migration, struct view_work *ret);
 
 struct view_stats {
     struct system_stats system[SYSTEM_COUNT];

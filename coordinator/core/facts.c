@@ -5,6 +5,8 @@
 #include "coordinator/core/convergence.h"
 #include "coordinator/core/gates.h"
 #include "coordinator/core/holdback.h"
+#include "coordinator/core/jobs.h"
+#include "coordinator/core/waves.h"
 
 static const struct plan_stage *current_stage(const struct durable *d)
 {
@@ -121,9 +123,15 @@ static bool raises(const struct durable *d, const struct move *move)
 /* A weight or an override enters no stage; what happens by itself enters the next one. */
 static unsigned entered_by(const struct durable *d, const struct move *move)
 {
-    if (move->event == STAGE_START || move->event == STAGE_PROMOTE)
-        return move->to_stage;
-    return move->event == STAGE_REVIEW ? d->rollout.stage + 1 : 0;
+    const struct rollout *r = &d->rollout;
+
+    if (move->event == STAGE_PREPARED || move->event == STAGE_UNPREPARED)
+        return r->entering_stage;
+    if (move->event == STAGE_REVIEW)
+        return waves_remain(d) ? 0 : r->stage + 1;
+    if (move->event == STAGE_START || move->event == STAGE_PROMOTE || move->event == STAGE_FULL)
+        return move->to_stage > r->stage ? move->to_stage : 0;
+    return 0;
 }
 
 bool facts_held_back(const struct core *c, const struct durable *d, const struct move *move,
@@ -132,19 +140,31 @@ bool facts_held_back(const struct core *c, const struct durable *d, const struct
     return holdback(d, entered_by(d, move), c->now, ret_why, ret_hint);
 }
 
+/* Nodes that the stage has not reached are at an earlier one, which must not become a raise. */
+static bool goes_down(const struct durable *d, unsigned to_stage)
+{
+    return to_stage < d->rollout.stage && (!waves_remain(d) || to_stage <= d->rollout.base_stage);
+}
+
 void facts_stored(const struct durable *d, struct stage_facts *ret)
 {
     const struct rollout *r = &d->rollout;
     const struct plan *plan = d->plan;
+    const struct plan_wave *wave = waves_next(d);
 
     *ret = (struct stage_facts){
         .on_stage = r->stage > 0,
         .weightless = r->weight_bp == 0,
         .has_next = r->stage < plan->stage_count,
         .next_asks = r->stage < plan->stage_count && plan->stage[r->stage].approval,
+        .more_waves = wave,
+        .wave_asks = wave && wave->approval,
         .by_hand = r->weight_by_hand,
         .overridden = r->override != SYSTEM_NONE,
         .emergency = d->order.active,
+        .last_step = moves_step_target(d) == 0,
+        .barred = r->barred,
+        .entering = r->entering_stage > r->stage && r->entering_stage <= plan->stage_count,
         .resume = r->resume_phase,
     };
 }
@@ -162,11 +182,17 @@ void facts_collect(const struct core *c, const struct migration *m, const struct
     ret->violating = trigger.verdict == VERDICT_FAIL;
     ret->converged =
         r->drill_state == DRILL_IDLE && convergence_reached(c, m, is_falling(r->phase));
-    ret->baked = is_over(r->bake_until, c->now);
-    ret->gate_open = gate.verdict == VERDICT_NONE || gate.verdict == VERDICT_PASS;
+    ret->baked = is_over(r->bake_until, c->clock);
+    ret->gate_open = r->full || gate.verdict == VERDICT_NONE || gate.verdict == VERDICT_PASS;
+    ret->gate_fails = !r->full && gate.verdict == VERDICT_FAIL;
+    ret->tended = jobs_tended(m, d);
     ret->held_back = facts_held_back(c, d, move, why, hint);
-    ret->late = wall_is_set(r->deadline) && is_over(r->deadline, c->now);
+    ret->late = wall_is_set(r->deadline) && is_over(r->deadline, c->clock);
+    ret->step_due = is_over(r->step_at, c->clock);
     ret->waking = mono_before(c->mono, c->awake);
     ret->raises = raises(d, move);
-    ret->goes_down = move->to_stage < r->stage;
+    ret->goes_down = goes_down(d, move->to_stage);
+    ret->prepares = jobs_needed(d->plan, entered_by(d, move));
+    ret->prepared = jobs_prepared(m, d);
+    ret->unprepared = jobs_unprepared(m, d);
 }

@@ -6,7 +6,9 @@
 #include "common/base/check.h"
 #include "common/base/mem.h"
 #include "coordinator/core/compile.h"
+#include "coordinator/core/facts.h"
 #include "coordinator/core/state.h"
+#include "coordinator/core/words.h"
 
 const char *job_kind_name(enum core_job_kind k)
 {
@@ -49,35 +51,55 @@ void jobs_orphan(struct core *c, struct migration *m)
 
 /* ---- what is needed -------------------------------------------------------------------------- */
 
-static const struct plan_stage *watched_stage(const struct durable *d)
-{
-    unsigned n = d->rollout.stage;
+/* The kinds that prepare a stage, in their order. */
+static const enum core_job_kind preparing[] = {JOB_READY, JOB_BACKUP, JOB_BEFORE};
 
+static const struct plan_stage *stage_at(const struct durable *d, unsigned n)
+{
     return n >= 1 && n <= d->plan->stage_count ? &d->plan->stage[n - 1] : NULL;
 }
 
-static bool is_wanted(const struct durable *d, enum core_job_kind kind)
+/* Does a stage have work of this kind? */
+static bool has_work(const struct plan_stage *stage, enum core_job_kind kind)
 {
-    const struct plan_stage *stage = watched_stage(d);
-
     switch (kind) {
-    case JOB_GATE:
-        return stage && stage->has_gate && stage->gate.check_count > 0;
-    case JOB_TRIGGER:
-        return d->plan->has_triggers && d->plan->triggers.check_count > 0 &&
-               compile_effective_bp(d) > 0;
     case JOB_READY:
+        return stage->ready_count > 0;
     case JOB_BACKUP:
+        return stage->backup;
     case JOB_BEFORE:
+        return stage->before_count > 0;
     case JOB_AFTER:
+        return stage->after_count > 0;
+    case JOB_GATE:
+        return stage->has_gate && stage->gate.check_count > 0;
+    case JOB_TRIGGER:
         break;
     }
     return false;
 }
 
-static struct job_about about(const struct migration *m)
+bool jobs_needed(const struct plan *plan, unsigned n)
 {
-    return (struct job_about){.plan_rev = m->plan_rev, .stage = m->is.rollout.stage};
+    for (unsigned i = 0; i < ARRAY_LEN(preparing); i++)
+        if (n >= 1 && n <= plan->stage_count && has_work(&plan->stage[n - 1], preparing[i]))
+            return true;
+    return false;
+}
+
+static struct job_about about(const struct migration *m, const struct durable *d,
+                              enum core_job_kind kind)
+{
+    const struct rollout *r = &d->rollout;
+    struct job_about a = {.plan_rev = m->plan_rev, .stage = r->stage};
+
+    if (kind == JOB_READY || kind == JOB_BACKUP || kind == JOB_BEFORE) {
+        a.stage = r->entering_stage;
+        a.instance = r->since.ns;
+    } else if (kind == JOB_AFTER) {
+        a.instance = (int64_t)m->takeover.rev;
+    }
+    return a;
 }
 
 static bool is_about(const struct job *j, struct job_about a)
@@ -86,7 +108,108 @@ static bool is_about(const struct job *j, struct job_about a)
            j->about.instance == a.instance;
 }
 
+/* How it ended; NULL: it has not, or there was none. */
+static const struct job *ended(const struct migration *m, const struct durable *d,
+                               enum core_job_kind kind)
+{
+    const struct job *j = &m->jobs.job[kind];
+
+    return j->told && is_about(j, about(m, d, kind)) ? j : NULL;
+}
+
+/* The first of the preparation that has not passed; JOB_KINDS: all have. */
+static int first_open(const struct migration *m, const struct durable *d)
+{
+    const struct plan_stage *stage = stage_at(d, d->rollout.entering_stage);
+
+    for (unsigned i = 0; stage && i < ARRAY_LEN(preparing); i++) {
+        const struct job *j = ended(m, d, preparing[i]);
+
+        if (has_work(stage, preparing[i]) && !(j && j->ok))
+            return (int)preparing[i];
+    }
+    return JOB_KINDS;
+}
+
+bool jobs_prepared(const struct migration *m, const struct durable *d)
+{
+    return d->rollout.phase == PHASE_PREPARING && first_open(m, d) == JOB_KINDS;
+}
+
+const struct job *jobs_unprepared(const struct migration *m, const struct durable *d)
+{
+    int open = first_open(m, d);
+
+    if (d->rollout.phase != PHASE_PREPARING || open == JOB_KINDS)
+        return NULL;
+    return ended(m, d, (enum core_job_kind)open);
+}
+
+bool jobs_tended(const struct migration *m, const struct durable *d)
+{
+    const struct plan_stage *stage = stage_at(d, d->rollout.stage);
+    const struct job *j = ended(m, d, JOB_AFTER);
+
+    return !stage || !has_work(stage, JOB_AFTER) || d->rollout.full || (j && j->ok);
+}
+
+/* The hooks after a stage wait until nothing else does. */
+static bool wants_hooks_after(const struct core *c, const struct migration *m)
+{
+    const struct move nothing = {.event = STAGE_REVIEW, .reason = ""};
+    const struct job *j = ended(m, &m->is, JOB_AFTER);
+    struct stage_facts f;
+
+    if (m->is.rollout.phase != PHASE_BAKING || jobs_tended(m, &m->is))
+        return false;
+    if (j && mono_sub(c->mono, j->told_at).ns < JOB_RETRY.ns)
+        return false;
+    facts_collect(c, m, &m->is, &nothing, &f);
+    return f.baked && f.gate_open && !f.more_waves && !f.violating && !f.waking;
+}
+
+static bool is_wanted(const struct core *c, const struct migration *m, enum core_job_kind kind)
+{
+    const struct durable *d = &m->is;
+    const struct plan_stage *stage = stage_at(d, d->rollout.stage);
+
+    switch (kind) {
+    case JOB_READY:
+    case JOB_BACKUP:
+    case JOB_BEFORE:
+        return d->rollout.phase == PHASE_PREPARING && first_open(m, d) == (int)kind &&
+               !ended(m, d, kind);
+    case JOB_AFTER:
+        return wants_hooks_after(c, m);
+    case JOB_GATE:
+        return stage && has_work(stage, kind);
+    case JOB_TRIGGER:
+        return d->plan->has_triggers && d->plan->triggers.check_count > 0 &&
+               compile_effective_bp(d) > 0;
+    }
+    return false;
+}
+
+/* How long the shell may take, by what the plan says. */
+static dur_t patience(const struct plan_stage *stage, enum core_job_kind kind)
+{
+    const struct plan_hook *hook = kind == JOB_BEFORE ? stage->before : stage->after;
+    unsigned hooks = kind == JOB_BEFORE ? stage->before_count : stage->after_count;
+    dur_t sum = JOB_PATIENCE;
+
+    for (unsigned i = 0; kind == JOB_READY && i < stage->ready_count; i++)
+        sum.ns += stage->ready[i].timeout.ns;
+    for (unsigned i = 0; (kind == JOB_BEFORE || kind == JOB_AFTER) && i < hooks; i++)
+        sum.ns += hook[i].timeout.ns;
+    return sum;
+}
+
 /* ---- what runs ------------------------------------------------------------------------------- */
+
+static bool repeats(enum core_job_kind kind)
+{
+    return kind == JOB_GATE || kind == JOB_TRIGGER;
+}
 
 static void tell_to_stop(struct core_update *u, uint64_t id)
 {
@@ -111,7 +234,8 @@ static void begin(struct core *c, struct migration *m, enum core_job_kind kind,
 
     CHECK(job);
     free(j->result);
-    *j = (struct job){.id = ++c->last_job, .about = about(m), .running = true, .begun = c->mono};
+    *j = (struct job){
+        .id = ++c->last_job, .about = about(m, &m->is, kind), .running = true, .begun = c->mono};
     *job = (struct core_job){.id = j->id,
                              .kind = kind,
                              .migration = m->name,
@@ -121,18 +245,40 @@ static void begin(struct core *c, struct migration *m, enum core_job_kind kind,
     u->job = job;
 }
 
-static void look(struct core *c, struct migration *m, struct core_update *u)
+/* Nobody tells of it any more. */
+static void give_up(const struct core *c, struct job *j, struct core_update *u)
 {
-    for (int kind = 0; kind < JOB_KINDS; kind++) {
-        struct job *j = &m->jobs.job[kind];
-        bool same = is_about(j, about(m));
-        bool wanted = c->leads && is_wanted(&m->is, (enum core_job_kind)kind);
+    char waited[WORDS_DURATION_MAX];
 
-        if (j->running && !(wanted && same))
-            stop(j, u);
-        if (wanted && !j->running)
-            begin(c, m, (enum core_job_kind)kind, u);
-    }
+    stop(j, u);
+    j->told = true;
+    j->ok = false;
+    j->told_at = c->mono;
+    str_fmt(j->text, sizeof j->text, "nothing was heard of it for %s",
+            words_duration(mono_sub(c->mono, j->begun), waited));
+}
+
+static bool is_lost(const struct core *c, const struct migration *m, const struct job *j,
+                    enum core_job_kind kind)
+{
+    const struct plan_stage *stage = stage_at(&m->is, j->about.stage);
+
+    return !repeats(kind) && stage && mono_sub(c->mono, j->begun).ns > patience(stage, kind).ns;
+}
+
+static void look_at(struct core *c, struct migration *m, enum core_job_kind kind,
+                    struct core_update *u)
+{
+    struct job *j = &m->jobs.job[kind];
+    bool wanted = c->leads && is_wanted(c, m, kind);
+    bool same = is_about(j, about(m, &m->is, kind));
+
+    if (j->running && !(wanted && same))
+        stop(j, u);
+    else if (j->running && is_lost(c, m, j, kind))
+        give_up(c, j, u);
+    if (wanted && !j->running)
+        begin(c, m, kind, u);
 }
 
 void jobs_look(struct core *c, struct core_update *u)
@@ -141,15 +287,13 @@ void jobs_look(struct core *c, struct core_update *u)
     while (c->orphans.count > 0)
         tell_to_stop(u, c->orphans.id[--c->orphans.count]);
     STATE_FOREACH(c, m)
-    look(c, m, u);
+    {
+        for (int kind = 0; kind < JOB_KINDS; kind++)
+            look_at(c, m, (enum core_job_kind)kind, u);
+    }
 }
 
 /* ---- what they found ------------------------------------------------------------------------- */
-
-static bool repeats(enum core_job_kind kind)
-{
-    return kind == JOB_GATE || kind == JOB_TRIGGER;
-}
 
 static void take(struct core *c, struct job *j, enum core_job_kind kind,
                  const struct core_job_done *done)
@@ -182,7 +326,21 @@ struct migration *jobs_told(struct core *c, const struct core_job_done *done)
 
 const struct job *jobs_found(const struct migration *m, enum core_job_kind kind)
 {
-    const struct job *j = &m->jobs.job[kind];
+    return ended(m, &m->is, kind);
+}
 
-    return j->told && is_about(j, about(m)) ? j : NULL;
+const char *jobs_failed_text(const struct job *j, char *dst)
+{
+    size_t at = 0;
+
+    str_fmt(dst, TEXT_SIZE, "%s", j->text);
+    for (unsigned i = 0; i < j->count; i++) {
+        const struct check_result *r = &j->result[i];
+
+        if (r->outcome == CHECK_PASSED)
+            continue;
+        str_fmt(dst + at, TEXT_SIZE - at, "%s%s: %s", at ? "; " : "", r->name.s, r->text);
+        at = strlen(dst);
+    }
+    return dst;
 }

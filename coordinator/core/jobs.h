@@ -11,6 +11,10 @@ struct migration;
 struct durable;
 
 #define JOB_KINDS (JOB_TRIGGER + 1)
+/* Hooks after a stage that have failed are tried again after this long. */
+#define JOB_RETRY dur_s(60)
+/* Past its own limits, a job that is not told of counts as failed after this long. */
+#define JOB_PATIENCE dur_s(60)
 
 /* What a job is about: another plan, stage, preparation or decision makes it another job. */
 struct job_about {
@@ -56,6 +60,17 @@ void jobs_look(struct core *c, struct core_update *u);
 /* The migration whose job it is, with what it found; NULL: nobody waits for it. */
 struct migration *jobs_told(struct core *c, const struct core_job_done *done);
 
-/* What the checks of a gate or trigger found last, if that is about the plan and stage as they are;
- * NULL: nothing yet. */
+/* Does stage `n` have checks, a backup or hooks before it? */
+bool jobs_needed(const struct plan *plan, unsigned n);
+/* Have the checks, the backup and the hooks before the stage that `d` prepares passed? Else the one
+ * that has not; NULL while they run. */
+bool jobs_prepared(const struct migration *m, const struct durable *d);
+const struct job *jobs_unprepared(const struct migration *m, const struct durable *d);
+/* The hooks after the current stage have run, or there are none. */
+bool jobs_tended(const struct migration *m, const struct durable *d);
+/* "http-1: HTTP 503 from http://a/; smoke: exit status 1": what did not pass, of a job that ended;
+ * `dst` has TEXT_SIZE bytes. */
+const char *jobs_failed_text(const struct job *j, char *dst);
+/* What was found last by a job of this kind, if that is about the plan and what goes on now; NULL:
+ * nothing yet. */
 const struct job *jobs_found(const struct migration *m, enum core_job_kind kind);

@@ -9,6 +9,8 @@
 #include "coordinator/core/convergence.h"
 #include "coordinator/core/drill.h"
 #include "coordinator/core/facts.h"
+#include "coordinator/core/jobs.h"
+#include "coordinator/core/waves.h"
 #include "coordinator/core/words.h"
 
 #define NS_PER_DAY INT64_C(86400000000000)
@@ -29,6 +31,39 @@ static void take_stage(struct durable *d, unsigned stage)
     d->rollout.bake_until = (wall_t){0};
     d->rollout.bake_left = dur_ns(0);
     d->rollout.deadline = (wall_t){0};
+    d->rollout.wave = 0;
+    d->rollout.base_stage = 0;
+    d->rollout.base_weight_bp = 0;
+    d->rollout.full = false;
+}
+
+static bool is_proven(const struct rollout *r, unsigned stage, wall_t now)
+{
+    return stage <= r->proven_stage && wall_is_set(r->proven_until) &&
+           wall_before(now, r->proven_until);
+}
+
+/* A stage that has baked as the plan has it, with its gate open. */
+static void fx_prove(const struct moving *v)
+{
+    struct rollout *r = &v->s->next.rollout;
+
+    if (!r->weight_by_hand && !r->full && r->stage > r->proven_stage)
+        r->proven_stage = r->stage;
+}
+
+static void fx_prepare(const struct moving *v)
+{
+    struct rollout *r = &v->s->next.rollout;
+
+    r->entering_stage = v->move->to_stage;
+    str_fmt(r->entering_operator, sizeof r->entering_operator, "%s", v->move->operator_name);
+    str_fmt(r->entering_reason, sizeof r->entering_reason, "%s", v->move->reason);
+}
+
+static void fx_bar(const struct moving *v)
+{
+    v->s->next.rollout.barred = true;
 }
 
 /* Whoever is gone for good is not waited for by the next stage either. */
@@ -47,9 +82,37 @@ static void forget_gone(const struct nodes *nodes, struct rollout *r)
 
 static void fx_enter(const struct moving *v)
 {
-    take_stage(&v->s->next, v->move->to_stage);
-    approvals_drop(&v->s->next.rollout, v->move->to_stage);
-    forget_gone(&v->c->nodes, &v->s->next.rollout);
+    struct durable *d = &v->s->next;
+    unsigned base = d->rollout.stage;
+    uint32_t base_weight_bp = d->rollout.weight_bp;
+
+    if (base == 0 && !is_proven(&d->rollout, 1, v->c->clock))
+        d->rollout.proven_stage = 0;
+    take_stage(d, v->move->to_stage);
+    if (d->plan->stage[v->move->to_stage - 1].wave_count > 0) {
+        d->rollout.wave = 1;
+        d->rollout.base_stage = base;
+        d->rollout.base_weight_bp = base_weight_bp;
+    }
+    approvals_drop(&d->rollout, v->move->to_stage);
+    forget_gone(&v->c->nodes, &d->rollout);
+    d->rollout.since = v->c->now;
+}
+
+/* For everybody, and nothing is asked of the stage. */
+static void fx_skip(const struct moving *v)
+{
+    v->s->next.rollout.wave = 0;
+    v->s->next.rollout.full = true;
+}
+
+static void fx_wave(const struct moving *v)
+{
+    struct rollout *r = &v->s->next.rollout;
+
+    r->wave++;
+    r->bake_until = (wall_t){0};
+    forget_gone(&v->c->nodes, r);
 }
 
 uint32_t moves_rollbacks_on(const struct rollout *r, wall_t now)
@@ -85,8 +148,19 @@ static void set_deadline(const struct moving *v)
 {
     struct rollout *r = &v->s->next.rollout;
 
-    r->deadline = wall_add(v->c->now, v->s->next.plan->rollback_deadline);
+    r->deadline = wall_add(v->c->clock, v->s->next.plan->rollback_deadline);
     r->last_rollback.deadline = r->deadline;
+}
+
+/* Stages that had baked need not bake again for a while, if the plan says so. */
+static void keep_proof(const struct moving *v)
+{
+    struct durable *d = &v->s->next;
+
+    if (d->plan->resume_within.ns > 0)
+        d->rollout.proven_until = wall_add(v->c->clock, d->plan->resume_within);
+    else
+        d->rollout.proven_stage = 0;
 }
 
 static void fx_fall(const struct moving *v)
@@ -113,6 +187,7 @@ static void fx_fall(const struct moving *v)
 
     take_stage(d, v->move->to_stage);
     give_up_raises(&d->rollout);
+    keep_proof(v);
     set_deadline(v);
     count_rollback(&d->rollout, v->c->now);
     v->s->fell = true;
@@ -122,6 +197,33 @@ static void fx_end(const struct moving *v)
 {
     take_stage(&v->s->next, 0);
     give_up_raises(&v->s->next.rollout);
+    v->s->next.rollout.proven_stage = 0;
+}
+
+unsigned moves_step_target(const struct durable *d)
+{
+    const struct rollout *r = &d->rollout;
+    bool partly = waves_remain(d);
+    uint32_t weight_bp = partly ? waves_base_weight(d) : r->weight_bp;
+    unsigned to = partly ? r->base_stage : r->stage - (r->stage > 0);
+
+    while (plan_stage_weight_bp(d->plan, to) > weight_bp)
+        to--;
+    return to;
+}
+
+static void fx_retreat(const struct moving *v)
+{
+    v->s->next.rollout.step_every = v->move->step_every;
+    give_up_raises(&v->s->next.rollout);
+}
+
+static void fx_step(const struct moving *v)
+{
+    struct durable *d = &v->s->next;
+
+    take_stage(d, moves_step_target(d));
+    d->rollout.step_at = wall_add(v->c->clock, d->rollout.step_every);
 }
 
 static void fx_weigh(const struct moving *v)
@@ -138,11 +240,18 @@ static void fx_override(const struct moving *v)
     v->s->next.rollout.override = v->move->system;
 }
 
+static bool bakes_again(const struct moving *v)
+{
+    const struct rollout *r = &v->s->next.rollout;
+
+    return !r->full && !is_proven(r, r->stage, v->c->clock);
+}
+
 static void fx_bake(const struct moving *v)
 {
     struct durable *d = &v->s->next;
 
-    d->rollout.bake_until = wall_add(v->c->now, d->plan->stage[d->rollout.stage - 1].bake);
+    d->rollout.bake_until = wall_add(v->c->clock, bakes_again(v) ? waves_bake(d) : dur_ns(0));
     v->s->baking = true;
 }
 
@@ -153,6 +262,7 @@ static void fx_again(const struct moving *v)
 
     r->bake_until = (wall_t){0};
     r->bake_left = dur_ns(0);
+    r->full = false;
     if (v->from == PHASE_PAUSED)
         r->resume_phase = PHASE_CONVERGING;
 }
@@ -160,7 +270,7 @@ static void fx_again(const struct moving *v)
 static void fx_hold(const struct moving *v)
 {
     struct rollout *r = &v->s->next.rollout;
-    dur_t left = wall_sub(r->bake_until, v->c->now);
+    dur_t left = wall_sub(r->bake_until, v->c->clock);
 
     r->resume_phase = v->from;
     r->bake_left = v->from == PHASE_BAKING && left.ns > 0 ? left : dur_ns(0);
@@ -172,7 +282,7 @@ static void fx_release(const struct moving *v)
     struct rollout *r = &v->s->next.rollout;
 
     if (r->resume_phase == PHASE_BAKING)
-        r->bake_until = wall_add(v->c->now, r->bake_left);
+        r->bake_until = wall_add(v->c->clock, r->bake_left);
     r->bake_left = dur_ns(0);
 }
 
@@ -202,12 +312,15 @@ static void fx_retry(const struct moving *v)
 }
 
 static void (*const effects[STAGE_FX_COUNT])(const struct moving *v) = {
-    [STAGE_FX_BIT_ENTER] = fx_enter,       [STAGE_FX_BIT_FALL] = fx_fall,
-    [STAGE_FX_BIT_END] = fx_end,           [STAGE_FX_BIT_WEIGH] = fx_weigh,
-    [STAGE_FX_BIT_OVERRIDE] = fx_override, [STAGE_FX_BIT_BAKE] = fx_bake,
-    [STAGE_FX_BIT_AGAIN] = fx_again,       [STAGE_FX_BIT_HOLD] = fx_hold,
-    [STAGE_FX_BIT_RELEASE] = fx_release,   [STAGE_FX_BIT_MEASURE] = fx_measure,
-    [STAGE_FX_BIT_RETRY] = fx_retry,
+    [STAGE_FX_BIT_PROVE] = fx_prove,     [STAGE_FX_BIT_PREPARE] = fx_prepare,
+    [STAGE_FX_BIT_BAR] = fx_bar,         [STAGE_FX_BIT_ENTER] = fx_enter,
+    [STAGE_FX_BIT_SKIP] = fx_skip,       [STAGE_FX_BIT_WAVE] = fx_wave,
+    [STAGE_FX_BIT_FALL] = fx_fall,       [STAGE_FX_BIT_RETREAT] = fx_retreat,
+    [STAGE_FX_BIT_STEP] = fx_step,       [STAGE_FX_BIT_END] = fx_end,
+    [STAGE_FX_BIT_WEIGH] = fx_weigh,     [STAGE_FX_BIT_OVERRIDE] = fx_override,
+    [STAGE_FX_BIT_BAKE] = fx_bake,       [STAGE_FX_BIT_AGAIN] = fx_again,
+    [STAGE_FX_BIT_HOLD] = fx_hold,       [STAGE_FX_BIT_RELEASE] = fx_release,
+    [STAGE_FX_BIT_MEASURE] = fx_measure, [STAGE_FX_BIT_RETRY] = fx_retry,
 };
 
 /* RECORD has no function here: it comes last, when `to` is known. */
@@ -218,38 +331,101 @@ static void carry_out(const struct moving *v, uint32_t bits)
             effects[i](v);
 }
 
-/* What the sentence of the row cannot know. */
-static void detail(const struct moving *v, enum rollout_phase to, char *dst)
+/* What belongs to a phase goes with it. */
+static void tidy(struct rollout *r)
 {
-    const struct rollout *r = &v->s->m->is.rollout;
+    enum rollout_phase phase = r->phase == PHASE_PAUSED ? r->resume_phase : r->phase;
+
+    if (phase != PHASE_PREPARING) {
+        r->entering_stage = 0;
+        r->entering_operator[0] = r->entering_reason[0] = '\0';
+    }
+    if (phase != PHASE_READY)
+        r->barred = false;
+    if (phase == PHASE_COMPLETED)
+        r->full = false;
+    if (phase != PHASE_RETREATING) {
+        r->step_at = (wall_t){0};
+        r->step_every = dur_ns(0);
+    }
+    if (r->proven_stage == 0)
+        r->proven_until = (wall_t){0};
+}
+
+/* ---- why ------------------------------------------------------------------------------------- */
+
+static void detail_converged(const struct moving *v, char *dst)
+{
+    const struct durable *d = &v->s->next;
+    char names[TEXT_SIZE], until[WALL_TEXT_MAX];
+    size_t at;
+
+    waves_text(d, d->rollout.wave, names);
+    str_fmt(dst, TEXT_SIZE, "%s%s", names[0] ? "those of " : "", names);
+    at = strlen(dst);
+    if (nodes_counted(&v->c->nodes) == 0) {
+        str_fmt(dst, TEXT_SIZE, "no node is connected");
+    } else if (d->rollout.quarantined_count > 0) {
+        str_fmt(dst + at, TEXT_SIZE - at, "%snot counting %s, in quarantine", at ? "; " : "",
+                nodes_list_text(d->rollout.quarantined, d->rollout.quarantined_count, names));
+    } else {
+        nodes_gone_text(&v->c->nodes, v->s->m->takeover.ordered, names);
+        if (names[0])
+            str_fmt(dst + at, TEXT_SIZE - at, "%snot counting %s, gone", at ? "; " : "", names);
+    }
+    at = strlen(dst);
+    if (d->rollout.phase == PHASE_BAKING && is_proven(&d->rollout, d->rollout.stage, v->c->clock))
+        str_fmt(dst + at, TEXT_SIZE - at, "%sit has baked before, and need not again until %.16sZ",
+                at ? "; " : "", wall_text(d->rollout.proven_until, until));
+}
+
+/* Why a stage that is prepared is not entered. */
+static void detail_barred(const struct moving *v, char *dst)
+{
+    char hint[TEXT_SIZE];
+    struct view_gate gate;
+
+    if (facts_held_back(v->c, &v->s->m->is, v->move, dst, hint))
+        return;
+    facts_gate(v->c, v->s->m, &v->s->m->is, v->c->mono, &gate);
+    str_fmt(dst, TEXT_SIZE, "%s", gate.text);
+}
+
+static void detail_late(const struct moving *v, char *dst)
+{
     struct view_convergence lagging;
     char names[TEXT_SIZE];
 
+    convergence_list(v->c, v->s->m, v->s->m->takeover.rev, v->c->mono, &lagging);
+    str_fmt(dst, TEXT_SIZE, "%s", nodes_laggards_text(&lagging, names));
+}
+
+/* What the sentence of the row cannot know. */
+static void detail(const struct moving *v, enum rollout_phase to, char *dst)
+{
+    char hint[TEXT_SIZE];
+
     dst[0] = '\0';
-    if (v->move->event == STAGE_DEADLINE) {
-        convergence_list(v->c, v->s->m, v->s->m->takeover.rev, v->c->mono, &lagging);
-        str_fmt(dst, TEXT_SIZE, "%s", nodes_laggards_text(&lagging, names));
-    } else if (v->move->event == STAGE_CONVERGED && nodes_counted(&v->c->nodes) == 0) {
-        str_fmt(dst, TEXT_SIZE, "no node is connected");
-    } else if (v->move->event == STAGE_CONVERGED && r->quarantined_count > 0) {
-        str_fmt(dst, TEXT_SIZE, "not counting %s, in quarantine",
-                nodes_list_text(r->quarantined, r->quarantined_count, names));
-    } else if (v->move->event == STAGE_CONVERGED) {
-        nodes_gone_text(&v->c->nodes, v->s->m->takeover.ordered, names);
-        if (names[0])
-            str_fmt(dst, TEXT_SIZE, "not counting %s, gone", names);
-    } else if (v->move->event == STAGE_REVIEW && to == PHASE_READY) {
-        (void)facts_held_back(v->c, &v->s->next, v->move, dst, names);
-    } else if (to != PHASE_COMPLETED && v->move->reason[0]) {
+    if (v->move->event == STAGE_DEADLINE && to == PHASE_ROLLBACK_FAILED)
+        detail_late(v, dst);
+    else if (v->move->event == STAGE_CONVERGED)
+        detail_converged(v, dst);
+    else if (v->move->event == STAGE_UNPREPARED)
+        jobs_failed_text(jobs_unprepared(v->s->m, &v->s->m->is), dst);
+    else if (v->move->event == STAGE_PREPARED && to != PHASE_CONVERGING)
+        detail_barred(v, dst);
+    else if (v->move->event == STAGE_REVIEW && to == PHASE_READY)
+        (void)facts_held_back(v->c, &v->s->next, v->move, dst, hint);
+    else if (to != PHASE_COMPLETED && v->move->reason[0])
         str_fmt(dst, TEXT_SIZE, "%s", v->move->reason);
-    }
 }
 
 static void tell_move(struct core_update *u, const struct moving *v, const char *from,
                       const char *to, const char *why)
 {
     bool trigger = v->move->event == STAGE_TRIGGER;
-    bool failed = v->move->event == STAGE_DEADLINE;
+    bool failed =
+        v->s->next.rollout.phase == PHASE_ROLLBACK_FAILED || v->move->event == STAGE_UNPREPARED;
 
     update_tell(u, trigger || failed ? LOG_WARN : LOG_INFO, trigger ? LOG_TRIGGER : LOG_STAGE_MOVED,
                 update_fmt(u, "migration=%s from=%s to=%s why=%s", v->s->m->name.s, LOGQ(from),
@@ -294,6 +470,7 @@ int moves_run(struct core *c, struct staged *s, const struct move *move, struct 
         r->phase = (enum rollout_phase)row->to;
         r->since = c->now;
     }
+    tidy(r);
     if (r->stage == 0 || phase_coarse(r->phase) == COARSE_FALLING)
         drill_fall(c, s, u);
     detail(&v, r->phase, more);

@@ -13,7 +13,8 @@
 
 struct move {
     enum stage_event event;
-    unsigned to_stage;  /* START, PROMOTE, REVIEW, ROLLBACK, EMERGENCY, TRIGGER */
+    unsigned to_stage;  /* START, PROMOTE, FULL, PREPARED, REVIEW, ROLLBACK, EMERGENCY, TRIGGER */
+    dur_t step_every;   /* RETREAT */
     uint32_t weight_bp; /* WEIGHT */
     enum system system; /* OVERRIDE */
     const char *operator_name;
@@ -31,5 +32,7 @@ int moves_run(struct core *c, struct staged *s, const struct move *move, struct 
               struct stage_facts *ret_facts) MUST_CHECK;
 /* Append to the staged history. For what the machine does not record by itself. */
 void moves_record(struct core *c, struct staged *s, const struct move *move);
+/* The stage that a retreat goes to next: the highest below that is no raise. */
+unsigned moves_step_target(const struct durable *d);
 /* How many rollbacks the day of `now` (UTC) has seen. */
 uint32_t moves_rollbacks_on(const struct rollout *r, wall_t now);

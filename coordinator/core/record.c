@@ -174,11 +174,12 @@ static const char *const rollback_fields[] = {
 };
 
 static const char *const rollout_fields[] = {
-    "version",      "phase",        "resumePhase",  "stage",       "stageName",
-    "weight",       "weightByHand", "override",     "since",       "bakeUntil",
-    "bakeLeftMs",   "deadline",     "why",          "historySeq",  "rollbacksToday",
-    "rollbacksDay", "lastRollback", "decision",     "quarantined", "approvals",
-    "drill",        "flagsByHand",  "standbyUntil", "eventSeq",    NULL,
+    "version",      "phase",      "resumePhase",    "stage",        "stageName",    "weight",
+    "weightByHand", "override",   "since",          "bakeUntil",    "bakeLeftMs",   "deadline",
+    "why",          "historySeq", "rollbacksToday", "rollbacksDay", "lastRollback", "decision",
+    "quarantined",  "approvals",  "drill",          "flagsByHand",  "standbyUntil", "eventSeq",
+    "wave",         "base",       "full",           "entering",     "barred",       "proven",
+    "retreat",      NULL,
 };
 
 static struct json *rollback_json(const struct rollback_record *r)
@@ -436,6 +437,113 @@ static void keep_unknown_inside(const struct json *j, const char *key, const cha
     json_set(ret->extra, key, inside);
 }
 
+/* While a stage has not reached everybody, and how it was entered. */
+static void set_wave(struct json *j, const struct rollout *r)
+{
+    struct json *base;
+
+    if (r->full)
+        json_set_bool(j, "full", true);
+    if (r->wave == 0)
+        return;
+    json_set_u64(j, "wave", r->wave);
+    base = json_object();
+    json_set_u64(base, "stage", r->base_stage);
+    json_set_number(base, "weight", weight_percent(r->base_weight_bp));
+    json_set(j, "base", base);
+}
+
+static int get_wave(const struct json *j, struct rollout *ret, struct err *err)
+{
+    const struct json *base = json_get(j, "base");
+    int r;
+
+    ret->full = json_get_bool(j, "full", false);
+    if ((r = get_count(j, "wave", &ret->wave, err)) < 0 || !base)
+        return r;
+    if ((r = get_count(base, "stage", &ret->base_stage, err)) < 0 ||
+        (r = get_weight(base, &ret->base_weight_bp, err)) < 0)
+        return err_ctx(err, "base");
+    return 0;
+}
+
+static void set_entering(struct json *j, const struct rollout *r)
+{
+    struct json *entering;
+
+    if (r->barred)
+        json_set_bool(j, "barred", true);
+    if (r->entering_stage == 0)
+        return;
+    entering = json_object();
+    json_set_u64(entering, "stage", r->entering_stage);
+    json_set_string(entering, "operator", r->entering_operator);
+    set_text(entering, "reason", r->entering_reason);
+    json_set(j, "entering", entering);
+}
+
+static int get_entering(const struct json *j, struct rollout *ret, struct err *err)
+{
+    const struct json *entering = json_get(j, "entering");
+
+    ret->barred = json_get_bool(j, "barred", false);
+    if (!entering)
+        return 0;
+    get_text(entering, "operator", ret->entering_operator, sizeof ret->entering_operator);
+    get_text(entering, "reason", ret->entering_reason, sizeof ret->entering_reason);
+    if (get_count(entering, "stage", &ret->entering_stage, err) < 0)
+        return err_ctx(err, "entering");
+    return 0;
+}
+
+static void set_proven(struct json *j, const struct rollout *r)
+{
+    struct json *proven;
+
+    if (r->proven_stage == 0)
+        return;
+    proven = json_object();
+    json_set_u64(proven, "stage", r->proven_stage);
+    set_time(proven, "until", r->proven_until);
+    json_set(j, "proven", proven);
+}
+
+static int get_proven(const struct json *j, struct rollout *ret, struct err *err)
+{
+    const struct json *proven = json_get(j, "proven");
+
+    if (!proven)
+        return 0;
+    if (get_count(proven, "stage", &ret->proven_stage, err) < 0 ||
+        get_time(proven, "until", &ret->proven_until, err) < 0)
+        return err_ctx(err, "proven");
+    return 0;
+}
+
+static void set_retreat(struct json *j, const struct rollout *r)
+{
+    struct json *retreat;
+
+    if (!wall_is_set(r->step_at))
+        return;
+    retreat = json_object();
+    set_time(retreat, "stepAt", r->step_at);
+    json_set_i64(retreat, "stepEveryMs", dur_to_ms(r->step_every));
+    json_set(j, "retreat", retreat);
+}
+
+static int get_retreat(const struct json *j, struct rollout *ret, struct err *err)
+{
+    const struct json *retreat = json_get(j, "retreat");
+
+    if (!retreat)
+        return 0;
+    ret->step_every = dur_ms(json_get_i64(retreat, "stepEveryMs", 0));
+    if (get_time(retreat, "stepAt", &ret->step_at, err) < 0)
+        return err_ctx(err, "retreat");
+    return 0;
+}
+
 bool record_write_rollout(const struct rollout *r, const struct plan *plan, struct buf *b)
 {
     CLEANUP(json_freep) struct json *j = json_object();
@@ -472,6 +580,10 @@ bool record_write_rollout(const struct rollout *r, const struct plan *plan, stru
     set_drill(j, r);
     set_flags(j, r);
     set_time(j, "standbyUntil", r->standby_until);
+    set_wave(j, r);
+    set_entering(j, r);
+    set_proven(j, r);
+    set_retreat(j, r);
     add_unknown_fields(j, r->extra);
     return json_print(j, false, b);
 }
@@ -496,7 +608,9 @@ static int read_rollout_fields(const struct json *j, struct rollout *ret, struct
         (r = get_decision(j, ret, err)) < 0 || (r = get_quarantined(j, ret, err)) < 0 ||
         (r = get_approvals(j, ret, err)) < 0 || (r = get_drill(j, ret, err)) < 0 ||
         (r = get_flags(j, ret, err)) < 0 ||
-        (r = get_time(j, "standbyUntil", &ret->standby_until, err)) < 0)
+        (r = get_time(j, "standbyUntil", &ret->standby_until, err)) < 0 ||
+        (r = get_wave(j, ret, err)) < 0 || (r = get_entering(j, ret, err)) < 0 ||
+        (r = get_proven(j, ret, err)) < 0 || (r = get_retreat(j, ret, err)) < 0)
         return r;
     ret->weight_by_hand = json_get_bool(j, "weightByHand", false);
     ret->bake_left = dur_ms(json_get_i64(j, "bakeLeftMs", 0));

@@ -3,6 +3,8 @@
 
 #include "coordinator/core/convergence.h"
 #include "coordinator/core/facts.h"
+#include "coordinator/core/jobs.h"
+#include "coordinator/core/waves.h"
 #include "coordinator/core/words.h"
 
 /* One refusal in the making. */
@@ -69,21 +71,49 @@ static int refuse_converging(const struct refusal *q)
     return err_hint(q->err, "switchyard status %s --watch", name_of(q));
 }
 
-static int refuse_baking(const struct refusal *q)
+static int refuse_untended(const struct refusal *q)
 {
-    const struct rollout *r = &q->m->is.rollout;
-    const char *stage = plan_stage_name(q->m->is.plan, r->stage);
-    char left[WORDS_DURATION_MAX];
+    const char *stage = plan_stage_name(q->m->is.plan, q->m->is.rollout.stage);
+    const struct job *job = jobs_found(q->m, JOB_AFTER);
+    char why[TEXT_SIZE];
+
+    if (!job)
+        err_set(q->err, ERR_REFUSED, "the hooks after %s of %s have not ended yet", stage,
+                name_of(q));
+    else
+        err_set(q->err, ERR_REFUSED, "the hooks after %s of %s failed: %s; they are tried again",
+                stage, name_of(q), jobs_failed_text(job, why));
+    return err_hint(q->err, "switchyard status %s --watch", name_of(q));
+}
+
+/* A raise needs health over the whole of the gate's window. */
+static int refuse_unhealthy(const struct refusal *q)
+{
     struct view_gate gate;
 
     facts_gate(q->c, q->m, &q->m->is, q->c->mono, &gate);
-    if (!q->facts->baked)
-        err_set(q->err, ERR_REFUSED, "%s of %s bakes %s more%s%s", stage, name_of(q),
-                words_duration(wall_sub(r->bake_until, q->c->now), left),
-                q->facts->gate_open ? "" : "; its gate ", q->facts->gate_open ? "" : gate.text);
-    else
-        err_set(q->err, ERR_REFUSED, "the gate of %s of %s %s: %s", stage, name_of(q),
-                gate.verdict == VERDICT_FAIL ? "fails" : "holds", gate.text);
+    err_set(q->err, ERR_REFUSED, "the gate of %s of %s %s: %s",
+            plan_stage_name(q->m->is.plan, q->m->is.rollout.stage), name_of(q),
+            gate.verdict == VERDICT_FAIL ? "fails" : "holds", gate.text);
+    return err_hint(q->err, "switchyard status %s --watch", name_of(q));
+}
+
+static int refuse_baking(const struct refusal *q)
+{
+    const struct rollout *r = &q->m->is.rollout;
+    char left[WORDS_DURATION_MAX], wave[TEXT_SIZE];
+    struct view_gate gate;
+
+    if (!q->facts->gate_open && q->facts->baked)
+        return refuse_unhealthy(q);
+    if (q->facts->baked)
+        return refuse_untended(q);
+    facts_gate(q->c, q->m, &q->m->is, q->c->mono, &gate);
+    waves_text(&q->m->is, r->wave, wave);
+    err_set(q->err, ERR_REFUSED, "%s of %s%s%s bakes %s more%s%s",
+            plan_stage_name(q->m->is.plan, r->stage), name_of(q), wave[0] ? ", " : "", wave,
+            words_duration(wall_sub(r->bake_until, q->c->clock), left),
+            q->facts->gate_open ? "" : "; its gate ", q->facts->gate_open ? "" : gate.text);
     return err_hint(q->err, "switchyard status %s --watch", name_of(q));
 }
 
@@ -110,9 +140,22 @@ static int refuse_promote(const struct refusal *q)
         err_set(q->err, ERR_REFUSED, "%s is at no stage; start it first", name_of(q));
         return err_hint(q->err, "switchyard start %s", name_of(q));
     }
-    if (!f->has_next)
+    if (!f->has_next && !f->more_waves)
         return refuse_last_stage(q);
     return f->held_back ? refuse_held_back(q) : refuse_baking(q);
+}
+
+/* promote --full, which skips what can be skipped. */
+static int refuse_full(const struct refusal *q)
+{
+    const struct stage_facts *f = q->facts;
+
+    if (f->held_back)
+        return refuse_held_back(q);
+    if (f->on_stage)
+        return refuse_last_stage(q);
+    err_set(q->err, ERR_REFUSED, "%s is at no stage; start it first", name_of(q));
+    return err_hint(q->err, "switchyard start %s", name_of(q));
 }
 
 static int refuse_start(const struct refusal *q)
@@ -133,21 +176,38 @@ static int refuse_rollback(const struct refusal *q)
             "%s is at stage %u, %s: a rollback goes to an earlier one, not to %u, %s", name_of(q),
             r->stage, plan_stage_name(plan, r->stage), q->move->to_stage,
             plan_stage_name(plan, q->move->to_stage));
+    if (waves_remain(&q->m->is) && q->move->to_stage < r->stage)
+        err_ctx(q->err, "nodes of later waves still serve stage %u, %s", r->base_stage,
+                plan_stage_name(plan, r->base_stage));
     if (q->move->to_stage > r->stage)
         return err_hint(q->err, "switchyard promote %s --to %u", name_of(q), q->move->to_stage);
     if (r->stage == 0)
         return err_hint(q->err, "switchyard rollback %s --emergency --reason TEXT", name_of(q));
     return err_hint(q->err, "switchyard rollback %s --to %u --reason TEXT", name_of(q),
-                    r->stage - 1);
+                    waves_remain(&q->m->is) ? r->base_stage : r->stage - 1);
+}
+
+/* A weight or an override by hand that raises the share of new. */
+static int refuse_raise(const struct refusal *q)
+{
+    return q->facts->held_back ? refuse_held_back(q) : refuse_unhealthy(q);
 }
 
 static int refuse_weight(const struct refusal *q)
 {
     if (q->facts->on_stage)
-        return refuse_held_back(q);
+        return refuse_raise(q);
     err_set(q->err, ERR_REFUSED, "%s is at no stage; start it before its weight is set",
             name_of(q));
     return err_hint(q->err, "switchyard start %s", name_of(q));
+}
+
+static int refuse_override(const struct refusal *q)
+{
+    if (q->m->is.rollout.phase != PHASE_RETREATING)
+        return refuse_raise(q);
+    err_set(q->err, ERR_REFUSED, "%s is retreating: nothing may go to new any more", name_of(q));
+    return err_hint(q->err, "switchyard override %s legacy --reason TEXT", name_of(q));
 }
 
 /* What to type instead, by the phase that ignores the command. */
@@ -156,7 +216,8 @@ static int hint_for_phase(const struct refusal *q)
     switch (q->m->is.rollout.phase) {
     case PHASE_PENDING:
     case PHASE_ABORTED:
-        if (q->move->event == STAGE_PROMOTE || q->move->event == STAGE_WEIGHT)
+        if (q->move->event == STAGE_PROMOTE || q->move->event == STAGE_FULL ||
+            q->move->event == STAGE_WEIGHT)
             return err_hint(q->err, "switchyard start %s", name_of(q));
         return -ERR_REFUSED;
     case PHASE_PAUSED:
@@ -165,6 +226,9 @@ static int hint_for_phase(const struct refusal *q)
         return -ERR_REFUSED;
     case PHASE_ROLLBACK_FAILED:
         return err_hint(q->err, "switchyard recover %s", name_of(q));
+    case PHASE_RETREATING:
+        return err_hint(q->err, "switchyard abort %s --reason TEXT", name_of(q));
+    case PHASE_PREPARING:
     case PHASE_ROLLING_BACK:
         return err_hint(q->err, "switchyard status %s --watch", name_of(q));
     case PHASE_CONVERGING:
@@ -221,7 +285,8 @@ int refuse_move(const struct core *c, const struct migration *m, const struct mo
     const struct sm_ignore *ignored =
         sm_find_ignore(&stage_machine, m->is.rollout.phase, (int)move->event);
     bool upward = move->event == STAGE_START || move->event == STAGE_PROMOTE ||
-                  move->event == STAGE_WEIGHT || move->event == STAGE_OVERRIDE;
+                  move->event == STAGE_FULL || move->event == STAGE_WEIGHT ||
+                  move->event == STAGE_OVERRIDE;
 
     if (upward && facts->emergency)
         return refuse_emergency(&q);
@@ -234,18 +299,23 @@ int refuse_move(const struct core *c, const struct migration *m, const struct mo
         return refuse_start(&q);
     case STAGE_PROMOTE:
         return refuse_promote(&q);
+    case STAGE_FULL:
+        return refuse_full(&q);
     case STAGE_ROLLBACK:
         return refuse_rollback(&q);
     case STAGE_WEIGHT:
         return refuse_weight(&q);
     case STAGE_OVERRIDE:
-        return refuse_held_back(&q);
+        return refuse_override(&q);
     case STAGE_PAUSE:
     case STAGE_RESUME:
     case STAGE_ABORT:
+    case STAGE_RETREAT:
     case STAGE_EMERGENCY:
     case STAGE_RECOVER:
     case STAGE_TRIGGER:
+    case STAGE_PREPARED:
+    case STAGE_UNPREPARED:
     case STAGE_CONVERGED:
     case STAGE_DEADLINE:
     case STAGE_REVIEW:

@@ -62,6 +62,7 @@ static void forget_unknown(struct core *c, struct migration *m)
 void staging_drop(struct core *c)
 {
     c->due_count = 0;
+    c->shifting = false;
     while (c->staged) {
         struct staged *s = c->staged;
 
@@ -406,6 +407,9 @@ void staging_commit(struct core *c, uint64_t rev)
         c->known = rev;
     while (c->due_count > 0)
         commit_day(c, &c->due[--c->due_count], rev);
+    if (c->shifting)
+        c->jumped = dur_ns(0);
+    c->shifting = false;
     while (c->staged) {
         struct staged *s = c->staged;
 

@@ -44,7 +44,7 @@ static const char *after_a_stop(const struct view_status *s, const char *name, c
 
 static const char *while_ready(const struct view_status *s, const char *name, char *dst)
 {
-    bool at_last = s->rollout->stage == s->plan->stage_count;
+    bool at_last = s->rollout->stage == s->plan->stage_count && !s->more_waves;
     const char *first = against_holdbacks(s);
 
     if (first)
@@ -80,8 +80,10 @@ const char *suggest_command(const struct view_status *s, char *dst)
     case PHASE_ROLLBACK_FAILED:
         str_fmt(dst, TEXT_SIZE, "switchyard recover %s", name);
         return dst;
+    case PHASE_PREPARING:
     case PHASE_CONVERGING:
     case PHASE_COMPLETED:
+    case PHASE_RETREATING:
     case PHASE_ROLLING_BACK:
     case PHASE_COUNT:
         break;

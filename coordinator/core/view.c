@@ -6,6 +6,7 @@
 #include "coordinator/core/facts.h"
 #include "coordinator/core/holdback.h"
 #include "coordinator/core/suggest.h"
+#include "coordinator/core/waves.h"
 
 int view_status(const struct core *c, const char *migration, wall_t now, mono_t mono,
                 struct view_status *ret, struct err *err)
@@ -23,6 +24,7 @@ int view_status(const struct core *c, const char *migration, wall_t now, mono_t 
         .rollbacks_today = moves_rollbacks_on(&m->is.rollout, now),
         .quarantined = m->is.rollout.quarantined,
         .quarantined_count = m->is.rollout.quarantined_count,
+        .more_waves = waves_remain(&m->is),
         .suggested_next_weight_bp = suggest_weight_bp(m->is.plan, &m->is.rollout),
     };
     ret->freeze = plan_frozen(m->is.plan, now, &ret->frozen_until);

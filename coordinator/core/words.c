@@ -44,17 +44,36 @@ const char *words_weight(uint32_t bp, char *dst)
     return dst;
 }
 
+#define WORDS_WAVE_MAX 32
+
+/* ", wave 1 of 3"; "" for a stage without waves. */
+static const char *words_wave(const struct plan *plan, const struct rollout *r, char *dst)
+{
+    unsigned count =
+        r->stage >= 1 && r->stage <= plan->stage_count ? plan->stage[r->stage - 1].wave_count : 0;
+
+    dst[0] = '\0';
+    if (r->wave > 0 && r->wave <= count)
+        str_fmt(dst, WORDS_WAVE_MAX, ", wave %u of %u", r->wave, count);
+    return dst;
+}
+
 const char *words_place(const struct plan *plan, const struct rollout *r, char *dst)
 {
-    char weight[WORDS_RATIO_MAX];
+    char weight[WORDS_RATIO_MAX], wave[WORDS_WAVE_MAX];
     const char *all = "";
+    size_t at;
 
     if (r->override != SYSTEM_NONE)
         all = r->override == SYSTEM_NEW ? ", all to new" : ", all to legacy";
     if (r->stage == 0 && r->override == SYSTEM_NONE)
         str_fmt(dst, WORDS_PLACE_MAX, "legacy, %s", phase_name(r->phase));
     else
-        str_fmt(dst, WORDS_PLACE_MAX, "%s (%s%s), %s", plan_stage_name(plan, r->stage),
-                words_weight(r->weight_bp, weight), all, phase_name(r->phase));
+        str_fmt(dst, WORDS_PLACE_MAX, "%s (%s%s%s), %s", plan_stage_name(plan, r->stage),
+                words_weight(r->weight_bp, weight), words_wave(plan, r, wave), all,
+                phase_name(r->phase));
+    at = strlen(dst);
+    if (r->phase == PHASE_PREPARING)
+        str_fmt(dst + at, WORDS_PLACE_MAX - at, " %s", plan_stage_name(plan, r->entering_stage));
     return dst;
 }

@@ -16,6 +16,7 @@ const char *words_duration(dur_t d, char *dst);
 const char *words_ratio(uint32_t ppm, char *dst);
 /* "10 %", "12.5 %". */
 const char *words_weight(uint32_t bp, char *dst);
-/* "canary-10 (10 %), baking"; "legacy, pending"; with an override "canary-10 (10 %, all to legacy),
+/* "canary-10 (10 %), baking"; "half (50 %, wave 2 of 3), baking"; "half (50 %), preparing all";
+ * "legacy, pending"; with an override "canary-10 (10 %, all to legacy),
  * ready". */
 const char *words_place(const struct plan *plan, const struct rollout *r, char *dst);

@@ -17,29 +17,67 @@ static void test_tables_are_sound(void **state UNUSED)
     machine_is_sound(&stage_machine);
 }
 
-/* Every flag of the facts, in the order of the bits that enumerate them. */
+/* Every flag of the facts; all pairs of rows together depend on fewer at a time. */
 static const size_t flags[] = {
 #define FLAG(name) offsetof(struct stage_facts, name)
-    FLAG(on_stage),  FLAG(weightless), FLAG(has_next),  FLAG(next_asks),
-    FLAG(by_hand),   FLAG(overridden), FLAG(emergency), FLAG(violating),
-    FLAG(converged), FLAG(baked),      FLAG(gate_open), FLAG(late),
-    FLAG(waking),    FLAG(raises),     FLAG(goes_down), FLAG(held_back),
+    FLAG(on_stage),  FLAG(weightless), FLAG(has_next),   FLAG(next_asks), FLAG(more_waves),
+    FLAG(wave_asks), FLAG(by_hand),    FLAG(overridden), FLAG(emergency), FLAG(violating),
+    FLAG(held_back), FLAG(converged),  FLAG(baked),      FLAG(gate_open), FLAG(gate_fails),
+    FLAG(tended),    FLAG(late),       FLAG(step_due),   FLAG(last_step), FLAG(waking),
+    FLAG(raises),    FLAG(goes_down),  FLAG(prepares),   FLAG(prepared),  FLAG(unprepared),
+    FLAG(barred),    FLAG(entering),
 #undef FLAG
 };
 
-/* Rows with guards, whose facts can make two of a pair hold; the rest needs no enumeration. */
-static bool has_two_rows(const struct sm_machine *m, int state, int event)
-{
-    const struct sm_row *row = sm_next_row(m, state, event, NULL);
+#define PROBES 4000
 
-    return row && sm_next_row(m, state, event, row);
+static bool *flag_at(struct stage_facts *f, size_t i)
+{
+    return (bool *)((char *)f + flags[i]);
 }
 
-static void facts_of_bits(unsigned bits, struct stage_facts *ret)
+static void random_facts(struct rng *rng, struct stage_facts *ret)
 {
     memset(ret, 0, sizeof *ret);
     for (size_t i = 0; i < ARRAY_LEN(flags); i++)
-        *(bool *)((char *)ret + flags[i]) = (bits >> i) & 1u;
+        *flag_at(ret, i) = rng_below(rng, 2);
+}
+
+/* Which flags the guards of a pair ask for: those whose change alone changed an answer. */
+static unsigned asked_for(int state, int event, size_t *ret)
+{
+    const struct sm_row *row = NULL;
+    bool asked[ARRAY_LEN(flags)] = {false};
+    unsigned count = 0;
+    struct rng rng;
+
+    rng_seed(&rng, 1);
+    while ((row = sm_next_row(&stage_machine, state, event, row))) {
+        for (unsigned probe = 0; row->guard && probe < PROBES; probe++) {
+            struct stage_facts f;
+            bool before;
+
+            random_facts(&rng, &f);
+            before = row->guard(&f);
+            for (size_t i = 0; i < ARRAY_LEN(flags); i++) {
+                *flag_at(&f, i) = !*flag_at(&f, i);
+                asked[i] = asked[i] || row->guard(&f) != before;
+                *flag_at(&f, i) = !*flag_at(&f, i);
+            }
+        }
+    }
+    for (size_t i = 0; i < ARRAY_LEN(flags); i++)
+        if (asked[i])
+            ret[count++] = i;
+    return count;
+}
+
+static void facts_of_bits(unsigned bits, const size_t *asked, unsigned count,
+                          struct stage_facts *ret)
+{
+    memset(ret, 0, sizeof *ret);
+    for (unsigned i = 0; i < count; i++)
+        *flag_at(ret, asked[i]) = (bits >> i) & 1u;
 }
 
 static unsigned rows_that_hold(int state, int event, const struct stage_facts *facts)
@@ -52,19 +90,26 @@ static unsigned rows_that_hold(int state, int event, const struct stage_facts *f
     return count;
 }
 
-static void test_no_two_rows_hold_for_any_facts(void **state UNUSED)
+static void one_row_holds(int state, int event)
 {
-    for (unsigned bits = 0; bits < 1u << ARRAY_LEN(flags); bits++) {
+    size_t asked[ARRAY_LEN(flags)];
+    unsigned count = asked_for(state, event, asked);
+
+    for (unsigned bits = 0; bits < 1u << count; bits++) {
         struct stage_facts facts;
 
-        facts_of_bits(bits, &facts);
-        for (int s = 0; s < PHASE_COUNT; s++)
-            for (int e = 0; e < STAGE_EVENT_COUNT; e++)
-                if (has_two_rows(&stage_machine, s, e) && rows_that_hold(s, e, &facts) > 1)
-                    fail_msg("%s on %s: two rows hold for facts %x",
-                             sm_state_name(&stage_machine, s), sm_event_name(&stage_machine, e),
-                             bits);
+        facts_of_bits(bits, asked, count, &facts);
+        if (rows_that_hold(state, event, &facts) > 1)
+            fail_msg("%s on %s: two rows hold for facts %x", sm_state_name(&stage_machine, state),
+                     sm_event_name(&stage_machine, event), bits);
     }
+}
+
+static void test_no_two_rows_hold_for_any_facts(void **state UNUSED)
+{
+    for (int s = 0; s < PHASE_COUNT; s++)
+        for (int e = 0; e < STAGE_EVENT_COUNT; e++)
+            one_row_holds(s, e);
 }
 
 /* Resume is decided by the phase that was paused, not by flags. */
@@ -72,7 +117,8 @@ static void test_resume_leads_to_one_phase(void **state UNUSED)
 {
     for (int p = 0; p < PHASE_COUNT; p++) {
         const struct stage_facts facts = {.resume = (enum rollout_phase)p};
-        unsigned expected = p == PHASE_CONVERGING || p == PHASE_BAKING || p == PHASE_READY;
+        unsigned expected =
+            p == PHASE_CONVERGING || p == PHASE_BAKING || p == PHASE_READY || p == PHASE_PREPARING;
 
         assert_int_equal(rows_that_hold(PHASE_PAUSED, STAGE_RESUME, &facts), expected);
     }
@@ -82,26 +128,25 @@ static void test_resume_leads_to_one_phase(void **state UNUSED)
  * violated, or while something holds it back. */
 static void test_no_raise_in_an_emergency(void **state UNUSED)
 {
-    static const enum stage_event raising[] = {STAGE_START, STAGE_PROMOTE, STAGE_WEIGHT,
-                                               STAGE_OVERRIDE, STAGE_REVIEW};
+    static const enum stage_event raising[] = {STAGE_START,   STAGE_PROMOTE,  STAGE_FULL,
+                                               STAGE_WEIGHT,  STAGE_OVERRIDE, STAGE_REVIEW,
+                                               STAGE_PREPARED};
+    struct rng rng;
 
-    for (unsigned bits = 0; bits < 1u << ARRAY_LEN(flags); bits++) {
+    rng_seed(&rng, 2);
+    for (unsigned probe = 0; probe < 200000; probe++) {
         struct stage_facts facts;
+        int s = (int)rng_below(&rng, PHASE_COUNT);
+        enum stage_event e = raising[rng_below(&rng, ARRAY_LEN(raising))];
+        const struct sm_row *row;
 
-        facts_of_bits(bits, &facts);
+        random_facts(&rng, &facts);
         facts.raises = true;
-        facts.violating = !facts.emergency && !facts.held_back;
-        for (int s = 0; s < PHASE_COUNT; s++)
-            for (size_t e = 0; e < ARRAY_LEN(raising); e++) {
-                const struct sm_row *row =
-                    sm_find_row(&stage_machine, s, (int)raising[e], &facts, NULL);
-                bool raises = row && (row->effects & (FX_ENTER | FX_WEIGH | FX_OVERRIDE));
-
-                /* A review under an emergency order cannot be: its phases hold no stage then. */
-                if (raises && !(raising[e] == STAGE_REVIEW && facts.emergency && !facts.held_back))
-                    fail_msg("%s on %s raises for facts %x", sm_state_name(&stage_machine, s),
-                             sm_event_name(&stage_machine, (int)raising[e]), bits);
-            }
+        facts.violating = facts.violating || (!facts.emergency && !facts.held_back);
+        row = sm_find_row(&stage_machine, s, (int)e, &facts, NULL);
+        if (row && (row->effects & (FX_ENTER | FX_WAVE | FX_WEIGH | FX_OVERRIDE)))
+            fail_msg("%s on %s raises", sm_state_name(&stage_machine, s),
+                     sm_event_name(&stage_machine, (int)e));
     }
 }
 
@@ -122,8 +167,9 @@ static void test_an_emergency_is_never_refused(void **state UNUSED)
 static void test_names_are_the_released_ones(void **state UNUSED)
 {
     static const char *const released[] = {
-        "pending",      "converging",  "baking",          "ready",   "paused", "completed",
-        "rolling_back", "rolled_back", "rollback_failed", "aborted", NULL,
+        "pending",   "converging",   "baking",      "ready",           "paused",
+        "completed", "rolling_back", "rolled_back", "rollback_failed", "aborted",
+        "preparing", "retreating",   NULL,
     };
 
     machine_keeps_names(&stage_machine, released);
@@ -143,8 +189,9 @@ static void test_the_page_in_docs_is_fresh(void **state UNUSED)
 
 /* ---- the walk -------------------------------------------------------------------------------- */
 
-#define WALK_STEPS 100000
-#define WALK_NODES 3
+#define WALK_STEPS     100000
+#define WALK_STEPS_MAX 500000 /* goes on until every move was made */
+#define WALK_NODES     3
 
 #define WALK_FLAGS "  flags: {fast: false}\n"
 
@@ -156,12 +203,13 @@ static void test_the_page_in_docs_is_fresh(void **state UNUSED)
     "    - {name: shadow, weight: 0}\n"                                                         \
     "    - {name: canary, weight: 10, bake: 10s, gate: {errorRate: 1%, minRequests: 100, for: " \
     "10s}}\n"                                                                                   \
-    "    - {name: quarter, weight: 25, bake: 5s, approval: manual}\n"
+    "    - {name: quarter, weight: 25, bake: 5s, approval: manual, ready: [{redis: "            \
+    "\"127.0.0.1:1\"}]}\n"
 
 struct walk {
     struct rig *rig;
     struct rng rng;
-    struct plan *plan[3];
+    struct plan *plan[5];
     uint64_t taken[PHASE_COUNT]; /* SM_TO() of every phase gone to */
 };
 
@@ -174,9 +222,13 @@ static void random_node(struct walk *w)
 {
     char name[NAME_SIZE];
     struct core_node n = {.connected = chance(w, 12) > 0};
+    struct err err;
 
     str_fmt(name, sizeof name, "n%u", 1 + chance(w, WALK_NODES));
     n.name = rig_name(name);
+    if (name[1] != '3')
+        assert_ok(labels_add(&n.labels, STR("cluster"), name[1] == '1' ? STR("a") : STR("b"), &err),
+                  &err);
     n.serving_rev = chance(w, 5) ? core_revision(w->rig->core) : chance(w, 50);
     n.newest_epoch_seen = chance(w, 200) ? 0 : chance(w, 1000);
     rig_step(w->rig, &(struct core_event){.kind = EV_NODE, .node = &n});
@@ -189,6 +241,14 @@ static void random_report(struct walk *w)
 
     str_fmt(name, sizeof name, "n%u", 1 + chance(w, WALK_NODES));
     rig_report(w->rig, name, "orders", rig_stats(50, 0, 5), rig_stats(50, bad ? 25 : 0, 6));
+}
+
+/* One of so many commands is a retreat: the walk is seldom in some phases. */
+static unsigned retreats(enum rollout_phase phase)
+{
+    if (phase == PHASE_BAKING || phase == PHASE_READY)
+        return 30;
+    return phase == PHASE_PREPARING ? 2 : 8;
 }
 
 static void random_command(struct walk *w)
@@ -211,10 +271,13 @@ static void random_command(struct walk *w)
     static const char *const some[] = {"n1", "n2"};
     enum err_code refused;
 
+    cmd.full = chance(w, 5) == 0;
+    cmd.gradual = chance(w, 3) == 0;
+    cmd.step_every = dur_s(chance(w, 20));
     cmd.quarantine = some;
     cmd.quarantine_count = chance(w, 3);
     /* What ends a rollout comes rarely, so that the walk gets far. */
-    if ((cmd.kind == CMD_EMERGENCY || cmd.kind == CMD_ABORT) && chance(w, 6))
+    if ((cmd.kind == CMD_EMERGENCY || cmd.kind == CMD_ABORT) && chance(w, 4))
         cmd.kind = CMD_START;
     if (cmd.kind == CMD_RECOVER && chance(w, 3))
         return;
@@ -228,6 +291,16 @@ static void random_command(struct walk *w)
         cmd.kind = chance(w, 2) ? CMD_ABORT : CMD_EMERGENCY;
     if (was.phase == PHASE_READY && chance(w, 2))
         cmd.kind = chance(w, 3) ? CMD_PROMOTE : CMD_APPLY;
+    if (was.phase == PHASE_COMPLETED && chance(w, 2))
+        cmd.kind = chance(w, 2) ? CMD_PROMOTE : CMD_APPLY;
+    if (was.phase == PHASE_READY && chance(w, 16) == 0)
+        cmd.kind = was.stage > 2 ? CMD_ROLLBACK : CMD_ABORT;
+    if (was.stage > 1 && chance(w, retreats(was.phase)) == 0) {
+        cmd.kind = CMD_ABORT;
+        cmd.gradual = true;
+    }
+    if (was.stage > 2 && cmd.kind == CMD_ROLLBACK)
+        cmd.to_stage = was.stage - 1;
     if (cmd.kind == CMD_ROLLBACK && chance(w, 3))
         cmd.kind = CMD_PROMOTE;
     if (cmd.kind == CMD_PROMOTE && chance(w, 2))
@@ -241,9 +314,18 @@ static void random_command(struct walk *w)
         rig_does(w->rig, (struct core_command){.kind = CMD_APPLY, .plan = w->plan[0]});
 }
 
+/* A job ends well, or not; some never do. */
+static void random_job(struct walk *w)
+{
+    struct rig *r = w->rig;
+
+    if (r->job_count > 0)
+        rig_tell(r, r->job[chance(w, r->job_count)].kind, chance(w, 4) > 0, "seen");
+}
+
 static void random_step(struct walk *w)
 {
-    switch (chance(w, 10)) {
+    switch (chance(w, 11)) {
     case 0:
     case 1:
     case 2:
@@ -261,6 +343,9 @@ static void random_step(struct walk *w)
         break;
     case 8:
         random_command(w);
+        break;
+    case 9:
+        random_job(w);
         break;
     default:
         w->rig->disk_full = chance(w, 40) == 0;
@@ -281,30 +366,46 @@ static void note_moves(struct walk *w)
     }
 }
 
+/* A move that the table allows and the walk has not made; false: none. */
+static bool untaken(const struct walk *w, int *ret_from, int *ret_to)
+{
+    for (int from = 0; from < PHASE_COUNT; from++) {
+        for (int to = 0; to < PHASE_COUNT; to++) {
+            if (!sm_allows(&stage_machine, from, to) || (w->taken[from] & SM_TO(to)))
+                continue;
+            *ret_from = from;
+            *ret_to = to;
+            return true;
+        }
+    }
+    return false;
+}
+
 static void test_a_random_walk_keeps_every_invariant(void **state UNUSED)
 {
     static const char *const texts[] = {
         PLAN_HEAD("orders", "/orders") PLAN_TRIGGERS WALK_FLAGS PLAN_STAGES,
         PLAN_HEAD("orders", "/orders") WALK_FLAGS PLAN_STAGES,
         PLAN_SHORT,
+        PLAN_WAVES,
+        PLAN_FIRST,
     };
     struct walk w = {.rig = rig_new()};
     struct err err;
+    int from, to;
 
     rng_seed(&w.rng, 20261121);
     w.rig->compare_every = 997;
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         assert_int_equal(plan_parse(str_of(texts[i]), "plan.yaml", &w.plan[i], &err), 0);
     rig_does(w.rig, (struct core_command){.kind = CMD_APPLY, .plan = w.plan[0]});
-    for (unsigned i = 0; i < WALK_STEPS; i++) {
+    for (unsigned i = 0; i < WALK_STEPS || (i < WALK_STEPS_MAX && untaken(&w, &from, &to)); i++) {
         random_step(&w);
         note_moves(&w);
     }
-    for (int p = 0; p < PHASE_COUNT; p++)
-        for (int to = 0; to < PHASE_COUNT; to++)
-            if (sm_allows(&stage_machine, p, to) && !(w.taken[p] & SM_TO(to)))
-                fail_msg("the walk never went from %s to %s", sm_state_name(&stage_machine, p),
-                         sm_state_name(&stage_machine, to));
+    if (untaken(&w, &from, &to))
+        fail_msg("the walk never went from %s to %s", sm_state_name(&stage_machine, from),
+                 sm_state_name(&stage_machine, to));
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         plan_free(w.plan[i]);
     rig_free(w.rig);

@@ -38,7 +38,7 @@
 #include "tests/sim/sim_ops.h"
 #include "tests/sim/sim_store.h"
 
-#define SIM_ROWS_MAX 128
+#define SIM_ROWS_MAX 256
 
 /* Rows of the tables that were taken, over any number of simulations. */
 struct sim_coverage {

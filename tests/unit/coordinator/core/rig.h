@@ -22,6 +22,8 @@ struct rig_kv {
     uint64_t rev;
 };
 
+#define RIG_JOBS 64
+
 struct rig {
     struct core *core;
     struct core *follower; /* NULL: none */
@@ -30,12 +32,14 @@ struct rig {
     mono_t mono;
     uint64_t rev;
     struct rig_kv kv[RIG_KEYS];
-    unsigned published;     /* migrations, ever */
-    unsigned saves;         /* transactions, ever */
-    bool disk_full;         /* the store refuses */
-    bool silent;            /* nodes do not tell their past; else they have none */
-    bool unchecked;         /* invariants recount everything; not for thousands of nodes */
-    unsigned compare_every; /* this many writes the restart is compared; 0: each */
+    unsigned published;            /* migrations, ever */
+    unsigned saves;                /* transactions, ever */
+    bool disk_full;                /* the store refuses */
+    bool silent;                   /* nodes do not tell their past; else they have none */
+    bool unchecked;                /* invariants recount everything; not for thousands of nodes */
+    unsigned compare_every;        /* this many writes the restart is compared; 0: each */
+    struct core_job job[RIG_JOBS]; /* that run; their plans are not kept */
+    unsigned job_count;
 };
 
 #define RIG_START INT64_C(1795255200) /* 2026-11-21T10:00:00Z */
@@ -136,6 +140,18 @@ static UNUSED void rig_same_rollout(const struct rollout *a, const struct rollou
     assert_int_equal(a->bake_until.ns, b->bake_until.ns);
     assert_int_equal(a->bake_left.ns, b->bake_left.ns);
     assert_int_equal(a->deadline.ns, b->deadline.ns);
+    assert_int_equal(a->wave, b->wave);
+    assert_int_equal(a->base_stage, b->base_stage);
+    assert_int_equal(a->base_weight_bp, b->base_weight_bp);
+    assert_int_equal(a->full, b->full);
+    assert_int_equal(a->entering_stage, b->entering_stage);
+    assert_string_equal(a->entering_operator, b->entering_operator);
+    assert_string_equal(a->entering_reason, b->entering_reason);
+    assert_int_equal(a->barred, b->barred);
+    assert_int_equal(a->proven_stage, b->proven_stage);
+    assert_int_equal(a->proven_until.ns, b->proven_until.ns);
+    assert_int_equal(a->step_at.ns, b->step_at.ns);
+    assert_int_equal(a->step_every.ns, b->step_every.ns);
     assert_string_equal(a->why, b->why);
     assert_int_equal(a->history_seq, b->history_seq);
     assert_int_equal(a->event_seq, b->event_seq);
@@ -366,6 +382,21 @@ static UNUSED void rig_tell_follower(struct rig *r, const struct core_event *ev)
     core_update_deinit(&u);
 }
 
+/* The work that the step asks for, or does not need any more. */
+static UNUSED void rig_jobs(struct rig *r)
+{
+    for (const struct core_stop *s = r->u.stop_job; s; s = s->next)
+        for (unsigned i = 0; i < r->job_count; i++)
+            if (r->job[i].id == s->id)
+                r->job[i] = r->job[--r->job_count];
+    for (const struct core_job *j = r->u.job; j; j = j->next) {
+        assert_non_null(j->plan);
+        assert_true(r->job_count < RIG_JOBS);
+        r->job[r->job_count] = *j;
+        r->job[r->job_count++].plan = NULL;
+    }
+}
+
 /* One step with all that the driver does. */
 static UNUSED void rig_step(struct rig *r, struct core_event *ev)
 {
@@ -395,6 +426,7 @@ static UNUSED void rig_step(struct rig *r, struct core_event *ev)
     }
     for (struct core_publish *p = r->u.publish; p; p = p->next)
         r->published++;
+    rig_jobs(r);
     rig_no_past(r, r->core, r->u.ask);
     if (r->unchecked)
         return;
@@ -446,6 +478,7 @@ static UNUSED void rig_restart(struct rig *r)
 {
     core_free(r->core);
     core_free(r->follower);
+    r->job_count = 0;
     r->core = rig_load_core(r);
     r->follower = rig_new_follower(r);
 }
@@ -535,6 +568,32 @@ static UNUSED void rig_report(struct rig *r, const char *node, const char *migra
     route.system[SYSTEM_NEW] = new_system;
     rig_step(r, &(struct core_event){.kind = EV_REPORT,
                                      .report = {.node = &name, .route = &route, .count = 1}});
+}
+
+/* The running job of this kind, or NULL. */
+static UNUSED const struct core_job *rig_find_job(const struct rig *r, enum core_job_kind kind)
+{
+    for (unsigned i = 0; i < r->job_count; i++)
+        if (r->job[i].kind == kind)
+            return &r->job[i];
+    return NULL;
+}
+
+/* The job of this kind ends, with one result. */
+static UNUSED void rig_tell(struct rig *r, enum core_job_kind kind, bool ok, const char *text)
+{
+    const struct core_job *j = rig_find_job(r, kind);
+    struct check_result result = {.outcome = ok ? CHECK_PASSED : CHECK_FAILED};
+    struct core_job_done done = {.ok = ok, .result = &result, .count = 1, .text = text};
+
+    if (!j)
+        fail_msg("no job of kind %d runs", (int)kind);
+    done.id = j->id;
+    str_fmt(result.name.s, sizeof result.name.s, "check");
+    str_fmt(result.text, sizeof result.text, "%s", text);
+    if (kind != JOB_GATE && kind != JOB_TRIGGER)
+        r->job[j - r->job] = r->job[--r->job_count];
+    rig_step(r, &(struct core_event){.kind = EV_JOB, .job = &done});
 }
 
 /* Carry a command out; what it was refused with, or ERR_NONE. */

@@ -117,14 +117,14 @@ static void test_unknown_fields_survive_a_command(void **state UNUSED)
 {
     CLEANUP(rig_freep) struct rig *r = rig_new();
     static const char rollout[] =
-        "{\"version\":1,\"phase\":\"pending\",\"stage\":0,\"weight\":0,\"wave\":7}";
+        "{\"version\":1,\"phase\":\"pending\",\"stage\":0,\"weight\":0,\"tide\":7}";
     char *plan = plan_text(PLAN_ORDERS);
 
     rig_put(r, ROOT "plans/orders", str_of(plan), ++r->rev);
     rig_put(r, ROOT "rollouts/orders", STR(rollout), ++r->rev);
     rig_restart(r);
     rig_does(r, (struct core_command){.kind = CMD_START});
-    assert_holds(rig_find(r, ROOT "rollouts/orders")->value, "\"wave\":7");
+    assert_holds(rig_find(r, ROOT "rollouts/orders")->value, "\"tide\":7");
     free(plan);
 }
 

@@ -116,6 +116,66 @@ static void test_a_rollout_looks_like_this(void **state UNUSED)
     plan_free(plan);
 }
 
+/* On its way through stages with waves: prepared while it is paused, in a wave, on its way back. */
+static void sample_moving(unsigned i, struct rollout *r)
+{
+    const struct rollout all[] = {
+        {.phase = PHASE_PAUSED,
+         .resume_phase = PHASE_PREPARING,
+         .stage = 1,
+         .weight_bp = 1000,
+         .entering_stage = 2,
+         .entering_operator = "ann@example.com",
+         .entering_reason = "all is quiet",
+         .proven_stage = 1},
+        {.phase = PHASE_BAKING,
+         .stage = 2,
+         .weight_bp = 2500,
+         .wave = 2,
+         .base_stage = 1,
+         .base_weight_bp = 1250,
+         .bake_until = wall("2026-11-21T10:17:04.123Z"),
+         .proven_stage = 3,
+         .proven_until = wall("2026-11-21T12:07:04.123Z")},
+        {.phase = PHASE_RETREATING,
+         .stage = 2,
+         .weight_bp = 2500,
+         .step_at = wall("2026-11-21T10:08:04.123Z"),
+         .step_every = dur_s(60)},
+        {.phase = PHASE_READY, .stage = 1, .weight_bp = 1000, .barred = true},
+        {.phase = PHASE_CONVERGING, .stage = 4, .weight_bp = 10000, .full = true},
+    };
+
+    *r = all[i];
+    r->since = wall("2026-11-21T10:07:04.123Z");
+    r->history_seq = 9;
+}
+
+static const char *const moving[] = {"rollout-preparing.json", "rollout-in-a-wave.json",
+                                     "rollout-retreating.json", "rollout-barred.json",
+                                     "rollout-full.json"};
+
+static void test_a_rollout_on_its_way_looks_like_this(void **state UNUSED)
+{
+    CLEANUP(buf_deinitp) struct buf b = BUF_INIT(RECORD_PLAN_MAX);
+    struct plan *plan = orders();
+
+    for (unsigned i = 0; i < ARRAY_LEN(moving); i++) {
+        CLEANUP(buf_deinitp) struct buf golden = BUF_INIT(RECORD_PLAN_MAX);
+        struct rollout r, again;
+        struct err err;
+
+        sample_moving(i, &r);
+        buf_clear(&b);
+        assert_true(record_write_rollout(&r, plan, &b));
+        is_golden(&b, moving[i]);
+        read_golden(moving[i], &golden);
+        assert_ok(record_read_rollout(buf_view(&golden), &again, &err), &err);
+        assert_memory_equal(&again, &r, sizeof r);
+    }
+    plan_free(plan);
+}
+
 static void test_an_order_and_an_entry_look_like_this(void **state UNUSED)
 {
     CLEANUP(buf_deinitp) struct buf b = BUF_INIT(RECORD_PLAN_MAX);
@@ -361,6 +421,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_rollout_looks_like_this),
+        cmocka_unit_test(test_a_rollout_on_its_way_looks_like_this),
         cmocka_unit_test(test_an_order_and_an_entry_look_like_this),
         cmocka_unit_test(test_events_look_like_this),
         cmocka_unit_test(test_golden_rollouts_survive_a_round_trip),
