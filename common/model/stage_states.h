@@ -22,7 +22,9 @@
     X(PREPARING, "preparing", RUNNING,                                                             \
       "the checks and hooks before a stage run; nothing has changed for users")                    \
     X(RETREATING, "retreating", FALLING,                                                           \
-      "ended by an operator, back through the stages one at a time")
+      "ended by an operator, back through the stages one at a time")                               \
+    X(DECOMMISSIONED, "decommissioned", DONE,                                                      \
+      "everything is on new, and legacy is forbidden: it may be gone")
 
 enum rollout_phase {
 #define X(id, name, coarse, help) PHASE_##id,

@@ -49,7 +49,8 @@ static void move(wall_t *t, dur_t by)
 static bool has_deadline(const struct rollout *r)
 {
     return wall_is_set(r->bake_until) || wall_is_set(r->deadline) || wall_is_set(r->step_at) ||
-           wall_is_set(r->proven_until);
+           wall_is_set(r->proven_until) || wall_is_set(r->standby_until) ||
+           wall_is_set(r->drill.deadline);
 }
 
 static void shift(struct core *c, struct migration *m)
@@ -60,6 +61,10 @@ static void shift(struct core *c, struct migration *m)
     move(&r->deadline, c->jumped);
     move(&r->step_at, c->jumped);
     move(&r->proven_until, c->jumped);
+    move(&r->standby_until, c->jumped);
+    if (wall_is_set(r->drill.deadline))
+        move(&r->drill.ordered_at, c->jumped);
+    move(&r->drill.deadline, c->jumped);
     if (wall_is_set(r->deadline))
         r->last_rollback.deadline = r->deadline;
 }

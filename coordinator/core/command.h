@@ -59,6 +59,9 @@ int command_clear(struct command_run *q);
 int command_set_weight(struct command_run *q);
 int command_set_override(struct command_run *q);
 
+/* command_stage.c, after the last one */
+int command_decommission(struct command_run *q);
+
 /* command_plan.c */
 int command_apply(struct command_run *q);
 int command_delete(struct command_run *q);

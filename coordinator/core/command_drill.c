@@ -7,7 +7,7 @@
 #include "coordinator/core/compile.h"
 #include "coordinator/core/drill.h"
 
-#define WITHIN_MAX_MS 600000u
+#define WITHIN_MAX_MS 3600000u
 
 static int refuse_running(struct command_run *q)
 {

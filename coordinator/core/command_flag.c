@@ -126,6 +126,9 @@ int command_set_flag(struct command_run *q)
 
     if (!q->cmd->all && !(q->cmd->flag && q->cmd->flag[0]))
         return err_set(q->err, ERR_INVALID, "which flag? its name is missing");
+    if (q->m->is.rollout.phase == PHASE_DECOMMISSIONED)
+        return err_set(q->err, ERR_REFUSED, "%s is decommissioned: its flags stay as they are",
+                       q->m->name.s);
     r = q->cmd->all ? set_all(q, &t) : set_one(q, &t);
     if (r < 0)
         return r;

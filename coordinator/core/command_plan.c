@@ -124,6 +124,15 @@ static void forget_what_was(const struct durable *was, struct rollout *ret)
     ret->base_weight_bp = 0;
 }
 
+/* Legacy that is in standby is kept as long as the new plan says, from the same day on. */
+static void fit_standby(const struct plan *old, const struct plan *plan, struct rollout *r)
+{
+    if (plan->standby.ns == 0)
+        r->standby_until = (wall_t){0};
+    if (wall_is_set(r->standby_until))
+        r->standby_until = wall_add(r->standby_until, dur_ns(plan->standby.ns - old->standby.ns));
+}
+
 static int apply_change(struct command_run *q, struct migration *m)
 {
     const struct plan *plan = q->cmd->plan;
@@ -146,6 +155,7 @@ static int apply_change(struct command_run *q, struct migration *m)
         return r;
     forget_what_was(&m->is, &s->next.rollout);
     fit_flags(plan, &s->next.rollout.flags_by_hand);
+    fit_standby(m->is.plan, plan, &s->next.rollout);
     moves_record(q->c, s, &move);
     command_changed(q, s,
                     update_fmt(q->u, "plan %s is changed%s%s", plan->name.s,
@@ -181,7 +191,8 @@ int command_delete(struct command_run *q)
         err_set(q->err, ERR_REFUSED, "an emergency order is active for %s", q->m->name.s);
         return err_hint(q->err, "switchyard rollback %s --clear --reason TEXT", q->m->name.s);
     }
-    if (!idle || r->stage > 0 || compile_effective_bp(&q->m->is) > 0) {
+    if (r->phase != PHASE_DECOMMISSIONED &&
+        (!idle || r->stage > 0 || compile_effective_bp(&q->m->is) > 0)) {
         err_set(q->err, ERR_REFUSED, "%s is %s with %s on new; abort it before it is deleted",
                 q->m->name.s, phase_name(r->phase),
                 words_weight(compile_effective_bp(&q->m->is), weight));

@@ -272,3 +272,19 @@ int command_rollback(struct command_run *q)
                                command_lifted(s)));
     return 0;
 }
+
+int command_decommission(struct command_run *q)
+{
+    struct move move = command_move_of(q, STAGE_DECOMMISSION);
+    struct staged *s = NULL;
+    int r;
+
+    move.checklist_done = q->cmd->checklist_done;
+    r = command_move(q, &move, &s);
+    if (r < 0)
+        return r;
+    command_changed(
+        q, s,
+        update_fmt(q->u, "legacy of %s is given up: no request goes there any more", q->m->name.s));
+    return 0;
+}

@@ -119,6 +119,7 @@ static const struct {
     [CMD_DELETE] = {command_delete, ON_MIGRATION},
     [CMD_RECOVER] = {command_recover, ON_MIGRATION},
     [CMD_DRILL] = {command_drill, ON_MIGRATION | NEEDS_REASON},
+    [CMD_DECOMMISSION] = {command_decommission, ON_MIGRATION | NEEDS_REASON},
     [CMD_SET_FLAG] = {command_set_flag, ON_MIGRATION | NEEDS_REASON},
     [CMD_APPROVE] = {command_approve, ON_MIGRATION | NEEDS_REASON},
 };

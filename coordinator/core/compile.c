@@ -62,6 +62,8 @@ bool compile_forbids_legacy(const struct durable *d)
 {
     unsigned stage = d->rollout.stage;
 
+    if (d->rollout.phase == PHASE_DECOMMISSIONED)
+        return true;
     return stage > 0 && d->plan->stage[stage - 1].enforce && !waves_remain(d) &&
            d->rollout.override != SYSTEM_LEGACY;
 }

@@ -23,6 +23,7 @@
     X(RECOVER, "recover", "try a rollback again that has not reached every node")           \
     X(APPROVE, "approved", "agree to a stage that asks for several operators")              \
     X(DRILL, "drill_started", "rehearse a rollback on a part of the fleet, and end it")     \
+    X(DECOMMISSION, "decommissioned", "give up legacy for good")                            \
     X(SET_FLAG, "feature_flag_changed", "give flags a value by hand, or take that back")
 
 enum core_command_kind {
@@ -58,6 +59,7 @@ struct core_command {
     const char *scope;        /* DRILL: a selector */
     bool shadow;              /* DRILL: nobody is moved */
     uint32_t within_ms;       /* DRILL: 0: as the plan says, or DRILL_WITHIN */
+    bool checklist_done;      /* DECOMMISSION */
     const char *flag;         /* SET_FLAG */
     const char *flag_value;   /* SET_FLAG: a JSON scalar; "": what the stage says */
     void *token;              /* given back in the answer; the shell's */

@@ -59,6 +59,7 @@ struct view_status {
     struct view_gate trigger; /* none: not armed; hold: too few requests on new; fail: it fires */
     const struct name *quarantined; /* nodes that do not count; borrowed */
     unsigned quarantined_count;
+    bool may_retire; /* standby is over: legacy can be given up, as the plan means to */
     const struct plan_freeze *freeze; /* that holds now, or NULL */
     wall_t frozen_until;
     struct view_holdback holdback[HOLDBACKS_COUNT]; /* of the next stage */

@@ -36,7 +36,7 @@ void drill_collect(const struct core *c, const struct migration *m, const struct
     drill_stored(d, ret);
     ret->populated = drill_watch_scope(c, &drill->scope) > 0;
     ret->converged = drill_watch_reached(c, m);
-    ret->late = wall_is_set(drill->deadline) && !wall_before(c->now, drill->deadline);
+    ret->late = wall_is_set(drill->deadline) && !wall_before(c->clock, drill->deadline);
     ret->waking = mono_before(c->mono, c->awake);
 }
 
@@ -66,7 +66,7 @@ static void order(const struct drilling *q)
     if (r->within.ns > patience.ns)
         patience = r->within;
     r->ordered_at = q->c->now;
-    r->deadline = wall_add(q->c->now, patience);
+    r->deadline = wall_add(q->c->clock, patience);
     q->s->again = true;
     q->s->drilling = true;
 }

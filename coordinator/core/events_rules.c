@@ -124,6 +124,11 @@ static bool drill_ended(const struct event_change *d)
     return d->is->drill_state == DRILL_IDLE && d->was->drill_state != DRILL_IDLE;
 }
 
+static bool decommissioned(const struct event_change *d)
+{
+    return moved_to(d, PHASE_DECOMMISSIONED);
+}
+
 static bool deleted(const struct event_change *d)
 {
     return d->s->removed;
@@ -251,6 +256,7 @@ static const struct {
     {EVENT_OVERRIDE_SET, override_set, say_override},
     {EVENT_DRILL_STARTED, drill_started, say_drill},
     {EVENT_DRILL_ENDED, drill_ended, say_drill_end},
+    {EVENT_DECOMMISSIONED, decommissioned, why},
     {EVENT_DELETED, deleted, say_deleted},
 };
 

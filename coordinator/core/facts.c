@@ -5,6 +5,7 @@
 #include "coordinator/core/convergence.h"
 #include "coordinator/core/gates.h"
 #include "coordinator/core/holdback.h"
+#include "coordinator/core/retire.h"
 #include "coordinator/core/jobs.h"
 #include "coordinator/core/waves.h"
 
@@ -191,6 +192,8 @@ void facts_collect(const struct core *c, const struct migration *m, const struct
     ret->step_due = is_over(r->step_at, c->clock);
     ret->waking = mono_before(c->mono, c->awake);
     ret->raises = raises(d, move);
+    ret->may_retire = move->event == STAGE_DECOMMISSION &&
+                      retire_check(d, c->clock, move->checklist_done, NULL) == 0;
     ret->goes_down = goes_down(d, move->to_stage);
     ret->prepares = jobs_needed(d->plan, entered_by(d, move));
     ret->prepared = jobs_prepared(m, d);

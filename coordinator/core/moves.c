@@ -11,6 +11,7 @@
 #include "coordinator/core/facts.h"
 #include "coordinator/core/jobs.h"
 #include "coordinator/core/waves.h"
+#include "coordinator/core/retire.h"
 #include "coordinator/core/words.h"
 
 #define NS_PER_DAY INT64_C(86400000000000)
@@ -31,6 +32,7 @@ static void take_stage(struct durable *d, unsigned stage)
     d->rollout.bake_until = (wall_t){0};
     d->rollout.bake_left = dur_ns(0);
     d->rollout.deadline = (wall_t){0};
+    d->rollout.standby_until = (wall_t){0};
     d->rollout.wave = 0;
     d->rollout.base_stage = 0;
     d->rollout.base_weight_bp = 0;
@@ -286,6 +288,11 @@ static void fx_release(const struct moving *v)
     r->bake_left = dur_ns(0);
 }
 
+static void fx_standby(const struct moving *v)
+{
+    v->s->next.rollout.standby_until = retire_standby(&v->s->next, v->c->clock);
+}
+
 static void fx_measure(const struct moving *v)
 {
     struct rollout *r = &v->s->next.rollout;
@@ -320,7 +327,8 @@ static void (*const effects[STAGE_FX_COUNT])(const struct moving *v) = {
     [STAGE_FX_BIT_WEIGH] = fx_weigh,     [STAGE_FX_BIT_OVERRIDE] = fx_override,
     [STAGE_FX_BIT_BAKE] = fx_bake,       [STAGE_FX_BIT_AGAIN] = fx_again,
     [STAGE_FX_BIT_HOLD] = fx_hold,       [STAGE_FX_BIT_RELEASE] = fx_release,
-    [STAGE_FX_BIT_MEASURE] = fx_measure, [STAGE_FX_BIT_RETRY] = fx_retry,
+    [STAGE_FX_BIT_STANDBY] = fx_standby, [STAGE_FX_BIT_MEASURE] = fx_measure,
+    [STAGE_FX_BIT_RETRY] = fx_retry,
 };
 
 /* RECORD has no function here: it comes last, when `to` is known. */

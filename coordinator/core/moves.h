@@ -13,10 +13,11 @@
 
 struct move {
     enum stage_event event;
-    unsigned to_stage;  /* START, PROMOTE, FULL, PREPARED, REVIEW, ROLLBACK, EMERGENCY, TRIGGER */
-    dur_t step_every;   /* RETREAT */
-    uint32_t weight_bp; /* WEIGHT */
-    enum system system; /* OVERRIDE */
+    unsigned to_stage;   /* START, PROMOTE, FULL, PREPARED, REVIEW, ROLLBACK, EMERGENCY, TRIGGER */
+    dur_t step_every;    /* RETREAT */
+    uint32_t weight_bp;  /* WEIGHT */
+    enum system system;  /* OVERRIDE */
+    bool checklist_done; /* DECOMMISSION */
     const char *operator_name;
     const char *reason;                 /* may be "" */
     const char *recorded_as;            /* the history's event */

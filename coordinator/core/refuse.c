@@ -5,6 +5,7 @@
 #include "coordinator/core/facts.h"
 #include "coordinator/core/jobs.h"
 #include "coordinator/core/waves.h"
+#include "coordinator/core/retire.h"
 #include "coordinator/core/words.h"
 
 /* One refusal in the making. */
@@ -237,6 +238,10 @@ static int hint_for_phase(const struct refusal *q)
         if (q->move->event == STAGE_START)
             return err_hint(q->err, "switchyard promote %s", name_of(q));
         return -ERR_REFUSED;
+    case PHASE_DECOMMISSIONED:
+        return err_hint(q->err,
+                        "switchyard rollback %s --to STAGE --reason TEXT, or switchyard delete",
+                        name_of(q));
     case PHASE_COMPLETED:
     case PHASE_ROLLED_BACK:
     case PHASE_COUNT:
@@ -307,6 +312,8 @@ int refuse_move(const struct core *c, const struct migration *m, const struct mo
         return refuse_weight(&q);
     case STAGE_OVERRIDE:
         return refuse_override(&q);
+    case STAGE_DECOMMISSION:
+        return retire_check(&m->is, c->clock, move->checklist_done, err);
     case STAGE_PAUSE:
     case STAGE_RESUME:
     case STAGE_ABORT:

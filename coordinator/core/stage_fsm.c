@@ -35,6 +35,8 @@
  * that is entered, or to PREPARING with one that is to be entered COMPLETED a stage is entered for
  * everybody, its weight is not set by hand the three of a rollback            at stage 0, weight 0
  *
+ * DECOMMISSIONED is as COMPLETED, and legacy is forbidden: nothing but an operator leads back.
+ *
  * A command whose row is held by its guard, or whose pair stands in the ignore table, is refused:
  * refuse.c finds the words. */
 #include "coordinator/core/stage_fsm.h"
@@ -51,12 +53,13 @@
 #define NEXT_BAKING          TO(PREPARING) | TO(CONVERGING) | TO(READY) | TO(COMPLETED) | TO(PAUSED) | TO(RETREATING) | FALLS
 #define NEXT_READY           TO(PREPARING) | TO(CONVERGING) | TO(COMPLETED) | TO(PAUSED) | TO(RETREATING) | FALLS
 #define NEXT_PAUSED          TO(PREPARING) | TO(CONVERGING) | TO(BAKING) | TO(READY) | TO(RETREATING) | FALLS
-#define NEXT_COMPLETED       TO(PREPARING) | TO(CONVERGING) | TO(RETREATING) | FALLS
+#define NEXT_COMPLETED       TO(PREPARING) | TO(CONVERGING) | TO(RETREATING) | FALLS | TO(DECOMMISSIONED)
 #define NEXT_ROLLING_BACK    TO(ROLLED_BACK) | TO(ROLLBACK_FAILED) | TO(ABORTED)
 #define NEXT_ROLLED_BACK     TO(PREPARING) | TO(CONVERGING) | TO(RETREATING) | FALLS
 #define NEXT_ROLLBACK_FAILED TO(ROLLED_BACK) | FALLS
 #define NEXT_RETREATING      FALLS
 #define NEXT_ABORTED         TO(PREPARING) | TO(CONVERGING) | TO(ROLLING_BACK)
+#define NEXT_DECOMMISSIONED  TO(ROLLING_BACK)
 
 #define WORD_WAITING "waiting"
 #define WORD_RUNNING "running"
@@ -75,6 +78,7 @@
 #define FLAGS_ROLLBACK_FAILED 0
 #define FLAGS_RETREATING      0
 #define FLAGS_ABORTED         SM_FINAL
+#define FLAGS_DECOMMISSIONED  SM_FINAL
 /* clang-format on */
 
 static const struct sm_state stage_states[PHASE_COUNT] = {
@@ -184,6 +188,7 @@ GUARD(zero_share_may_change, !f->on_stage && share_is_free(f))
 GUARD(share_falls, !f->raises)
 GUARD(goes_down, f->goes_down)
 GUARD(violating, f->violating)
+GUARD(may_retire, f->may_retire)
 GUARD(all_serve, f->converged && !f->waking)
 GUARD(too_late, f->late && !f->converged && !f->waking)
 GUARD(resumes_preparing, f->resume == PHASE_PREPARING)
@@ -263,7 +268,7 @@ static const struct sm_row stage_rows[] = {
     {PHASE_BAKING,          STAGE_REVIEW,     G(next_with_checks),        PHASE_PREPARING,       FX_PROVE | FX_PREPARE | FX_RECORD,    "the stage has baked and its gate does not object; the next one is prepared"},
     {PHASE_BAKING,          STAGE_REVIEW,     G(next_by_operator),        PHASE_READY,           FX_PROVE,                             "the stage has baked and its gate does not object; moving on waits for an operator"},
     {PHASE_BAKING,          STAGE_REVIEW,     G(next_is_held),            PHASE_READY,           FX_PROVE,                             "the stage has baked and its gate does not object; nothing may rise now"},
-    {PHASE_BAKING,          STAGE_REVIEW,     G(at_the_end),              PHASE_COMPLETED,       FX_PROVE | FX_RECORD,                 "the last stage has baked and its gate does not object"},
+    {PHASE_BAKING,          STAGE_REVIEW,     G(at_the_end),              PHASE_COMPLETED,       FX_PROVE | FX_STANDBY | FX_RECORD,                 "the last stage has baked and its gate does not object"},
 
     {PHASE_READY,           STAGE_PROMOTE,    G(wave_is_open),            PHASE_CONVERGING,      FX_WAVE | FX_RECORD,                  "an operator promoted the rollout to the next wave"},
     {PHASE_READY,           STAGE_PROMOTE,    G(stage_is_open),           PHASE_CONVERGING,      FX_ENTER | FX_RECORD,                 "an operator promoted the rollout"},
@@ -281,7 +286,7 @@ static const struct sm_row stage_rows[] = {
     {PHASE_READY,           STAGE_REVIEW,     G(wave_by_itself),          PHASE_CONVERGING,      FX_WAVE | FX_RECORD,                  "nothing holds back the next wave any more"},
     {PHASE_READY,           STAGE_REVIEW,     G(next_by_itself),          PHASE_CONVERGING,      FX_ENTER | FX_RECORD,                 "nothing holds back the next stage any more"},
     {PHASE_READY,           STAGE_REVIEW,     G(next_with_checks),        PHASE_PREPARING,       FX_PREPARE | FX_RECORD,               "nothing holds back the next stage any more; it is prepared"},
-    {PHASE_READY,           STAGE_REVIEW,     G(at_the_end),              PHASE_COMPLETED,       FX_PROVE | FX_RECORD,                 "the plan changed: this is the last stage now"},
+    {PHASE_READY,           STAGE_REVIEW,     G(at_the_end),              PHASE_COMPLETED,       FX_PROVE | FX_STANDBY | FX_RECORD,                 "the plan changed: this is the last stage now"},
 
     {PHASE_PAUSED,          STAGE_RESUME,     G(resumes_preparing),       PHASE_PREPARING,       FX_RELEASE | FX_RECORD,               "an operator resumed the rollout; the stage is prepared anew"},
     {PHASE_PAUSED,          STAGE_RESUME,     G(resumes_converging),      PHASE_CONVERGING,      FX_RELEASE | FX_RECORD,               "an operator resumed the rollout"},
@@ -306,8 +311,9 @@ static const struct sm_row stage_rows[] = {
     {PHASE_COMPLETED,       STAGE_ROLLBACK,   G(goes_down),               PHASE_ROLLING_BACK,    FX_FALL | FX_RECORD,                  "an operator ordered a rollback"},
     {PHASE_COMPLETED,       STAGE_EMERGENCY,  ALWAYS,                     PHASE_ROLLING_BACK,    FX_FALL | FX_RECORD,                  "an emergency order sends everything to legacy"},
     {PHASE_COMPLETED,       STAGE_WEIGHT,     G(share_may_change),        PHASE_CONVERGING,      FX_WEIGH | FX_AGAIN | FX_RECORD,      "an operator set the weight"},
-    {PHASE_COMPLETED,       STAGE_OVERRIDE,   G(share_may_change),        SM_STAY,               FX_OVERRIDE | FX_RECORD,              "an operator set the override"},
+    {PHASE_COMPLETED,       STAGE_OVERRIDE,   G(share_may_change),        SM_STAY,               FX_OVERRIDE | FX_STANDBY | FX_RECORD,              "an operator set the override"},
     {PHASE_COMPLETED,       STAGE_TRIGGER,    G(violating),               PHASE_ROLLING_BACK,    FX_FALL | FX_RECORD,                  "a trigger fired"},
+    {PHASE_COMPLETED,       STAGE_DECOMMISSION, G(may_retire),              PHASE_DECOMMISSIONED,  FX_RECORD,                            "an operator gave up legacy"},
 
     {PHASE_ROLLING_BACK,    STAGE_ABORT,      ALWAYS,                     PHASE_ABORTED,         FX_END | FX_RECORD,                   "an operator ended the rollout"},
     {PHASE_ROLLING_BACK,    STAGE_ROLLBACK,   G(goes_down),               SM_STAY,               FX_FALL | FX_RECORD,                  "an operator ordered a further rollback"},
@@ -353,6 +359,9 @@ static const struct sm_row stage_rows[] = {
     {PHASE_ABORTED,         STAGE_EMERGENCY,  ALWAYS,                     PHASE_ROLLING_BACK,    FX_FALL | FX_RECORD,                  "an emergency order sends everything to legacy"},
     {PHASE_ABORTED,         STAGE_OVERRIDE,   G(share_may_change),        SM_STAY,               FX_OVERRIDE | FX_RECORD,              "an operator set the override"},
     {PHASE_ABORTED,         STAGE_TRIGGER,    G(violating),               PHASE_ROLLING_BACK,    FX_FALL | FX_RECORD,                  "a trigger fired"},
+
+    {PHASE_DECOMMISSIONED,  STAGE_ROLLBACK,   G(goes_down),               PHASE_ROLLING_BACK,    FX_FALL | FX_RECORD,                  "an operator ordered a rollback to a legacy that had been given up"},
+    {PHASE_DECOMMISSIONED,  STAGE_EMERGENCY,  ALWAYS,                     PHASE_ROLLING_BACK,    FX_FALL | FX_RECORD,                  "an emergency order sends everything to legacy"},
 };
 
 /* For commands, `why` is the refusal; refuse.c puts the migration's name in front. */
@@ -364,6 +373,7 @@ static const struct sm_ignore stage_ignored[] = {
     {PHASE_PENDING,         STAGE_RETREAT,    "has not started; abort it without steps"},
     {PHASE_PENDING,         STAGE_ROLLBACK,   "has not started; everything is on legacy already"},
     {PHASE_PENDING,         STAGE_WEIGHT,     "has not started; start it first"},
+    {PHASE_PENDING,         STAGE_DECOMMISSION, "has not completed its last stage; legacy is still needed"},
     {PHASE_PENDING,         STAGE_RECOVER,    "is not rolling back; there is nothing to recover"},
     {PHASE_PENDING,         STAGE_PREPARED,   "no stage is being prepared"},
     {PHASE_PENDING,         STAGE_UNPREPARED, "no stage is being prepared"},
@@ -374,6 +384,7 @@ static const struct sm_ignore stage_ignored[] = {
     {PHASE_PREPARING,       STAGE_START,      "is started already"},
     {PHASE_PREPARING,       STAGE_PROMOTE,    "is being prepared for its next stage already"},
     {PHASE_PREPARING,       STAGE_RESUME,     "is not paused"},
+    {PHASE_PREPARING,       STAGE_DECOMMISSION, "has not completed its last stage; legacy is still needed"},
     {PHASE_PREPARING,       STAGE_RECOVER,    "is not rolling back; there is nothing to recover"},
     {PHASE_PREPARING,       STAGE_CONVERGED,  "the stage before has converged already"},
     {PHASE_PREPARING,       STAGE_DEADLINE,   "no deadline runs"},
@@ -382,6 +393,7 @@ static const struct sm_ignore stage_ignored[] = {
     {PHASE_CONVERGING,      STAGE_START,      "is started already"},
     {PHASE_CONVERGING,      STAGE_PROMOTE,    "is still taking over its stage"},
     {PHASE_CONVERGING,      STAGE_RESUME,     "is not paused"},
+    {PHASE_CONVERGING,      STAGE_DECOMMISSION, "has not completed its last stage; legacy is still needed"},
     {PHASE_CONVERGING,      STAGE_RECOVER,    "is not rolling back; there is nothing to recover"},
     {PHASE_CONVERGING,      STAGE_PREPARED,   "no stage is being prepared"},
     {PHASE_CONVERGING,      STAGE_UNPREPARED, "no stage is being prepared"},
@@ -390,6 +402,7 @@ static const struct sm_ignore stage_ignored[] = {
 
     {PHASE_BAKING,          STAGE_START,      "is started already"},
     {PHASE_BAKING,          STAGE_RESUME,     "is not paused"},
+    {PHASE_BAKING,          STAGE_DECOMMISSION, "has not completed its last stage; legacy is still needed"},
     {PHASE_BAKING,          STAGE_RECOVER,    "is not rolling back; there is nothing to recover"},
     {PHASE_BAKING,          STAGE_PREPARED,   "no stage is being prepared"},
     {PHASE_BAKING,          STAGE_UNPREPARED, "no stage is being prepared"},
@@ -398,6 +411,7 @@ static const struct sm_ignore stage_ignored[] = {
 
     {PHASE_READY,           STAGE_START,      "is started already"},
     {PHASE_READY,           STAGE_RESUME,     "is not paused"},
+    {PHASE_READY,           STAGE_DECOMMISSION, "has not completed its last stage; legacy is still needed"},
     {PHASE_READY,           STAGE_RECOVER,    "is not rolling back; there is nothing to recover"},
     {PHASE_READY,           STAGE_PREPARED,   "no stage is being prepared"},
     {PHASE_READY,           STAGE_UNPREPARED, "no stage is being prepared"},
@@ -408,6 +422,7 @@ static const struct sm_ignore stage_ignored[] = {
     {PHASE_PAUSED,          STAGE_PROMOTE,    "is paused; resume it first"},
     {PHASE_PAUSED,          STAGE_FULL,       "is paused; resume it first"},
     {PHASE_PAUSED,          STAGE_PAUSE,      "is paused already"},
+    {PHASE_PAUSED,          STAGE_DECOMMISSION, "has not completed its last stage; legacy is still needed"},
     {PHASE_PAUSED,          STAGE_RECOVER,    "is not rolling back; there is nothing to recover"},
     {PHASE_PAUSED,          STAGE_PREPARED,   "no stage is being prepared"},
     {PHASE_PAUSED,          STAGE_UNPREPARED, "no stage is being prepared"},
@@ -434,10 +449,12 @@ static const struct sm_ignore stage_ignored[] = {
     {PHASE_ROLLING_BACK,    STAGE_WEIGHT,     "is rolling back; wait until every node has acknowledged"},
     {PHASE_ROLLING_BACK,    STAGE_PREPARED,   "no stage is being prepared"},
     {PHASE_ROLLING_BACK,    STAGE_UNPREPARED, "no stage is being prepared"},
+    {PHASE_ROLLING_BACK,    STAGE_DECOMMISSION, "is rolling back; legacy is needed more than ever"},
     {PHASE_ROLLING_BACK,    STAGE_REVIEW,     "a rollback ends by acknowledgements or its deadline"},
 
     {PHASE_ROLLED_BACK,     STAGE_PAUSE,      "is rolled back; nothing moves on by itself"},
     {PHASE_ROLLED_BACK,     STAGE_RESUME,     "is not paused"},
+    {PHASE_ROLLED_BACK,     STAGE_DECOMMISSION, "is rolled back; legacy is needed"},
     {PHASE_ROLLED_BACK,     STAGE_RECOVER,    "is not rolling back; there is nothing to recover"},
     {PHASE_ROLLED_BACK,     STAGE_PREPARED,   "no stage is being prepared"},
     {PHASE_ROLLED_BACK,     STAGE_UNPREPARED, "no stage is being prepared"},
@@ -455,6 +472,7 @@ static const struct sm_ignore stage_ignored[] = {
     {PHASE_ROLLBACK_FAILED, STAGE_PREPARED,   "no stage is being prepared"},
     {PHASE_ROLLBACK_FAILED, STAGE_UNPREPARED, "no stage is being prepared"},
     {PHASE_ROLLBACK_FAILED, STAGE_DEADLINE,   "the deadline has been missed already"},
+    {PHASE_ROLLBACK_FAILED, STAGE_DECOMMISSION, "waits for nodes that have not acknowledged the rollback"},
     {PHASE_ROLLBACK_FAILED, STAGE_REVIEW,     "only the late nodes, or an operator, end this"},
 
     {PHASE_RETREATING,      STAGE_START,      "is retreating; abort it, then start it again"},
@@ -464,6 +482,7 @@ static const struct sm_ignore stage_ignored[] = {
     {PHASE_RETREATING,      STAGE_RESUME,     "is not paused"},
     {PHASE_RETREATING,      STAGE_RETREAT,    "is retreating already"},
     {PHASE_RETREATING,      STAGE_WEIGHT,     "is retreating; abort it, or roll it back, to go faster"},
+    {PHASE_RETREATING,      STAGE_DECOMMISSION, "is retreating to legacy"},
     {PHASE_RETREATING,      STAGE_RECOVER,    "is not rolling back; there is nothing to recover"},
     {PHASE_RETREATING,      STAGE_PREPARED,   "no stage is being prepared"},
     {PHASE_RETREATING,      STAGE_UNPREPARED, "no stage is being prepared"},
@@ -478,12 +497,31 @@ static const struct sm_ignore stage_ignored[] = {
     {PHASE_ABORTED,         STAGE_RETREAT,    "is aborted already"},
     {PHASE_ABORTED,         STAGE_ROLLBACK,   "is aborted; everything is on legacy already"},
     {PHASE_ABORTED,         STAGE_WEIGHT,     "is aborted; start it again first"},
+    {PHASE_ABORTED,         STAGE_DECOMMISSION, "is aborted; everything is on legacy"},
     {PHASE_ABORTED,         STAGE_RECOVER,    "is not rolling back; there is nothing to recover"},
     {PHASE_ABORTED,         STAGE_PREPARED,   "no stage is being prepared"},
     {PHASE_ABORTED,         STAGE_UNPREPARED, "no stage is being prepared"},
     {PHASE_ABORTED,         STAGE_CONVERGED,  "nothing waits for the nodes"},
     {PHASE_ABORTED,         STAGE_DEADLINE,   "no deadline runs"},
     {PHASE_ABORTED,         STAGE_REVIEW,     "nothing moves on by itself"},
+
+    {PHASE_DECOMMISSIONED,  STAGE_START,      "is decommissioned: only a rollback or an emergency leads back"},
+    {PHASE_DECOMMISSIONED,  STAGE_PROMOTE,    "is decommissioned: only a rollback or an emergency leads back"},
+    {PHASE_DECOMMISSIONED,  STAGE_FULL,       "is decommissioned: only a rollback or an emergency leads back"},
+    {PHASE_DECOMMISSIONED,  STAGE_PAUSE,      "is decommissioned: only a rollback or an emergency leads back"},
+    {PHASE_DECOMMISSIONED,  STAGE_RESUME,     "is decommissioned: only a rollback or an emergency leads back"},
+    {PHASE_DECOMMISSIONED,  STAGE_ABORT,      "is decommissioned: only a rollback or an emergency leads back"},
+    {PHASE_DECOMMISSIONED,  STAGE_RETREAT,    "is decommissioned: only a rollback or an emergency leads back"},
+    {PHASE_DECOMMISSIONED,  STAGE_WEIGHT,     "is decommissioned: only a rollback or an emergency leads back"},
+    {PHASE_DECOMMISSIONED,  STAGE_OVERRIDE,   "is decommissioned: only a rollback or an emergency leads back"},
+    {PHASE_DECOMMISSIONED,  STAGE_DECOMMISSION, "is decommissioned already"},
+    {PHASE_DECOMMISSIONED,  STAGE_RECOVER,    "is decommissioned; there is nothing to recover"},
+    {PHASE_DECOMMISSIONED,  STAGE_TRIGGER,    "legacy may be gone: only an operator sends traffic there"},
+    {PHASE_DECOMMISSIONED,  STAGE_PREPARED,   "no stage is being prepared"},
+    {PHASE_DECOMMISSIONED,  STAGE_UNPREPARED, "no stage is being prepared"},
+    {PHASE_DECOMMISSIONED,  STAGE_CONVERGED,  "nothing waits for the nodes"},
+    {PHASE_DECOMMISSIONED,  STAGE_DEADLINE,   "no deadline runs"},
+    {PHASE_DECOMMISSIONED,  STAGE_REVIEW,     "nothing is left to move on to"},
 };
 /* clang-format on */
 
@@ -516,6 +554,7 @@ static const char *broken_promise(enum rollout_phase phase, const struct stage_f
     case PHASE_RETREATING:
         return f->on_stage ? NULL : "no stage is entered";
     case PHASE_COMPLETED:
+    case PHASE_DECOMMISSIONED:
         return f->on_stage && !f->by_hand && !f->more_waves ? NULL
                                                             : "not everybody is on the last stage";
     case PHASE_ROLLING_BACK:

@@ -9,24 +9,25 @@
 #include "common/model/rollout.h"
 
 /*   X(ID, name) */
-#define STAGE_EVENTS(X)         \
-    X(START, "start")           \
-    X(PROMOTE, "promote")       \
-    X(FULL, "full")             \
-    X(PAUSE, "pause")           \
-    X(RESUME, "resume")         \
-    X(ABORT, "abort")           \
-    X(RETREAT, "retreat")       \
-    X(ROLLBACK, "rollback")     \
-    X(EMERGENCY, "emergency")   \
-    X(WEIGHT, "weight")         \
-    X(OVERRIDE, "override")     \
-    X(RECOVER, "recover")       \
-    X(TRIGGER, "trigger")       \
-    X(PREPARED, "prepared")     \
-    X(UNPREPARED, "unprepared") \
-    X(CONVERGED, "converged")   \
-    X(DEADLINE, "deadline")     \
+#define STAGE_EVENTS(X)             \
+    X(START, "start")               \
+    X(PROMOTE, "promote")           \
+    X(FULL, "full")                 \
+    X(PAUSE, "pause")               \
+    X(RESUME, "resume")             \
+    X(ABORT, "abort")               \
+    X(RETREAT, "retreat")           \
+    X(ROLLBACK, "rollback")         \
+    X(EMERGENCY, "emergency")       \
+    X(WEIGHT, "weight")             \
+    X(OVERRIDE, "override")         \
+    X(DECOMMISSION, "decommission") \
+    X(RECOVER, "recover")           \
+    X(TRIGGER, "trigger")           \
+    X(PREPARED, "prepared")         \
+    X(UNPREPARED, "unprepared")     \
+    X(CONVERGED, "converged")       \
+    X(DEADLINE, "deadline")         \
     X(REVIEW, "review")
 
 enum stage_event {
@@ -54,6 +55,7 @@ enum stage_event {
     X(AGAIN, "again")       \
     X(HOLD, "hold")         \
     X(RELEASE, "release")   \
+    X(STANDBY, "standby")   \
     X(MEASURE, "measure")   \
     X(RETRY, "retry")       \
     X(RECORD, "record")
@@ -93,6 +95,7 @@ struct stage_facts {
     bool step_due;   /* the retreat's next step is */
     bool last_step;  /* and it leads to legacy */
     bool waking;     /* the coordinator started a moment ago: nodes may still come back */
+    bool may_retire; /* everything is on new, standby is over, and nothing is left to do */
     bool raises;     /* the command would raise the share of new */
     bool goes_down;  /* the command's stage is before the current one, for every node */
     bool prepares;   /* the stage that would be entered has checks, a backup or hooks before it */

@@ -77,12 +77,17 @@ const char *suggest_command(const struct view_status *s, char *dst)
             str_fmt(dst, TEXT_SIZE, "switchyard rollback %s --to %u --reason TEXT", name,
                     s->rollout->stage - 1);
         return dst;
+    case PHASE_COMPLETED:
+        if (s->may_retire)
+            str_fmt(dst, TEXT_SIZE, "switchyard decommission %s%s --reason TEXT", name,
+                    s->plan->checklist_count ? " --checklist-done" : "");
+        return dst;
     case PHASE_ROLLBACK_FAILED:
         str_fmt(dst, TEXT_SIZE, "switchyard recover %s", name);
         return dst;
     case PHASE_PREPARING:
     case PHASE_CONVERGING:
-    case PHASE_COMPLETED:
+    case PHASE_DECOMMISSIONED:
     case PHASE_RETREATING:
     case PHASE_ROLLING_BACK:
     case PHASE_COUNT:

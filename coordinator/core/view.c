@@ -5,6 +5,7 @@
 #include "coordinator/core/convergence.h"
 #include "coordinator/core/facts.h"
 #include "coordinator/core/holdback.h"
+#include "coordinator/core/retire.h"
 #include "coordinator/core/suggest.h"
 #include "coordinator/core/waves.h"
 
@@ -27,6 +28,8 @@ int view_status(const struct core *c, const char *migration, wall_t now, mono_t 
         .more_waves = waves_remain(&m->is),
         .suggested_next_weight_bp = suggest_weight_bp(m->is.plan, &m->is.rollout),
     };
+    ret->may_retire =
+        wall_is_set(m->is.rollout.standby_until) && retire_check(&m->is, now, true, NULL) == 0;
     ret->freeze = plan_frozen(m->is.plan, now, &ret->frozen_until);
     holdback_list(&m->is, m->is.rollout.stage + 1, now, ret->holdback);
     ret->breaker = nodes_breaker(&c->nodes, m->slot, &ret->breaker_open_nodes);

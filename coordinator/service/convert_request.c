@@ -168,6 +168,13 @@ static int take_drill(const Switchyard__V1__Command *m, struct convert_command *
     return check_text("scope", m->drill->scope, SELECTOR_SIZE - 1, err);
 }
 
+static int take_checklist(const Switchyard__V1__Command *m, struct convert_command *ret,
+                          struct err *err UNUSED)
+{
+    ret->core.checklist_done = m->decommission->checklist_done;
+    return 0;
+}
+
 static int take_flag(const Switchyard__V1__Command *m, struct convert_command *ret, struct err *err)
 {
     int r = check_text("flag's name", m->set_flag->flag, NAME_SIZE - 1, err);
@@ -202,6 +209,7 @@ static const struct action {
     {SWITCHYARD__V1__COMMAND__ACTION_SET_OVERRIDE, CMD_SET_OVERRIDE, true, take_override},
     {SWITCHYARD__V1__COMMAND__ACTION_DELETE, CMD_DELETE, false, NULL},
     {SWITCHYARD__V1__COMMAND__ACTION_DRILL, CMD_DRILL, true, take_drill},
+    {SWITCHYARD__V1__COMMAND__ACTION_DECOMMISSION, CMD_DECOMMISSION, true, take_checklist},
     {SWITCHYARD__V1__COMMAND__ACTION_SET_FLAG, CMD_SET_FLAG, true, take_flag},
     {SWITCHYARD__V1__COMMAND__ACTION_RECOVER, CMD_RECOVER, false, take_quarantine},
     {SWITCHYARD__V1__COMMAND__ACTION_APPROVE, CMD_APPROVE, true, take_approval},

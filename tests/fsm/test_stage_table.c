@@ -20,12 +20,12 @@ static void test_tables_are_sound(void **state UNUSED)
 /* Every flag of the facts; all pairs of rows together depend on fewer at a time. */
 static const size_t flags[] = {
 #define FLAG(name) offsetof(struct stage_facts, name)
-    FLAG(on_stage),  FLAG(weightless), FLAG(has_next),   FLAG(next_asks), FLAG(more_waves),
-    FLAG(wave_asks), FLAG(by_hand),    FLAG(overridden), FLAG(emergency), FLAG(violating),
-    FLAG(held_back), FLAG(converged),  FLAG(baked),      FLAG(gate_open), FLAG(gate_fails),
-    FLAG(tended),    FLAG(late),       FLAG(step_due),   FLAG(last_step), FLAG(waking),
-    FLAG(raises),    FLAG(goes_down),  FLAG(prepares),   FLAG(prepared),  FLAG(unprepared),
-    FLAG(barred),    FLAG(entering),
+    FLAG(on_stage),   FLAG(weightless), FLAG(has_next),   FLAG(next_asks), FLAG(more_waves),
+    FLAG(wave_asks),  FLAG(by_hand),    FLAG(overridden), FLAG(emergency), FLAG(violating),
+    FLAG(held_back),  FLAG(converged),  FLAG(baked),      FLAG(gate_open), FLAG(gate_fails),
+    FLAG(tended),     FLAG(late),       FLAG(step_due),   FLAG(last_step), FLAG(waking),
+    FLAG(may_retire), FLAG(raises),     FLAG(goes_down),  FLAG(prepares),  FLAG(prepared),
+    FLAG(unprepared), FLAG(barred),     FLAG(entering),
 #undef FLAG
 };
 
@@ -167,9 +167,9 @@ static void test_an_emergency_is_never_refused(void **state UNUSED)
 static void test_names_are_the_released_ones(void **state UNUSED)
 {
     static const char *const released[] = {
-        "pending",   "converging",   "baking",      "ready",           "paused",
-        "completed", "rolling_back", "rolled_back", "rollback_failed", "aborted",
-        "preparing", "retreating",   NULL,
+        "pending",        "converging",  "baking",          "ready",   "paused",    "completed",
+        "rolling_back",   "rolled_back", "rollback_failed", "aborted", "preparing", "retreating",
+        "decommissioned", NULL,
     };
 
     machine_keeps_names(&stage_machine, released);
@@ -193,12 +193,9 @@ static void test_the_page_in_docs_is_fresh(void **state UNUSED)
 #define WALK_STEPS_MAX 500000 /* goes on until every move was made */
 #define WALK_NODES     3
 
-#define WALK_FLAGS "  flags: {fast: false}\n"
-
 #define PLAN_SHORT                                                                              \
     PLAN_HEAD("orders", "/orders")                                                              \
     PLAN_TRIGGERS                                                                               \
-    WALK_FLAGS                                                                                  \
     "  stages:\n"                                                                               \
     "    - {name: shadow, weight: 0}\n"                                                         \
     "    - {name: canary, weight: 10, bake: 10s, gate: {errorRate: 1%, minRequests: 100, for: " \
@@ -305,6 +302,8 @@ static void random_command(struct walk *w)
         cmd.kind = CMD_PROMOTE;
     if (cmd.kind == CMD_PROMOTE && chance(w, 2))
         cmd.to_stage = 0;
+    if (was.phase == PHASE_DECOMMISSIONED && chance(w, 3))
+        cmd.kind = CMD_EMERGENCY;
     refused = rig_run(w->rig, cmd);
     if (refused != ERR_NONE && !w->rig->u.refused.msg[0])
         fail_msg("%s is refused without a word", core_command_name(cmd.kind));
@@ -383,13 +382,8 @@ static bool untaken(const struct walk *w, int *ret_from, int *ret_to)
 
 static void test_a_random_walk_keeps_every_invariant(void **state UNUSED)
 {
-    static const char *const texts[] = {
-        PLAN_HEAD("orders", "/orders") PLAN_TRIGGERS WALK_FLAGS PLAN_STAGES,
-        PLAN_HEAD("orders", "/orders") WALK_FLAGS PLAN_STAGES,
-        PLAN_SHORT,
-        PLAN_WAVES,
-        PLAN_FIRST,
-    };
+    static const char *const texts[] = {PLAN_ORDERS, PLAN_PLAIN, PLAN_SHORT, PLAN_WAVES,
+                                        PLAN_FIRST};
     struct walk w = {.rig = rig_new()};
     struct err err;
     int from, to;

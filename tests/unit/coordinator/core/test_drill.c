@@ -409,8 +409,8 @@ static void test_refusals_say_what_to_type(void **state)
                 "no connected node is in the scope cluster=us / switchyard get nodes");
     rig_refuses(r, (struct core_command){.kind = CMD_DRILL, .scope = CANARY, .reason = ""},
                 "needs a reason");
-    rig_refuses(r, (struct core_command){.kind = CMD_DRILL, .scope = CANARY, .within_ms = 600001},
-                "10 minutes at most");
+    rig_refuses(r, (struct core_command){.kind = CMD_DRILL, .scope = CANARY, .within_ms = 3600001},
+                "60 minutes at most");
     drill(r, "cluster=canary");
     rig_refuses(r, (struct core_command){.kind = CMD_DRILL, .scope = CANARY},
                 "orders is in a drill of cluster=canary already, ordered by ann");
