@@ -4,7 +4,10 @@
 #include <inttypes.h>
 
 #include "cli/change_tell.h"
+#include "cli/migration.h"
 #include "common/base/rng.h"
+
+#define LOOK_EACH dur_ms(200)
 
 void change_init(struct change *ch, const struct cli *cli, const struct args *a)
 {
@@ -42,6 +45,33 @@ static int wait_for_nodes(struct cli *cli, const struct change *ch,
     return 0;
 }
 
+/* Until the stage's checks and hooks are over, at most as long as the nodes are waited for. What is
+ * left in ret->status is why it is not entered. */
+static int wait_for_checks(struct cli *cli, const struct change *ch, struct change_done *ret,
+                           struct err *err)
+{
+    mono_t until = mono_add(clock_system->mono(clock_system), cli->node_wait);
+    const Switchyard__V1__Status *s;
+    int r;
+
+    while ((r = migration_status(cli, ch->request.migration, &ret->status, err)) == 0) {
+        s = (const Switchyard__V1__Status *)ret->status;
+        if (!s->entering)
+            cli_reply_free(steal(ret->status));
+        if (!ret->status || !s->entering->operator_[0] ||
+            !mono_before(clock_system->mono(clock_system), until))
+            return 0;
+        cli_reply_free(steal(ret->status));
+        cli_pause(cli, LOOK_EACH);
+    }
+    return err_ctx(err, "the command is stored, waiting for the stage's checks failed");
+}
+
+static bool waits(const struct change *ch, const struct args *a)
+{
+    return ch->moves_nodes && !ch->request.dry_run && !args_has(a, OPT_NO_WAIT);
+}
+
 int change_carry_out(struct cli *cli, const struct args *a, const struct change *ch,
                      struct change_done *ret, struct err *err)
 {
@@ -54,7 +84,9 @@ int change_carry_out(struct cli *cli, const struct args *a, const struct change 
     if (r < 0)
         return r;
     result = (const Switchyard__V1__CommandResult *)ret->result;
-    if (ch->moves_nodes && !result->dry_run && !args_has(a, OPT_NO_WAIT))
+    if (waits(ch, a) && ch->prepares)
+        r = wait_for_checks(cli, ch, ret, err);
+    if (r == 0 && waits(ch, a) && !ret->status)
         r = wait_for_nodes(cli, ch, result, &ret->nodes, err);
     ret->took = mono_sub(clock_system->mono(clock_system), start);
     return r;
@@ -64,13 +96,14 @@ void change_done_deinit(struct change_done *d)
 {
     cli_reply_free(steal(d->result));
     cli_reply_free(steal(d->nodes));
+    cli_reply_free(steal(d->status));
 }
 
 bool change_lags(const struct change_done *d)
 {
     const Switchyard__V1__AwaitResult *nodes = (const Switchyard__V1__AwaitResult *)d->nodes;
 
-    return nodes && !nodes->converged && nodes->convergence->nodes > 0;
+    return d->status || (nodes && !nodes->converged && nodes->convergence->nodes > 0);
 }
 
 int change_run(struct cli *cli, const struct args *a, const struct change *ch, int *ret_status,

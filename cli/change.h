@@ -8,6 +8,7 @@ struct change {
     Switchyard__V1__Command request;
     char id[17];      /* for the coordinator's log */
     bool moves_nodes; /* wait for the nodes and tell how long they took */
+    bool prepares;    /* and before that for the checks and hooks of the stage */
 };
 
 /* Everything but the action. Texts are borrowed from `cli` and `a`; `ch` may not move. */
@@ -23,11 +24,12 @@ struct change_done {
     ProtobufCMessage *result; /* owned; a CommandResult */
     ProtobufCMessage *nodes;  /* owned; an AwaitResult, NULL when nobody waited */
     dur_t took;
+    ProtobufCMessage *status; /* owned; a Status: the stage was not entered, or not yet; or NULL */
 };
 
 /* The same without telling; `ret` is the caller's, also on failure. */
 int change_carry_out(struct cli *cli, const struct args *a, const struct change *ch,
                      struct change_done *ret, struct err *err) MUST_CHECK;
 void change_done_deinit(struct change_done *d);
-/* Do nodes lag behind it? */
+/* Do nodes lag behind it, or was the stage not entered? */
 bool change_lags(const struct change_done *d);

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "cli/laggards.h"
+#include "cli/verdict.h"
 
 struct json *change_json(const Switchyard__V1__CommandResult *done,
                          const Switchyard__V1__AwaitResult *await)
@@ -99,6 +100,22 @@ static void tell_nodes(struct cli *cli, const Switchyard__V1__AwaitResult *await
         tell_laggards(cli, c);
 }
 
+/* ---- the stage's checks ---------------------------------------------------------------------- */
+
+static void tell_entering(const Switchyard__V1__Status *s)
+{
+    const Switchyard__V1__EnteringStatus *e = s->entering;
+
+    if (e->operator_[0])
+        cli_say("  %s is not entered yet: %s\n", e->stage, e->doing[0] ? e->doing : "it begins");
+    else
+        cli_say("  NOT ENTERED: %s\n", e->doing);
+    for (size_t i = 0; i < e->n_checks; i++)
+        cli_say("  %s %s: %s\n", verdict_mark(e->checks[i]->verdict), e->checks[i]->name,
+                e->checks[i]->text);
+    cli_say("  next: switchyard status %s%s\n", s->migration, e->operator_[0] ? " --watch" : "");
+}
+
 /* ---- the whole ------------------------------------------------------------------------------- */
 
 void change_say(struct cli *cli, const struct change_done *d)
@@ -108,6 +125,8 @@ void change_say(struct cli *cli, const struct change_done *d)
     tell_changes(result);
     if (result->unstored_epoch)
         tell_unstored(cli, result->unstored_epoch);
+    if (d->status)
+        tell_entering((const Switchyard__V1__Status *)d->status);
     if (d->nodes)
         tell_nodes(cli, (const Switchyard__V1__AwaitResult *)d->nodes, d->took);
 }
@@ -122,5 +141,8 @@ int change_tell(struct cli *cli, const struct change_done *d, struct err *err)
     }
     j = change_json((const Switchyard__V1__CommandResult *)d->result,
                     (const Switchyard__V1__AwaitResult *)d->nodes);
+    if (d->status)
+        json_set(j, "entering",
+                 cli_message_json(&((const Switchyard__V1__Status *)d->status)->entering->base));
     return cli_print_json(cli, j, err);
 }

@@ -63,6 +63,7 @@ int run_start(struct cli *cli, const struct args *a, int *ret_status, struct err
     change_init(&ch, cli, a);
     ch.request.action_case = SWITCHYARD__V1__COMMAND__ACTION_START;
     ch.request.start = &action;
+    ch.prepares = true;
     return args_has(a, OPT_DRY_RUN) ? rehearse(cli, a, &ch, ret_status, err)
                                     : change_run(cli, a, &ch, ret_status, err);
 }
@@ -121,6 +122,7 @@ int run_promote(struct cli *cli, const struct args *a, int *ret_status, struct e
     change_init(&ch, cli, a);
     ch.request.action_case = SWITCHYARD__V1__COMMAND__ACTION_PROMOTE;
     ch.request.promote = &action;
+    ch.prepares = true;
     return args_has(a, OPT_DRY_RUN) && !action.full ? rehearse(cli, a, &ch, ret_status, err)
                                                     : change_run(cli, a, &ch, ret_status, err);
 }

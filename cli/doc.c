@@ -29,7 +29,7 @@ void doc_title(const struct doc *d, const char *fmt, ...)
 
 void doc_section(const struct doc *d, const char *fmt, ...)
 {
-    SAY(d->markdown ? "\n## " : "\n== ", d->markdown ? "\n\n" : "\n");
+    SAY(d->markdown ? "\n## " : "\n== ", "\n");
 }
 
 void doc_say(const struct doc *d, const char *fmt, ...)
@@ -46,6 +46,7 @@ void doc_item(const struct doc *d UNUSED, const char *fmt, ...)
 
 static void add_cell(struct buf *b, struct str cell)
 {
+    cell = str_trim(cell);
     buf_addf(b, " ");
     for (size_t i = 0; i < cell.n; i++)
         buf_addf(b, cell.p[i] == '|' ? "\\|" : "%c", cell.p[i]);
@@ -102,7 +103,7 @@ static void say_markdown(const char *rows, bool headless)
             add_row(&b, row, columns);
         }
     }
-    cli_say("%s", buf_text(&b));
+    cli_say("\n%s", buf_text(&b));
 }
 
 void doc_table(const struct doc *d, const char *rows, bool headless)

@@ -40,8 +40,11 @@ static void add_check_result(struct buf *b, const Switchyard__V1__CheckResult *c
 
 static void add_entering(struct buf *b, const Switchyard__V1__EnteringStatus *e)
 {
-    buf_addf(b, "entering\t%s, by %s%s%s: %s\n", e->stage, e->operator_, e->reason[0] ? ", " : "",
-             e->reason, e->doing[0] ? e->doing : "about to begin");
+    if (e->operator_[0])
+        buf_addf(b, "entering\t%s, by %s%s%s: %s\n", e->stage, e->operator_,
+                 e->reason[0] ? ", " : "", e->reason, e->doing[0] ? e->doing : "about to begin");
+    else
+        buf_addf(b, "not entered\t%s: %s\n", e->stage, e->doing);
     for (size_t i = 0; i < e->n_checks; i++)
         add_check_result(b, e->checks[i]);
 }

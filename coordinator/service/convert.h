@@ -67,7 +67,8 @@ const ProtobufCMessage *convert_await(struct arena *a, bool converged,
                                       const struct view_convergence *c,
                                       const struct view_measured *measured);
 const ProtobufCMessage *convert_status(struct arena *a, const struct view_status *s,
-                                       const struct spread *spread, uint64_t term);
+                                       const struct spread *spread, const struct view_work *work,
+                                       uint64_t term);
 /* Of `count` migrations, each with what it compiles to. */
 const ProtobufCMessage *convert_flags(struct arena *a, const struct core *c,
                                       const struct view_status *s, unsigned count);

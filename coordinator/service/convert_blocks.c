@@ -69,3 +69,18 @@ Switchyard__V1__Check *block_check(struct arena *a, const struct view_check *c)
     m->text = block_text(a, c->text);
     return m;
 }
+
+Switchyard__V1__CheckResult *block_check_result(struct arena *a, const struct check_result *r)
+{
+    Switchyard__V1__CheckResult *m = NEW(a, CheckResult, check_result);
+
+    m->name = block_text(a, r->name.s);
+    m->kind = block_text(a, plan_check_word(r->kind));
+    m->verdict = block_text(a, check_outcome_name(r->outcome));
+    m->has_value = r->has_value;
+    m->value = r->value;
+    m->text = block_text(a, r->text);
+    m->took_ms = r->took_ms;
+    m->output = block_text(a, r->output);
+    return m;
+}

@@ -29,3 +29,4 @@ double block_percent(uint64_t part, uint64_t whole);
 Switchyard__V1__Label **block_labels(struct arena *a, const struct labels *l);
 Switchyard__V1__Convergence *block_convergence(struct arena *a, const struct view_convergence *c);
 Switchyard__V1__Check *block_check(struct arena *a, const struct view_check *c);
+Switchyard__V1__CheckResult *block_check_result(struct arena *a, const struct check_result *r);

@@ -68,6 +68,7 @@ static int take_target(const Switchyard__V1__Command *m, struct convert_command 
     ret->core.seen = seen != NULL;
     ret->core.seen_stage = seen ? seen->stage : 0;
     ret->core.seen_wave = seen ? seen->wave : 0;
+    ret->core.full = m->promote->full;
     switch (m->promote->target_case) {
     case SWITCHYARD__V1__PROMOTE__TARGET_TO_STAGE:
         ret->core.to_stage = m->promote->to_stage;
@@ -79,6 +80,14 @@ static int take_target(const Switchyard__V1__Command *m, struct convert_command 
     default:
         return 0;
     }
+}
+
+static int take_abort(const Switchyard__V1__Command *m, struct convert_command *ret,
+                      struct err *err UNUSED)
+{
+    ret->core.gradual = m->abort->gradual;
+    ret->core.step_every = dur_s(m->abort->step_s);
+    return 0;
 }
 
 static int take_stage(const Switchyard__V1__Command *m, struct convert_command *ret,
@@ -201,7 +210,7 @@ static const struct action {
     {SWITCHYARD__V1__COMMAND__ACTION_PROMOTE, CMD_PROMOTE, false, take_target},
     {SWITCHYARD__V1__COMMAND__ACTION_PAUSE, CMD_PAUSE, false, NULL},
     {SWITCHYARD__V1__COMMAND__ACTION_RESUME, CMD_RESUME, false, NULL},
-    {SWITCHYARD__V1__COMMAND__ACTION_ABORT, CMD_ABORT, true, NULL},
+    {SWITCHYARD__V1__COMMAND__ACTION_ABORT, CMD_ABORT, true, take_abort},
     {SWITCHYARD__V1__COMMAND__ACTION_ROLLBACK, CMD_ROLLBACK, true, take_stage},
     {SWITCHYARD__V1__COMMAND__ACTION_EMERGENCY, CMD_EMERGENCY, true, take_all},
     {SWITCHYARD__V1__COMMAND__ACTION_CLEAR_EMERGENCY, CMD_CLEAR, true, NULL},

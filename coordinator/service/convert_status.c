@@ -141,17 +141,26 @@ static void fill_objectives(struct arena *a, const struct view_status *s, Switch
         m->objectives[m->n_objectives++] = block_text(a, stage->objective[i]);
 }
 
-static Switchyard__V1__EnteringStatus *entering(struct arena *a, const struct view_status *s)
+static Switchyard__V1__EnteringStatus *entering(struct arena *a, const struct view_status *s,
+                                                const struct view_work *work)
 {
     const struct rollout *r = s->rollout;
+    unsigned stage = r->entering_stage;
     Switchyard__V1__EnteringStatus *m;
 
-    if (r->entering_stage == 0)
+    /* One that could not be entered is shown until it is tried again. */
+    if (stage == 0 && work->failed[0] && r->stage < s->plan->stage_count)
+        stage = r->stage + 1;
+    if (stage == 0)
         return NULL;
     m = NEW(a, EnteringStatus, entering_status);
-    m->stage = block_text(a, plan_stage_name(s->plan, r->entering_stage));
+    m->stage = block_text(a, plan_stage_name(s->plan, stage));
     m->operator_ = block_text(a, r->entering_operator);
     m->reason = block_text(a, r->entering_reason);
+    m->doing = block_text(a, work->doing[0] ? work->doing : work->failed);
+    m->checks = NEW_LIST(a, work->result_count, CheckResult);
+    for (unsigned i = 0; i < work->result_count; i++)
+        m->checks[m->n_checks++] = block_check_result(a, work->result[i]);
     return m;
 }
 
@@ -191,11 +200,12 @@ static unsigned trigger_to(const struct view_status *s)
     return s->plan->rollback_to < below ? s->plan->rollback_to : below;
 }
 
-static void fill_operation(struct arena *a, const struct view_status *s, Switchyard__V1__Status *m)
+static void fill_operation(struct arena *a, const struct view_status *s,
+                           const struct view_work *work, Switchyard__V1__Status *m)
 {
     fill_approvals(a, s, m);
     fill_objectives(a, s, m);
-    m->entering = entering(a, s);
+    m->entering = entering(a, s, work);
     m->drill = drill(a, s->rollout);
     m->standby_until = block_time(a, s->rollout->standby_until);
     m->trigger_to = trigger_to(s);
@@ -271,7 +281,8 @@ static void fill_holds(struct arena *a, const struct view_status *s, Switchyard_
 /* ---- the whole ------------------------------------------------------------------------------- */
 
 const ProtobufCMessage *convert_status(struct arena *a, const struct view_status *s,
-                                       const struct spread *spread, uint64_t term)
+                                       const struct spread *spread, const struct view_work *work,
+                                       uint64_t term)
 {
     Switchyard__V1__Status *m = NEW(a, Status, status);
 
@@ -292,7 +303,7 @@ const ProtobufCMessage *convert_status(struct arena *a, const struct view_status
     m->plan = stages(a, s);
     m->n_plan = s->plan->stage_count;
     m->term = term;
-    fill_operation(a, s, m);
+    fill_operation(a, s, work, m);
     fill_clusters(a, spread, m);
     m->wave = waves(a, s, spread);
     fill_holds(a, s, m);

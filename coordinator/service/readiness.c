@@ -86,21 +86,6 @@ static void add_conditions(struct conditions *c, const struct service *s,
 
 /* ---- the answer ------------------------------------------------------------------------------ */
 
-static Switchyard__V1__CheckResult *one_result(struct arena *a, const struct check_result *r)
-{
-    Switchyard__V1__CheckResult *m = NEW(a, CheckResult, check_result);
-
-    m->name = block_text(a, r->name.s);
-    m->kind = block_text(a, plan_check_word(r->kind));
-    m->verdict = block_text(a, check_outcome_name(r->outcome));
-    m->has_value = r->has_value;
-    m->value = r->value;
-    m->text = block_text(a, r->text);
-    m->took_ms = r->took_ms;
-    m->output = block_text(a, r->output);
-    return m;
-}
-
 /* A failure beats what could not be told. */
 static char *verdict_over(const Switchyard__V1__CheckReport *m)
 {
@@ -129,7 +114,7 @@ static void reply(const struct readiness *w, const struct view_status *v,
     c.report->stage = block_text(&a, plan_stage_name(v->plan, w->stage));
     c.report->checks = NEW_LIST(&a, count, CheckResult);
     for (unsigned i = 0; i < count; i++)
-        c.report->checks[c.report->n_checks++] = one_result(&a, &result[i]);
+        c.report->checks[c.report->n_checks++] = block_check_result(&a, &result[i]);
     add_conditions(&c, w->service, v, w->stage);
     c.report->verdict = verdict_over(c.report);
     rpc_call_reply(w->call, &c.report->base);

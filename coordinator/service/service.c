@@ -85,12 +85,14 @@ static int read_status(struct service *s, const struct convert_query *q, struct 
 {
     struct spread spread;
     struct view_status v;
+    struct view_work work;
     int r = look_at(s, q->migration, a, &v, err);
 
     if (r < 0)
         return r;
     spread_of(s, &v, a, &spread);
-    *ret = convert_status(a, &v, &spread, term_of(s));
+    view_work(core_of(s), v.plan->name.s, &work);
+    *ret = convert_status(a, &v, &spread, &work, term_of(s));
     return r;
 }
 

@@ -2,6 +2,7 @@
 """The rollout engine as an operator types it: every command, read critically."""
 
 import json
+import socket
 import tarfile
 
 import pytest
@@ -58,6 +59,23 @@ def test_a_dry_run_tells_which_check_would_fail(yard):
     assert check["stage"] == "next" and check["checks"][0]["name"] == "door"
 
 
+def test_a_stage_that_is_not_entered_is_told_with_its_check(yard):
+    yard.open()
+    port = free_port()
+    yard.apply(stages=({"name": "first", "weight": 0, "approval": "manual"},
+                       {"name": "next", "weight": 50, "approval": "manual",
+                        "ready": [{"name": "door", "tcp": f"127.0.0.1:{port}"}]}))
+    yard.cli("start", "app")
+    yard.wait_status("ready", phase="ready")
+    answer = yard.cli("promote", "app", status=1)
+    assert "NOT ENTERED: " in answer.out and "[FAIL] door" in answer.out and "serve it" not in answer.out, answer
+    assert "not entered" in yard.cli("status", "app").out and yard.status()["stage"] == "first"
+    assert yard.cli("promote", "app", "-o", "json", status=1).json["entering"]["checks"][0]["verdict"] == "fail"
+    with socket.create_server(("127.0.0.1", port)):
+        entered = yard.cli("promote", "app")
+    assert "all nodes (1) serve it" in entered.out and yard.status()["stage"] == "next", entered
+
+
 def test_status_tells_the_clusters(app):
     app.cli("promote", "app")
     clusters = app.status()["clusters"]
@@ -66,6 +84,41 @@ def test_status_tells_the_clusters(app):
     text = app.cli("status", "app").out
     assert "eu-1: 2 of 2 serve it, 10 % on new (at-10)" in text
     assert "canary" in text and "off" in text
+
+
+def test_a_full_promotion_goes_to_the_end_at_once(app):
+    assert "needs a reason" in app.cli("promote", "app", "--full", status=2).err
+    app.cli("promote", "app", "--full", "--reason", "the board decided")
+    assert app.status()["stage"] == "at-100" and app.status()["weight"] == 100
+
+
+def test_a_gradual_abort_goes_down_step_by_step(app):
+    app.cli("promote", "app", "--to", "at-100")
+    app.wait_status("there", stage="at-100")
+    app.cli("abort", "app", "--gradual", "--step", "1s", "--reason", "legacy is cold", "--no-wait")
+    app.wait_status("half way", weight=50)
+    app.wait_status("everything is on legacy", weight=0, phase="aborted")
+    assert "--gradual" in app.cli("abort", "app", "--step", "1s", "--reason", "x", status=2).err
+
+
+def test_status_tells_the_waves(yard):
+    yard.open(nodes=3)
+    yard.apply(stages=({"name": "all", "weight": 100,
+                        "waves": [{"select": "cluster=us-1", "approval": "manual", "bake": "1s"},
+                                  {"select": "*", "approval": "manual"}]},))
+    yard.cli("start", "app")
+    yard.wait_status("the first wave has baked", phase="ready")
+    wave = yard.status()["wave"]
+    assert wave["wave"] == 1 and [(w["select"], w["state"], w["nodes"]) for w in wave["waves"]] == [
+        ("cluster=us-1", "current", 1), ("*", "next", 2)]
+    assert {c["cluster"]: c["weight"] for c in yard.status()["clusters"]} == {"eu-1": 0, "us-1": 100}
+    text = yard.cli("status", "app").out
+    assert "> 1 cluster=us-1, current, 1 of 1 nodes serve it" in text and "2 *, next, 2 nodes" in text, text
+    dry = yard.cli("promote", "app", "--dry-run", "-o", "json", status=None).json
+    assert {c["cluster"]: c["nodes"] for c in dry["changes"][0]["clusters"]} == {"eu-1": 2, "us-1": 0}, dry
+    yard.cli("promote", "app")
+    yard.wait_status("everybody is there", weight=100)
+    assert {c["cluster"]: c["weight"] for c in yard.status()["clusters"]} == {"eu-1": 100, "us-1": 100}
 
 
 # ---- judging
@@ -121,7 +174,7 @@ def test_the_stage_report_reads_as_text_markdown_and_json(app):
     text = app.cli("report", "stage", "app").out
     assert text.startswith("Stage report of app: at-10 (2 of 4)") and "as planned" in text
     page = app.cli("report", "stage", "app", "-o", "markdown").out
-    assert page.startswith("# Stage report of app") and "\n## Both systems\n" in page
+    assert page.startswith("# Stage report of app") and "\n## Both systems\n\n" in page and "\n\n\n" not in page
     assert "| --- |" in page or "|---|" in page
     report = app.cli("report", "stage", "app", "-o", "json").json
     assert set(report) == {"status", "stats", "history"}
