@@ -54,9 +54,17 @@ static bool rollback_failed(const struct event_change *d)
     return moved_to(d, PHASE_ROLLBACK_FAILED);
 }
 
+/* Back through the stages, which is no rollback. */
+static bool retreats(const struct event_change *d)
+{
+    return phase_coarse(d->is->phase) == COARSE_FALLING &&
+           phase_coarse(d->was->phase) != COARSE_FALLING && !d->s->fell;
+}
+
+/* At once; or, of a retreat, its first step and its end. */
 static bool aborted(const struct event_change *d)
 {
-    return moved_to(d, PHASE_ABORTED);
+    return moved_to(d, PHASE_ABORTED) || retreats(d);
 }
 
 /* Back to legacy, one way or the other. */
