@@ -193,6 +193,27 @@ static void a_target_is_a_number_or_a_name(void **state UNUSED)
     assert_string_equal(accepted(&m).to_stage_name, "half");
 }
 
+static void how_far_a_promote_goes_and_how_fast_an_abort(void **state UNUSED)
+{
+    Switchyard__V1__Promote promote = SWITCHYARD__V1__PROMOTE__INIT;
+    Switchyard__V1__Abort abort = SWITCHYARD__V1__ABORT__INIT;
+    Switchyard__V1__Command m = command();
+
+    m.action_case = SWITCHYARD__V1__COMMAND__ACTION_PROMOTE;
+    m.promote = &promote;
+    assert_false(accepted(&m).full);
+    promote.full = true;
+    assert_true(accepted(&m).full);
+
+    m.action_case = SWITCHYARD__V1__COMMAND__ACTION_ABORT;
+    m.abort = &abort;
+    assert_false(accepted(&m).gradual);
+    abort.gradual = true;
+    abort.step_s = 90;
+    assert_true(accepted(&m).gradual);
+    assert_int_equal(accepted(&m).step_every.ns, dur_s(90).ns);
+}
+
 static void an_emergency_is_for_one_or_for_all(void **state UNUSED)
 {
     Switchyard__V1__Emergency all = SWITCHYARD__V1__EMERGENCY__INIT;
@@ -291,6 +312,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_command_keeps_who_why_and_what),
         cmocka_unit_test(words_outside_their_limits_are_refused),
+        cmocka_unit_test(how_far_a_promote_goes_and_how_fast_an_abort),
         cmocka_unit_test(actions_that_move_traffic_by_hand_need_a_reason),
         cmocka_unit_test(a_recovery_names_whom_it_excuses),
         cmocka_unit_test(a_command_without_a_known_action_is_refused),
