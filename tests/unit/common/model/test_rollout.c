@@ -5,8 +5,9 @@
 
 /* Stored and printed: the list may grow at its end, nothing in it may change. */
 static const char *const released[] = {
-    "pending",      "converging",  "baking",          "ready",   "paused",    "completed",
-    "rolling_back", "rolled_back", "rollback_failed", "aborted", "preparing", "retreating",
+    "pending",   "converging",   "baking",         "ready",           "paused",
+    "completed", "rolling_back", "rolled_back",    "rollback_failed", "aborted",
+    "preparing", "retreating",   "decommissioned",
 };
 
 static void names_are_as_released(void **state UNUSED)
