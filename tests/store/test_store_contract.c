@@ -405,7 +405,7 @@ static void sizes_past_the_limits_are_refused(void **state)
         snprintf(key[i], sizeof key[i], STORE_ROOT "%u", i);
         op[i] = PUT(str_of(key[i]), STR("1"));
     }
-    assert_refused(s, (struct store_txn){.op = op, .count = STORE_OPS_MAX + 1}, "2049 operations");
+    assert_refused(s, (struct store_txn){.op = op, .count = STORE_OPS_MAX + 1}, "3073 operations");
     step(s, (struct store_txn){.op = op, .count = STORE_OPS_MAX});
     free(big);
 }
