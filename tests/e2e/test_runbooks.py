@@ -63,6 +63,7 @@ class Scene:
             "the coordinator is back": self.the_coordinator_is_back,
             "new answers 500": self.new_answers_500,
             "new is repaired": self.new_is_repaired,
+            "orders becomes rolled_back": lambda: self.orders_becomes("rolled_back"),
             "orders becomes ready": lambda: self.orders_becomes("ready"),
             "orders becomes completed": lambda: self.orders_becomes("completed"),
         }
