@@ -4,7 +4,7 @@
 #
 # usage: tests/run.sh [ctest options]     for example: tests/run.sh -L unit    tests/run.sh -R e2e.walk
 #
-# Ends with ctest's own summary and exits with its status. Under 15 minutes on two cores, from nothing.
+# Ends with ctest's own summary and exits with its status. About half an hour on two cores, from nothing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
