@@ -121,6 +121,14 @@ static bool raises(const struct durable *d, const struct move *move)
            (move->event == STAGE_OVERRIDE && move->system == SYSTEM_NEW);
 }
 
+/* Under an override to legacy no gate sees anything of new: it cannot stand in the way of the share
+ * that it has let pass before. */
+static bool lifts_override_to_legacy(const struct durable *d, const struct move *move)
+{
+    return move->event == STAGE_OVERRIDE && move->system == SYSTEM_NONE &&
+           d->rollout.override == SYSTEM_LEGACY;
+}
+
 /* A weight or an override enters no stage; what happens by itself enters the next one. */
 static unsigned entered_by(const struct durable *d, const struct move *move)
 {
@@ -184,7 +192,8 @@ void facts_collect(const struct core *c, const struct migration *m, const struct
     ret->converged =
         r->drill_state == DRILL_IDLE && convergence_reached(c, m, is_falling(r->phase));
     ret->baked = is_over(r->bake_until, c->clock);
-    ret->gate_open = r->full || gate.verdict == VERDICT_NONE || gate.verdict == VERDICT_PASS;
+    ret->gate_open = r->full || gate.verdict == VERDICT_NONE || gate.verdict == VERDICT_PASS ||
+                     lifts_override_to_legacy(d, move);
     ret->gate_fails = !r->full && gate.verdict == VERDICT_FAIL;
     ret->tended = jobs_tended(m, d);
     ret->held_back = facts_held_back(c, d, move, why, hint);

@@ -397,6 +397,20 @@ static void test_an_override_beats_the_weight(void **state UNUSED)
     assert_int_equal(rig_status(r, "orders").effective_weight_bp, 1000);
 }
 
+/* Its gate sees nothing of new meanwhile, and must not hold what it has let pass before. */
+static void test_an_override_to_legacy_can_be_lifted(void **state UNUSED)
+{
+    CLEANUP(rig_freep) struct rig *r = at(PHASE_READY);
+
+    rig_does(r, CMD(SET_OVERRIDE, .system = SYSTEM_LEGACY));
+    rig_all_serve(r, NODES);
+    rig_wait(r, 300);
+    assert_int_equal(rig_status(r, "orders").gate.verdict, VERDICT_HOLD);
+    rig_refuses(r, CMD(SET_OVERRIDE, .system = SYSTEM_NEW), "gate");
+    rig_does(r, CMD(SET_OVERRIDE, .system = SYSTEM_NONE));
+    assert_int_equal(rig_status(r, "orders").effective_weight_bp, 1000);
+}
+
 /* Before the start, too: an override to new is watched by the triggers and lifted by them. */
 static void test_a_trigger_lifts_an_override_to_new(void **state UNUSED)
 {
@@ -588,6 +602,7 @@ int main(void)
         cmocka_unit_test(test_a_weight_needs_a_stage),
         cmocka_unit_test(test_the_last_stage_by_hand_asks_for_its_weight),
         cmocka_unit_test(test_an_override_beats_the_weight),
+        cmocka_unit_test(test_an_override_to_legacy_can_be_lifted),
         cmocka_unit_test(test_a_trigger_lifts_an_override_to_new),
         cmocka_unit_test(test_no_raise_while_a_trigger_is_violated),
         cmocka_unit_test(test_delete_needs_an_idle_plan),
