@@ -18,8 +18,8 @@ static void check_warning(void *ctx UNUSED, const char *path, const char *text)
     CHECK(is_one_line(path) && is_one_line(text));
 }
 
-static void check_no_difference(void *ctx UNUSED, const char *path,
-                                const char *before UNUSED, const char *after UNUSED)
+static void check_no_difference(void *ctx UNUSED, const char *path, const char *before UNUSED,
+                                const char *after UNUSED)
 {
     check_die("a plan differs from itself at %s", path);
 }
