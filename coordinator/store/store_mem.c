@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "coordinator/store/store_mem.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "common/base/check.h"
@@ -10,6 +11,7 @@
 #include "coordinator/store/store_list.h"
 
 struct fault {
+    const char *prefix; /* only a transaction that writes below it fails; NULL: any operation */
     unsigned after;     /* operations that still go through */
     enum err_code code; /* ERR_NONE: none is set */
     bool written;
@@ -26,6 +28,7 @@ struct lease {
 
 struct store_mem {
     struct store store;
+    pthread_mutex_t mutex; /* held in every operation */
     struct clock *clock;
     struct lease lease[LEASES_MAX];
     store_lease last_lease;
@@ -39,15 +42,38 @@ static struct store_mem *mem_of(struct store *s)
     return container_of(s, struct store_mem, store);
 }
 
-/* Count one operation. Yields the fault that it must fail with; code ERR_NONE: none. */
-static struct fault take_fault(struct store_mem *m)
+static struct store_mem *lock(struct store *s)
 {
-    struct fault f = {0};
+    struct store_mem *m = mem_of(s);
 
-    if (m->fault.code != ERR_NONE && m->fault.after-- == 0) {
-        f = m->fault;
-        m->fault = (struct fault){0};
-    }
+    pthread_mutex_lock(&m->mutex);
+    return m;
+}
+
+static void unlockp(struct store_mem **m)
+{
+    pthread_mutex_unlock(&(*m)->mutex);
+}
+
+static bool writes_below(const struct store_txn *txn, const char *prefix)
+{
+    for (size_t i = 0; i < txn->count; i++)
+        if (txn->op[i].kind != STORE_COMPARE && str_starts(txn->op[i].key, str_of(prefix)))
+            return true;
+    return false;
+}
+
+/* Count one operation, a transaction if `txn` is set. Yields the fault that it must fail with; code
+ * ERR_NONE: none. */
+static struct fault take_fault(struct store_mem *m, const struct store_txn *txn)
+{
+    struct fault f = m->fault;
+
+    if (f.code == ERR_NONE || (f.prefix && !(txn && writes_below(txn, f.prefix))))
+        return (struct fault){0};
+    if (m->fault.after-- > 0)
+        return (struct fault){0};
+    m->fault = (struct fault){0};
     return f;
 }
 
@@ -111,8 +137,8 @@ static void extend_lease(struct store_mem *m, struct lease *l)
 
 static int mem_lease_grant(struct store *s, dur_t ttl, store_lease *ret, struct err *err)
 {
-    struct store_mem *m = mem_of(s);
-    struct fault f = take_fault(m);
+    CLEANUP(unlockp) struct store_mem *m = lock(s);
+    struct fault f = take_fault(m, NULL);
     struct lease *l;
 
     end_leases(m);
@@ -129,8 +155,8 @@ static int mem_lease_grant(struct store *s, dur_t ttl, store_lease *ret, struct 
 
 static int mem_lease_keep(struct store *s, store_lease lease, struct err *err)
 {
-    struct store_mem *m = mem_of(s);
-    struct fault f = take_fault(m);
+    CLEANUP(unlockp) struct store_mem *m = lock(s);
+    struct fault f = take_fault(m, NULL);
     struct lease *l;
 
     end_leases(m);
@@ -145,8 +171,8 @@ static int mem_lease_keep(struct store *s, store_lease lease, struct err *err)
 
 static int mem_lease_revoke(struct store *s, store_lease lease, struct err *err)
 {
-    struct store_mem *m = mem_of(s);
-    struct fault f = take_fault(m);
+    CLEANUP(unlockp) struct store_mem *m = lock(s);
+    struct fault f = take_fault(m, NULL);
     struct lease *l = lease ? find_lease(m, lease) : NULL;
 
     if (f.code != ERR_NONE)
@@ -158,7 +184,9 @@ static int mem_lease_revoke(struct store *s, store_lease lease, struct err *err)
 
 static int mem_poll(struct store *s, dur_t wait UNUSED, struct err *err UNUSED)
 {
-    end_leases(mem_of(s));
+    CLEANUP(unlockp) struct store_mem *m = lock(s);
+
+    end_leases(m);
     return 0;
 }
 
@@ -167,8 +195,8 @@ static int mem_poll(struct store *s, dur_t wait UNUSED, struct err *err UNUSED)
 static int mem_get(struct store *s, struct str key, struct buf *value, store_rev *ret_rev,
                    struct err *err)
 {
-    struct store_mem *m = mem_of(s);
-    struct fault f = take_fault(m);
+    CLEANUP(unlockp) struct store_mem *m = lock(s);
+    struct fault f = take_fault(m, NULL);
     const struct store_kv *kv;
 
     end_leases(m);
@@ -183,8 +211,8 @@ static int mem_get(struct store *s, struct str key, struct buf *value, store_rev
 
 static int mem_list(struct store *s, struct str prefix, struct store_list *ret, struct err *err)
 {
-    struct store_mem *m = mem_of(s);
-    struct fault f = take_fault(m);
+    CLEANUP(unlockp) struct store_mem *m = lock(s);
+    struct fault f = take_fault(m, NULL);
 
     end_leases(m);
     if (f.code != ERR_NONE)
@@ -230,8 +258,8 @@ static void apply_op(struct store_mem *m, const struct store_op *op, store_lease
 static int mem_txn(struct store *s, const struct store_txn *txn, store_rev *ret_rev,
                    struct err *err)
 {
-    struct store_mem *m = mem_of(s);
-    struct fault f = take_fault(m);
+    CLEANUP(unlockp) struct store_mem *m = lock(s);
+    struct fault f = take_fault(m, txn);
 
     end_leases(m);
     if (f.code != ERR_NONE && !f.written)
@@ -256,7 +284,9 @@ static int mem_txn(struct store *s, const struct store_txn *txn, store_rev *ret_
 static int mem_watch(struct store *s, struct str prefix, store_rev from, store_watch_fn fn,
                      void *ctx, struct err *err UNUSED)
 {
-    return store_changes_watch(&mem_of(s)->changes, prefix, from, fn, ctx);
+    CLEANUP(unlockp) struct store_mem *m = lock(s);
+
+    return store_changes_watch(&m->changes, prefix, from, fn, ctx);
 }
 
 static void mem_free(struct store *s)
@@ -267,6 +297,7 @@ static void mem_free(struct store *s)
         store_list_deinit(&m->lease[i].keys);
     store_changes_deinit(&m->changes);
     store_list_deinit(&m->all);
+    pthread_mutex_destroy(&m->mutex);
     free(m);
 }
 
@@ -288,6 +319,7 @@ int store_mem_new(struct store **ret, struct err *err UNUSED)
     struct store_mem *m = xnew(struct store_mem);
 
     m->store.ops = &mem_ops;
+    pthread_mutex_init(&m->mutex, NULL);
     m->clock = clock_system;
     store_backend_incarnation(m->store.incarnation);
     store_changes_init(&m->changes, 0);
@@ -297,13 +329,25 @@ int store_mem_new(struct store **ret, struct err *err UNUSED)
 
 void store_mem_fail_after(struct store *s, unsigned n, enum err_code code, bool written)
 {
+    CLEANUP(unlockp) struct store_mem *m = lock(s);
+
     CHECK(!written || code == ERR_UNKNOWN_OUTCOME);
-    mem_of(s)->fault = (struct fault){.after = n, .code = code, .written = written};
+    m->fault = (struct fault){.after = n, .code = code, .written = written};
+}
+
+void store_mem_fail_write(struct store *s, const char *prefix, enum err_code code, bool written)
+{
+    CLEANUP(unlockp) struct store_mem *m = lock(s);
+
+    CHECK(!written || code == ERR_UNKNOWN_OUTCOME);
+    m->fault = (struct fault){.prefix = prefix, .code = code, .written = written};
 }
 
 bool store_mem_fault_pending(struct store *s)
 {
-    return mem_of(s)->fault.code != ERR_NONE;
+    CLEANUP(unlockp) struct store_mem *m = lock(s);
+
+    return m->fault.code != ERR_NONE;
 }
 
 void store_mem_set_clock(struct store *s, struct clock *clock)

@@ -15,7 +15,8 @@
 #include "tests/lib/unit.h"
 #include "tests/lib/wait.h"
 
-#define PLAN_KEY "/switchyard/v1/plans/app"
+#define PLAN_KEY       "/switchyard/v1/plans/app"
+#define EMERGENCY_KEYS "/switchyard/v1/emergency/"
 
 /* One coordinator: a driver, with the store in memory unless another one was set. */
 struct fixture {
@@ -69,7 +70,6 @@ static void on_ready(void *ctx, int r, const struct err *err)
         f->not_ready = *err;
 }
 
-/* The store's thread rests while the driver publishes: looking into the store is safe. */
 static void on_publish(void *ctx, uint64_t revision, const struct fleet_route *route,
                        unsigned count)
 {

@@ -62,7 +62,7 @@ static void a_failed_transaction_refuses_the_command_and_changes_nothing(void **
 
     for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
         f->trace[0] = '\0';
-        store_mem_fail_after(f->store, 0, codes[i], false);
+        store_mem_fail_write(f->store, PLAN_KEY, codes[i], false);
         assert_int_equal(run(f, CMD_APPLY), codes[i]);
         assert_int_equal(stage_of(f), 99);
         assert_null(strstr(f->trace, "publish"));
@@ -165,12 +165,12 @@ static void an_unknown_outcome_is_looked_up(void **state)
 {
     struct fixture *f = *state;
 
-    store_mem_fail_after(f->store, 0, ERR_UNKNOWN_OUTCOME, false);
+    store_mem_fail_write(f->store, PLAN_KEY, ERR_UNKNOWN_OUTCOME, false);
     assert_int_equal(run(f, CMD_APPLY), ERR_UNAVAILABLE);
     assert_holds(f->answer.msg, "nothing was stored");
     assert_int_equal(stage_of(f), 99);
 
-    store_mem_fail_after(f->store, 0, ERR_UNKNOWN_OUTCOME, true);
+    store_mem_fail_write(f->store, PLAN_KEY, ERR_UNKNOWN_OUTCOME, true);
     f->trace[0] = '\0';
     assert_int_equal(run(f, CMD_APPLY), ERR_NONE);
     assert_string_equal(f->trace, "publish app stored; answer apply none; ");
@@ -291,12 +291,12 @@ static void an_order_of_a_node_is_adopted_when_the_store_works_again(void **stat
     struct emergency order = {.migration = {"app"}, .epoch = 8, .active = true};
 
     run(f, CMD_APPLY);
-    store_mem_fail_after(f->store, 0, ERR_IO, false);
+    store_mem_fail_write(f->store, EMERGENCY_KEYS, ERR_IO, false);
     driver_order(f->driver, &node, &order);
     WAIT_FOR(f->loop, store_error(f).code == ERR_IO);
     assert_false(is_adopted(f));
     WAIT_FOR(f->loop, is_adopted(f));
-    assert_true(f->published.has_emergency && f->published.emergency.epoch == 8);
+    WAIT_FOR(f->loop, f->published.has_emergency && f->published.emergency.epoch == 8);
 }
 
 static void an_order_waits_for_its_migration_to_be_applied(void **state)

@@ -96,7 +96,7 @@ static void an_order_that_cannot_be_stored_is_pushed_answered_and_stored_later(v
         unsigned before = history(f);
 
         f->trace[0] = '\0';
-        store_mem_fail_after(f->store, 0, codes[i], false);
+        store_mem_fail_write(f->store, EMERGENCY_KEYS, codes[i], false);
         assert_int_equal(run(f, CMD_EMERGENCY), ERR_NONE);
         assert_string_equal(f->trace, "push app; answer emergency_rollback none; ");
         assert_true(f->unstored_epoch > 0);
@@ -118,7 +118,7 @@ static void an_order_that_was_stored_after_all_is_not_given_twice(void **state)
     struct fixture *f = *state;
     unsigned before = history(f);
 
-    store_mem_fail_after(f->store, 0, ERR_UNKNOWN_OUTCOME, true);
+    store_mem_fail_write(f->store, EMERGENCY_KEYS, ERR_UNKNOWN_OUTCOME, true);
     assert_int_equal(run(f, CMD_EMERGENCY), ERR_NONE);
     assert_true(f->unstored_epoch > 0);
     WAIT_FOR(f->loop, health(f).unstored == 0);
@@ -201,7 +201,7 @@ static void an_order_that_was_answered_belongs_to_its_giver(void **state)
     struct err err;
 
     hang(true);
-    store_mem_fail_after(f->store, 0, ERR_UNKNOWN_OUTCOME, true);
+    store_mem_fail_write(f->store, EMERGENCY_KEYS, ERR_UNKNOWN_OUTCOME, true);
     assert_ok(driver_command(f->driver, cmd, &err), &err);
     WAIT_FOR(f->loop, f->unstored_epoch > 0);
     free(cmd);
@@ -230,9 +230,9 @@ static void an_order_that_could_not_be_adopted_stays_in_the_journal(void **state
 {
     struct fixture *f = *state;
 
-    store_mem_fail_after(f->store, 0, ERR_IO, false);
+    store_mem_fail_write(f->store, EMERGENCY_KEYS, ERR_IO, false);
     assert_int_equal(run(f, CMD_EMERGENCY), ERR_NONE);
-    store_mem_fail_after(f->store, 0, ERR_IO, false); /* the store seemed to be back */
+    store_mem_fail_write(f->store, EMERGENCY_KEYS, ERR_IO, false); /* the store seemed to be back */
     WAIT_FOR(f->loop, known(f).epoch == f->unstored_epoch);
     WAIT_FOR(f->loop, health(f).unstored == 0);
 }
@@ -244,7 +244,7 @@ static void an_order_that_no_disk_keeps_says_so(void **state)
     stop_driver(f);
     f->config.journal = "/proc/no/journal";
     start_leader(f);
-    store_mem_fail_after(f->store, 0, ERR_IO, false);
+    store_mem_fail_write(f->store, EMERGENCY_KEYS, ERR_IO, false);
     assert_int_equal(run(f, CMD_EMERGENCY), ERR_NONE);
     assert_int_equal(f->pushed_count, 1);
     assert_holds(f->summary, "only in this coordinator's memory");
@@ -258,7 +258,7 @@ static void its_epoch_is_above_what_nodes_have_seen(void **state)
     struct fixture *f = *state;
 
     node_says(f, "n1", 40);
-    store_mem_fail_after(f->store, 0, ERR_IO, false);
+    store_mem_fail_write(f->store, EMERGENCY_KEYS, ERR_IO, false);
     assert_int_equal(run(f, CMD_EMERGENCY), ERR_NONE);
     assert_true(f->pushed.epoch > 40);
 }
@@ -324,7 +324,7 @@ static void the_next_process_stores_it(void **state)
     stop_driver(f);
     f->config.journal = file;
     start_leader(f);
-    store_mem_fail_after(f->store, 0, ERR_IO, false);
+    store_mem_fail_write(f->store, EMERGENCY_KEYS, ERR_IO, false);
     run(f, CMD_EMERGENCY);
     epoch = f->unstored_epoch;
     assert_true(epoch > 0);
