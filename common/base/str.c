@@ -83,6 +83,22 @@ bool str_fmt(char *ret_dst, size_t size, const char *fmt, ...)
     return n >= 0 && (size_t)n < size;
 }
 
+bool str_join(char *dst, size_t size, const char *between, const char *fmt, ...)
+{
+    size_t at = strlen(dst);
+    va_list ap;
+    int n;
+
+    CHECK(at < size && size < INT32_MAX);
+    if (at > 0 && !str_fmt(dst + at, size - at, "%s", between))
+        return false;
+    at = strlen(dst);
+    va_start(ap, fmt);
+    n = vsnprintf(dst + at, size - at, fmt, ap);
+    va_end(ap);
+    return n >= 0 && (size_t)n < size - at;
+}
+
 static int digit_of(char c)
 {
     if (c >= '0' && c <= '9')

@@ -45,6 +45,10 @@ bool str_copy(struct str s, char *ret_dst, size_t size) MUST_CHECK;
 /* snprintf that asserts a sane size and returns whether everything fitted. */
 bool str_fmt(char *ret_dst, size_t size, const char *fmt, ...) PRINTF(3, 4);
 
+/* The same behind what the terminated text in `dst` of `size` bytes holds, with `between` before it
+ * unless that is nothing: for lists in sentences. */
+bool str_join(char *dst, size_t size, const char *between, const char *fmt, ...) PRINTF(4, 5);
+
 /* Whole-string parsers: no sign, space or suffix is tolerated. False leaves *ret alone. */
 bool str_to_u64(struct str s, uint64_t max, uint64_t *ret) MUST_CHECK;
 bool str_to_hex_u64(struct str s, uint64_t max, uint64_t *ret) MUST_CHECK;

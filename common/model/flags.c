@@ -110,6 +110,19 @@ int flags_set_text(struct flags *f, const char *name, const char *value, struct 
     return flags_set(f, str_of(name), parsed, err);
 }
 
+struct json *flags_json(const struct flags *f)
+{
+    struct json *j = json_object();
+
+    for (unsigned i = 0; i < f->count; i++) {
+        struct json *value = NULL;
+
+        if (json_parse(str_of(f->flag[i].value), &value, NULL) == 0)
+            json_add(j, f->flag[i].name, value);
+    }
+    return j;
+}
+
 int flags_merge(struct flags *into, const struct flags *from, struct err *err)
 {
     struct flags merged = *into;

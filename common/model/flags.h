@@ -34,4 +34,6 @@ const struct flag *flags_find(const struct flags *f, const char *name);
 bool flags_remove(struct flags *f, const char *name);
 /* JSON_BOOL, JSON_NUMBER or JSON_STRING. */
 enum json_kind flag_kind(const struct flag *f);
+/* A mapping of names to their values. */
+struct json *flags_json(const struct flags *f) MUST_CHECK;
 bool flags_eq(const struct flags *a, const struct flags *b);

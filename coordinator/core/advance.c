@@ -16,15 +16,10 @@ static const enum stage_event by_itself[] = {
 
 static void join_violations(const struct view_gate *g, char *dst)
 {
-    size_t at = 0;
-
     dst[0] = '\0';
-    for (unsigned i = 0; i < g->check_count; i++) {
-        if (g->check[i].verdict != VERDICT_FAIL)
-            continue;
-        str_fmt(dst + at, TEXT_SIZE - at, "%s%s", at ? "; " : "", g->check[i].text);
-        at = strlen(dst);
-    }
+    for (unsigned i = 0; i < g->check_count; i++)
+        if (g->check[i].verdict == VERDICT_FAIL)
+            str_join(dst, TEXT_SIZE, "; ", "%s", g->check[i].text);
 }
 
 static double detect_ms(const struct core *c, const struct migration *m)
@@ -45,14 +40,6 @@ static void run(struct core *c, struct migration *m, const struct move *move, st
     CHECK(moves_run(c, s, move, u, &facts) == 0);
 }
 
-static unsigned trigger_target(const struct durable *d)
-{
-    unsigned to = d->plan->rollback_to;
-    unsigned below = waves_remain(d) ? d->rollout.base_stage + 1 : d->rollout.stage;
-
-    return to < below ? to : 0;
-}
-
 static void run_trigger(struct core *c, struct migration *m, struct core_update *u)
 {
     struct view_gate violations;
@@ -62,7 +49,7 @@ static void run_trigger(struct core *c, struct migration *m, struct core_update 
     join_violations(&violations, reason);
     run(c, m,
         &(struct move){.event = STAGE_TRIGGER,
-                       .to_stage = trigger_target(&m->is),
+                       .to_stage = facts_trigger_to(&m->is),
                        .operator_name = MOVES_MYSELF,
                        .reason = reason,
                        .recorded_as = "trigger",

@@ -12,15 +12,10 @@ unsigned approvals_count(const struct rollout *r, unsigned stage)
 
 const char *approvals_text(const struct rollout *r, unsigned stage, char *dst)
 {
-    size_t at = 0;
-
     dst[0] = '\0';
-    for (unsigned i = 0; i < r->approval_count; i++) {
-        if (r->approval[i].stage != stage)
-            continue;
-        str_fmt(dst + at, TEXT_SIZE - at, "%s%s", at ? ", " : "", r->approval[i].operator_name);
-        at = strlen(dst);
-    }
+    for (unsigned i = 0; i < r->approval_count; i++)
+        if (r->approval[i].stage == stage)
+            str_join(dst, TEXT_SIZE, ", ", "%s", r->approval[i].operator_name);
     return dst;
 }
 

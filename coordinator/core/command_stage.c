@@ -24,14 +24,10 @@ static const char *stage_words(struct command_run *q, const struct durable *d)
 static const char *skipped(struct command_run *q, unsigned from, unsigned to)
 {
     char names[TEXT_SIZE] = "";
-    size_t at = 0;
 
-    for (unsigned i = from + 1; i < to; i++) {
-        str_fmt(names + at, sizeof names - at, "%s%s", at ? ", " : "",
-                plan_stage_name(q->m->is.plan, i));
-        at = strlen(names);
-    }
-    return at ? update_fmt(q->u, " (skips %s)", names) : "";
+    for (unsigned i = from + 1; i < to; i++)
+        str_join(names, sizeof names, ", ", "%s", plan_stage_name(q->m->is.plan, i));
+    return names[0] ? update_fmt(q->u, " (skips %s)", names) : "";
 }
 
 /* "2 checks, a backup, 1 hook" of what runs before the stage. */

@@ -57,6 +57,7 @@ struct view_status {
     struct view_convergence convergence;
     struct view_gate gate;    /* of the current stage */
     struct view_gate trigger; /* none: not armed; hold: too few requests on new; fail: it fires */
+    unsigned trigger_to;      /* the stage that it would fall back to */
     const struct name *quarantined; /* nodes that do not count; borrowed */
     unsigned quarantined_count;
     bool may_retire; /* standby is over: legacy can be given up, as the plan means to */

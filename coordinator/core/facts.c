@@ -78,6 +78,14 @@ void facts_gate(const struct core *c, const struct migration *m, const struct du
     hold_for_pasts(c, ret);
 }
 
+unsigned facts_trigger_to(const struct durable *d)
+{
+    unsigned to = d->plan->rollback_to;
+    unsigned below = waves_remain(d) ? d->rollout.base_stage + 1 : d->rollout.stage;
+
+    return to < below ? to : 0;
+}
+
 /* Only with traffic on new. A gate that is to roll a quiet stage back does it as a trigger. */
 void facts_trigger(const struct core *c, const struct migration *m, const struct durable *d,
                    mono_t now, struct view_gate *ret)

@@ -21,6 +21,8 @@ void facts_stored(const struct durable *d, struct stage_facts *ret);
 /* The triggers as they stand; VERDICT_NONE when there are none, or no request goes to new. */
 void facts_trigger(const struct core *c, const struct migration *m, const struct durable *d,
                    mono_t now, struct view_gate *ret);
+/* The stage that a violated trigger falls back to. */
+unsigned facts_trigger_to(const struct durable *d);
 /* The current stage's gate; VERDICT_NONE when it has none. */
 void facts_gate(const struct core *c, const struct migration *m, const struct durable *d,
                 mono_t now, struct view_gate *ret);

@@ -331,16 +331,14 @@ const struct job *jobs_found(const struct migration *m, enum core_job_kind kind)
 
 const char *jobs_failed_text(const struct job *j, char *dst)
 {
-    size_t at = 0;
-
-    str_fmt(dst, TEXT_SIZE, "%s", j->text);
+    dst[0] = '\0';
     for (unsigned i = 0; i < j->count; i++) {
         const struct check_result *r = &j->result[i];
 
-        if (r->outcome == CHECK_PASSED)
-            continue;
-        str_fmt(dst + at, TEXT_SIZE - at, "%s%s: %s", at ? "; " : "", r->name.s, r->text);
-        at = strlen(dst);
+        if (r->outcome != CHECK_PASSED)
+            str_join(dst, TEXT_SIZE, "; ", "%s: %s", r->name.s, r->text);
     }
+    if (dst[0] == '\0')
+        str_fmt(dst, TEXT_SIZE, "%s", j->text);
     return dst;
 }

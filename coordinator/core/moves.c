@@ -366,25 +366,22 @@ static void detail_converged(const struct moving *v, char *dst)
 {
     const struct durable *d = &v->s->next;
     char names[TEXT_SIZE], until[WALL_TEXT_MAX];
-    size_t at;
 
     waves_text(d, d->rollout.wave, names);
     str_fmt(dst, TEXT_SIZE, "%s%s", names[0] ? "those of " : "", names);
-    at = strlen(dst);
     if (nodes_counted(&v->c->nodes) == 0) {
         str_fmt(dst, TEXT_SIZE, "no node is connected");
     } else if (d->rollout.quarantined_count > 0) {
-        str_fmt(dst + at, TEXT_SIZE - at, "%snot counting %s, in quarantine", at ? "; " : "",
-                nodes_list_text(d->rollout.quarantined, d->rollout.quarantined_count, names));
+        str_join(dst, TEXT_SIZE, "; ", "not counting %s, in quarantine",
+                 nodes_list_text(d->rollout.quarantined, d->rollout.quarantined_count, names));
     } else {
         nodes_gone_text(&v->c->nodes, v->s->m->takeover.ordered, names);
         if (names[0])
-            str_fmt(dst + at, TEXT_SIZE - at, "%snot counting %s, gone", at ? "; " : "", names);
+            str_join(dst, TEXT_SIZE, "; ", "not counting %s, gone", names);
     }
-    at = strlen(dst);
     if (d->rollout.phase == PHASE_BAKING && is_proven(&d->rollout, d->rollout.stage, v->c->clock))
-        str_fmt(dst + at, TEXT_SIZE - at, "%sit has baked before, and need not again until %.16sZ",
-                at ? "; " : "", wall_text(d->rollout.proven_until, until));
+        str_join(dst, TEXT_SIZE, "; ", "it has baked before, and need not again until %.16sZ",
+                 wall_text(d->rollout.proven_until, until));
 }
 
 /* Why a stage that is prepared is not entered. */

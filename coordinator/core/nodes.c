@@ -368,16 +368,13 @@ unsigned nodes_acks(const struct nodes *n, uint64_t rev, mono_t until, mono_t **
 /* "a, b, c and 4 more": the first three of `total`. */
 static const char *list_text(const char *const *name, unsigned listed, unsigned total, char *dst)
 {
-    size_t at = 0;
     unsigned shown = listed < 3 ? listed : 3;
 
     dst[0] = '\0';
-    for (unsigned i = 0; i < shown; i++) {
-        str_fmt(dst + at, TEXT_SIZE - at, "%s%s", i ? ", " : "", name[i]);
-        at = strlen(dst);
-    }
+    for (unsigned i = 0; i < shown; i++)
+        str_join(dst, TEXT_SIZE, ", ", "%s", name[i]);
     if (total > shown)
-        str_fmt(dst + at, TEXT_SIZE - at, " and %u more", total - shown);
+        str_join(dst, TEXT_SIZE, " ", "and %u more", total - shown);
     return dst;
 }
 

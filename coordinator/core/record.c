@@ -398,19 +398,8 @@ static int get_drill(const struct json *j, struct rollout *ret, struct err *err)
 
 static void set_flags(struct json *j, const struct rollout *r)
 {
-    struct json *flags;
-
-    if (r->flags_by_hand.count == 0)
-        return;
-    flags = json_object();
-    for (unsigned i = 0; i < r->flags_by_hand.count; i++) {
-        const struct flag *f = &r->flags_by_hand.flag[i];
-        struct json *value;
-
-        if (json_parse(str_of(f->value), &value, NULL) == 0)
-            json_set(flags, f->name, value);
-    }
-    json_set(j, "flagsByHand", flags);
+    if (r->flags_by_hand.count > 0)
+        json_set(j, "flagsByHand", flags_json(&r->flags_by_hand));
 }
 
 static int get_flags(const struct json *j, struct rollout *ret, struct err *err)

@@ -42,13 +42,9 @@ static int refuse_standby(const struct durable *d, wall_t now, struct err *err)
 static int refuse_checklist(const struct plan *plan, struct err *err)
 {
     char list[sizeof err->msg] = "";
-    size_t at = 0;
 
-    for (unsigned i = 0; i < plan->checklist_count; i++) {
-        str_fmt(list + at, sizeof list - at, "%s(%u) %s", at ? ", " : "", i + 1,
-                plan->checklist[i]);
-        at = strlen(list);
-    }
+    for (unsigned i = 0; i < plan->checklist_count; i++)
+        str_join(list, sizeof list, ", ", "(%u) %s", i + 1, plan->checklist[i]);
     err_set(err, ERR_REFUSED, "the checklist of %s has to be gone through first: %s", plan->name.s,
             list);
     return err_hint(err, "switchyard decommission %s --checklist-done --reason TEXT", plan->name.s);

@@ -25,6 +25,7 @@ int view_status(const struct core *c, const char *migration, wall_t now, mono_t 
         .rollbacks_today = moves_rollbacks_on(&m->is.rollout, now),
         .quarantined = m->is.rollout.quarantined,
         .quarantined_count = m->is.rollout.quarantined_count,
+        .trigger_to = facts_trigger_to(&m->is),
         .more_waves = waves_remain(&m->is),
         .suggested_next_weight_bp = suggest_weight_bp(m->is.plan, &m->is.rollout),
     };

@@ -166,18 +166,13 @@ static Switchyard__V1__EnteringStatus *entering(struct arena *a, const struct vi
 
 static Switchyard__V1__DrillStatus *drill(struct arena *a, const struct rollout *r)
 {
-    static const char *const names[DRILL_STATE_COUNT] = {
-#define X(id, name, coarse, help) [DRILL_##id] = name,
-        DRILL_STATES(X)
-#undef X
-    };
     const struct drill_record *d = &r->drill;
     Switchyard__V1__DrillStatus *m;
 
     if (!d->present)
         return NULL;
     m = NEW(a, DrillStatus, drill_status);
-    m->state = block_text(a, names[r->drill_state]);
+    m->state = block_text(a, drill_state_name(r->drill_state));
     m->passed = d->passed;
     m->shadow = d->shadow;
     m->scope = block_text(a, d->scope.text);
@@ -192,14 +187,6 @@ static Switchyard__V1__DrillStatus *drill(struct arena *a, const struct rollout 
     return m;
 }
 
-/* A fall goes down, whatever the plan says. */
-static unsigned trigger_to(const struct view_status *s)
-{
-    unsigned below = s->rollout->stage > 0 ? s->rollout->stage - 1 : 0;
-
-    return s->plan->rollback_to < below ? s->plan->rollback_to : below;
-}
-
 static void fill_operation(struct arena *a, const struct view_status *s,
                            const struct view_work *work, Switchyard__V1__Status *m)
 {
@@ -208,7 +195,7 @@ static void fill_operation(struct arena *a, const struct view_status *s,
     m->entering = entering(a, s, work);
     m->drill = drill(a, s->rollout);
     m->standby_until = block_time(a, s->rollout->standby_until);
-    m->trigger_to = trigger_to(s);
+    m->trigger_to = s->trigger_to;
     m->flags = s->plan->flags.count;
     m->flags_by_hand = s->rollout->flags_by_hand.count;
 }

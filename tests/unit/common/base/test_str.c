@@ -42,6 +42,18 @@ static void copy_refuses_what_does_not_fit_or_holds_nul(void **state UNUSED)
     assert_false(str_fmt(dst, sizeof dst, "%d", 1234));
 }
 
+static void join_separates_what_is_there_from_what_comes(void **state UNUSED)
+{
+    char dst[8] = "";
+
+    assert_true(str_join(dst, sizeof dst, ", ", "%s", "a"));
+    assert_string_equal(dst, "a");
+    assert_true(str_join(dst, sizeof dst, ", ", "%d", 1234));
+    assert_string_equal(dst, "a, 1234");
+    assert_false(str_join(dst, sizeof dst, ", ", "b"));
+    assert_string_equal(dst, "a, 1234");
+}
+
 static void integers_take_nothing_but_digits(void **state UNUSED)
 {
     static const char *const bad[] = {
@@ -178,6 +190,7 @@ int main(void)
         cmocka_unit_test(comparing_and_trimming),
         cmocka_unit_test(cut_splits_at_the_first_separator),
         cmocka_unit_test(copy_refuses_what_does_not_fit_or_holds_nul),
+        cmocka_unit_test(join_separates_what_is_there_from_what_comes),
         cmocka_unit_test(integers_take_nothing_but_digits),
         cmocka_unit_test(decimals_are_exact_and_bounded),
         cmocka_unit_test(utf8_names_the_first_bad_byte),

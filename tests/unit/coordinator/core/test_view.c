@@ -158,6 +158,28 @@ static void test_suggestions_lead_through_a_rollout(void **state UNUSED)
                         "switchyard rollback orders --clear --reason TEXT");
 }
 
+#define PLAN_FALLS_TO(stage)                                                           \
+    PLAN_HEAD("orders", "/orders")                                                     \
+    "  triggers: {errorRate: 5%, minRequests: 20, window: 10s, rollbackTo: " stage "}" \
+                                                                                   "\n" PLAN_STAGES
+
+/* The status tells the stage that a trigger would choose: of a rollback to the stage itself there
+ * is none, so it goes all the way. */
+static void test_where_a_trigger_falls_to(void **state UNUSED)
+{
+    CLEANUP(rig_freep) struct rig *r = at_canary();
+
+    assert_int_equal(rig_status(r, "orders").trigger_to, 0);
+    rig_apply_text(r, PLAN_FALLS_TO("1"));
+    assert_int_equal(rig_status(r, "orders").trigger_to, 1);
+    rig_apply_text(r, PLAN_FALLS_TO("2"));
+    assert_int_equal(rig_status(r, "orders").trigger_to, 0);
+    rig_report(r, "n1", "orders", rig_stats(90, 0, 5), rig_stats(100, 100, 6));
+    rig_wait(r, 1);
+    rig_report(r, "n1", "orders", rig_stats(90, 0, 5), rig_stats(100, 100, 6));
+    rig_expect(r, 0, PHASE_ROLLING_BACK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -168,6 +190,7 @@ int main(void)
         cmocka_unit_test(test_a_measured_time_is_kept_when_nodes_join_later),
         cmocka_unit_test(test_what_nodes_serve_is_compiled_from_the_state),
         cmocka_unit_test(test_suggestions_lead_through_a_rollout),
+        cmocka_unit_test(test_where_a_trigger_falls_to),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
