@@ -44,6 +44,8 @@ bool cli_endpoint(const struct cli *c, unsigned i, char ret[ENDPOINT_SIZE]);
  * its outcome is unknown. `extra` is added to the deadline, for calls that wait by themselves. */
 int cli_call(struct cli *c, const char *method, const ProtobufCMessage *request, dur_t extra,
              ProtobufCMessage **ret_reply, struct err *err) MUST_CHECK;
+/* Replies are borrowed from the library; a copy outlives the connection. */
+ProtobufCMessage *cli_reply_copy(const ProtobufCMessage *m) MUST_CHECK;
 void cli_reply_free(ProtobufCMessage *m); /* tolerates NULL */
 static inline void cli_reply_freep(ProtobufCMessage **m)
 {

@@ -75,8 +75,7 @@ static void take_endpoints(struct asking *a)
 
 /* ---- one attempt ----------------------------------------------------------------------------- */
 
-/* Replies are borrowed from the library; a copy outlives the connection. */
-static ProtobufCMessage *copy_message(const ProtobufCMessage *m)
+ProtobufCMessage *cli_reply_copy(const ProtobufCMessage *m)
 {
     size_t n = protobuf_c_message_get_packed_size(m);
     CLEANUP(xfreep) uint8_t *bytes = xalloc(n + 1);
@@ -92,7 +91,7 @@ static void on_reply(void *ctx, const ProtobufCMessage *reply, const struct err 
     at->done = true;
     at->status = *status;
     if (reply)
-        at->reply = copy_message(reply);
+        at->reply = cli_reply_copy(reply);
 }
 
 static mono_t now_of(const struct asking *a)

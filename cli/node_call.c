@@ -6,41 +6,38 @@
 
 /* ---- where ----------------------------------------------------------------------------------- */
 
-static int ask_nodes(struct cli *c, ProtobufCMessage **ret, struct err *err)
+/* `name` NULL: any that is connected. */
+static bool is_meant(const Switchyard__V1__NodeSummary *n, const char *name)
 {
-    Switchyard__V1__NodesRequest request = SWITCHYARD__V1__NODES_REQUEST__INIT;
-
-    return cli_call(c, "ListNodes", &request.base, dur_ms(0), ret, err);
-}
-
-static bool answers_itself(const Switchyard__V1__NodeSummary *n)
-{
-    return n->control_address[0] && strlen(n->control_address) < ENDPOINT_SIZE &&
-           strlen(n->name) < NAME_SIZE;
-}
-
-static void take(const Switchyard__V1__NodeSummary *n, struct fleet_entry *ret)
-{
-    str_fmt(ret->name, sizeof ret->name, "%s", n->name);
-    str_fmt(ret->address, sizeof ret->address, "%s", n->control_address);
+    if (!n->control_address[0] || strlen(n->control_address) >= ENDPOINT_SIZE ||
+        strlen(n->name) >= NAME_SIZE)
+        return false; /* it does not answer itself */
+    return name ? strcmp(n->name, name) == 0 : strcmp(n->state, "gone") != 0;
 }
 
 static int ask_for(struct cli *c, const char *name, struct fleet_entry *ret, struct err *err)
 {
     CLEANUP(cli_reply_freep) ProtobufCMessage *reply = NULL;
+    Switchyard__V1__NodesRequest request = SWITCHYARD__V1__NODES_REQUEST__INIT;
     const Switchyard__V1__Nodes *nodes;
-    int r = ask_nodes(c, &reply, err);
+    int r = cli_call(c, "ListNodes", &request.base, dur_ms(0), &reply, err);
 
     if (r < 0)
         return r;
     nodes = (const Switchyard__V1__Nodes *)reply;
     for (size_t i = 0; i < nodes->n_nodes; i++) {
-        if (strcmp(nodes->nodes[i]->name, name) != 0 || !answers_itself(nodes->nodes[i]))
+        const Switchyard__V1__NodeSummary *n = nodes->nodes[i];
+
+        if (!is_meant(n, name))
             continue;
-        take(nodes->nodes[i], ret);
+        str_fmt(ret->name, sizeof ret->name, "%s", n->name);
+        str_fmt(ret->address, sizeof ret->address, "%s", n->control_address);
         return 0;
     }
-    err_set(err, ERR_NOT_FOUND, "no address is known of a node \"%s\"", name);
+    if (name)
+        err_set(err, ERR_NOT_FOUND, "no address is known of a node \"%s\"", name);
+    else
+        err_set(err, ERR_NOT_FOUND, "no node is connected that can be asked itself");
     return err_hint(err, "`switchyard get nodes` lists them");
 }
 
@@ -59,21 +56,7 @@ int node_find(struct cli *c, const char *name, struct fleet_entry *ret, struct e
 
 int node_find_any(struct cli *c, struct fleet_entry *ret, struct err *err)
 {
-    CLEANUP(cli_reply_freep) ProtobufCMessage *reply = NULL;
-    const Switchyard__V1__Nodes *nodes;
-    int r = ask_nodes(c, &reply, err);
-
-    if (r < 0)
-        return r;
-    nodes = (const Switchyard__V1__Nodes *)reply;
-    for (size_t i = 0; i < nodes->n_nodes; i++) {
-        if (!answers_itself(nodes->nodes[i]) || strcmp(nodes->nodes[i]->state, "gone") == 0)
-            continue;
-        take(nodes->nodes[i], ret);
-        return 0;
-    }
-    err_set(err, ERR_NOT_FOUND, "no node is connected that can be asked itself");
-    return err_hint(err, "`switchyard get nodes` lists them");
+    return ask_for(c, NULL, ret, err);
 }
 
 /* ---- asking ---------------------------------------------------------------------------------- */
@@ -84,16 +67,6 @@ struct asked {
     struct err status;
 };
 
-/* The reply is borrowed from the library. */
-static ProtobufCMessage *copy_of(const ProtobufCMessage *reply)
-{
-    size_t n = protobuf_c_message_get_packed_size(reply);
-    CLEANUP(xfreep) uint8_t *bytes = xalloc(n + 1);
-
-    protobuf_c_message_pack(reply, bytes);
-    return protobuf_c_message_unpack(reply->descriptor, NULL, n, bytes);
-}
-
 static void on_reply(void *ctx, const ProtobufCMessage *reply, const struct err *status)
 {
     struct asked *a = ctx;
@@ -101,7 +74,7 @@ static void on_reply(void *ctx, const ProtobufCMessage *reply, const struct err 
     a->done = true;
     a->status = *status;
     if (reply)
-        a->reply = copy_of(reply);
+        a->reply = cli_reply_copy(reply);
 }
 
 int node_call(struct cli *c, const struct fleet_entry *node, const char *method,

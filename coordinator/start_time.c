@@ -16,20 +16,6 @@ static bool is_sane(double seconds, wall_t now)
 
 /* ---- Prometheus ------------------------------------------------------------------------------ */
 
-static bool read_number(struct str text, double *ret)
-{
-    struct json *j = NULL;
-    bool is_number;
-
-    if (json_parse(text, &j, NULL) < 0)
-        return false;
-    is_number = json_kind(j) == JSON_NUMBER;
-    if (is_number)
-        *ret = json_number(j, 0);
-    json_free(j);
-    return is_number;
-}
-
 /* "process_start_time_seconds{job="x"} 1.7e+09 1700000000000" */
 static bool read_line(struct str line, double *ret)
 {
@@ -45,7 +31,7 @@ static bool read_line(struct str line, double *ret)
     if (rest.n == 0 || rest.p[0] != ' ')
         return false;
     str_cut(str_trim(rest), ' ', &rest, &skipped);
-    return read_number(rest, ret);
+    return json_parse_number(rest, ret);
 }
 
 static bool read_metrics(struct str page, double *ret)

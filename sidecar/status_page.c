@@ -19,20 +19,6 @@ static struct json *emergency_page(const struct emergency *o)
     return j;
 }
 
-static struct json *flags_of(const struct flags *f)
-{
-    struct json *j = json_object();
-
-    for (unsigned i = 0; i < f->count; i++) {
-        struct json *value = NULL;
-
-        /* Sets hold nothing but scalars that read; see flags.h. */
-        if (json_parse(str_of(f->flag[i].value), &value, NULL) == 0)
-            json_add(j, f->flag[i].name, value);
-    }
-    return j;
-}
-
 static struct json *route_page(const struct ruleset_entry *e)
 {
     struct json *j = json_object();
@@ -42,7 +28,7 @@ static struct json *route_page(const struct ruleset_entry *e)
     json_set_number(j, "weight", (double)e->route.weight_bp / 100.0);
     json_set_string(j, "override", system_name(e->route.override));
     json_set_bool(j, "legacyForbidden", e->route.forbid_legacy);
-    json_set(j, "flags", flags_of(&e->route.flags));
+    json_set(j, "flags", flags_json(&e->route.flags));
     json_set(j, "emergency", emergency_page(&e->emergency));
     return j;
 }
@@ -77,7 +63,7 @@ static struct json *migration_flags(const struct ruleset_entry *e)
 
     json_set_string(j, "stage", e->route.stage);
     json_set_bool(j, "emergency", e->emergency.active);
-    json_set(j, "flags", flags_of(&e->route.flags));
+    json_set(j, "flags", flags_json(&e->route.flags));
     return j;
 }
 

@@ -168,6 +168,16 @@ int json_parse(struct str text, struct json **ret, struct err *err)
     return 0;
 }
 
+bool json_parse_number(struct str text, double *ret)
+{
+    CLEANUP(json_freep) struct json *j = NULL;
+
+    if (json_parse(text, &j, NULL) < 0 || json_kind(j) != JSON_NUMBER)
+        return false;
+    *ret = json_number(j, 0);
+    return true;
+}
+
 void json_free(struct json *j)
 {
     cJSON_Delete(cmut(j));

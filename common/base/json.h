@@ -16,6 +16,8 @@ enum json_kind { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSO
 /* Parse one whole document (nothing may follow but white space). Depth is limited to 64, invalid
  * UTF-8 and duplicate keys are refused. INVALID with line and column in the message. */
 int json_parse(struct str text, struct json **ret, struct err *err) MUST_CHECK;
+/* A whole text that is a number, as JSON writes them. */
+bool json_parse_number(struct str text, double *ret) MUST_CHECK;
 /* Tolerates NULL. */
 void json_free(struct json *j);
 DEFINE_CLEANUP(struct json, json_free)

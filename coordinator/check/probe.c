@@ -18,22 +18,13 @@
 
 bool probe_number(struct str text, double *ret)
 {
-    struct json *j = NULL;
-    bool is_number;
-
     if (str_eq(text, STR("NaN")) || str_eq(text, STR("+Inf")) || str_eq(text, STR("-Inf"))) {
         *ret = text.p[0] == 'N'   ? (double)NAN
                : text.p[0] == '+' ? (double)INFINITY
                                   : -(double)INFINITY;
         return true;
     }
-    if (json_parse(text, &j, NULL) < 0)
-        return false;
-    is_number = json_kind(j) == JSON_NUMBER;
-    if (is_number)
-        *ret = json_number(j, 0);
-    json_free(j);
-    return is_number;
+    return json_parse_number(text, ret);
 }
 
 /* ---- PostgreSQL ------------------------------------------------------------------------------ */

@@ -5,7 +5,7 @@
 
 /* ---- texts ----------------------------------------------------------------------------------- */
 
-static int take_text(const char *what, const char *from, char *to, size_t size, struct err *err)
+int convert_text(const char *what, const char *from, char *to, size_t size, struct err *err)
 {
     if (str_copy(str_of(from), to, size))
         return 0;
@@ -29,7 +29,7 @@ static int take_hosts(const Switchyard__V1__Route *m, struct route *ret, struct 
     if (m->n_hosts > ROUTE_HOSTS_MAX)
         return err_set(err, ERR_INVALID, "hosts: %zu, at most %d", m->n_hosts, ROUTE_HOSTS_MAX);
     for (size_t i = 0; i < m->n_hosts; i++) {
-        r = take_text("host", m->hosts[i], ret->host[i], sizeof ret->host[i], err);
+        r = convert_text("host", m->hosts[i], ret->host[i], sizeof ret->host[i], err);
         if (r < 0)
             return r;
     }
@@ -54,7 +54,7 @@ static int take_key(const Switchyard__V1__Key *m, struct route_key *ret, struct 
                        (int)m->source);
     ret->source = source[m->source];
     ret->segment = m->segment;
-    return take_text("key name", m->name, ret->name, sizeof ret->name, err);
+    return convert_text("key name", m->name, ret->name, sizeof ret->name, err);
 }
 
 static int take_fallback(const Switchyard__V1__Fallback *m, struct route_fallback *ret,
@@ -71,7 +71,8 @@ static int take_fallback(const Switchyard__V1__Fallback *m, struct route_fallbac
         return err_set(err, ERR_INVALID, "fallback methods: %zu, at most %d", m->n_methods,
                        ROUTE_METHODS_MAX);
     for (size_t i = 0; i < m->n_methods; i++) {
-        r = take_text("fallback method", m->methods[i], ret->method[i], sizeof ret->method[i], err);
+        r = convert_text("fallback method", m->methods[i], ret->method[i], sizeof ret->method[i],
+                         err);
         if (r < 0)
             return r;
     }
@@ -100,7 +101,7 @@ static int take_upstream(const char *what, const Switchyard__V1__Upstream *m,
     return 0;
 }
 
-static int take_system(Switchyard__V1__System m, enum system *ret, struct err *err)
+int convert_system(const char *what, Switchyard__V1__System m, enum system *ret, struct err *err)
 {
     switch (m) {
     case SWITCHYARD__V1__SYSTEM__SYSTEM_UNSPECIFIED:
@@ -115,7 +116,7 @@ static int take_system(Switchyard__V1__System m, enum system *ret, struct err *e
     case _SWITCHYARD__V1__SYSTEM_IS_INT_SIZE:
         break;
     }
-    return err_set(err, ERR_INVALID, "override %d is not known to this version", (int)m);
+    return err_set(err, ERR_INVALID, "%s %d is not known to this version", what, (int)m);
 }
 
 static void take_breaker(const Switchyard__V1__Breaker *m, struct route_breaker *ret)
@@ -156,14 +157,14 @@ static int take_ahead(const Switchyard__V1__Ahead *m, struct route_ahead *ret, s
     }
     ret->selector_count = (unsigned)m->n_selectors;
     ret->weight_bp = m->weight_bp;
-    r = take_text("stage", m->stage, ret->stage, sizeof ret->stage, err);
+    r = convert_text("stage", m->stage, ret->stage, sizeof ret->stage, err);
     return r < 0 ? r : take_flags(m->flags, m->n_flags, &ret->flags, err);
 }
 
 /* What is not the same for all nodes, and what the stage switches. */
 static int take_stage(const Switchyard__V1__Route *m, struct route *ret, struct err *err)
 {
-    int r = take_text("stage", m->stage, ret->stage, sizeof ret->stage, err);
+    int r = convert_text("stage", m->stage, ret->stage, sizeof ret->stage, err);
 
     if (r == 0)
         r = take_flags(m->flags, m->n_flags, &ret->flags, err);
@@ -183,10 +184,10 @@ static int take_routing(const Switchyard__V1__Route *m, struct route *ret, struc
     r = name_parse(str_of(m->migration), "migration", &ret->migration, err);
     if (r < 0)
         return r;
-    r = take_text("path prefix", m->path_prefix, ret->path_prefix, sizeof ret->path_prefix, err);
+    r = convert_text("path prefix", m->path_prefix, ret->path_prefix, sizeof ret->path_prefix, err);
     if (r < 0)
         return r;
-    r = take_text("salt", m->salt, ret->salt, sizeof ret->salt, err);
+    r = convert_text("salt", m->salt, ret->salt, sizeof ret->salt, err);
     if (r < 0)
         return r;
     r = take_stage(m, ret, err);
@@ -200,7 +201,7 @@ static int take_routing(const Switchyard__V1__Route *m, struct route *ret, struc
         return r;
     ret->weight_bp = m->weight_bp;
     ret->expose_system = m->expose_system;
-    return take_system(m->override, &ret->override, err);
+    return convert_system("override", m->override, &ret->override, err);
 }
 
 static int take_route(const Switchyard__V1__Route *m, struct route *ret, struct err *err)

@@ -24,6 +24,12 @@ struct update_box {
 void update_box_init(const Switchyard__V1__Update *m, struct update_box *ret);
 void update_box_deinit(struct update_box *b);
 
+/* A text into `to` of `size` bytes, a system; INVALID names `what` it is. */
+int convert_text(const char *what, const char *from, char *to, size_t size,
+                 struct err *err) MUST_CHECK;
+int convert_system(const char *what, Switchyard__V1__System m, enum system *ret,
+                   struct err *err) MUST_CHECK;
+
 /* An agent_route_fn: an encoded Route. */
 int convert_route(struct str rule, struct route *ret, struct err *err) MUST_CHECK;
 

@@ -5,6 +5,7 @@
 
 #include "common/base/mem.h"
 #include "sidecar.pb-c.h"
+#include "sidecar/control/convert.h"
 
 struct probe_call {
     struct probe_call *prev, *next;
@@ -14,31 +15,6 @@ struct probe_call {
 };
 
 /* ---- the request ----------------------------------------------------------------------------- */
-
-static int take_text(const char *what, const char *from, char *to, size_t size, struct err *err)
-{
-    if (str_copy(str_of(from), to, size))
-        return 0;
-    return err_set(err, ERR_INVALID, "%s is longer than %zu bytes", what, size - 1);
-}
-
-static int take_system(Switchyard__V1__System m, enum system *ret, struct err *err)
-{
-    switch (m) {
-    case SWITCHYARD__V1__SYSTEM__SYSTEM_UNSPECIFIED:
-        *ret = SYSTEM_NONE;
-        return 0;
-    case SWITCHYARD__V1__SYSTEM__SYSTEM_LEGACY:
-        *ret = SYSTEM_LEGACY;
-        return 0;
-    case SWITCHYARD__V1__SYSTEM__SYSTEM_NEW:
-        *ret = SYSTEM_NEW;
-        return 0;
-    case _SWITCHYARD__V1__SYSTEM_IS_INT_SIZE:
-        break;
-    }
-    return err_set(err, ERR_INVALID, "system %d is not known to this version", (int)m);
-}
 
 static int take_method(const char *method, bool *ret_head_only, struct err *err)
 {
@@ -54,10 +30,10 @@ static int take_headers(const Switchyard__V1__ProbeRequest *m, struct probe *ret
         return err_set(err, ERR_INVALID, "more than %d headers", PROBE_HEADERS_MAX);
     for (size_t i = 0; i < m->n_headers; i++) {
         struct probe_header *h = &ret->header[i];
-        int r = take_text("a header's name", m->headers[i]->key, h->name, sizeof h->name, err);
+        int r = convert_text("a header's name", m->headers[i]->key, h->name, sizeof h->name, err);
 
         if (r == 0)
-            r = take_text("a header", m->headers[i]->value, h->value, sizeof h->value, err);
+            r = convert_text("a header", m->headers[i]->value, h->value, sizeof h->value, err);
         if (r < 0)
             return r;
     }
@@ -70,11 +46,11 @@ static int take_request(const Switchyard__V1__ProbeRequest *m, struct probe *ret
     int r = name_parse(str_of(m->migration), "migration name", &ret->migration, err);
 
     if (r == 0)
-        r = take_system(m->system, &ret->system, err);
+        r = convert_system("system", m->system, &ret->system, err);
     if (r == 0)
         r = take_method(m->method, &ret->head_only, err);
     if (r == 0)
-        r = take_text("the path", m->path[0] ? m->path : "/", ret->path, sizeof ret->path, err);
+        r = convert_text("the path", m->path[0] ? m->path : "/", ret->path, sizeof ret->path, err);
     if (r == 0)
         r = take_headers(m, ret, err);
     ret->bypass_breaker = m->bypass_breaker;
