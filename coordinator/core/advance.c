@@ -24,9 +24,11 @@ static void join_violations(const struct view_gate *g, char *dst)
 
 static double detect_ms(const struct core *c, const struct migration *m)
 {
+    const struct plan_limits *limits = &m->is.plan->triggers;
     mono_t first;
 
-    if (!gates_first_violation(&m->is.plan->triggers, m->judged, c->mono, &first))
+    if (!gates_first_violation(limits, m->judged, c->mono, &first) &&
+        !gates_first_violation(limits, m->beyond, c->mono, &first))
         return 0.0;
     return (double)mono_sub(c->mono, first).ns / 1e6;
 }

@@ -22,6 +22,7 @@ static void begin(struct core *c, struct migration *m, uint64_t rev)
     m->takeover.watched_before = dur_ns(0);
     convergence_name(c, m);
     samples_clear(m->judged);
+    samples_clear(m->beyond);
     if (rev > c->revision)
         c->revision = rev;
 }

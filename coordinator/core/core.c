@@ -15,6 +15,7 @@
 #include "coordinator/core/events_watch.h"
 #include "coordinator/core/past.h"
 #include "coordinator/core/staging.h"
+#include "coordinator/core/waves.h"
 
 /* With a thousand nodes, triggers need not be looked at on each of a thousand reports a second. */
 #define JUDGE_EVERY dur_ms(100)
@@ -124,7 +125,7 @@ static void take_report(struct core *c, struct node *node, const struct route_st
     samples_add(m->stats, c->mono, route->system);
     days_add(&m->days, c->now, c->mono, route->system);
     if (node_reported_rev(node) >= m->takeover.rev)
-        samples_add(m->judged, c->mono, route->system);
+        samples_add(waves_samples(m, node), c->mono, route->system);
 }
 
 static void on_report(struct core *c, const struct core_event *ev, struct core_update *u)

@@ -57,6 +57,7 @@ static struct gates_grounds grounds_of(const struct core *c, const struct migrat
 {
     return (struct gates_grounds){
         .samples = m->judged,
+        .beside = m->beyond,
         .measured = m->measured,
         .found = jobs_found(m, checks),
         .now = now,
@@ -86,6 +87,25 @@ unsigned facts_trigger_to(const struct durable *d)
     return to < below ? to : 0;
 }
 
+/* Nodes that wait for their wave send what the stage before it sends. They are judged by
+ * themselves, too: neither hides what the other sees. */
+static void look_beyond(const struct migration *m, const struct durable *d,
+                        const struct gates_grounds *reached, struct view_gate *trigger)
+{
+    struct gates_grounds grounds = *reached;
+    struct view_gate beyond;
+
+    if (trigger->verdict == VERDICT_FAIL || !waves_remain(d) || waves_base_weight(d) == 0)
+        return;
+    grounds.samples = m->beyond;
+    grounds.beside = m->judged;
+    gates_trigger(&d->plan->triggers, &grounds, &beyond);
+    if (beyond.verdict != VERDICT_FAIL)
+        return;
+    gates_say_beyond(&beyond);
+    *trigger = beyond;
+}
+
 /* Only with traffic on new. A gate that is to roll a quiet stage back does it as a trigger. */
 void facts_trigger(const struct core *c, const struct migration *m, const struct durable *d,
                    mono_t now, struct view_gate *ret)
@@ -97,8 +117,10 @@ void facts_trigger(const struct core *c, const struct migration *m, const struct
     *ret = (struct view_gate){.verdict = VERDICT_NONE};
     if (compile_effective_bp(d) == 0)
         return;
-    if (d->plan->has_triggers)
+    if (d->plan->has_triggers) {
         gates_trigger(&d->plan->triggers, &grounds, ret);
+        look_beyond(m, d, &grounds, ret);
+    }
     if (!stage || !stage->has_gate || stage->gate.quiet != QUIET_ROLLBACK)
         return;
     facts_gate(c, m, d, now, &gate);

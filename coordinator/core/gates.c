@@ -64,7 +64,34 @@ void gates_add_quiet(const struct view_gate *gate, struct view_gate *trigger)
     judge_sum_up(trigger);
 }
 
+void gates_say_beyond(struct view_gate *trigger)
+{
+    for (unsigned i = 0; i < trigger->check_count; i++) {
+        struct view_check *c = &trigger->check[i];
+        char said[TEXT_SIZE];
+
+        memcpy(said, c->text, sizeof said);
+        str_fmt(c->text, sizeof c->text, "nodes that the stage has not reached: %.200s", said);
+    }
+    judge_sum_up(trigger);
+}
+
 /* ---- judging --------------------------------------------------------------------------------- */
+
+/* Legacy is the same for all: nodes that send everything to new have nothing to be compared with.
+ */
+static void measure(const struct plan_limits *limits, const struct gates_grounds *g,
+                    struct system_stats *ret_legacy, struct system_stats *ret_new)
+{
+    struct system_stats beside;
+
+    samples_window(g->samples, SYSTEM_NEW, g->now, limits->window, ret_new);
+    samples_window(g->samples, SYSTEM_LEGACY, g->now, limits->window, ret_legacy);
+    if (!g->beside)
+        return;
+    samples_window(g->beside, SYSTEM_LEGACY, g->now, limits->window, &beside);
+    system_stats_merge(ret_legacy, &beside);
+}
 
 void gates_trigger(const struct plan_limits *limits, const struct gates_grounds *g,
                    struct view_gate *ret)
@@ -82,8 +109,7 @@ void gates_trigger(const struct plan_limits *limits, const struct gates_grounds 
     };
 
     ret->quiet = false;
-    samples_window(g->samples, SYSTEM_LEGACY, g->now, limits->window, &legacy);
-    samples_window(g->samples, SYSTEM_NEW, g->now, limits->window, &new_system);
+    measure(limits, g, &legacy, &new_system);
     words_duration(limits->window, j.over);
     words_ratio(confidence, j.sure);
     judge_all(&j, ret);

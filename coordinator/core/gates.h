@@ -14,7 +14,8 @@ struct measured;
 
 /* What is judged by. */
 struct gates_grounds {
-    const struct samples *samples;
+    const struct samples *samples;   /* of the nodes that are judged */
+    const struct samples *beside;    /* of the others, who serve legacy meanwhile; NULL: none */
     const struct measured *measured; /* by others; MEASURE_COUNT */
     const struct job *found;         /* by the limits' own checks; NULL: nothing yet */
     mono_t now;
@@ -29,6 +30,8 @@ void gates_trigger(const struct plan_limits *limits, const struct gates_grounds 
 /* A stage's gate; it holds until it has been watched for `limits->window`. */
 void gates_gate(const struct plan_limits *limits, const struct gates_grounds *g,
                 struct view_gate *ret);
+/* A trigger's answer about nodes that the stage has not reached yet says so. */
+void gates_say_beyond(struct view_gate *trigger);
 /* Of a gate that fails since its stage is quiet: the check that says so is added to the triggers,
  * which fire. */
 void gates_add_quiet(const struct view_gate *gate, struct view_gate *trigger);

@@ -2,6 +2,7 @@
 #include "coordinator/core/past.h"
 
 #include "common/base/check.h"
+#include "coordinator/core/waves.h"
 
 static dur_t longer(dur_t a, dur_t b)
 {
@@ -40,7 +41,8 @@ void past_ask(struct core *c, struct node *node, struct core_update *u)
     nodes_ask(&c->nodes, node, c->mono);
 }
 
-static void take_route(struct core *c, const struct core_bucket *b, const struct route_stats *route)
+static void take_route(struct core *c, const struct node *node, const struct core_bucket *b,
+                       const struct route_stats *route)
 {
     struct migration *m = state_find(c, route->migration.s);
     mono_t at = {c->mono.ns - b->age.ns};
@@ -51,7 +53,7 @@ static void take_route(struct core *c, const struct core_bucket *b, const struct
     if (mono_before(at, c->started))
         days_add_past(&m->days, wall_add(c->now, mono_sub(at, c->mono)), c->mono, route->system);
     if (b->revision > 0 && b->revision >= m->takeover.rev)
-        samples_add_past(m->judged, c->mono, at, route->system);
+        samples_add_past(waves_samples(m, node), c->mono, at, route->system);
 }
 
 void past_take(struct core *c, const struct core_event *ev)
@@ -66,7 +68,7 @@ void past_take(struct core *c, const struct core_event *ev)
         if (b->age.ns < 0 || b->age.ns > PAST_MAX.ns)
             continue;
         for (unsigned n = 0; n < b->count; n++)
-            take_route(c, b, &b->route[n]);
+            take_route(c, node, b, &b->route[n]);
     }
     if (!ev->past.more)
         nodes_told(&c->nodes, node);

@@ -16,6 +16,7 @@ struct migration *migration_new(const struct name *name)
     m->is.order.migration = *name;
     m->stats = samples_new();
     m->judged = samples_new();
+    m->beyond = samples_new();
     sm_init(&m->is.machine, &stage_machine, PHASE_PENDING);
     sm_init(&m->is.drill, &drill_machine, DRILL_IDLE);
     return m;
@@ -33,6 +34,7 @@ struct migration *migration_free(struct migration *m)
     days_deinit(&m->days);
     samples_free(m->stats);
     samples_free(m->judged);
+    samples_free(m->beyond);
     jobs_deinit(&m->jobs);
     free(m);
     return NULL;
@@ -119,6 +121,7 @@ void state_leave_slot(struct core *c, struct migration *m)
     m->stats = samples_free(m->stats);
     m->stats = samples_new();
     samples_clear(m->judged);
+    samples_clear(m->beyond);
     m->takeover = (struct takeover){.rev = 0};
     days_deinit(&m->days);
     m->scope = (struct drill_watch){.rev = 0};

@@ -76,9 +76,11 @@ struct migration {
     struct takeover takeover;
     struct drill_watch scope; /* while a drill runs */
     struct days days;
-    struct samples *stats;  /* owned: every report */
-    struct samples *judged; /* owned: what was measured under the latest decision only */
-    mono_t judged_at;       /* when reports last made triggers be looked at */
+    struct samples *stats; /* owned: every report */
+    /* What was measured under the latest decision only, owned: by the nodes that the stage has
+     * reached, and by those that serve the stage before until their wave comes. */
+    struct samples *judged, *beyond;
+    mono_t judged_at; /* when reports last made triggers be looked at */
     struct measured measured[MEASURE_COUNT];
     struct jobs jobs;
     UT_hash_handle hh;

@@ -43,6 +43,11 @@ bool waves_reach(const struct durable *d, const struct node *node)
     return wave > 0 && wave <= d->rollout.wave;
 }
 
+struct samples *waves_samples(const struct migration *m, const struct node *node)
+{
+    return waves_reach(&m->is, node) ? m->judged : m->beyond;
+}
+
 dur_t waves_bake(const struct durable *d)
 {
     const struct plan_stage *stage = current(d);

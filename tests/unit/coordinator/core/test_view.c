@@ -158,10 +158,11 @@ static void test_suggestions_lead_through_a_rollout(void **state UNUSED)
                         "switchyard rollback orders --clear --reason TEXT");
 }
 
-#define PLAN_FALLS_TO(stage)                                                           \
-    PLAN_HEAD("orders", "/orders")                                                     \
-    "  triggers: {errorRate: 5%, minRequests: 20, window: 10s, rollbackTo: " stage "}" \
-                                                                                   "\n" PLAN_STAGES
+#define PLAN_FALLS_TO(stage)                                                       \
+    PLAN_HEAD("orders", "/orders")                                                 \
+    "  triggers: {errorRate: 5%, minRequests: 20, window: 10s, rollbackTo: " stage \
+    "}"                                                                            \
+    "\n" PLAN_STAGES
 
 /* The status tells the stage that a trigger would choose: of a rollback to the stage itself there
  * is none, so it goes all the way. */
