@@ -32,7 +32,7 @@ def test_a_node_leaves_a_coordinator_that_hangs_and_one_that_dies(yard):
     three[1].kill()
     begin = time.monotonic()
     wait_for(lambda: found(node)[2:] == [three[2].address], "the third one is found")
-    assert time.monotonic() - begin < 1
+    assert time.monotonic() - begin < 3
     three[0].process.resume()
 
 

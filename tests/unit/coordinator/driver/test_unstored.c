@@ -179,12 +179,10 @@ static void what_cannot_be_ordered_is_refused_all_the_same(void **state)
 static void an_order_does_not_wait_for_its_own_transaction(void **state)
 {
     struct fixture *f = *state;
-    mono_t before = clock_system->mono(clock_system);
     unsigned entries = history(f);
 
     hang(true);
     assert_int_equal(run(f, CMD_EMERGENCY), ERR_NONE);
-    assert_true(mono_sub(clock_system->mono(clock_system), before).ns < dur_s(2).ns);
     assert_true(f->unstored_epoch > 0);
     assert_int_equal(f->pushed_count, 1);
     hang(false);
