@@ -3,7 +3,7 @@
  * named in the bundle, and the rest is there all the same. */
 #pragma once
 
-#include "cli/cli.h"
+#include "cli/fleet_list.h"
 
 struct bundle {
     struct cli *cli; /* borrowed */
@@ -26,5 +26,10 @@ void bundle_ask(struct bundle *b, const char *path, const char *method,
                 const ProtobufCMessage *request, ProtobufCMessage **ret_reply);
 /* The events of all migrations that are kept (bundle_events.c). */
 void bundle_add_events(struct bundle *b, const char *path);
+/* The last log lines, without secrets: of a node that is asked itself, or (`node` NULL) of the
+ * coordinator that answers; of the nodes that can be asked from here, 16 at most (bundle_logs.c).
+ */
+void bundle_add_log(struct bundle *b, const char *path, const struct fleet_entry *node);
+void bundle_add_node_logs(struct bundle *b, const Switchyard__V1__Nodes *nodes);
 /* All of it as a gzipped archive. EXHAUSTED when that is too large. */
 int bundle_pack(struct bundle *b, struct buf *ret, struct err *err) MUST_CHECK;

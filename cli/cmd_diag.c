@@ -100,6 +100,8 @@ static void ask_one(struct bundle *b, const char *endpoint)
     bundle_ask(b, path, "GetHealth", &health.base, NULL);
     str_fmt(path, sizeof path, "coordinators/%s-coordinators.json", name);
     bundle_ask(b, path, "ListCoordinators", &coordinators.base, NULL);
+    str_fmt(path, sizeof path, "coordinators/%s.log", name);
+    bundle_add_log(b, path, NULL);
     all->asked = all->asked || one.asked;
     b->cli = all;
 }
@@ -148,6 +150,8 @@ static void add_fleet(struct bundle *b)
     bundle_add_events(b, "events.json");
     add_versions(b, (const Switchyard__V1__Coordinators *)who,
                  (const Switchyard__V1__Nodes *)where);
+    if (where)
+        bundle_add_node_logs(b, (const Switchyard__V1__Nodes *)where);
 }
 
 /* ---- the migrations -------------------------------------------------------------------------- */

@@ -122,6 +122,17 @@ const struct command cli_commands[] = {
         .run = run_health,
     },
     {
+        .words = "alerts",
+        .summary = "what somebody has to look at now, how soon, and what to type",
+        .names = "[NAME]",
+        .names_max = 1,
+        .help = "Without NAME: of all migrations. Names, severities and times are those of "
+                "docs/OPERATIONS.md. Exit status\n"
+                "0: none; 1: there are some; 2: it could not be told.",
+        .example = "switchyard alerts\nswitchyard alerts orders -o json",
+        .run = run_alerts,
+    },
+    {
         .words = "check-health",
         .summary = "what triggers and gate find right now, violation by violation",
         .names = "NAME",
@@ -314,6 +325,19 @@ const struct command cli_commands[] = {
         .run = run_set_flag,
     },
     {
+        .words = "set log-level",
+        .summary = "how much a coordinator or a node logs, until it ends",
+        .names = "error|warn|info|debug|trace",
+        .names_min = 1,
+        .names_max = 1,
+        .options = OPT(NODE),
+        .help = "Of the coordinator that answers first, or of the node. Programs start with what "
+                "their --log-level says.",
+        .example = "switchyard set log-level debug --node node-7\n"
+                   "switchyard set log-level info --endpoints 10.0.0.1:7400",
+        .run = run_set_log_level,
+    },
+    {
         .words = "measure",
         .summary = "report what gates and triggers judge by and what is measured elsewhere",
         .names = "NAME KEY=VALUE...",
@@ -465,17 +489,30 @@ const struct command cli_commands[] = {
         .run = run_report_stage,
     },
     {
+        .words = "logs",
+        .summary = "the last lines that a coordinator or a node has logged",
+        .names = "",
+        .options = OPT(NODE),
+        .help = "Of the coordinator that answers first, or of the node; the last 64 KiB since it "
+                "was started.",
+        .example = "switchyard logs --node node-7\nswitchyard logs --endpoints 10.0.0.1:7400",
+        .run = run_logs,
+    },
+    {
         .words = "diag",
         .summary = "collect what support asks for into one file, without secrets",
         .names = "",
         .options = OPT(FORCE),
         .help = "Versions, the CLI's settings and environment, health, coordinators (each asked by "
                 "itself), nodes, flags,\n"
-                "events, and of every migration status, statistics, history and plan. Passwords, "
-                "tokens and their kin are\n"
-                "left out. FILE is there whole or not at all, for its owner only. What could not "
-                "be collected is told, is\n"
-                "in MISSING.json, and makes the exit status 1; the rest is there all the same.",
+                "events, of every migration status, statistics, history and plan, and the last log "
+                "lines of coordinators\n"
+                "and of up to 16 nodes that can be asked from here, those with trouble first. "
+                "Passwords, tokens and their\n"
+                "kin are left out. FILE is there whole or not at all, for its owner only. What "
+                "could not be collected is\n"
+                "told, is in MISSING.json, and makes the exit status 1; the rest is there all the "
+                "same.",
         .example = "switchyard diag -o inc-1234.tar.gz",
         .writes_file = true,
         .run = run_diag,

@@ -29,6 +29,9 @@ COMMAND(set_weight); /* cmd_set.c */
 COMMAND(set_override);
 COMMAND(set_flag);
 
+COMMAND(logs); /* cmd_logs.c */
+COMMAND(set_log_level);
+
 COMMAND(get_coordinators); /* cmd_coordinators.c */
 COMMAND(get_flags);        /* cmd_flags.c */
 
@@ -39,6 +42,8 @@ COMMAND(probe);   /* cmd_probe.c */
 COMMAND(get_plans); /* cmd_show.c */
 COMMAND(get_nodes);
 COMMAND(health);
+
+COMMAND(alerts); /* cmd_alerts.c */
 
 COMMAND(status);       /* cmd_status.c */
 COMMAND(check_health); /* cmd_check_health.c */

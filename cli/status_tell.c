@@ -5,6 +5,8 @@
 
 #include "cli/verdict.h"
 
+#define OUTPUT_LINES 5u /* of each check or hook */
+
 /* ---- where it stands ------------------------------------------------------------------------- */
 
 static void add_head(struct buf *b, const Switchyard__V1__Status *s)
@@ -33,9 +35,29 @@ static void add_waves(struct buf *b, const Switchyard__V1__WaveStatus *w)
     }
 }
 
+/* The end of what a command wrote that has not passed. */
+static void add_output(struct buf *b, struct str output)
+{
+    size_t from = output.n;
+    struct str line, rest;
+
+    while (output.n > 0 && output.p[output.n - 1] == '\n')
+        from = --output.n;
+    for (unsigned lines = 0; from > 0; from--)
+        if (output.p[from - 1] == '\n' && ++lines == OUTPUT_LINES)
+            break;
+    rest = (struct str){output.p + from, output.n - from};
+    while (rest.n > 0) {
+        str_cut(rest, '\n', &line, &rest);
+        buf_addf(b, "\t  | %.*s\n", (int)line.n, line.p);
+    }
+}
+
 static void add_check_result(struct buf *b, const Switchyard__V1__CheckResult *c)
 {
     buf_addf(b, "\t%s %s: %s\n", verdict_mark(c->verdict), c->name, c->text);
+    if (verdict_of(c->verdict) != VERDICT_IS_PASS)
+        add_output(b, str_of(c->output));
 }
 
 static void add_entering(struct buf *b, const Switchyard__V1__EnteringStatus *e)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/base/clock.h"
+#include "common/base/log_ring.h"
 #include "common/base/str.h"
 
 #define LINE_MAX_BYTES 4096
@@ -53,6 +54,11 @@ bool log_level_parse(const char *name, enum log_level *ret)
 void log_set_level(enum log_level l)
 {
     atomic_store(&threshold, (int)l);
+}
+
+enum log_level log_get_level(void)
+{
+    return (enum log_level)atomic_load(&threshold);
 }
 
 bool log_enabled(enum log_level l)
@@ -207,6 +213,7 @@ static void emit(struct line *l)
         l->len += 3;
     }
     l->text[l->len++] = '\n';
+    log_ring_add((struct str){l->text, l->len});
     for (size_t done = 0; done < l->len;) {
         ssize_t n = write(STDERR_FILENO, l->text + done, l->len - done);
         if (n < 0 && errno == EINTR)

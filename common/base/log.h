@@ -3,7 +3,8 @@
  *
  * Event names come from log_events.h; renaming one is an interface change. Library code does not
  * log: the place that turns a failure into an action does, once. Any thread; lines are written
- * whole (one write(2)). Values are quoted and escaped when they need it. */
+ * whole (one write(2)), and the last ones are kept (log_ring.h). Values are quoted and escaped when
+ * they need it. */
 #pragma once
 
 #include <stdbool.h>
@@ -28,6 +29,7 @@ bool log_level_parse(const char *name, enum log_level *ret) MUST_CHECK;
 
 /* Default: LOG_INFO. Any thread. */
 void log_set_level(enum log_level l);
+enum log_level log_get_level(void);
 bool log_enabled(enum log_level l);
 /* Words that come first on every line of this process, for example "program=sidecar node=n1";
  * copied. */

@@ -17,6 +17,7 @@
     X(EMERGENCY, "emergency",                                                                      \
       "an emergency order came from beside the coordinator, or was adopted")                       \
     X(LEADER, "leader", "another coordinator leads from now on, or none")                          \
+    X(LOG_LEVEL, "log.level", "an operator has set how much this process logs")                    \
     X(MEASURED, "measured", "something that was measured outside of the fleet was reported")       \
     X(NODE_GONE, "node.gone", "a node's stream ended")                                             \
     X(NODE_JOINED, "node.joined", "a node's stream began")                                         \

@@ -4,6 +4,7 @@
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
+#include "common/wire/log_wire.h"
 #include "coordinator/core/days.h"
 #include "coordinator/service/convert.h"
 #include "coordinator/service/service_state.h"
@@ -308,6 +309,8 @@ static const struct rpc_method methods[] = {
     {.name = "CheckStage", .unary = readiness_on_call},
     {.name = "Explain", .unary = explain_on_call},
     {.name = "Measure", .unary = measure_on_call},
+    {.name = "GetLog", .unary = log_on_get},
+    {.name = "SetLogLevel", .unary = log_on_set_level},
     {.name = "Events", .open = events_open, .events = &events_stream},
     {.name = "Backup", .open = open_backup, .events = &backup_events},
     {.name = "Restore", .open = open_restore, .events = &restore_events},

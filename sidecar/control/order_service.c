@@ -10,6 +10,7 @@
 #include "common/base/mem.h"
 #include "common/loop/timer.h"
 #include "common/rpc/rpc.h"
+#include "common/wire/log_wire.h"
 #include "sidecar.pb-c.h"
 #include "sidecar/control/convert.h"
 #include "sidecar/control/explain_call.h"
@@ -190,6 +191,8 @@ static const struct rpc_method methods[] = {
     {.name = "Order", .unary = on_order},
     {.name = "Probe", .unary = on_probe},
     {.name = "Explain", .unary = on_explain},
+    {.name = "GetLog", .unary = log_on_get},
+    {.name = "SetLogLevel", .unary = log_on_set_level},
     {.name = NULL},
 };
 

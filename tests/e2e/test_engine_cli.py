@@ -209,6 +209,10 @@ def test_diagnostics_are_whole_private_and_without_secrets(app):
     assert {"cli.json", "versions.json", "health.json", "coordinators.json", "nodes.json", "migrations.json",
             "migrations/app-status.json", "migrations/app-stats.json", "migrations/app-history.json",
             "migrations/app-plan.json", "events.json", "flags.json", "MISSING.json"} <= set(files), sorted(files)
+    coordinator = f"coordinators/{app.coordinator.address.replace(':', '_')}.log"
+    assert b"event=command" in files[coordinator], files[coordinator]
+    for sidecar in app.sidecars:
+        assert b"event=ruleset.serving" in files[f"nodes/{sidecar.node}.log"], sorted(files)
     assert b"geheim" not in b"".join(files.values())
     cli = json.loads(files["cli.json"])
     assert cli["environment"]["SWITCHYARD_API_TOKEN"] == "(redacted)"
@@ -229,6 +233,29 @@ def test_diagnostics_name_what_could_not_be_had(app):
     assert set(files) == {"cli.json", "versions.json", "MISSING.json"}
     assert any(m["what"] == "nodes.json" for m in json.loads(files["MISSING.json"]))
     app.coordinator.start()
+
+
+# ---- logs
+
+
+def test_logs_are_shown_and_made_louder_while_programs_run(app):
+    assert "event=command" in app.cli("logs").out
+    shown = app.cli("logs", "--node", "node-1", "-o", "json").json
+    assert shown["source"] == "node-1" and shown["level"] == "info", shown
+    assert any("event=started" in line for line in shown["lines"]), shown
+    answer = app.cli("set", "log-level", "debug", "--node", "node-1", "--operator", "maria")
+    assert "node-1: debug from now on" in answer.out and "it was info" in answer.out
+    lines = app.cli("logs", "--node", "node-1").out.splitlines()
+    assert any("event=log.level" in line and "to=debug operator=maria" in line for line in lines), lines
+    assert app.cli("logs", "--node", "node-1", "-o", "json").json["level"] == "debug"
+    app.cli("set", "log-level", "error", "--node", "node-1")
+    assert app.cli("set", "log-level", "info", "--node", "node-1", "-o", "json").json["level"] == "error"
+
+    assert "it was info" in app.cli("set", "log-level", "debug").out
+    app.cli("measure", "app", "restartsPerMinute=0")
+    wait_for(lambda: "level=debug event=measured" in app.cli("logs").out, "the coordinator tells of it")
+    app.cli("set", "log-level", "info")
+    assert "is none of error, warn" in app.cli("set", "log-level", "loud", status=1).err
 
 
 # ---- recovering
@@ -260,12 +287,39 @@ def test_recover_tries_new_past_an_open_breaker(yard):
         client.sides(range(20))
         return yard.status()["breaker"]["openNodes"] == 1
     wait_for(is_open, "the breaker opens")
+    alerts = {a["name"]: a for a in yard.cli("alerts", "-o", "json", status=1).json["alerts"]}
+    assert alerts["migration_circuit_breaker_open"]["severity"] == "critical", alerts
+    assert alerts["migration_circuit_breaker_open"]["respondWithinS"] == 300, alerts
     walk = yard.cli("recover", "app", status=1)
     assert "breaker: open on 1 node" in walk.out and "probe: new did not answer through node-1" in walk.out, walk.out
     assert walk.out.splitlines()[0].startswith("1. health: ")
     yard.new.start()
     walk = yard.cli("recover", "app", "--path", "/", "-o", "json", status=None).json
     assert any("probe: new answered 200" in s for s in walk["steps"]), walk
+
+
+# ---- alerts
+
+def test_alerts_are_raised_by_name_with_what_to_type(yard):
+    yard.open()
+    assert yard.cli("alerts").out == "no alert\n"
+    yard.apply(stages=(50, 100), breaker={"errors": 100000})
+    yard.cli("start", "app")
+    yard.wait_status("ready", phase="ready")
+    assert yard.cli("alerts", "app", "-o", "json").json == {"alerts": []}
+    yard.new.become(500)
+    client = yard.sidecars[0].client()
+
+    def shown():
+        client.sides(range(50))
+        return yard.cli("alerts", status=None).out
+    wait_for(lambda: "migration_high_error_rate" in shown(), "errors are told")
+    told = yard.cli("alerts", status=1).out
+    assert "critical" in told and "within 5m" in told and "switchyard rollback app --emergency" in told, told
+    yard.cli("rollback", "app", "--emergency", "--reason", "INC-7")
+    first = yard.cli("alerts", "app", "-o", "json", status=1).json["alerts"][0]
+    assert first["name"] == "migration_rollback_executed" and "INC-7" in first["text"], first
+    assert "no migration" in yard.cli("alerts", "nobody", status=1).err
 
 
 # ---- drills, approvals, flags

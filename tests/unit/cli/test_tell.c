@@ -44,6 +44,23 @@ static void status_is_silent_about_what_there_is_not(void **state UNUSED)
         assert_null(strstr(buf_text(&b), *word));
 }
 
+static void status_shows_the_end_of_what_a_hook_wrote(void **state UNUSED)
+{
+    CLEANUP(buf_deinitp) struct buf b = BUF_INIT(STATUS_TABLE_MAX);
+    struct sample_status m;
+
+    sample_status(&m);
+    m.result.output = TEXT("1\n2\n3\n\n5\n6\n\n");
+    status_table(&b, &m.s);
+    assert_non_null(strstr(buf_text(&b),
+                           "asked for\n\t  | 2\n\t  | 3\n\t  | \n\t  | 5\n\t  | 6\n"
+                           "weight"));
+    b.len = 0;
+    m.result.verdict = TEXT("pass");
+    status_table(&b, &m.s);
+    assert_null(strstr(buf_text(&b), "  | "));
+}
+
 /* ---- why ------------------------------------------------------------------------------------- */
 
 static void why_is_told_layer_by_layer(void **state UNUSED)
@@ -251,6 +268,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(probes_are_told_side_by_side),
         cmocka_unit_test(why_is_told_layer_by_layer),
         cmocka_unit_test(status_is_silent_about_what_there_is_not),
+        cmocka_unit_test(status_shows_the_end_of_what_a_hook_wrote),
         cmocka_unit_test(statistics_compare_the_systems_in_percent),
         cmocka_unit_test(of_nothing_there_is_no_percentage),
         cmocka_unit_test(what_is_wrong_with_a_node_is_said_as_it_is),

@@ -277,6 +277,68 @@ static void why_is_told_with_what_is_served(void **state)
     assert_int_equal(f->status.code, ERR_NOT_FOUND);
 }
 
+/* ---- logs ------------------------------------------------------------------------------------ */
+
+static void on_log(void *ctx, const ProtobufCMessage *reply, const struct err *status)
+{
+    const Switchyard__V1__Log *m = (const Switchyard__V1__Log *)reply;
+    struct fixture *f = ctx;
+
+    f->answered = true;
+    f->status = *status;
+    if (!m)
+        return;
+    (void)str_fmt(f->system, sizeof f->system, "%s", m->level);
+    assert_non_null(memmem(m->lines.data, m->lines.len, "from=info to=error operator=maria\n", 34));
+}
+
+static void on_level(void *ctx, const ProtobufCMessage *reply, const struct err *status)
+{
+    const Switchyard__V1__LogLevel *m = (const Switchyard__V1__LogLevel *)reply;
+    struct fixture *f = ctx;
+
+    f->answered = true;
+    f->status = *status;
+    if (m)
+        (void)str_fmt(f->system, sizeof f->system, "%s", m->level);
+}
+
+static void set_level(struct fixture *f, const char *level, const char *operator_name)
+{
+    Switchyard__V1__LogLevel m = SWITCHYARD__V1__LOG_LEVEL__INIT;
+
+    m.level = rpc_lend(level);
+    m.operator_ = rpc_lend(operator_name);
+    f->answered = false;
+    rpc_client_call(f->client, &switchyard__v1__sidecar__descriptor, "SetLogLevel", &m.base,
+                    dur_s(20), on_level, f);
+    WAIT_FOR(f->loop, f->answered);
+}
+
+static void what_is_logged_is_told_and_set_from_outside(void **state)
+{
+    Switchyard__V1__LogRequest request = SWITCHYARD__V1__LOG_REQUEST__INIT;
+    struct fixture *f = *state;
+
+    start(f, NULL);
+    ask_why(f, "waves", "n1"); /* connects */
+    set_level(f, "error", "maria");
+    assert_ok((int)f->status.code, &f->status);
+    assert_string_equal(f->system, "info");
+    f->answered = false;
+    rpc_client_call(f->client, &switchyard__v1__sidecar__descriptor, "GetLog", &request.base,
+                    dur_s(20), on_log, f);
+    WAIT_FOR(f->loop, f->answered);
+    assert_ok((int)f->status.code, &f->status);
+    assert_string_equal(f->system, "error");
+    set_level(f, "loud", "maria");
+    assert_int_equal(f->status.code, ERR_INVALID);
+    set_level(f, "info", "");
+    assert_int_equal(f->status.code, ERR_INVALID);
+    set_level(f, "info", "maria");
+    assert_string_equal(f->system, "error");
+}
+
 /* ---- probes ---------------------------------------------------------------------------------- */
 
 static void on_probe_reply(void *ctx, const ProtobufCMessage *reply, const struct err *status)
@@ -458,6 +520,7 @@ int main(void)
         TEST(an_order_is_answered_when_it_is_served),
         TEST(an_order_that_is_not_served_is_told_as_such),
         TEST(why_is_told_with_what_is_served),
+        TEST(what_is_logged_is_told_and_set_from_outside),
         TEST(a_probe_is_carried_out_and_answered),
         TEST(a_probe_that_is_none_is_refused),
         TEST(a_probe_under_way_does_not_hold_up_the_end),
