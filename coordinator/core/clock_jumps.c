@@ -32,12 +32,17 @@ void clock_step(struct core *c, const struct core_event *ev)
     c->mono = ev->mono;
     if (ev->kind != EV_NODE) {
         if (moved >= CLOCK_JUMP.ns || moved <= -CLOCK_JUMP.ns)
-            c->jumped.ns += moved;
+            c->jumped.ns += moved - moved % dur_ms(1).ns;
         c->offset = offset;
     }
     if (!c->leads)
         c->jumped = dur_ns(0);
     set_clock(c);
+}
+
+wall_t clock_at(const struct core *c, mono_t mono)
+{
+    return wall_add(c->clock, mono_sub(mono, c->mono));
 }
 
 static void move(wall_t *t, dur_t by)
@@ -46,27 +51,42 @@ static void move(wall_t *t, dur_t by)
         *t = wall_add(*t, by);
 }
 
-static bool has_deadline(const struct rollout *r)
+static void move_rollout(struct rollout *r, dur_t by)
 {
-    return wall_is_set(r->bake_until) || wall_is_set(r->deadline) || wall_is_set(r->step_at) ||
-           wall_is_set(r->proven_until) || wall_is_set(r->standby_until) ||
-           wall_is_set(r->drill.deadline);
+    move(&r->since, by);
+    move(&r->decided_at, by);
+    move(&r->bake_until, by);
+    move(&r->deadline, by);
+    move(&r->step_at, by);
+    move(&r->proven_until, by);
+    move(&r->standby_until, by);
+}
+
+/* While it is under way; then it is a record. */
+static void move_rollback(struct rollout *r, dur_t by)
+{
+    if (!wall_is_set(r->deadline))
+        return;
+    move(&r->last_rollback.ordered_at, by);
+    move(&r->last_rollback.deadline, by);
+}
+
+/* Its age counts afterwards, too. */
+static void move_drill(struct drill_record *r, dur_t by)
+{
+    move(&r->started_at, by);
+    move(&r->ended_at, by);
+    move(&r->ordered_at, by);
+    move(&r->deadline, by);
 }
 
 static void shift(struct core *c, struct migration *m)
 {
     struct rollout *r = &staging_begin(c, m)->next.rollout;
 
-    move(&r->bake_until, c->jumped);
-    move(&r->deadline, c->jumped);
-    move(&r->step_at, c->jumped);
-    move(&r->proven_until, c->jumped);
-    move(&r->standby_until, c->jumped);
-    if (wall_is_set(r->drill.deadline))
-        move(&r->drill.ordered_at, c->jumped);
-    move(&r->drill.deadline, c->jumped);
-    if (wall_is_set(r->deadline))
-        r->last_rollback.deadline = r->deadline;
+    move_rollback(r, c->jumped);
+    move_rollout(r, c->jumped);
+    move_drill(&r->drill, c->jumped);
 }
 
 static void tell(const struct core *c, struct core_update *u)
@@ -80,18 +100,30 @@ static void tell(const struct core *c, struct core_update *u)
                            back ? "back" : "forward", by));
 }
 
+/* From here on the machine's clock is right. */
+static void forget(struct core *c)
+{
+    c->jumped = dur_ns(0);
+    set_clock(c);
+}
+
 bool clock_shift(struct core *c, struct core_update *u)
 {
     if (c->jumped.ns == 0)
         return false;
     STATE_FOREACH(c, m)
-    {
-        if (has_deadline(&m->is.rollout))
-            shift(c, m);
-    }
+    shift(c, m);
     tell(c, u);
     c->shifting = c->staged;
     if (!c->shifting)
-        c->jumped = dur_ns(0);
+        forget(c);
     return c->shifting;
+}
+
+void clock_shifted(struct core *c)
+{
+    STATE_FOREACH(c, m)
+    jobs_move(m, c->jumped);
+    c->shifting = false;
+    forget(c);
 }

@@ -58,7 +58,7 @@ static int apply_new(struct command_run *q)
     s->next.rollout.phase = PHASE_PENDING;
     /* Entries that outlived an earlier plan keep their numbers. */
     s->next.rollout.history_seq = history_last_sequence(&s->m->history);
-    s->next.rollout.since = q->c->now;
+    s->next.rollout.since = q->c->clock;
     str_fmt(s->next.rollout.why, TEXT_SIZE, "the plan was applied");
     moves_record(q->c, s, &move);
     command_changed(

@@ -177,7 +177,7 @@ void convergence_measure_fall(const struct core *c, const struct migration *m,
                               struct view_measured *ret)
 {
     const struct takeover *t = &m->takeover;
-    dur_t ago = wall_sub(c->now, m->is.rollout.last_rollback.ordered_at);
+    dur_t ago = wall_sub(c->clock, m->is.rollout.last_rollback.ordered_at);
 
     /* Ordered elsewhere, or before this process began: only the wall clocks span both. */
     measure_from(c, t, t->fall_ordered_here ? t->fall_ordered : (mono_t){c->mono.ns - ago.ns}, ret);

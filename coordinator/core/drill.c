@@ -48,7 +48,7 @@ static void fx_open(const struct drilling *q)
 
     r->present = true;
     r->passed = false;
-    r->started_at = q->c->now;
+    r->started_at = q->c->clock;
     r->ended_at = (wall_t){0};
     r->measured_ms = r->restored_ms = -1.0;
     r->nodes = drill_watch_scope(q->c, &r->scope);
@@ -65,7 +65,7 @@ static void order(const struct drilling *q)
 
     if (r->within.ns > patience.ns)
         patience = r->within;
-    r->ordered_at = q->c->now;
+    r->ordered_at = q->c->clock;
     r->deadline = wall_add(q->c->clock, patience);
     q->s->again = true;
     q->s->drilling = true;
@@ -109,7 +109,7 @@ static void fx_close(const struct drilling *q)
     struct drill_record *r = &q->s->next.rollout.drill;
 
     r->passed = r->why[0] == '\0';
-    r->ended_at = q->c->now;
+    r->ended_at = q->c->clock;
     r->deadline = (wall_t){0};
 }
 

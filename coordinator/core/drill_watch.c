@@ -119,7 +119,7 @@ static mono_t ordered(const struct core *c, const struct migration *m)
 {
     if (m->scope.ordered_here)
         return m->scope.ordered;
-    return (mono_t){c->mono.ns - wall_sub(c->now, m->is.rollout.drill.ordered_at).ns};
+    return (mono_t){c->mono.ns - wall_sub(c->clock, m->is.rollout.drill.ordered_at).ns};
 }
 
 double drill_watch_measure(const struct core *c, const struct migration *m)

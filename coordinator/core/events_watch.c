@@ -60,7 +60,7 @@ static bool is_news(const struct core *c, const struct migration *m, enum verdic
                     enum verdict is)
 {
     wall_t until = m->is.rollout.bake_until;
-    bool baked = !wall_is_set(until) || !wall_before(c->now, until);
+    bool baked = !wall_is_set(until) || !wall_before(c->clock, until);
 
     if (is == VERDICT_NONE || is == was)
         return false;

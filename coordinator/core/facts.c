@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "coordinator/core/facts.h"
 
+#include "coordinator/core/clock_jumps.h"
 #include "coordinator/core/compile.h"
 #include "coordinator/core/convergence.h"
 #include "coordinator/core/gates.h"
@@ -40,10 +41,10 @@ static void hold_for_pasts(const struct core *c, struct view_gate *g)
     str_fmt(g->text, sizeof g->text, "waiting for what %s measured before", names);
 }
 
-/* By the wall clock, so that a restart does not begin anew. */
+/* By what is stored, so that a restart does not begin anew. */
 static dur_t baking(const struct core *c, const struct durable *d, mono_t now)
 {
-    wall_t at = wall_add(c->now, mono_sub(now, c->mono));
+    wall_t at = clock_at(c, now);
     const struct rollout *r = &d->rollout;
 
     if (r->phase != PHASE_BAKING || wall_before(at, r->since))
@@ -176,7 +177,7 @@ static unsigned entered_by(const struct durable *d, const struct move *move)
 bool facts_held_back(const struct core *c, const struct durable *d, const struct move *move,
                      char *ret_why, char *ret_hint)
 {
-    return holdback(d, entered_by(d, move), c->now, ret_why, ret_hint);
+    return holdback(d, entered_by(d, move), c->clock, ret_why, ret_hint);
 }
 
 /* Nodes that the stage has not reached are at an earlier one, which must not become a raise. */

@@ -108,6 +108,12 @@ static bool is_about(const struct job *j, struct job_about a)
            j->about.instance == a.instance;
 }
 
+void jobs_move(struct migration *m, dur_t by)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(preparing); i++)
+        m->jobs.job[preparing[i]].about.instance += by.ns;
+}
+
 /* How it ended; NULL: it has not, or there was none. */
 static const struct job *ended(const struct migration *m, const struct durable *d,
                                enum core_job_kind kind)

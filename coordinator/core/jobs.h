@@ -57,6 +57,8 @@ const char *job_kind_name(enum core_job_kind k);
 void jobs_orphan(struct core *c, struct migration *m);
 /* Begin what every migration needs by now and stop what none needs. Not while a step is staged. */
 void jobs_look(struct core *c, struct core_update *u);
+/* The clock was set, and the preparation that runs began `by` later than was stored. */
+void jobs_move(struct migration *m, dur_t by);
 /* The migration whose job it is, with what it found; NULL: nobody waits for it. */
 struct migration *jobs_told(struct core *c, const struct core_job_done *done);
 

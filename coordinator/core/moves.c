@@ -98,7 +98,7 @@ static void fx_enter(const struct moving *v)
     }
     approvals_drop(&d->rollout, v->move->to_stage);
     forget_gone(&v->c->nodes, &d->rollout);
-    d->rollout.since = v->c->now;
+    d->rollout.since = v->c->clock;
 }
 
 /* For everybody, and nothing is asked of the stage. */
@@ -173,7 +173,7 @@ static void fx_fall(const struct moving *v)
     *record = (struct rollback_record){
         .present = true,
         .emergency = v->move->event == STAGE_EMERGENCY,
-        .ordered_at = v->c->now,
+        .ordered_at = v->c->clock,
         .measured_ms = -1.0,
         .p50_ms = -1.0,
         .p99_ms = -1.0,
@@ -473,7 +473,7 @@ int moves_run(struct core *c, struct staged *s, const struct move *move, struct 
     carry_out(&v, row->effects);
     if (row->to != SM_STAY) {
         r->phase = (enum rollout_phase)row->to;
-        r->since = c->now;
+        r->since = c->clock;
     }
     tidy(r);
     if (r->stage == 0 || phase_coarse(r->phase) == COARSE_FALLING)

@@ -59,7 +59,7 @@ static bool begins_to_bake(const struct rollout *was, const struct rollout *is)
 static dur_t watched_before(const struct core *c, const struct rollout *r)
 {
     wall_t since = wall_before(r->since, r->decided_at) ? r->decided_at : r->since;
-    dur_t before = wall_sub(c->now, since);
+    dur_t before = wall_sub(c->clock, since);
 
     if (!wall_is_set(since) || before.ns < 0)
         return dur_ns(0);

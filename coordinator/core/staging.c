@@ -6,6 +6,7 @@
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
+#include "coordinator/core/clock_jumps.h"
 #include "coordinator/core/compile.h"
 #include "coordinator/core/convergence.h"
 #include "coordinator/core/drill_watch.h"
@@ -286,7 +287,7 @@ static void name_decision(const struct core *c, struct staged *s)
     if (!is_decision(s))
         return;
     s->next.rollout.decision_rev = 0;
-    s->next.rollout.decided_at = c->now;
+    s->next.rollout.decided_at = c->clock;
 }
 
 void staging_finish(struct core *c, struct core_update *u)
@@ -408,8 +409,7 @@ void staging_commit(struct core *c, uint64_t rev)
     while (c->due_count > 0)
         commit_day(c, &c->due[--c->due_count], rev);
     if (c->shifting)
-        c->jumped = dur_ns(0);
-    c->shifting = false;
+        clock_shifted(c);
     while (c->staged) {
         struct staged *s = c->staged;
 

@@ -115,9 +115,9 @@ struct core {
     struct core_config config;
     char incarnation[40];
     wall_t now;     /* of the step; whole milliseconds, as stored */
-    wall_t clock;   /* the same, by which deadlines are set and judged; see clock_jumps.h */
+    wall_t clock;   /* the same, by which waits are set and judged; see clock_jumps.h */
     int64_t offset; /* of the wall clock to the monotonic one, as seen last */
-    dur_t jumped;   /* of the wall clock, since deadlines were last moved after it */
+    dur_t jumped;   /* of the wall clock, since what is stored was last moved after it */
     bool shifting;  /* the step that is staged does that */
     mono_t mono;    /* of the step */
     mono_t started; /* the first instant it was given */

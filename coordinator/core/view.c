@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "coordinator/core/core_view.h"
 
+#include "coordinator/core/clock_jumps.h"
 #include "coordinator/core/compile.h"
 #include "coordinator/core/convergence.h"
 #include "coordinator/core/facts.h"
@@ -29,8 +30,8 @@ int view_status(const struct core *c, const char *migration, wall_t now, mono_t 
         .more_waves = waves_remain(&m->is),
         .suggested_next_weight_bp = suggest_weight_bp(m->is.plan, &m->is.rollout),
     };
-    ret->may_retire =
-        wall_is_set(m->is.rollout.standby_until) && retire_check(&m->is, now, true, NULL) == 0;
+    ret->may_retire = wall_is_set(m->is.rollout.standby_until) &&
+                      retire_check(&m->is, clock_at(c, mono), true, NULL) == 0;
     ret->freeze = plan_frozen(m->is.plan, now, &ret->frozen_until);
     holdback_list(&m->is, m->is.rollout.stage + 1, now, ret->holdback);
     ret->breaker = nodes_breaker(&c->nodes, m->slot, &ret->breaker_open_nodes);

@@ -367,12 +367,11 @@ static void test_a_raise_needs_a_drill_that_passed(void **state)
     serves(r, "n1", 10);
     serves(r, "n2", 10);
     assert_string_equal(rig_status(r, "orders").suggested_command, "switchyard promote orders");
-    r->now = wall_add(r->now, dur_s(31 * 86400));
+    rig_sleep_ms(r, 29 * INT64_C(86400000));
+    rig_does(r, (struct core_command){.kind = CMD_PROMOTE, .dry_run = true});
+    rig_sleep_ms(r, 2 * INT64_C(86400000));
     rig_refuses(r, (struct core_command){.kind = CMD_PROMOTE},
                 "the latest drill was 31d ago, and the plan asks for one in the last 30d");
-    r->now = wall_add(r->now, dur_s(-2 * 86400));
-    rig_does(r, (struct core_command){.kind = CMD_PROMOTE});
-    rig_expect(r, 2, PHASE_CONVERGING);
 }
 
 static void test_it_goes_on_after_a_restart(void **state)
