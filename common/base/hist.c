@@ -39,13 +39,17 @@ double hist_bucket_mid(unsigned i)
     return i < EXACT ? (double)i : (double)(bucket_begin(i) + hist_bucket_end(i)) / 2;
 }
 
+/* Without a branch, so that the compiler adds several buckets at once: every report of every node
+ * is merged a few times. */
 void hist_merge(struct hist *into, const struct hist *from)
 {
     into->count += from->count;
     into->sum_us += from->sum_us;
-    for (unsigned i = 0; i < HIST_BUCKETS; i++)
-        if (__builtin_add_overflow(into->bucket[i], from->bucket[i], &into->bucket[i]))
-            into->bucket[i] = UINT32_MAX;
+    for (unsigned i = 0; i < HIST_BUCKETS; i++) {
+        uint32_t sum = into->bucket[i] + from->bucket[i];
+
+        into->bucket[i] = sum < from->bucket[i] ? UINT32_MAX : sum;
+    }
 }
 
 void hist_reset(struct hist *h)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Of each level one period is open, the others are packed. A period of a level holds what was
  * reported in those of the level below that are over; what is still open there is added when
- * somebody asks. */
+ * somebody asks. Triggers and gates ask ten times a second, so what the packed ones of their
+ * windows come to is remembered until another period is packed. */
 #include "coordinator/core/samples.h"
 
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 
 #define NS_PER_S  INT64_C(1000000000)
 #define FORGOTTEN INT64_MIN
+#define SUMS_KEPT 2 /* windows asked for in turn: a trigger's and a gate's */
 
 static const struct {
     int64_t period_ns;
@@ -30,11 +32,26 @@ struct cell {
     struct packed *packed; /* owned; NULL: nothing */
 };
 
+/* What the packed periods of a window came to. */
+struct sum {
+    unsigned level;
+    int64_t first, last; /* periods */
+    uint64_t changes;    /* of the level by then; 0: nothing is remembered here */
+    struct system_stats stats;
+};
+
+struct sums {
+    struct sum sum[SUMS_KEPT];
+    unsigned next; /* to be replaced */
+};
+
 /* One system. */
 struct series {
     struct cell *cell[LEVELS]; /* owned rings */
+    uint64_t changes[LEVELS];  /* of the ring; never 0 */
     struct sample_bucket open[LEVELS];
     struct system_stats total;
+    struct sums *sums; /* owned; changes nothing that can be seen */
 };
 
 struct samples {
@@ -72,6 +89,7 @@ static void keep(struct series *s, unsigned level, const struct sample_bucket *b
 
     free(c->packed);
     *c = (struct cell){b->period, b->first, packed_new(&b->stats)};
+    s->changes[level]++;
 }
 
 static void close_period(struct series *s, unsigned level);
@@ -173,6 +191,35 @@ static unsigned level_for(dur_t window)
     return level;
 }
 
+/* Into an empty sum. */
+static void add_up(const struct series *s, struct sum *sum)
+{
+    for (int64_t period = sum->first; period <= sum->last; period++) {
+        const struct cell *c = cell_of(s, sum->level, period);
+
+        if (c->packed && c->period == period)
+            packed_merge(c->packed, &sum->stats);
+    }
+}
+
+static const struct system_stats *sum_of(const struct series *s, unsigned level, int64_t first,
+                                         int64_t last)
+{
+    struct sums *sums = s->sums;
+    struct sum *sum;
+
+    for (unsigned i = 0; i < SUMS_KEPT; i++) {
+        sum = &sums->sum[i];
+        if (sum->changes == s->changes[level] && sum->level == level && sum->first == first &&
+            sum->last == last)
+            return &sum->stats;
+    }
+    sum = &sums->sum[sums->next++ % SUMS_KEPT];
+    *sum = (struct sum){.level = level, .first = first, .last = last, .changes = s->changes[level]};
+    add_up(s, sum);
+    return &sum->stats;
+}
+
 void samples_window(const struct samples *samples, enum system system, mono_t now, dur_t window,
                     struct system_stats *ret)
 {
@@ -183,13 +230,7 @@ void samples_window(const struct samples *samples, enum system system, mono_t no
 
     if (count > levels[level].size)
         count = levels[level].size;
-    memset(ret, 0, sizeof *ret);
-    for (int64_t period = last - count + 1; period <= last; period++) {
-        const struct cell *c = cell_of(s, level, period);
-
-        if (c->packed && c->period == period)
-            packed_merge(c->packed, ret);
-    }
+    *ret = *sum_of(s, level, last - count + 1, last);
     for (unsigned i = 0; i <= level; i++) {
         const struct sample_bucket *open = &s->open[i];
 
@@ -225,15 +266,22 @@ bool samples_second(const struct samples *samples, enum system system, mono_t no
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
+static void init(struct series *s)
+{
+    for (unsigned level = 0; level < LEVELS; level++) {
+        s->cell[level] = xcalloc(levels[level].size, sizeof(struct cell));
+        s->changes[level] = 1;
+        s->open[level].period = FORGOTTEN;
+    }
+    s->sums = xnew(struct sums);
+}
+
 struct samples *samples_new(void)
 {
     struct samples *s = xnew(struct samples);
 
     for (int i = 0; i < SYSTEM_COUNT; i++)
-        for (unsigned level = 0; level < LEVELS; level++) {
-            s->system[i].cell[level] = xcalloc(levels[level].size, sizeof(struct cell));
-            s->system[i].open[level].period = FORGOTTEN;
-        }
+        init(&s->system[i]);
     return s;
 }
 
@@ -242,8 +290,17 @@ static void clear(struct series *s)
     for (unsigned level = 0; level < LEVELS; level++) {
         for (unsigned i = 0; i < levels[level].size; i++)
             forget(&s->cell[level][i]);
+        s->changes[level]++;
         s->open[level].period = FORGOTTEN;
     }
+}
+
+static void deinit(struct series *s)
+{
+    clear(s);
+    for (unsigned level = 0; level < LEVELS; level++)
+        free(s->cell[level]);
+    free(s->sums);
 }
 
 void samples_clear(struct samples *s)
@@ -256,10 +313,8 @@ struct samples *samples_free(struct samples *s)
 {
     if (!s)
         return NULL;
-    samples_clear(s);
     for (int i = 0; i < SYSTEM_COUNT; i++)
-        for (unsigned level = 0; level < LEVELS; level++)
-            free(s->system[i].cell[level]);
+        deinit(&s->system[i]);
     free(s);
     return NULL;
 }

@@ -176,6 +176,32 @@ static void test_a_second_knows_its_first_report(void **state UNUSED)
     samples_free(s);
 }
 
+/* What was asked once is remembered: it must not outlive what it was made of. */
+static void test_a_window_asked_again_knows_what_came_since(void **state UNUSED)
+{
+    const dur_t windows[] = {dur_s(60), dur_s(90), dur_s(1800), dur_s(60)};
+    struct system_stats one[SYSTEM_COUNT] = {[SYSTEM_NEW] = {.requests = 1}};
+    struct samples *s = samples_new();
+    uint64_t all = 0;
+
+    for (int64_t i = 0; i < 50; i++) {
+        add(s, i * 1000, 1);
+        all++;
+        for (unsigned w = 0; w < 2 * ARRAY_LEN(windows); w++)
+            assert_int_equal(window(s, i * 1000, windows[w % ARRAY_LEN(windows)]), all);
+        samples_add_past(s, at(i * 1000), at(i * 1000 - 7000), one);
+        all++;
+        for (unsigned w = 0; w < ARRAY_LEN(windows); w++)
+            assert_int_equal(window(s, i * 1000, windows[w]), all);
+    }
+    assert_int_equal(window(s, 49000, dur_s(10)), 13);
+    assert_int_equal(window(s, 54000, dur_s(10)), 5);
+    samples_clear(s);
+    for (unsigned w = 0; w < ARRAY_LEN(windows); w++)
+        assert_int_equal(window(s, 54000, windows[w]), 0);
+    samples_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -187,6 +213,7 @@ int main(void)
         cmocka_unit_test(test_what_is_older_than_a_day_is_only_in_the_total),
         cmocka_unit_test(test_clearing_keeps_the_total),
         cmocka_unit_test(test_a_second_knows_its_first_report),
+        cmocka_unit_test(test_a_window_asked_again_knows_what_came_since),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
