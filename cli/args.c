@@ -183,7 +183,9 @@ static int unknown_command(const struct line *line, struct err *err)
 
 static int see_help(const struct command *c, struct err *err)
 {
-    return err_hint(err, "see `switchyard %s --help`", c->words);
+    if (!c->names)
+        return err_hint(err, "see `switchyard %s --help`", c->words);
+    return err_hint(err, "`switchyard %s %s`; more with --help", c->words, c->names);
 }
 
 static int check_option(const struct command *c, const char *given, enum cli_option o,

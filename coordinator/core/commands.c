@@ -44,6 +44,17 @@ static const char *place(struct command_run *q, const struct durable *d)
     return d->plan ? update_fmt(q->u, "%s", words_place(d->plan, &d->rollout, text)) : "";
 }
 
+/* Nothing changes for users while a stage is prepared, but who asks beforehand wants to know what
+ * comes of it. */
+static void tell_reach(struct command_run *q, const struct staged *s, struct core_change *change)
+{
+    struct durable entered = s->next;
+
+    if (!s->removed && entered.rollout.phase == PHASE_PREPARING)
+        moves_enter(&entered, entered.rollout.entering_stage);
+    reach_tell(q->c, &s->m->is, s->removed ? NULL : &entered, &q->u->arena, change);
+}
+
 void command_changed(struct command_run *q, const struct staged *s, const char *summary)
 {
     struct core_change *change = add_change(q, s->m, summary);
@@ -55,7 +66,7 @@ void command_changed(struct command_run *q, const struct staged *s, const char *
     change->nodes = s->removed || compile_differs(&s->m->is, &s->next) ? q->c->nodes.connected : 0;
     change->share_affected = fabs(after - before) / 100.0;
     if (q->cmd->dry_run)
-        reach_tell(q->c, &s->m->is, s->removed ? NULL : &s->next, &q->u->arena, change);
+        tell_reach(q, s, change);
 }
 
 int command_unchanged(struct command_run *q, const struct migration *m, const char *summary)

@@ -82,20 +82,26 @@ static void forget_gone(const struct nodes *nodes, struct rollout *r)
     r->quarantined_count = kept;
 }
 
-static void fx_enter(const struct moving *v)
+void moves_enter(struct durable *d, unsigned stage)
 {
-    struct durable *d = &v->s->next;
     unsigned base = d->rollout.stage;
     uint32_t base_weight_bp = d->rollout.weight_bp;
 
-    if (base == 0 && !is_proven(&d->rollout, 1, v->c->clock))
+    take_stage(d, stage);
+    if (d->plan->stage[stage - 1].wave_count == 0)
+        return;
+    d->rollout.wave = 1;
+    d->rollout.base_stage = base;
+    d->rollout.base_weight_bp = base_weight_bp;
+}
+
+static void fx_enter(const struct moving *v)
+{
+    struct durable *d = &v->s->next;
+
+    if (d->rollout.stage == 0 && !is_proven(&d->rollout, 1, v->c->clock))
         d->rollout.proven_stage = 0;
-    take_stage(d, v->move->to_stage);
-    if (d->plan->stage[v->move->to_stage - 1].wave_count > 0) {
-        d->rollout.wave = 1;
-        d->rollout.base_stage = base;
-        d->rollout.base_weight_bp = base_weight_bp;
-    }
+    moves_enter(d, v->move->to_stage);
     approvals_drop(&d->rollout, v->move->to_stage);
     forget_gone(&v->c->nodes, &d->rollout);
     d->rollout.since = v->c->clock;

@@ -33,6 +33,9 @@ int moves_run(struct core *c, struct staged *s, const struct move *move, struct 
               struct stage_facts *ret_facts) MUST_CHECK;
 /* Append to the staged history. For what the machine does not record by itself. */
 void moves_record(struct core *c, struct staged *s, const struct move *move);
+/* What nodes are to serve when a stage is entered: its weight, for its first wave if it has waves.
+ */
+void moves_enter(struct durable *d, unsigned stage);
 /* The stage that a retreat goes to next: the highest below that is no raise. */
 unsigned moves_step_target(const struct durable *d);
 /* How many rollbacks the day of `now` (UTC) has seen. */

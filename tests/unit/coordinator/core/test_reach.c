@@ -84,6 +84,30 @@ static void test_who_really_changes_something_is_not_counted(void **state UNUSED
     assert_int_equal(r->u.change->nodes, 4);
 }
 
+/* Of a stage that is prepared first, and reaches cluster by cluster: what its entry would change.
+ */
+static void test_a_stage_that_is_prepared_first(void **state UNUSED)
+{
+    CLEANUP(rig_freep) struct rig *r = rig_new();
+    const struct core_reach *c;
+
+    rig_apply_text(r, PLAN_WAVES);
+    joins(r, "n1", "cluster=a");
+    joins(r, "n2", "cluster=b");
+    check(dry(r, (struct core_command){.kind = CMD_START}), "a", 1, 10);
+    rig_does(r, (struct core_command){.kind = CMD_START});
+    rig_tell(r, JOB_READY, true, "connected");
+    joins(r, "n1", "cluster=a");
+    joins(r, "n2", "cluster=b");
+    rig_wait(r, 6);
+    rig_tell(r, JOB_READY, false, "the connection is refused");
+    rig_expect(r, 1, PHASE_READY);
+    c = dry(r, (struct core_command){.kind = CMD_PROMOTE, .to_stage = 2});
+    check(c, "a", 1, 40);
+    check(c->next, "b", 0, 0);
+    rig_expect(r, 1, PHASE_READY);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -91,6 +115,7 @@ int main(void)
         cmocka_unit_test(test_who_left_is_not_reached),
         cmocka_unit_test(test_without_nodes_it_is_what_one_would_serve),
         cmocka_unit_test(test_who_really_changes_something_is_not_counted),
+        cmocka_unit_test(test_a_stage_that_is_prepared_first),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
