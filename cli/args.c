@@ -183,9 +183,10 @@ static int unknown_command(const struct line *line, struct err *err)
 
 static int see_help(const struct command *c, struct err *err)
 {
-    if (!c->names)
+    if (!c->names || !c->names[0])
         return err_hint(err, "see `switchyard %s --help`", c->words);
-    return err_hint(err, "`switchyard %s %s`; more with --help", c->words, c->names);
+    return err_hint(err, "type `switchyard %s %s`; see `switchyard %s --help`", c->words, c->names,
+                    c->words);
 }
 
 static int check_option(const struct command *c, const char *given, enum cli_option o,
