@@ -55,6 +55,12 @@ struct core *core_free(struct core *c)
 void core_lead(struct core *c, bool leads)
 {
     c->leads = leads;
+    if (leads)
+        return;
+    STATE_FOREACH(c, m)
+    {
+        jobs_orphan(c, m);
+    }
 }
 
 /* ---- events ---------------------------------------------------------------------------------- */

@@ -45,7 +45,8 @@ int core_load(struct core *c, const char *key, struct str value, uint64_t rev,
 int core_loaded(struct core *c, const char *incarnation, uint64_t rev, struct err *err) MUST_CHECK;
 
 /* Does this coordinator lead? Only then rollouts move on by themselves; commands are decided either
- * way, since an emergency order needs no leader. A new core does not lead. */
+ * way, since an emergency order needs no leader. Who steps down has no jobs any more, and forgets
+ * what they found. A new core does not lead. */
 void core_lead(struct core *c, bool leads);
 
 /* What the store holds now, written by others or by us: `whole` when it is everything under the

@@ -156,7 +156,8 @@ bool jobs_tended(const struct migration *m, const struct durable *d)
     const struct plan_stage *stage = stage_at(d, d->rollout.stage);
     const struct job *j = ended(m, d, JOB_AFTER);
 
-    return !stage || !has_work(stage, JOB_AFTER) || d->rollout.full || (j && j->ok);
+    return !stage || !has_work(stage, JOB_AFTER) || d->rollout.full ||
+           d->rollout.phase == PHASE_READY || (j && j->ok);
 }
 
 /* The hooks after a stage wait until nothing else does. */

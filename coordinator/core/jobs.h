@@ -68,7 +68,8 @@ bool jobs_needed(const struct plan *plan, unsigned n);
  * that has not; NULL while they run. */
 bool jobs_prepared(const struct migration *m, const struct durable *d);
 const struct job *jobs_unprepared(const struct migration *m, const struct durable *d);
-/* The hooks after the current stage have run, or there are none. */
+/* The hooks after the current stage have run, or there are none. Who is ready has been tended: a
+ * new leader does not know how they went, and a new plan asks for no others. */
 bool jobs_tended(const struct migration *m, const struct durable *d);
 /* "http-1: HTTP 503 from http://a/; smoke: exit status 1": what did not pass, of a job that ended;
  * `dst` has TEXT_SIZE bytes. */
