@@ -12,10 +12,12 @@
  *   sim_coord         a coordinator's process around the real driver
  *   sim_fleet         its end of the nodes' streams
  *   sim_peers         its links to the other coordinators
+ *   sim_jobs          its checks, hooks and backups
  *   sim_ops           operators and their commands
  *   sim_node          a sidecar: agent, disk, proxy lanes, requests
  *   sim_check         what must hold after every step
  *   sim_chaos         random operators and faults
+ *   sim_plans         their plans
  *
  * A check that fails keeps its sentence and stops the run; the caller shows the trace. */
 #pragma once
@@ -52,6 +54,7 @@ struct sim_config {
     unsigned nodes;
     unsigned coordinators; /* 0: one */
     bool no_leases;        /* the store is one process's own */
+    bool rich;             /* plans have all that a plan can ask for */
     dur_t lease_ttl;       /* 0: the usual */
     struct sim_delay net, store, disk, lane;
     struct sim_delay mail;         /* from the fleet's thread to the core's */
@@ -75,6 +78,7 @@ struct sim {
     size_t trace_compared; /* by sim_trace_news() */
     char failure[1024];    /* "": every check held */
     unsigned watch_faults; /* one in so many changes is told wrongly; 0: none */
+    bool job_faults;       /* checks and hooks fail, and are lost */
     struct sim_net *net;
     struct sim_store *store;
     struct sim_requests *requests;

@@ -8,10 +8,10 @@
 #include "coordinator/core/stage_fsm.h"
 #include "tests/sim/sim_coord.h"
 #include "tests/sim/sim_node.h"
+#include "tests/sim/sim_plans.h"
 #include "tests/sim/sim_store.h"
 
 #define MIGRATIONS 2
-#define STAGES     5
 
 struct sim_chaos {
     struct sim *sim;
@@ -37,6 +37,7 @@ struct sim_config sim_chaos_config(uint64_t seed)
     c.disk = (struct sim_delay){dur_us(500), dur_ms(1 + (int64_t)rng_below(&r, 60))};
     c.lane = (struct sim_delay){dur_us(100), dur_ms(1 + (int64_t)rng_below(&r, 8))};
     c.mail = (struct sim_delay){dur_us(0), dur_us(1 + (int64_t)rng_below(&r, 3000))};
+    c.rich = rng_below(&r, 3) == 0;
     return c;
 }
 
@@ -44,49 +45,12 @@ static void fault_partition(struct sim *s, unsigned node);
 
 /* ---- operators ------------------------------------------------------------------------------- */
 
-/* A stage line: names rise, weights rise, the rest by chance. */
-static void add_stage(struct sim *s, struct buf *b, const char *name, unsigned weight)
-{
-    CHECK(buf_addf(b, "    - name: %s\n      weight: %u\n", name, weight));
-    if (!sim_chance(s, 4))
-        CHECK(buf_addf(b, "      bake: %ums\n", 200 + (unsigned)sim_below(s, 2500)));
-    if (sim_chance(s, 3))
-        CHECK(buf_addf(b, "      approval: manual\n"));
-    if (weight > 0 && sim_chance(s, 3))
-        CHECK(buf_addf(b,
-                       "      gate:\n        errorRate: 5%%\n        minRequests: %u\n"
-                       "        for: 2s\n",
-                       1 + (unsigned)sim_below(s, 20)));
-}
-
 /* A plan of the first `count` stages; 0: of some. */
 static void order_apply(struct sim *s, const char *migration, unsigned count)
 {
-    static const struct {
-        const char *name;
-        unsigned weight;
-    } stages[STAGES] = {{"shadow", 0}, {"canary", 10}, {"half", 50}, {"all", 100}, {"more", 100}};
     CLEANUP(buf_deinitp) struct buf b = BUF_INIT(1u << 16);
 
-    if (count == 0)
-        count = 2 + (unsigned)sim_below(s, STAGES - 1);
-
-    CHECK(buf_addf(&b,
-                   "apiVersion: switchyard/v1\nkind: Migration\nmetadata:\n  name: %s\nspec:\n"
-                   "  systems:\n"
-                   "    legacy:\n      endpoints: [\"http://127.0.0.1:8001\"]\n"
-                   "    new:\n      endpoints: [\"http://127.0.0.1:8002\"]\n"
-                   "  routing:\n    key: client-ip\n    salt: %s\n    path: /%s\n",
-                   migration, migration, migration));
-    if (!sim_chance(s, 4))
-        CHECK(buf_addf(&b,
-                       "  triggers:\n    errorRate: 5%%\n    minRequests: 10\n"
-                       "    window: 3s\n%s",
-                       count > 1 && sim_chance(s, 3) ? "    rollbackTo: canary\n" : ""));
-    CHECK(
-        buf_addf(&b, "  rollback:\n    deadline: %us\n  stages:\n", 1 + (unsigned)sim_below(s, 4)));
-    for (unsigned i = 0; i < count; i++)
-        add_stage(s, &b, stages[i].name, stages[i].weight);
+    sim_plans_write(s, migration, count, &b);
     sim_apply(s, buf_text(&b));
 }
 
@@ -153,7 +117,7 @@ static void order_something(struct sim *s)
     if (kind == CMD_ROLLBACK && sim_chance(s, 3)) /* which then misses its deadline */
         fault_partition(s, (unsigned)sim_below(s, s->config.nodes));
     if (kind == CMD_PROMOTE && sim_chance(s, 4)) /* to a stage that the plan has gained */
-        order_apply(s, migration, STAGES);
+        order_apply(s, migration, SIM_PLAN_STAGES);
     if (kind == CMD_PROMOTE && sim_chance(s, 6))
         cmd.to_stage_name = sim_chance(s, 2) ? "all" : "half";
     if (kind == CMD_APPLY) /* at times the current stage becomes the last one */
@@ -478,6 +442,7 @@ struct sim_chaos *sim_chaos_new(struct sim *s)
     struct sim_chaos *c = xnew(struct sim_chaos);
 
     c->sim = s;
+    s->job_faults = s->config.rich;
     c->order_each = dur_ms(500 + (int64_t)sim_below(s, 3000));
     c->fault_each = dur_ms(500 + (int64_t)sim_below(s, 8000));
     for (unsigned i = 0; i < MIGRATIONS; i++)
@@ -499,6 +464,7 @@ void sim_chaos_end(struct sim_chaos *c)
 
     sim_say(s, "chaos", "ends");
     c->over = true;
+    s->job_faults = false;
     heal_store(s, NULL, 0);
     for (unsigned i = 0; i < s->config.coordinators; i++) {
         sim_coord_crash_at(s->coord[i], SIM_CRASH_NEVER);

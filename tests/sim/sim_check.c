@@ -66,41 +66,56 @@ static const char *find_difference(const struct rollout *a, const struct rollout
     return NULL;
 }
 
-/* The row of the stage table that leads from `a` to `b`. */
+/* The row of the stage table that leads from `a` to `b`: the one whose sentence says most. */
 static const struct sm_row *find_row(const struct rollout *a, const struct rollout *b)
 {
+    const struct sm_row *best = NULL;
+
     for (unsigned i = 0; i < stage_machine.row_count; i++) {
         const struct sm_row *row = &stage_machine.rows[i];
         int to = row->to == SM_STAY ? row->state : row->to;
 
         if (row->state == (int)a->phase && to == (int)b->phase &&
-            str_starts(str_of(b->why), str_of(row->why)))
-            return row;
+            str_starts(str_of(b->why), str_of(row->why)) &&
+            (!best || strlen(row->why) > strlen(best->why)))
+            best = row;
     }
-    return NULL;
+    return best;
 }
 
 /* Commands that change something beside the machine. */
 static bool is_beside(const struct sim_decision *d)
 {
     return strcmp(d->event, core_command_name(CMD_APPLY)) == 0 ||
+           strcmp(d->event, core_command_name(CMD_APPROVE)) == 0 ||
            strcmp(d->event, core_command_name(CMD_CLEAR)) == 0 ||
            strcmp(d->event, core_command_name(CMD_DELETE)) == 0;
 }
 
-/* A stage is left by what it has proven: there was traffic enough to prove it with. */
+/* A stage, or a wave, is left by what it has proven: its nodes had traffic enough to prove it
+ * with. */
 static void check_gate(struct sim_check *c, const struct sim_decision *was,
                        const struct sm_row *row)
 {
     const char *migration = was->migration.s;
-    uint32_t asked = was->gate_requests[was->rollout.stage];
-    uint64_t had = sim_check_quiet(c, migration)->new_requests;
+    uint32_t asked = was->rollout.full ? 0 : was->plan->stage[was->rollout.stage].gate_requests;
+    uint64_t had = sim_check_quiet(c, migration)->reached_requests;
 
     if (row->event != STAGE_REVIEW && !(row->event == STAGE_PROMOTE && row->state == PHASE_BAKING))
         return;
     if (was->rollout.stage > 0 && had < asked)
         sim_fail(c->sim, "%s: the gate passed with %" PRIu64 " of %u requests on new", migration,
                  had, asked);
+}
+
+static void check_trigger(struct sim_check *c, const struct sim_decision *was,
+                          const struct sm_row *row)
+{
+    const struct sim_quiet *q = sim_check_quiet(c, was->migration.s);
+
+    if (row->event == STAGE_TRIGGER && q->new_errors == 0 && !q->said[JOB_TRIGGER].failed &&
+        !was->plan->stage[was->rollout.stage].falls_quiet)
+        sim_fail(c->sim, "%s: a trigger fired by errors of an earlier decision", was->migration.s);
 }
 
 static void say_move(struct sim_check *c, const struct sim_decision *is)
@@ -132,8 +147,8 @@ static void check_move(struct sim_check *c, const struct sim_decision *was,
         return;
     }
     check_gate(c, was, row);
-    if (row->event == STAGE_TRIGGER && sim_check_quiet(c, is->migration.s)->new_errors == 0)
-        sim_fail(c->sim, "%s: a trigger fired by errors of an earlier decision", is->migration.s);
+    check_trigger(c, was, row);
+    sim_check_work(c, was, is, row);
     CHECK(stage_machine.row_count <= SIM_ROWS_MAX);
     if (taken)
         taken->taken[row - stage_machine.rows]++;
@@ -147,9 +162,10 @@ static void check_moves(struct sim_check *c, uint64_t rev)
 
         if (!is->exists)
             continue;
-        if (was && was->exists)
+        if (was && was->exists) {
             check_move(c, was, is);
-        else if (is->rollout.phase != PHASE_PENDING)
+            sim_check_needs(c, was, is);
+        } else if (is->rollout.phase != PHASE_PENDING)
             sim_fail(c->sim, "%s begins as %s", is->migration.s, phase_name(is->rollout.phase));
     }
 }

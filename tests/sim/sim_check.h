@@ -15,6 +15,11 @@
  * Events (sim_check_events.c)
  *   all coordinators tell the same ones, those of the store, by revision, and leave none out
  *   whatever is recorded is told, in the same transaction
+ * Work in the world, and what raises (sim_check_work.c)
+ *   only who leads has jobs
+ *   no stage is entered before its checks, backup and hooks have passed, none is left before the
+ *   hooks after it have, and no gate passes whose checks have not, all since they were last begun
+ *   nothing rises in a freeze, and no stage is entered that was not approved
  * Leadership (sim_check_lead.c)
  *   each election's history is a path in its table
  *   nobody leads whose leader key is gone, or longer than its lease: so no two lead
@@ -24,7 +29,8 @@
  * Nodes (sim_check_nodes.c)
  *   revisions do not go back on any lane
  *   an emergency order is lifted by a higher epoch only
- *   what a node serves is what some revision of the store says
+ *   what a node serves is what some revision of the store says for it: a stage of those that its
+ *   wave has reached
  *   a node that starts serves what it had acknowledged, unless that was an order ahead of its file
  *   a raise moves no key back to legacy
  *   convergence is not claimed while a connected node serves less
@@ -34,6 +40,7 @@
 
 #include "coordinator/election/election.h"
 #include "tests/sim/sim_coord.h"
+#include "tests/sim/sim_jobs.h"
 #include "tests/sim/sim_node.h"
 #include "tests/sim/sim_ops.h"
 #include "tests/sim/sim_store.h"
@@ -69,6 +76,9 @@ void sim_check_stored(struct sim_check *c, struct sim_asker who, const struct st
                       uint64_t rev);
 /* Everything has come to rest. */
 void sim_check_rest(struct sim_check *c);
+/* A coordinator begins a job; a driver is told how one went. */
+void sim_check_job(struct sim_check *c, const struct sim_coord *coord, const struct core_job *job);
+void sim_check_found(struct sim_check *c, const struct sim_found *found);
 /* What an operator is told. */
 void sim_check_answered(struct sim_check *c, const struct sim_op *op, const struct sim_answer *a);
 

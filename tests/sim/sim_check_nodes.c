@@ -46,14 +46,21 @@ static void check_order(struct sim_check *c, const struct sim_node *n, const str
 
 /* Orders may be ahead of the set's revision: they do not wait for it. An order that was given at
  * the node may have the epoch of a lifting that it has not heard of, and then goes before it. */
-static const char *find_fault(const struct sim_decision *d, const struct ruleset_entry *e)
+static const char *find_fault(const struct sim_node *n, const struct sim_decision *d,
+                              const struct ruleset_entry *e)
 {
+    unsigned stage;
+
     if (!e)
         return d->exists ? "without its route" : NULL;
     if (!d->exists)
         return "that is deleted";
-    if (e->route.weight_bp != d->rollout.weight_bp)
+    if (e->route.weight_bp != sim_decision_at(d, sim_node_name(n), sim_node_labels(n), &stage))
         return "with another weight";
+    if (strcmp(e->route.stage, d->plan->stage[stage].name.s) != 0)
+        return "as another stage";
+    if (e->route.forbid_legacy != sim_decision_forbids(d))
+        return "with another answer about legacy";
     if (e->route.override != d->rollout.override)
         return "with another override";
     if (e->emergency.epoch < d->epoch)
@@ -68,7 +75,7 @@ static void check_content(struct sim_check *c, const struct sim_node *n, const s
     for (unsigned i = 0; i < SIM_MIGRATIONS_MAX; i++) {
         const char *migration = c->quiet[i].migration.s;
         const struct sim_decision *d = sim_ledger_at(&c->ledger, migration, set->revision);
-        const char *fault = d ? find_fault(d, ruleset_find(set, migration)) : NULL;
+        const char *fault = d ? find_fault(n, d, ruleset_find(set, migration)) : NULL;
 
         if (fault)
             sim_fail(c->sim, "%s serves revision %" PRIu64 " of %s %s", sim_node_name(n)->s,
@@ -210,8 +217,9 @@ void sim_check_raised(struct sim_check *c, uint64_t rev)
         struct sim_quiet *q = sim_check_quiet(c, d->migration.s);
         const struct sim_decision *was = sim_ledger_at(&c->ledger, d->migration.s, rev - 1);
 
-        if (!was || sim_decision_bp(was) != sim_decision_bp(d) || was->epoch != d->epoch)
-            q->new_requests = q->new_errors = 0;
+        if (!was || sim_decision_bp(was) != sim_decision_bp(d) || was->epoch != d->epoch ||
+            was->rollout.wave != d->rollout.wave)
+            q->new_requests = q->reached_requests = q->new_errors = 0;
         if (sim_decision_bp(d) == 0)
             continue;
         q->holds = false;
@@ -228,6 +236,9 @@ void sim_check_routed(struct sim_check *c, const struct sim_node *n, const struc
     if (to != SYSTEM_NEW)
         return;
     q->new_requests++;
+    q->reached_requests +=
+        sim_decision_reaches(sim_ledger_at(&c->ledger, q->migration.s, UINT64_MAX),
+                             sim_node_name(n), sim_node_labels(n));
     q->new_errors += fails;
     if (q->holds && q->boot[sim_node_index(n)] == sim_node_boot(n))
         sim_fail(c->sim, "%s routes a request of %s to new after the converged fall of %" PRIu64,

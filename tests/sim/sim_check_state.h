@@ -2,8 +2,15 @@
 /* What the two halves of sim_check share. */
 #pragma once
 
+#include "coordinator/core/jobs.h"
 #include "tests/sim/sim_check.h"
 #include "tests/sim/sim_ledger.h"
+
+/* What the world said to jobs of a kind that began since they were last needed anew. */
+struct sim_said {
+    mono_t since;
+    bool passed, failed;
+};
 
 /* A fall to 0 that every connected node had acknowledged. */
 struct sim_quiet {
@@ -12,8 +19,10 @@ struct sim_quiet {
     uint64_t rev;
     uint64_t boot[SIM_NODES_MAX];    /* of the process that took part; 0: none */
     uint64_t new_requests;           /* on all nodes since the latest decision was stored */
-    uint64_t new_errors;             /* of them */
+    uint64_t reached_requests;       /* of them, on nodes that the stage has reached */
+    uint64_t new_errors;             /* of all */
     uint64_t requests[SYSTEM_COUNT]; /* on all nodes, ever */
+    struct sim_said said[JOB_KINDS];
 };
 
 /* The leader key. */
@@ -59,6 +68,12 @@ struct sim_quiet *sim_check_quiet(struct sim_check *c, const char *migration);
 void sim_check_claims(struct sim_check *c, const struct sim_coord *coord);
 /* A transaction changed decisions; sim_check_nodes.c. */
 void sim_check_raised(struct sim_check *c, uint64_t rev);
+/* A transaction took a row of the stage table; sim_check_work.c. */
+void sim_check_work(struct sim_check *c, const struct sim_decision *was,
+                    const struct sim_decision *is, const struct sm_row *row);
+/* It has changed what is asked of the world. */
+void sim_check_needs(struct sim_check *c, const struct sim_decision *was,
+                     const struct sim_decision *is);
 /* Two that lead, or one for too long; sim_check_lead.c. */
 void sim_check_leaders(struct sim_check *c);
 /* May this transaction decide what it decides? sim_check_lead.c. */

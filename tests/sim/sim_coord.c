@@ -9,6 +9,7 @@
 #include "tests/sim/sim_check.h"
 #include "tests/sim/sim_coord_state.h"
 #include "tests/sim/sim_fleet.h"
+#include "tests/sim/sim_jobs.h"
 #include "tests/sim/sim_node.h"
 #include "tests/sim/sim_peers.h"
 #include "tests/sim/sim_store_thread.h"
@@ -93,6 +94,16 @@ struct sim_fleet *sim_coord_fleet(const struct sim_coord *c)
 struct sim_peers *sim_coord_peers(const struct sim_coord *c)
 {
     return c->peers;
+}
+
+struct sim_jobs *sim_coord_jobs(const struct sim_coord *c)
+{
+    return c->jobs;
+}
+
+bool sim_coord_leads(const struct sim_coord *c)
+{
+    return c->leader.here;
 }
 
 struct store_thread *sim_coord_store(const struct sim_coord *c)
@@ -234,11 +245,18 @@ static void on_run_job(void *ctx, const struct core_job *job)
 {
     struct sim_coord *c = ctx;
 
-    driver_job_done(c->driver, &(struct core_job_done){.id = job->id, .ok = true, .text = ""});
+    if (c->dying)
+        return;
+    sim_check_job(c->sim->check, c, job);
+    sim_jobs_run(c->jobs, job);
 }
 
-static void on_stop_job(void *ctx UNUSED, uint64_t id UNUSED)
+static void on_stop_job(void *ctx, uint64_t id)
 {
+    struct sim_coord *c = ctx;
+
+    if (!c->dying)
+        sim_jobs_stop(c->jobs, id);
 }
 
 static const struct driver_ports ports = {
@@ -291,6 +309,7 @@ void sim_coord_start(struct sim_coord *c)
     c->store = sim_store_thread_new(c->sim, c->index, c->boots, c->loop);
     c->fleet = sim_fleet_new(c->sim, c);
     c->peers = sim_peers_new(c->sim, c);
+    c->jobs = sim_jobs_new(c->sim, c);
     start_driver(c);
     look(c->sim, c, c->boots);
 }
@@ -304,6 +323,7 @@ static void lose_memory(struct sim_coord *c)
     sim_loop_end(c->loop);
     c->fleet = sim_fleet_free(c->fleet);
     c->peers = sim_peers_free(c->peers);
+    c->jobs = sim_jobs_free(c->jobs);
     c->leader = (struct leadership){.here = false};
     memset(c->known, 0, sizeof c->known);
     c->crash_at = SIM_CRASH_NEVER;

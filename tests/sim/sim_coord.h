@@ -19,6 +19,8 @@ enum sim_crash {
 };
 
 struct sim_fleet;
+struct sim_found;
+struct sim_jobs;
 struct sim_peers;
 
 struct sim_coord *sim_coord_new(struct sim *s, unsigned index);
@@ -61,9 +63,16 @@ mono_t sim_coord_mono(const struct sim_coord *c);
 wall_t sim_coord_wall(const struct sim_coord *c);
 struct sim_fleet *sim_coord_fleet(const struct sim_coord *c);
 struct sim_peers *sim_coord_peers(const struct sim_coord *c);
+/* NULL while there is no process. */
+struct sim_jobs *sim_coord_jobs(const struct sim_coord *c);
+/* Has it been told that it leads? */
+bool sim_coord_leads(const struct sim_coord *c);
 struct store_thread *sim_coord_store(const struct sim_coord *c);
 /* While it runs. */
 void sim_coord_health(const struct sim_coord *c, struct driver_health *ret);
+
+/* How a job of its process went. */
+void sim_coord_on_job(struct sim_coord *c, const struct sim_found *found);
 
 /* A command arrives from an operator; sim_ops_answer() follows, unless the process dies. */
 void sim_coord_command(struct sim_coord *c, struct sim_op *op);

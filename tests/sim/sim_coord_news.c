@@ -3,8 +3,10 @@
 #include <utlist.h>
 
 #include "common/base/mem.h"
+#include "tests/sim/sim_check.h"
 #include "tests/sim/sim_coord_state.h"
 #include "tests/sim/sim_fleet.h"
+#include "tests/sim/sim_jobs.h"
 #include "tests/sim/sim_node.h"
 #include "tests/sim/sim_peers.h"
 
@@ -23,6 +25,7 @@ struct sim_mail {
         MAIL_PEER,
         MAIL_PEER_CLOSED,
         MAIL_OP,
+        MAIL_JOB,
         MAIL_LEAVE
     } kind;
     struct sim_fact fact;
@@ -36,6 +39,7 @@ struct sim_mail {
     struct sim_stream *stream;
     enum sim_end end;
     struct sim_op *op;
+    struct sim_found found;
     struct sim_mail *prev, *next;
 };
 
@@ -49,6 +53,8 @@ static void tell_driver(struct sim_coord *c, unsigned node, mono_t seen)
                           .serving_rev = f->serving_rev,
                           .newest_epoch_seen = f->newest_epoch};
 
+    if (f->connected)
+        n.labels = *sim_node_labels(c->sim->node[node]);
     driver_node(c->driver, &n, seen);
     c->queued_boot[node] = f->boot;
 }
@@ -146,6 +152,16 @@ static void free_mail(struct sim_mail *m)
     free(m);
 }
 
+static void give_found(struct sim_coord *c, const struct sim_found *found)
+{
+    struct check_result result;
+    struct core_job_done done;
+
+    sim_jobs_done(found, &result, &done);
+    driver_job_done(c->driver, &done);
+    sim_check_found(c->sim->check, found);
+}
+
 static void read_mail(struct sim_coord *c, const struct sim_mail *m)
 {
     const struct name *node = sim_node_name(c->sim->node[m->node]);
@@ -177,6 +193,9 @@ static void read_mail(struct sim_coord *c, const struct sim_mail *m)
         break;
     case MAIL_OP:
         sim_coord_take(c, m->op, NULL);
+        break;
+    case MAIL_JOB:
+        give_found(c, &m->found);
         break;
     case MAIL_LEAVE:
         driver_leave(c->driver, LEAVE, sim_coord_left, c);
@@ -297,6 +316,11 @@ void sim_coord_leave(struct sim_coord *c)
 void sim_coord_command(struct sim_coord *c, struct sim_op *op)
 {
     bring(c, (struct sim_mail){.kind = MAIL_OP, .op = op});
+}
+
+void sim_coord_on_job(struct sim_coord *c, const struct sim_found *found)
+{
+    bring(c, (struct sim_mail){.kind = MAIL_JOB, .found = *found});
 }
 
 void sim_coord_drop_mails(struct sim_coord *c)

@@ -48,6 +48,7 @@ struct sim_coord {
     struct sim_known known[SIM_NODES_MAX];
     struct leadership leader; /* as told */
     struct sim_peers *peers;
+    struct sim_jobs *jobs;
 };
 
 /* A command of an operator, or (`st`) one that a peer hands on. */

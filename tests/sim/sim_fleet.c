@@ -6,6 +6,7 @@
 #include "common/base/check.h"
 #include "common/base/mem.h"
 #include "tests/sim/sim_coord.h"
+#include "tests/sim/sim_ledger.h"
 #include "tests/sim/sim_node.h"
 
 #define SILENCE    dur_s(10)
@@ -18,6 +19,12 @@ struct rule {
     char salt[NAME_SIZE];
     uint32_t weight_bp;
     uint32_t override;
+    uint32_t forbid_legacy;
+    uint32_t ahead_bp;
+    uint32_t ahead_count;
+    struct selector ahead[SIM_WAVES_MAX];
+    char ahead_stage[NAME_SIZE];
+    struct selector drill;
 };
 
 struct entry {
@@ -90,6 +97,14 @@ static void rule_encode(const struct route *from, struct rule *ret)
     str_fmt(ret->salt, sizeof ret->salt, "%s", from->salt);
     ret->weight_bp = from->weight_bp;
     ret->override = (uint32_t)from->override;
+    ret->forbid_legacy = from->forbid_legacy;
+    CHECK(from->ahead.selector_count <= SIM_WAVES_MAX);
+    ret->ahead_bp = from->ahead.weight_bp;
+    ret->ahead_count = from->ahead.selector_count;
+    for (unsigned i = 0; i < ret->ahead_count; i++)
+        str_fmt(ret->ahead[i].text, SELECTOR_SIZE, "%s", from->ahead.selector[i].text);
+    str_fmt(ret->ahead_stage, sizeof ret->ahead_stage, "%s", from->ahead.stage);
+    str_fmt(ret->drill.text, SELECTOR_SIZE, "%s", from->drill.text);
 }
 
 int sim_rule_decode(struct str bytes, struct route *ret, struct err *err)
@@ -105,6 +120,12 @@ int sim_rule_decode(struct str bytes, struct route *ret, struct err *err)
     memcpy(ret->salt, r.salt, sizeof r.salt);
     ret->weight_bp = r.weight_bp;
     ret->override = (enum system)r.override;
+    ret->forbid_legacy = r.forbid_legacy != 0;
+    ret->ahead.weight_bp = r.ahead_bp;
+    ret->ahead.selector_count = r.ahead_count;
+    memcpy(ret->ahead.selector, r.ahead, sizeof r.ahead);
+    memcpy(ret->ahead.stage, r.ahead_stage, sizeof r.ahead_stage);
+    ret->drill = r.drill;
     ret->key.source = KEY_CLIENT_ADDRESS;
     for (int i = SYSTEM_LEGACY; i <= SYSTEM_NEW; i++) {
         struct route_upstream *u = &ret->upstream[i];

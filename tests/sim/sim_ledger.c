@@ -6,13 +6,20 @@
 #include "common/base/check.h"
 #include "common/base/json.h"
 #include "common/base/mem.h"
-#include "common/model/ruleset.h"
+#include "common/model/plan.h"
+#include "coordinator/core/core_update.h"
 #include "coordinator/core/keys.h"
 #include "coordinator/core/record.h"
 #include "coordinator/core/record_events.h"
 
 void sim_ledger_deinit(struct sim_ledger *l)
 {
+    while (l->plans) {
+        struct sim_intent *p = l->plans;
+
+        l->plans = p->older;
+        free(p);
+    }
     while (l->decisions) {
         struct sim_decision *d = l->decisions;
 
@@ -54,17 +61,58 @@ static struct sim_decision *decision_of(struct sim_ledger *l, const struct name 
     return open_decision(l, migration, rev);
 }
 
-static void note_plan(struct sim_decision *d, struct str value)
+static unsigned work_of(const struct plan_stage *stage)
 {
-    struct plan *plan;
+    unsigned work = 0;
+
+    work |= stage->ready_count > 0 ? 1u << JOB_READY : 0;
+    work |= stage->backup ? 1u << JOB_BACKUP : 0;
+    work |= stage->before_count > 0 ? 1u << JOB_BEFORE : 0;
+    work |= stage->after_count > 0 ? 1u << JOB_AFTER : 0;
+    work |= stage->has_gate && stage->gate.check_count > 0 ? 1u << JOB_GATE : 0;
+    return work;
+}
+
+static void note_stage(const struct plan_stage *from, struct sim_stage *ret)
+{
+    const struct plan_limits *gate = &from->gate;
+    bool quiet = from->has_gate && gate->quiet_after.ns > 0;
+
+    CHECK(from->wave_count <= SIM_WAVES_MAX);
+    *ret = (struct sim_stage){
+        .name = from->name,
+        .work = work_of(from),
+        .approvers = from->approvers,
+        .enforce = from->enforce,
+        .falls_quiet = quiet && gate->quiet == QUIET_ROLLBACK,
+        .wave_count = from->wave_count,
+    };
+    if (from->has_gate && !(quiet && gate->quiet == QUIET_WARN))
+        ret->gate_requests = gate->min_requests;
+    for (unsigned i = 0; i < from->wave_count; i++)
+        ret->wave[i] = from->wave[i].select;
+}
+
+static void note_plan(struct sim_ledger *l, struct sim_decision *d, struct str value)
+{
+    struct sim_intent *p = xnew(struct sim_intent);
+    CLEANUP(plan_freep) struct plan *plan = NULL;
 
     CHECK(record_read_plan(value, &plan, NULL) == 0);
-    CHECK(plan->stage_count < SIM_STAGES_MAX);
-    memset(d->gate_requests, 0, sizeof d->gate_requests);
+    CHECK(plan->stage_count < SIM_STAGES_MAX && plan->freeze_count <= 1);
+    p->stage_count = plan->stage_count;
     for (unsigned i = 0; i < plan->stage_count; i++)
-        if (plan->stage[i].has_gate)
-            d->gate_requests[i + 1] = plan->stage[i].gate.min_requests;
-    plan_free(plan);
+        note_stage(&plan->stage[i], &p->stage[i + 1]);
+    str_fmt(p->stage[0].name.s, NAME_SIZE, "%s", plan_stage_name(plan, 0));
+    p->has_trigger_checks = plan->has_triggers && plan->triggers.check_count > 0;
+    if (plan->freeze_count > 0) {
+        CHECK(!plan->freeze[0].weekly);
+        p->frozen_from = plan->freeze[0].from;
+        p->frozen_until = plan->freeze[0].until;
+    }
+    p->older = l->plans;
+    l->plans = p;
+    d->plan = p;
 }
 
 static void note_rollout(struct sim_decision *d, struct str value)
@@ -167,7 +215,7 @@ void sim_ledger_note(struct sim_ledger *l, const struct store_list *changes)
 
         CHECK(keys_read(kv->key, &kind, &name, &sequence, NULL) == 0);
         if (kind == KEYS_PLAN && kv->value)
-            note_plan(decision_of(l, &name, changes->rev), value);
+            note_plan(l, decision_of(l, &name, changes->rev), value);
         else if (kind == KEYS_ROLLOUT && kv->value)
             note_rollout(decision_of(l, &name, changes->rev), value);
         else if (kind == KEYS_ROLLOUT)
@@ -215,4 +263,50 @@ uint32_t sim_decision_bp(const struct sim_decision *d)
     if (!d->exists || d->ordered || d->rollout.override == SYSTEM_LEGACY)
         return 0;
     return d->rollout.override == SYSTEM_NEW ? WEIGHT_BP_MAX : d->rollout.weight_bp;
+}
+
+/* ---- what it says of one node ---------------------------------------------------------------- */
+
+bool sim_decision_waits(const struct sim_decision *d)
+{
+    const struct sim_stage *stage = &d->plan->stage[d->rollout.stage];
+
+    for (unsigned i = 0; i < d->rollout.wave && i < stage->wave_count; i++)
+        if (strcmp(stage->wave[i].text, "*") == 0)
+            return false;
+    return d->rollout.wave > 0 && d->rollout.wave < stage->wave_count;
+}
+
+bool sim_decision_reaches(const struct sim_decision *d, const struct name *node,
+                          const struct labels *labels)
+{
+    const struct sim_stage *stage = &d->plan->stage[d->rollout.stage];
+
+    for (unsigned i = 0; i < d->rollout.wave; i++)
+        if (selector_matches(&stage->wave[i], node, labels))
+            return true;
+    return !sim_decision_waits(d);
+}
+
+uint32_t sim_decision_at(const struct sim_decision *d, const struct name *node,
+                         const struct labels *labels, unsigned *ret_stage)
+{
+    const struct rollout *r = &d->rollout;
+    bool reached = sim_decision_reaches(d, node, labels);
+
+    *ret_stage = reached ? r->stage : r->base_stage;
+    if (r->drill_state == DRILL_REHEARSING && !r->drill.shadow &&
+        selector_matches(&r->drill.scope, node, labels))
+        return 0;
+    return reached || r->base_weight_bp > r->weight_bp ? r->weight_bp : r->base_weight_bp;
+}
+
+bool sim_decision_forbids(const struct sim_decision *d)
+{
+    const struct rollout *r = &d->rollout;
+
+    if (r->phase == PHASE_DECOMMISSIONED)
+        return true;
+    return d->plan->stage[r->stage].enforce && r->override != SYSTEM_LEGACY &&
+           !sim_decision_waits(d);
 }

@@ -5,19 +5,39 @@
 
 #include "common/model/event_kinds.h"
 #include "common/model/rollout.h"
+#include "common/model/selector.h"
 #include "coordinator/store/store.h"
 
 #define SIM_STAGES_MAX 8
+#define SIM_WAVES_MAX  4
+
+/* What checks want to know of a plan. */
+struct sim_intent {
+    unsigned stage_count;
+    struct sim_stage {
+        struct name name;
+        uint32_t gate_requests; /* without which the gate does not pass */
+        unsigned work;          /* jobs, a bit for each core_job_kind */
+        unsigned approvers;
+        bool enforce;
+        bool falls_quiet; /* without traffic it is rolled back */
+        struct selector wave[SIM_WAVES_MAX];
+        unsigned wave_count;
+    } stage[SIM_STAGES_MAX]; /* [0]: none is entered */
+    bool has_trigger_checks;
+    wall_t frozen_from, frozen_until;
+    struct sim_intent *older;
+};
 
 struct sim_decision {
     struct name migration;
     uint64_t rev;
     bool exists; /* has a rollout: */
     struct rollout rollout;
-    uint32_t gate_requests[SIM_STAGES_MAX]; /* that the stage's gate asks for; 0: it has none */
-    uint64_t epoch;                         /* of the newest emergency order; 0: none ever */
-    bool ordered;                           /* and it is active */
-    char event[32]; /* of the history entry that came with it; "": none did */
+    const struct sim_intent *plan; /* the ledger's; NULL: there never was one */
+    uint64_t epoch;                /* of the newest emergency order; 0: none ever */
+    bool ordered;                  /* and it is active */
+    char event[32];                /* of the history entry that came with it; "": none did */
     struct sim_decision *older;
 };
 
@@ -39,6 +59,7 @@ struct sim_told {
 };
 
 struct sim_ledger {
+    struct sim_intent *plans;       /* owned, newest first */
     struct sim_decision *decisions; /* owned, newest first */
     struct sim_deed *deeds;         /* owned, newest first */
     struct sim_told *told;          /* owned, oldest first */
@@ -61,3 +82,14 @@ uint64_t sim_ledger_deleted(const struct sim_ledger *l, const char *migration);
 
 /* The share of new: emergency, override, weight. */
 uint32_t sim_decision_bp(const struct sim_decision *d);
+/* Is a wave of the stage still to come? */
+bool sim_decision_waits(const struct sim_decision *d);
+/* Is the node among those that the stage has reached? */
+bool sim_decision_reaches(const struct sim_decision *d, const struct name *node,
+                          const struct labels *labels);
+/* What one node serves of it, without emergency and override: the weight of new, and *ret_stage.
+ * Those that the stage has not reached are where they were before it. */
+uint32_t sim_decision_at(const struct sim_decision *d, const struct name *node,
+                         const struct labels *labels, unsigned *ret_stage);
+/* Is legacy forbidden? */
+bool sim_decision_forbids(const struct sim_decision *d);

@@ -21,6 +21,7 @@ struct sim_node {
     struct sim *sim;
     unsigned index;
     struct name name;
+    struct labels labels;
     uint64_t boots;
     bool running;
     struct agent *agent;
@@ -63,11 +64,15 @@ static void dial_in(struct sim_node *n, dur_t wait);
 struct sim_node *sim_node_new(struct sim *s, unsigned index)
 {
     struct sim_node *n = xnew(struct sim_node);
+    char labels[NAME_SIZE];
 
     n->sim = s;
     n->index = index;
     n->coord = index % s->config.coordinators;
     str_fmt(n->name.s, sizeof n->name.s, "n%u", index + 1);
+    str_fmt(labels, sizeof labels, "cluster=%s,zone=%s", index % 2 ? "us" : "eu",
+            index / 2 % 2 ? "b" : "a");
+    CHECK(labels_parse(str_of(labels), &n->labels, NULL) == 0);
     buf_init(&n->disk, AGENT_STATE_MAX);
     buf_init(&n->writing, AGENT_STATE_MAX);
     return n;
@@ -83,6 +88,11 @@ const struct name *sim_node_name(const struct sim_node *n)
 unsigned sim_node_index(const struct sim_node *n)
 {
     return n->index;
+}
+
+const struct labels *sim_node_labels(const struct sim_node *n)
+{
+    return &n->labels;
 }
 
 bool sim_node_is_running(const struct sim_node *n)
@@ -631,7 +641,7 @@ void sim_node_start(struct sim_node *n)
     CHECK(!n->running);
     n->running = true;
     n->boots++;
-    n->agent = agent_new(&n->name, &(struct labels){.count = 0});
+    n->agent = agent_new(&n->name, &n->labels);
     n->past = past_new(PAST_BYTES);
     n->up = false;
     n->stats_count = 0;

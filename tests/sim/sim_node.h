@@ -29,6 +29,8 @@ void sim_node_proxy(struct sim_node *n, bool lacks, dur_t slower);
 
 const struct name *sim_node_name(const struct sim_node *n);
 unsigned sim_node_index(const struct sim_node *n);
+/* cluster=eu or cluster=us, and a zone in it. */
+const struct labels *sim_node_labels(const struct sim_node *n);
 bool sim_node_is_running(const struct sim_node *n);
 uint64_t sim_node_boot(const struct sim_node *n); /* of the process; 0 while there is none */
 enum agent_link sim_node_link(const struct sim_node *n);
