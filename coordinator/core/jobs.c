@@ -282,9 +282,9 @@ static void look_at(struct core *c, struct migration *m, enum core_job_kind kind
 
     if (j->running && !(wanted && same))
         stop(j, u);
-    else if (j->running && is_lost(c, m, j, kind))
+    if (j->running && is_lost(c, m, j, kind))
         give_up(c, j, u);
-    if (wanted && !j->running)
+    else if (wanted && !j->running)
         begin(c, m, kind, u);
 }
 
