@@ -226,10 +226,9 @@ static int open_errands(struct coordinator *c, struct err *err)
     int r;
 
     c->check_facts = (struct check_facts){c, roster_count};
-    r = checker_new(&checker, c->loop, &c->checker, err);
+    c->checker = checker_new(&checker, c->loop);
     errands.checker = c->checker;
-    if (r == 0)
-        r = errands_new(&errands, c->loop, &c->errands, err);
+    r = errands_new(&errands, c->loop, &c->errands, err);
     return r < 0 ? r : restarts_new(c->loop, &c->restarts, err);
 }
 

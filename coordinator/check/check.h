@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Finds out what plans ask about the world (common/model/plan_check.h), and runs their hooks. On a
- * few threads of its own, since databases and commands may take as long as they like: each one ends
- * at its timeout, whatever it does. Answers come on the loop. Nothing here decides.
+ * few threads of its own, as many as there was ever need for, since databases and commands may take
+ * as long as they like: each one ends at its timeout, whatever it does. Answers come on the loop.
+ * Nothing here decides.
  *
  * A command is a process group of its own, with a small environment, in the data directory; at its
  * timeout, or when it is given up, the group gets SIGTERM and two seconds later SIGKILL; what it
@@ -35,8 +36,7 @@ struct checker_config {
     const struct check_facts *facts;
 };
 
-int checker_new(const struct checker_config *config, struct loop *l, struct checker **ret,
-                struct err *err) MUST_CHECK;
+struct checker *checker_new(const struct checker_config *config, struct loop *l) MUST_CHECK;
 /* Ends what is under way; no callback comes after. Tolerates NULL. */
 void checker_free(struct checker *c);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Checks are jobs, and each thread has one at a time: those that wait do so on the loop, so that
- * what takes long holds up nobody who comes after while another thread is free. */
+ * what takes long holds up nobody who comes after while another thread is free. A thread is started
+ * when a job finds all others busy, and stays: most coordinators never need more than one or two.
+ */
 #include <pwd.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -22,12 +24,42 @@ struct checker {
     struct checker_config config;
     struct loop *loop;
     struct check_thread thread[CHECK_THREADS_MAX];
-    unsigned thread_count;
+    unsigned thread_count; /* started; at most config.threads */
     struct check_job *waiting, **last;
     struct check_run *runs;
     unsigned run_count;
     char home[256]; /* "HOME=..." */
 };
+
+/* ---- threads --------------------------------------------------------------------------------- */
+
+static int start_thread(struct checker *c, struct err *err)
+{
+    struct check_thread *t = &c->thread[c->thread_count];
+    struct web_config config = {.ca = NULL};
+    CLEANUP(web_freep) struct web *web = NULL;
+    int r = web_new(&config, &web, err);
+
+    if (r == 0)
+        r = worker_new(c->loop, "check", 1, &t->worker, err);
+    if (r < 0)
+        return r;
+    t->checker = c;
+    t->web = steal(web);
+    c->thread_count++;
+    return 0;
+}
+
+/* NULL: all have jobs, and there can be no more of them. */
+static struct check_thread *free_thread(struct checker *c)
+{
+    for (unsigned i = 0; i < c->thread_count; i++)
+        if (!c->thread[i].job)
+            return &c->thread[i];
+    if (c->thread_count == c->config.threads || start_thread(c, NULL) < 0)
+        return NULL;
+    return &c->thread[c->thread_count - 1];
+}
 
 /* ---- jobs ------------------------------------------------------------------------------------ */
 
@@ -64,15 +96,15 @@ static void give_to(struct check_thread *t, struct check_job *j)
 
 static void give_out(struct checker *c)
 {
-    for (unsigned i = 0; i < c->thread_count && c->waiting; i++) {
+    struct check_thread *t;
+
+    while (c->waiting && (t = free_thread(c))) {
         struct check_job *j = c->waiting;
 
-        if (c->thread[i].job)
-            continue;
         c->waiting = j->next;
         if (!c->waiting)
             c->last = &c->waiting;
-        give_to(&c->thread[i], j);
+        give_to(t, j);
     }
 }
 
@@ -106,11 +138,17 @@ unsigned checker_recall(struct checker *c, struct check_run *run)
 
 /* ---- runs ------------------------------------------------------------------------------------ */
 
+/* With one thread at least no job waits for ever, even when others cannot be started. */
 int checker_admit(struct checker *c, struct check_run *run, struct err *err)
 {
+    int r;
+
     if (c->run_count == CHECK_RUNS_MAX)
         return err_set(err, ERR_EXHAUSTED, "%d sets of checks are under way already",
                        CHECK_RUNS_MAX);
+    r = c->thread_count == 0 ? start_thread(c, err) : 0;
+    if (r < 0)
+        return r;
     run->next = c->runs;
     run->prev = NULL;
     if (c->runs)
@@ -166,43 +204,19 @@ static void find_home(struct checker *c)
         str_fmt(c->home, sizeof c->home, "HOME=/");
 }
 
-static int start_threads(struct checker *c, unsigned count, struct err *err)
-{
-    struct web_config config = {.ca = NULL};
-
-    for (unsigned i = 0; i < count; i++) {
-        struct check_thread *t = &c->thread[i];
-        int r = web_new(&config, &t->web, err);
-
-        t->checker = c;
-        c->thread_count++;
-        if (r == 0)
-            r = worker_new(c->loop, "check", 1, &t->worker, err);
-        if (r < 0)
-            return r;
-    }
-    return 0;
-}
-
-int checker_new(const struct checker_config *config, struct loop *l, struct checker **ret,
-                struct err *err)
+struct checker *checker_new(const struct checker_config *config, struct loop *l)
 {
     struct checker *c = xnew(struct checker);
-    int r;
 
     CHECK(config->threads <= CHECK_THREADS_MAX);
     web_start();
     c->config = *config;
+    if (c->config.threads == 0)
+        c->config.threads = THREADS_DEFAULT;
     c->loop = l;
     c->last = &c->waiting;
     find_home(c);
-    r = start_threads(c, config->threads ? config->threads : THREADS_DEFAULT, err);
-    if (r < 0) {
-        checker_free(c);
-        return r;
-    }
-    *ret = c;
-    return 0;
+    return c;
 }
 
 void checker_free(struct checker *c)

@@ -43,7 +43,7 @@ static inline void rig_open(struct rig *rig, unsigned threads, bool commands)
     *rig = (struct rig){.facts = {.nodes = rig_nodes}};
     str_fmt(rig->plan.name.s, sizeof rig->plan.name.s, "orders");
     assert_ok(loop_new(clock_system, &rig->loop, &err), &err);
-    assert_ok(checker_new(&config, rig->loop, &rig->checker, &err), &err);
+    rig->checker = checker_new(&config, rig->loop);
 }
 
 static inline void rig_close(struct rig *rig)

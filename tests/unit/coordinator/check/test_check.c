@@ -2,6 +2,9 @@
 /* Checks against servers that misbehave, and against this machine. */
 #include "coordinator/check/check.h"
 
+#include <dirent.h>
+#include <stdio.h>
+
 #include "coordinator/check/judge.h"
 #include "tests/rude/rude_server.h"
 #include "tests/unit/coordinator/check/rig.h"
@@ -296,6 +299,57 @@ static void a_run_that_is_stopped_tells_nothing(void **state UNUSED)
     assert_true(mono_sub(clock_system->mono(clock_system), begun).ns < dur_s(10).ns);
 }
 
+/* Of this process, by the name that a checker gives them. */
+static unsigned check_threads(void)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    unsigned count = 0;
+    struct dirent *e;
+
+    assert_non_null(tasks);
+    while ((e = readdir(tasks))) {
+        char path[300], name[16] = "";
+        FILE *f;
+
+        str_fmt(path, sizeof path, "/proc/self/task/%s/comm", e->d_name);
+        f = fopen(path, "re");
+        if (!f)
+            continue;
+        count += fscanf(f, "%15s", name) == 1 && strcmp(name, "check") == 0;
+        fclose(f);
+    }
+    closedir(tasks);
+    return count;
+}
+
+/* What nobody uses takes no memory. */
+static void threads_are_started_when_they_are_needed(void **state UNUSED)
+{
+    CLEANUP(rude_stopp) struct rude_server *silent = rude_start(RUDE_SILENT, NULL);
+    CLEANUP(rude_stopp) struct rude_server *good = rude_start(RUDE_SAY, OK_HEAD "\r\n");
+    unsigned others = check_threads();
+    struct plan_check c[5];
+    struct rig lazy;
+
+    rig_open(&lazy, 3, false);
+    assert_int_equal(check_threads(), others);
+    for (unsigned i = 0; i < 3; i++) {
+        rig_expect(&lazy, http(good), CHECK_PASSED, "status 200");
+        assert_int_equal(check_threads(), others + 1);
+    }
+    for (unsigned i = 0; i < ARRAY_LEN(c); i++) {
+        c[i] = http(silent);
+        c[i].timeout = dur_ms(300);
+    }
+    rig_begin(&lazy, c, ARRAY_LEN(c));
+    assert_int_equal(check_threads(), others + 3);
+    WAIT_FOR(lazy.loop, lazy.told == 4);
+    assert_int_equal(lazy.count, ARRAY_LEN(c));
+    assert_int_equal(check_threads(), others + 3);
+    rig_close(&lazy);
+    assert_int_equal(check_threads(), others);
+}
+
 static void too_many_runs_are_refused(void **state UNUSED)
 {
     CLEANUP(rude_stopp) struct rude_server *silent = rude_start(RUDE_SILENT, NULL);
@@ -355,6 +409,7 @@ int main(void)
         cmocka_unit_test(flags_and_nodes_come_from_the_loop),
         cmocka_unit_test(all_are_told_in_order_however_long_they_take),
         cmocka_unit_test(a_run_that_is_stopped_tells_nothing),
+        cmocka_unit_test(threads_are_started_when_they_are_needed),
         cmocka_unit_test(too_many_runs_are_refused),
         cmocka_unit_test(the_verdict_names_failures_first),
     };
