@@ -276,6 +276,11 @@ uint64_t core_revision(const struct core *c)
     return c->revision;
 }
 
+unsigned core_migrations(const struct core *c)
+{
+    return c->migrations;
+}
+
 const char *core_next_migration(const struct core *c, const char *after)
 {
     const char *next = NULL;

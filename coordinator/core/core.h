@@ -85,5 +85,7 @@ uint64_t core_decision_rev(const struct core *c, const char *migration);
 uint64_t core_revision(const struct core *c);
 /* Borrowed until the next step; NULL: unknown migration. */
 const struct plan *core_plan(const struct core *c, const char *migration);
-/* The migrations' names, sorted: next after `after` ("" for the first), NULL at the end. */
+/* How many migrations there are. */
+unsigned core_migrations(const struct core *c);
+/* Their names, sorted: next after `after` ("" for the first), NULL at the end. */
 const char *core_next_migration(const struct core *c, const char *after);

@@ -74,7 +74,7 @@ void publish_deinit(struct driver *d)
 void publish_all(struct driver *d)
 {
     CLEANUP(xfreep)
-    struct fleet_route *route = xcalloc(CORE_MIGRATIONS_MAX, sizeof(*route));
+    struct fleet_route *route = xcalloc(core_migrations(d->core), sizeof(*route));
     unsigned n = 0;
 
     for (const char *m = ""; (m = core_next_migration(d->core, m));) {

@@ -63,7 +63,7 @@ static int look_at(struct service *s, const char *migration, struct arena *a,
 static struct view_status *look_at_all(struct service *s, struct arena *a, unsigned *ret_count)
 {
     const struct core *c = core_of(s);
-    struct view_status *v = arena_alloc(a, CORE_MIGRATIONS_MAX * sizeof(*v));
+    struct view_status *v = arena_alloc(a, core_migrations(c) * sizeof(*v));
 
     CHECK(v);
     *ret_count = 0;
@@ -170,7 +170,7 @@ static int by_name(const void *a, const void *b)
 /* Of all migrations, sorted, in the arena. */
 static struct name *all_quarantined(const struct core *c, struct arena *a, unsigned *ret_count)
 {
-    struct name *all = arena_alloc(a, (size_t)QUARANTINE_MAX * CORE_MIGRATIONS_MAX * sizeof(*all));
+    struct name *all = arena_alloc(a, (size_t)QUARANTINE_MAX * core_migrations(c) * sizeof(*all));
 
     CHECK(all);
     *ret_count = 0;
@@ -247,7 +247,8 @@ static int review_one(struct service *s, const char *migration, int64_t from, st
 static int read_review(struct service *s, const struct convert_query *q, struct arena *a,
                        const ProtobufCMessage **ret, struct err *err)
 {
-    struct convert_review *review = arena_alloc(a, CORE_MIGRATIONS_MAX * sizeof(*review));
+    unsigned most = q->migration[0] ? 1 : core_migrations(core_of(s));
+    struct convert_review *review = arena_alloc(a, most * sizeof(*review));
     wall_t until = loop_wall(s->loop), from = wall_add(until, dur_s(-86400 * (int64_t)q->days));
     const ProtobufCMessage *health = NULL;
     unsigned count = 0;
