@@ -61,6 +61,15 @@ struct sim_config {
     struct sim_coverage *coverage; /* may be NULL; borrowed */
 };
 
+/* How jobs go: all alike, or each by chance. */
+enum sim_fate {
+    SIM_FATE_PASSES,
+    SIM_FATE_FAILS,
+    SIM_FATE_UNKNOWN, /* it could not be found out */
+    SIM_FATE_LOST,    /* nothing is heard of it */
+    SIM_FATE_CHANCE
+};
+
 /* What requests meet. */
 struct sim_world {
     double errors_new; /* share of requests on new that fail */
@@ -78,7 +87,7 @@ struct sim {
     size_t trace_compared; /* by sim_trace_news() */
     char failure[1024];    /* "": every check held */
     unsigned watch_faults; /* one in so many changes is told wrongly; 0: none */
-    bool job_faults;       /* checks and hooks fail, and are lost */
+    enum sim_fate jobs;    /* of checks and hooks that are begun from now on */
     struct sim_net *net;
     struct sim_store *store;
     struct sim_requests *requests;

@@ -442,7 +442,7 @@ struct sim_chaos *sim_chaos_new(struct sim *s)
     struct sim_chaos *c = xnew(struct sim_chaos);
 
     c->sim = s;
-    s->job_faults = s->config.rich;
+    s->jobs = SIM_FATE_CHANCE;
     c->order_each = dur_ms(500 + (int64_t)sim_below(s, 3000));
     c->fault_each = dur_ms(500 + (int64_t)sim_below(s, 8000));
     for (unsigned i = 0; i < MIGRATIONS; i++)
@@ -464,7 +464,7 @@ void sim_chaos_end(struct sim_chaos *c)
 
     sim_say(s, "chaos", "ends");
     c->over = true;
-    s->job_faults = false;
+    s->jobs = SIM_FATE_PASSES;
     heal_store(s, NULL, 0);
     for (unsigned i = 0; i < s->config.coordinators; i++) {
         sim_coord_crash_at(s->coord[i], SIM_CRASH_NEVER);

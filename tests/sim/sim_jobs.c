@@ -11,13 +11,12 @@
 #include "tests/sim/sim_check.h"
 #include "tests/sim/sim_coord.h"
 
-/* What chance has in mind for an answer. */
-enum fate { FATE_PASSES, FATE_FAILS, FATE_UNKNOWN, FATE_LOST };
+#define USUAL dur_ms(100)
 
 struct running {
     struct sim_found found; /* as told next */
     dur_t every;            /* 0: told once */
-    enum fate fate;         /* of the next answer */
+    enum sim_fate fate;     /* of the next answer */
     bool stopped;           /* the answer comes nevertheless */
     struct running *prev, *next;
 };
@@ -56,21 +55,24 @@ struct sim_jobs *sim_jobs_free(struct sim_jobs *j)
 /* ---- chance ---------------------------------------------------------------------------------- */
 
 /* What is asked again and again goes wrong less often each time. */
-static enum fate draw(struct sim *s, bool again)
+static enum sim_fate draw(struct sim *s, bool again)
 {
     uint64_t n;
 
-    if (!s->job_faults)
-        return FATE_PASSES;
+    if (s->jobs != SIM_FATE_CHANCE)
+        return s->jobs;
     n = sim_below(s, again ? 60 : 16);
-    return n < 2 ? FATE_FAILS : n == 2 ? FATE_UNKNOWN : n == 3 ? FATE_LOST : FATE_PASSES;
+    return n < 2    ? SIM_FATE_FAILS
+           : n == 2 ? SIM_FATE_UNKNOWN
+           : n == 3 ? SIM_FATE_LOST
+                    : SIM_FATE_PASSES;
 }
 
 static dur_t so_long(struct sim *s)
 {
-    int64_t most = sim_chance(s, 6) ? 6000 : 500;
-
-    return sim_delay(s, (struct sim_delay){dur_ms(1), dur_ms(most)});
+    if (s->jobs != SIM_FATE_CHANCE)
+        return USUAL;
+    return sim_delay(s, (struct sim_delay){dur_ms(1), dur_ms(sim_chance(s, 6) ? 6000 : 500)});
 }
 
 /* ---- one job --------------------------------------------------------------------------------- */
@@ -96,14 +98,15 @@ static void tell(struct sim *s, void *coord, uint64_t event);
 static void tell_in(struct sim_jobs *j, struct running *r, dur_t d)
 {
     r->fate = draw(j->sim, r->every.ns > 0);
-    if (r->fate != FATE_LOST)
+    if (r->fate != SIM_FATE_LOST)
         sim_after(j->sim, d, tell, j->coord, event_of(j, r->found.id));
 }
 
 static void tell(struct sim *s UNUSED, void *coord, uint64_t event)
 {
-    static const enum check_outcome outcomes[] = {
-        [FATE_PASSES] = CHECK_PASSED, [FATE_FAILS] = CHECK_FAILED, [FATE_UNKNOWN] = CHECK_UNKNOWN};
+    static const enum check_outcome outcomes[] = {[SIM_FATE_PASSES] = CHECK_PASSED,
+                                                  [SIM_FATE_FAILS] = CHECK_FAILED,
+                                                  [SIM_FATE_UNKNOWN] = CHECK_UNKNOWN};
     struct sim_jobs *j = sim_coord_jobs(coord);
     struct running *r = j ? find(j, event) : NULL;
 
@@ -143,7 +146,7 @@ void sim_jobs_stop(struct sim_jobs *j, uint64_t id)
     if (!r)
         return;
     sim_say(j->sim, sim_coord_name(j->coord)->s, "stops job %" PRIu64, id);
-    if (r->fate != FATE_LOST && sim_chance(j->sim, 2))
+    if (r->fate != SIM_FATE_LOST && (j->sim->jobs != SIM_FATE_CHANCE || sim_chance(j->sim, 2)))
         r->stopped = true;
     else
         forget(j, r);
