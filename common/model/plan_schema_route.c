@@ -268,11 +268,11 @@ const struct plan_section plan_fallback_section = SECTION(fallback_fields);
 
 #define AT(member) offsetof(struct route_breaker, member)
 static const struct plan_field breaker_fields[] = {
-    FIELD("errors", plan_value_count, AT(errors), .min = 1, .max = COUNT_MAX, .required = true,
+    FIELD("errors", plan_value_count, AT(errors), .min = 1, .max = COUNT_MAX, .preset = "5",
           .help = "So many errors of new in the window open the breaker: all to legacy."),
-    FIELD("window", plan_value_millis, AT(window_ms), .min = SECOND, .max = HOUR, .preset = "10s",
+    FIELD("window", plan_value_millis, AT(window_ms), .min = SECOND, .max = HOUR, .preset = "300s",
           .help = "How far back errors count."),
-    FIELD("openFor", plan_value_millis, AT(open_for_ms), .min = SECOND, .max = DAY, .preset = "30s",
+    FIELD("openFor", plan_value_millis, AT(open_for_ms), .min = SECOND, .max = DAY, .preset = "600s",
           .help = "How long it stays open before new is tried again."),
     FIELD(
         "halfOpenRequests", plan_value_count, AT(half_open_requests), .min = 1, .max = COUNT_MAX,
@@ -290,8 +290,9 @@ void plan_read_breaker(struct plan_reader *r, const struct json *v,
     struct route_breaker *breaker = dst;
 
     *breaker = (struct route_breaker){
-        .window_ms = 10000,
-        .open_for_ms = 30000,
+        .errors = 5,
+        .window_ms = 300000,
+        .open_for_ms = 600000,
         .half_open_requests = 10,
     };
     plan_reader_section(r, v, &plan_breaker_section, breaker);

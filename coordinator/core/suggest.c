@@ -42,14 +42,24 @@ static const char *after_a_stop(const struct view_status *s, const char *name, c
     return dst;
 }
 
+/* Who sets weights by hand goes on so, as long as that is less than the next stage. */
+static bool goes_on_by_hand(const struct view_status *s)
+{
+    const struct rollout *r = s->rollout;
+
+    if (r->stage == s->plan->stage_count)
+        return !s->more_waves;
+    return r->weight_by_hand &&
+           suggest_weight_bp(s->plan, r) < plan_stage_weight_bp(s->plan, r->stage + 1);
+}
+
 static const char *while_ready(const struct view_status *s, const char *name, char *dst)
 {
-    bool at_last = s->rollout->stage == s->plan->stage_count && !s->more_waves;
     const char *first = against_holdbacks(s);
 
     if (first)
         str_fmt(dst, TEXT_SIZE, "%s", first);
-    else if (at_last)
+    else if (goes_on_by_hand(s))
         str_fmt(dst, TEXT_SIZE, "switchyard set weight %s %g --reason TEXT", name,
                 (double)suggest_weight_bp(s->plan, s->rollout) / 100.0);
     else

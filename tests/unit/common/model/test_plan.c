@@ -136,9 +136,9 @@ static void sections_have_their_own_defaults(void **state UNUSED)
 {
     CLEANUP(plan_freep)
     struct plan *p = parse_with(
+        "    errors: 5\n"
         "    window: 300s\n"
-        "    openFor: 600s\n"
-        "    halfOpenRequests: 10\n",
+        "    openFor: 600s\n",
         "");
     CLEANUP(plan_freep)
     struct plan *q = parse_with(
@@ -151,13 +151,16 @@ static void sections_have_their_own_defaults(void **state UNUSED)
         "    window: 20s\n",
         "");
 
-    assert_int_equal(p->route.breaker.window_ms, 10000);
-    assert_int_equal(p->route.breaker.open_for_ms, 30000);
+    assert_int_equal(p->route.breaker.errors, 5);
+    assert_int_equal(p->route.breaker.window_ms, 300000);
+    assert_int_equal(p->route.breaker.open_for_ms, 600000);
     assert_int_equal(p->route.breaker.half_open_requests, 10);
     assert_int_equal(q->stage[1].gate.min_requests, 20);
     assert_int_equal(dur_to_ms(q->stage[1].gate.window), 30000);
     assert_int_equal(t->triggers.min_requests, 20);
     assert_int_equal(dur_to_ms(t->triggers.window), 60000);
+    assert_int_equal(dur_to_ms(t->triggers.every), 30000);
+    assert_int_equal(dur_to_ms(q->stage[1].gate.every), 30000);
 }
 
 static void an_empty_list_switches_fallback_off(void **state UNUSED)

@@ -141,7 +141,6 @@ static const struct {
      "in 512, 64KiB or 1MiB"},
     {"maxBody: 64KiB", "maxBody: 2MiB",
      "24: spec.fallback.maxBody: \"2MiB\" is too much; at most 1MiB is allowed"},
-    {"    errors: 5\n", "", "25: spec.breaker: \"errors\" is missing"},
     {"errors: 5", "errors: 0",
      "26: spec.breaker.errors: 0 is not a whole number from 1 to 1000000000"},
     {"errors: 5", "errors: 2.5",

@@ -11,8 +11,11 @@
 static const struct {
     const char *name, *value;
 } needed[] = {
-    {"name", "one"},       {"key", "random"},   {"errors", "1"},
-    {"weight", "10"},      {"errorRate", "1%"}, {"apiVersion", "switchyard/v1"},
+    {"name", "one"},
+    {"key", "random"},
+    {"weight", "10"},
+    {"errorRate", "1%"},
+    {"apiVersion", "switchyard/v1"},
     {"kind", "Migration"},
 };
 

@@ -338,6 +338,12 @@ static void test_a_weight_by_hand_bakes_again(void **state UNUSED)
     rig_all_serve(r, NODES);
     healthy(r, 12);
     rig_expect(r, 2, PHASE_READY);
+    assert_string_equal(rig_status(r, "orders").suggested_command,
+                        "switchyard set weight orders 22 --reason TEXT");
+    rig_does(r, CMD(SET_WEIGHT, .weight_bp = 2000)); /* 25 is the next stage's */
+    rig_all_serve(r, NODES);
+    healthy(r, 12);
+    assert_string_equal(rig_status(r, "orders").suggested_command, "switchyard promote orders");
     rig_does(r, CMD(PROMOTE));
     assert_false(rig_status(r, "orders").rollout->weight_by_hand);
     rig_refuses(r, CMD(SET_WEIGHT, .weight_bp = 10001), "0 to 100 percent");
