@@ -60,11 +60,15 @@ static void add_check_result(struct buf *b, const Switchyard__V1__CheckResult *c
         add_output(b, str_of(c->output));
 }
 
-static void add_entering(struct buf *b, const Switchyard__V1__EnteringStatus *e)
+static void add_entering(struct buf *b, const Switchyard__V1__Status *s)
 {
+    const Switchyard__V1__EnteringStatus *e = s->entering;
+
     if (e->operator_[0])
         buf_addf(b, "entering\t%s, by %s%s%s: %s\n", e->stage, e->operator_,
                  e->reason[0] ? ", " : "", e->reason, e->doing[0] ? e->doing : "about to begin");
+    else if (strcmp(s->phase, "baking") == 0)
+        buf_addf(b, "leaving\t%s: %s\n", s->stage, e->doing);
     else
         buf_addf(b, "not entered\t%s: %s\n", e->stage, e->doing);
     for (size_t i = 0; i < e->n_checks; i++)
@@ -213,7 +217,7 @@ void status_table(struct buf *b, const Switchyard__V1__Status *s)
     if (s->wave)
         add_waves(b, s->wave);
     if (s->entering)
-        add_entering(b, s->entering);
+        add_entering(b, s);
     add_traffic(b, s);
     add_nodes(b, s);
     add_clusters(b, s);

@@ -148,8 +148,9 @@ static Switchyard__V1__EnteringStatus *entering(struct arena *a, const struct vi
     unsigned stage = r->entering_stage;
     Switchyard__V1__EnteringStatus *m;
 
-    /* One that could not be entered is shown until it is tried again. */
-    if (stage == 0 && work->failed[0] && r->stage < s->plan->stage_count)
+    /* One that could not be entered is shown until it is tried again, and the one that the hooks
+     * after the current stage keep waiting. */
+    if (stage == 0 && (work->failed[0] || work->doing[0]) && r->stage < s->plan->stage_count)
         stage = r->stage + 1;
     if (stage == 0)
         return NULL;

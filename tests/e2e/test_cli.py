@@ -97,7 +97,7 @@ def test_completion_works_in_bash(yard):
 @pytest.fixture
 def app(yard):
     yard.open()
-    yard.apply(stages=(0, 10, 100), breaker={"errors": 1000})
+    yard.apply(stages=(0, 10, 100), breaker={"errors": 1000}, flags={"blue": False})
     yard.cli("start", "app")
     yard.wait_status("ready", phase="ready")
     wait_for(lambda: yard.status()["breaker"]["state"] == "closed", "the node reports its breaker")
@@ -153,11 +153,19 @@ def test_a_dry_run_tells_and_changes_nothing(app):
                   ["rollback", "--all", "--emergency", "--reason", "x"],
                   ["set", "weight", "app", "50", "--reason", "x"],
                   ["set", "override", "app", "new", "--reason", "x"],
+                  ["set", "flag", "app", "blue", "true", "--reason", "x"],
+                  ["abort", "app", "--gradual", "--reason", "x"],
+                  ["drill", "app", "--scope", "*", "--reason", "x"],
                   ["apply", "-f", app.write(app.plan("other", stages=(5, 100)))]):
         answer = app.cli(*words, "--dry-run", status=None)
         assert answer.status == 0 or words[0] == "apply", f"{words}: {answer}"
         if answer.status == 0:
             assert "would" in answer.out, f"{words}: {answer.out}"
+    for words in (["start", "app"], ["resume", "app"], ["approve", "app", "--reason", "x"], ["delete", "app"],
+                  ["decommission", "app", "--reason", "x"], ["rollback", "app", "--clear", "--reason", "x"]):
+        dry, wet = app.cli(*words, "--dry-run", status=1), app.cli(*words, status=1)
+        assert dry.err == wet.err, f"{words} is refused alike"
+    assert "nothing to recover" in app.cli("recover", "app", "--dry-run").out
     after = (app.status(), app.history(), app.cli("get", "nodes", "-o", "json").json["revision"])
     assert before == after
     assert [p["name"] for p in app.cli("get", "plans", "-o", "json").json["plans"]] == ["app"]

@@ -131,6 +131,29 @@ def test_a_new_system_that_dies_at_full_weight_costs_no_client_an_answer(yard):
     assert stats["new"]["fallbacks"] > 0 and stats["legacy"]["errors"] == 0
 
 
+def test_a_breaker_is_tuned_while_it_counts(yard):
+    """A changed plan reaches the nodes at once; users and the stage stay where they are."""
+    yard.open()
+    stages = (50, 100)
+    yard.apply(stages=stages, breaker={"errors": 100000, "window": "60s", "openFor": "600s"})
+    yard.cli("start", "app")
+    yard.wait_status("the stage is ready", phase="ready")
+    yard.new.become(500)
+    client = yard.sidecars[0].client()
+    client.sides(range(100))
+    wait_for(lambda: yard.stats()["new"]["errors"] > 20, "errors are counted")
+    assert yard.status()["breaker"] == {"state": "closed", "openNodes": 0}
+    yard.apply(stages=stages, breaker={"errors": 3, "window": "60s", "openFor": "1s", "halfOpenRequests": 1})
+
+    def is_(state):
+        client.sides(range(20))
+        return yard.status()["breaker"]["state"] == state
+    wait_for(lambda: is_("open"), "fewer errors open it now")
+    yard.new.become(200)
+    wait_for(lambda: is_("closed"), "it closes by itself")
+    assert yard.status()["stage"] == "at-50" and yard.status()["weight"] == 50
+
+
 def test_a_request_that_may_have_acted_is_not_sent_twice(yard):
     """POST gets the truth: 502 when new is down, its own 500 when new fails; legacy never sees it."""
     yard.open()

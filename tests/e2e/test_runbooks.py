@@ -65,6 +65,7 @@ class Scene:
             "new is repaired": self.new_is_repaired,
             "orders becomes rolled_back": lambda: self.orders_becomes("rolled_back"),
             "orders becomes ready": lambda: self.orders_becomes("ready"),
+            "baskets becomes ready": lambda: self.yard.wait_status("baskets is ready", name="baskets", phase="ready"),
             "orders becomes completed": lambda: self.orders_becomes("completed"),
         }
         assert name in play, f"nobody knows how to play: {name}"
