@@ -272,8 +272,8 @@ static const struct plan_field breaker_fields[] = {
           .help = "So many errors of new in the window open the breaker: all to legacy."),
     FIELD("window", plan_value_millis, AT(window_ms), .min = SECOND, .max = HOUR, .preset = "300s",
           .help = "How far back errors count."),
-    FIELD("openFor", plan_value_millis, AT(open_for_ms), .min = SECOND, .max = DAY, .preset = "600s",
-          .help = "How long it stays open before new is tried again."),
+    FIELD("openFor", plan_value_millis, AT(open_for_ms), .min = SECOND, .max = DAY,
+          .preset = "600s", .help = "How long it stays open before new is tried again."),
     FIELD(
         "halfOpenRequests", plan_value_count, AT(half_open_requests), .min = 1, .max = COUNT_MAX,
         .preset = "10",
