@@ -141,6 +141,13 @@ static int check_seen(const struct command_run *q)
                     q->m->name.s, q->m->name.s);
 }
 
+static bool is_promoted_fully(const struct durable *d)
+{
+    const struct rollout *r = &d->rollout;
+
+    return r->full && r->stage == d->plan->stage_count && r->phase != PHASE_PAUSED;
+}
+
 /* Everything between here and the last stage is skipped, and the reason is all that is left of it.
  */
 static int promote_fully(struct command_run *q)
@@ -154,6 +161,10 @@ static int promote_fully(struct command_run *q)
         return r;
     if (q->cmd->to_stage || q->cmd->to_stage_name)
         return err_set(q->err, ERR_INVALID, "a full promote leads to the last stage, to no other");
+    if (is_promoted_fully(&q->m->is))
+        return command_unchanged(q, q->m,
+                                 update_fmt(q->u, "%s was promoted to its last stage, %s, already",
+                                            q->m->name.s, plan_stage_name(q->m->is.plan, last)));
     move.to_stage = last;
     r = command_move(q, &move, &s);
     return r < 0 ? r : say_entered(q, s, last);

@@ -95,9 +95,12 @@ static bool resumed(const struct event_change *d)
     return d->was->phase == PHASE_PAUSED && d->is->phase != PHASE_PAUSED && !ends(d);
 }
 
+/* The last one may be entered once more, for everybody. */
 static bool stage_enabled(const struct event_change *d)
 {
-    return d->is->stage > 0 && d->is->stage != d->was->stage && !ends(d);
+    bool entered = d->is->stage != d->was->stage || (d->is->full && !d->was->full);
+
+    return d->is->stage > 0 && entered && !ends(d);
 }
 
 static bool wave_started(const struct event_change *d)
@@ -107,7 +110,7 @@ static bool wave_started(const struct event_change *d)
 
 static bool weight_set(const struct event_change *d)
 {
-    return d->is->stage == d->was->stage && d->is->wave == d->was->wave && !ends(d) &&
+    return !stage_enabled(d) && d->is->wave == d->was->wave && !ends(d) &&
            (d->is->weight_bp != d->was->weight_bp ||
             d->is->weight_by_hand != d->was->weight_by_hand);
 }

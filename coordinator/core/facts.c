@@ -85,7 +85,7 @@ unsigned facts_trigger_to(const struct durable *d)
     unsigned to = d->plan->rollback_to;
     unsigned below = waves_remain(d) ? d->rollout.base_stage + 1 : d->rollout.stage;
 
-    return to < below ? to : 0;
+    return to < below ? moves_down_from(d, to) : 0;
 }
 
 /* Nodes that wait for their wave send what the stage before it sends. They are judged by

@@ -39,6 +39,31 @@ static void take_stage(struct durable *d, unsigned stage)
     d->rollout.full = false;
 }
 
+/* Of every node; those that the stage has not reached have the least. */
+static uint32_t share_of_all(const struct durable *d)
+{
+    return waves_remain(d) ? waves_base_weight(d) : d->rollout.weight_bp;
+}
+
+unsigned moves_down_from(const struct durable *d, unsigned stage)
+{
+    while (plan_stage_weight_bp(d->plan, stage) > share_of_all(d))
+        stage--;
+    return stage;
+}
+
+/* A share that was lowered by hand stays as low at the stage that is gone back to. */
+static void fall_to_stage(struct durable *d, unsigned stage)
+{
+    uint32_t most = share_of_all(d);
+
+    take_stage(d, stage);
+    if (d->rollout.weight_bp <= most)
+        return;
+    d->rollout.weight_bp = most;
+    d->rollout.weight_by_hand = true;
+}
+
 static bool is_proven(const struct rollout *r, unsigned stage, wall_t now)
 {
     return stage <= r->proven_stage && wall_is_set(r->proven_until) &&
@@ -193,7 +218,7 @@ static void fx_fall(const struct moving *v)
     if (d->rollout.extra)
         json_remove(d->rollout.extra, "lastRollback");
 
-    take_stage(d, v->move->to_stage);
+    fall_to_stage(d, v->move->to_stage);
     give_up_raises(&d->rollout);
     keep_proof(v);
     set_deadline(v);
@@ -211,13 +236,8 @@ static void fx_end(const struct moving *v)
 unsigned moves_step_target(const struct durable *d)
 {
     const struct rollout *r = &d->rollout;
-    bool partly = waves_remain(d);
-    uint32_t weight_bp = partly ? waves_base_weight(d) : r->weight_bp;
-    unsigned to = partly ? r->base_stage : r->stage - (r->stage > 0);
 
-    while (plan_stage_weight_bp(d->plan, to) > weight_bp)
-        to--;
-    return to;
+    return moves_down_from(d, waves_remain(d) ? r->base_stage : r->stage - (r->stage > 0));
 }
 
 static void fx_retreat(const struct moving *v)

@@ -36,7 +36,9 @@ void moves_record(struct core *c, struct staged *s, const struct move *move);
 /* What nodes are to serve when a stage is entered: its weight, for its first wave if it has waves.
  */
 void moves_enter(struct durable *d, unsigned stage);
-/* The stage that a retreat goes to next: the highest below that is no raise. */
+/* `stage`, or the highest below it that is no raise for any node. */
+unsigned moves_down_from(const struct durable *d, unsigned stage);
+/* The stage that a retreat goes to next. */
 unsigned moves_step_target(const struct durable *d);
 /* How many rollbacks the day of `now` (UTC) has seen. */
 uint32_t moves_rollbacks_on(const struct rollout *r, wall_t now);

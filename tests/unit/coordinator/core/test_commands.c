@@ -349,6 +349,26 @@ static void test_a_weight_by_hand_bakes_again(void **state UNUSED)
     rig_refuses(r, CMD(SET_WEIGHT, .weight_bp = 10001), "0 to 100 percent");
 }
 
+/* At a stage whose share is larger than the one that was left by hand, that one stays. */
+static void test_a_rollback_raises_nobody(void **state UNUSED)
+{
+    CLEANUP(rig_freep) struct rig *r = at(PHASE_READY);
+    const struct rollout *is;
+
+    rig_does(r, CMD(PROMOTE, .to_stage = 4));
+    rig_does(r, CMD(SET_WEIGHT, .weight_bp = 500));
+    rig_does(r, CMD(ROLLBACK, .to_stage = 2));
+    says(r, "orders goes back to canary: 5 % of keys on new");
+    rig_expect(r, 2, PHASE_ROLLING_BACK);
+    is = rig_status(r, "orders").rollout;
+    assert_int_equal(is->weight_bp, 500);
+    assert_true(is->weight_by_hand);
+    rig_does(r, CMD(ROLLBACK, .to_stage = 1));
+    is = rig_status(r, "orders").rollout;
+    assert_int_equal(is->weight_bp, 0);
+    assert_false(is->weight_by_hand);
+}
+
 static void test_a_weight_needs_a_stage(void **state UNUSED)
 {
     CLEANUP(rig_freep) struct rig *r = at(PHASE_PENDING);
@@ -605,6 +625,7 @@ int main(void)
         cmocka_unit_test(test_rollback_goes_down_only),
         cmocka_unit_test(test_a_rolled_back_stage_is_promoted_again),
         cmocka_unit_test(test_a_weight_by_hand_bakes_again),
+        cmocka_unit_test(test_a_rollback_raises_nobody),
         cmocka_unit_test(test_a_weight_needs_a_stage),
         cmocka_unit_test(test_the_last_stage_by_hand_asks_for_its_weight),
         cmocka_unit_test(test_an_override_beats_the_weight),

@@ -113,6 +113,25 @@ static void test_a_walk_is_told_in_order(void **state UNUSED)
     hears(r, "aborted/legacy deleted/legacy");
 }
 
+/* Once for each time; to be there already is nothing new. */
+static void test_the_last_stage_may_be_entered_twice(void **state UNUSED)
+{
+    CLEANUP(rig_freep) struct rig *r = baking();
+
+    rig_does(r, CMD(PROMOTE, .full = true));
+    hears(r, "stage_enabled/all");
+    rig_does(r, CMD(PROMOTE, .full = true));
+    assert_null(r->u.save);
+    assert_string_equal(r->u.change->summary,
+                        "orders was promoted to its last stage, all, already");
+    rig_does(r, CMD(PAUSE));
+    rig_does(r, CMD(SET_OVERRIDE, .system = SYSTEM_LEGACY));
+    rig_does(r, CMD(RESUME));
+    hears(r, "paused/all override_set/all resumed/all");
+    rig_does(r, CMD(PROMOTE, .full = true));
+    hears(r, "stage_enabled/all");
+}
+
 static void test_emergencies_are_told(void **state UNUSED)
 {
     CLEANUP(rig_freep) struct rig *r = baking();
@@ -335,6 +354,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_walk_is_told_in_order),
+        cmocka_unit_test(test_the_last_stage_may_be_entered_twice),
         cmocka_unit_test(test_emergencies_are_told),
         cmocka_unit_test(test_what_is_refused_or_dry_is_not_told),
         cmocka_unit_test(test_a_flapping_gate_does_not_flood),

@@ -181,6 +181,18 @@ static void test_where_a_trigger_falls_to(void **state UNUSED)
     rig_expect(r, 0, PHASE_ROLLING_BACK);
 }
 
+/* Nor to one that would take more than is left by hand. */
+static void test_a_trigger_falls_below_a_weight_by_hand(void **state UNUSED)
+{
+    CLEANUP(rig_freep) struct rig *r = at_canary();
+
+    rig_apply_text(r, PLAN_FALLS_TO("2"));
+    rig_does(r, (struct core_command){.kind = CMD_PROMOTE, .full = true});
+    assert_int_equal(rig_status(r, "orders").trigger_to, 2);
+    rig_does(r, (struct core_command){.kind = CMD_SET_WEIGHT, .weight_bp = 500});
+    assert_int_equal(rig_status(r, "orders").trigger_to, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -192,6 +204,7 @@ int main(void)
         cmocka_unit_test(test_what_nodes_serve_is_compiled_from_the_state),
         cmocka_unit_test(test_suggestions_lead_through_a_rollout),
         cmocka_unit_test(test_where_a_trigger_falls_to),
+        cmocka_unit_test(test_a_trigger_falls_below_a_weight_by_hand),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
