@@ -135,8 +135,12 @@ static void fx_enter(const struct moving *v)
 /* For everybody, and nothing is asked of the stage. */
 static void fx_skip(const struct moving *v)
 {
-    v->s->next.rollout.wave = 0;
-    v->s->next.rollout.full = true;
+    struct rollout *r = &v->s->next.rollout;
+
+    r->wave = 0;
+    r->base_stage = 0;
+    r->base_weight_bp = 0;
+    r->full = true;
 }
 
 static void fx_wave(const struct moving *v)

@@ -18,6 +18,7 @@
  *   sim_check         what must hold after every step
  *   sim_chaos         random operators and faults
  *   sim_plans         their plans
+ *   sim_orders        what those operators order
  *
  * A check that fails keeps its sentence and stops the run; the caller shows the trace. */
 #pragma once

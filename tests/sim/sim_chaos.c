@@ -5,10 +5,9 @@
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
-#include "coordinator/core/stage_fsm.h"
 #include "tests/sim/sim_coord.h"
 #include "tests/sim/sim_node.h"
-#include "tests/sim/sim_plans.h"
+#include "tests/sim/sim_orders.h"
 #include "tests/sim/sim_store.h"
 
 #define MIGRATIONS 2
@@ -41,90 +40,7 @@ struct sim_config sim_chaos_config(uint64_t seed)
     return c;
 }
 
-static void fault_partition(struct sim *s, unsigned node);
-
 /* ---- operators ------------------------------------------------------------------------------- */
-
-/* A plan of the first `count` stages; 0: of some. */
-static void order_apply(struct sim *s, const char *migration, unsigned count)
-{
-    CLEANUP(buf_deinitp) struct buf b = BUF_INIT(1u << 16);
-
-    sim_plans_write(s, migration, count, &b);
-    sim_apply(s, buf_text(&b));
-}
-
-/* Which command a row of the stage table waits for; CMD_COUNT: none. */
-static const enum core_command_kind command_of[STAGE_EVENT_COUNT] = {
-    [STAGE_START] = CMD_START,           [STAGE_PROMOTE] = CMD_PROMOTE,
-    [STAGE_PAUSE] = CMD_PAUSE,           [STAGE_RESUME] = CMD_RESUME,
-    [STAGE_ABORT] = CMD_ABORT,           [STAGE_ROLLBACK] = CMD_ROLLBACK,
-    [STAGE_EMERGENCY] = CMD_EMERGENCY,   [STAGE_WEIGHT] = CMD_SET_WEIGHT,
-    [STAGE_OVERRIDE] = CMD_SET_OVERRIDE, [STAGE_TRIGGER] = CMD_SET_OVERRIDE,
-    [STAGE_CONVERGED] = CMD_COUNT,       [STAGE_DEADLINE] = CMD_COUNT,
-    [STAGE_REVIEW] = CMD_APPLY,          [STAGE_RECOVER] = CMD_RECOVER,
-};
-
-/* A row of the rollout's phase: what the operator wants to see taken. */
-static enum core_command_kind choose_row(struct sim *s, enum rollout_phase phase)
-{
-    const struct sm_row *row;
-
-    do
-        row = &stage_machine.rows[sim_below(s, stage_machine.row_count)];
-    while (row->state != (int)phase);
-    if (row->event == STAGE_ABORT && !sim_chance(s, 3))
-        return CMD_COUNT;
-    return command_of[row->event];
-}
-
-/* Somebody who looks at the status first and mostly orders what makes sense. */
-static enum core_command_kind choose(struct sim *s, const char *migration, unsigned *ret_stage)
-{
-    const struct core *core = sim_coord_core(s->coord[0]);
-    struct view_status st;
-
-    *ret_stage = 0;
-    if (!core ||
-        view_status(core, migration, sim_wall(s), sim_coord_mono(s->coord[0]), &st, NULL) < 0)
-        return CMD_APPLY;
-    *ret_stage = st.rollout->stage;
-    if (sim_chance(s, 8))
-        return (enum core_command_kind)sim_below(s, CMD_COUNT);
-    if (st.emergency && st.emergency->active && sim_chance(s, 3))
-        return CMD_CLEAR;
-    return choose_row(s, st.rollout->phase);
-}
-
-static void order_something(struct sim *s)
-{
-    static const uint32_t weights[] = {0, 500, 1000, 2500, 5000, 10000};
-    static const enum system systems[] = {SYSTEM_NONE, SYSTEM_NONE, SYSTEM_LEGACY, SYSTEM_NEW};
-    const char *migration = migrations[sim_chance(s, 5)];
-    unsigned stage;
-    enum core_command_kind kind = choose(s, migration, &stage);
-    struct core_command cmd = {
-        .kind = kind,
-        .migration = migration,
-        .dry_run = sim_chance(s, 20),
-        .all = kind == CMD_EMERGENCY && sim_chance(s, 3),
-        .weight_bp = weights[sim_below(s, ARRAY_LEN(weights))],
-        .system = systems[sim_below(s, ARRAY_LEN(systems))],
-    };
-
-    if (kind == CMD_ROLLBACK) /* mostly one stage down: then there is room for another */
-        cmd.to_stage = stage > 0 && !sim_chance(s, 3) ? stage - 1 : (unsigned)sim_below(s, 3);
-    if (kind == CMD_ROLLBACK && sim_chance(s, 3)) /* which then misses its deadline */
-        fault_partition(s, (unsigned)sim_below(s, s->config.nodes));
-    if (kind == CMD_PROMOTE && sim_chance(s, 4)) /* to a stage that the plan has gained */
-        order_apply(s, migration, SIM_PLAN_STAGES);
-    if (kind == CMD_PROMOTE && sim_chance(s, 6))
-        cmd.to_stage_name = sim_chance(s, 2) ? "all" : "half";
-    if (kind == CMD_APPLY) /* at times the current stage becomes the last one */
-        order_apply(s, migration, sim_chance(s, 3) ? stage : 0);
-    else if (kind != CMD_COUNT)
-        sim_order(s, &cmd);
-}
 
 static void operate(struct sim *s, void *who, uint64_t arg UNUSED)
 {
@@ -133,7 +49,7 @@ static void operate(struct sim *s, void *who, uint64_t arg UNUSED)
 
     if (c->over)
         return;
-    order_something(s);
+    sim_orders_give(s, migrations[sim_chance(s, 5)]);
     sim_after(s, sim_delay(s, pause), operate, c, 0);
 }
 
@@ -216,7 +132,7 @@ static dur_t a_while(struct sim *s, int64_t max_ms)
     return sim_delay(s, (struct sim_delay){dur_ms(50), dur_ms(max_ms)});
 }
 
-static void fault_partition(struct sim *s, unsigned node)
+void sim_chaos_cut_off(struct sim *s, unsigned node)
 {
     sim_say(s, "net", "n%u is cut off", node + 1);
     sim_net_partition(s->net, node, true);
@@ -416,12 +332,12 @@ static void fault_silence(struct sim *s, unsigned node UNUSED)
 }
 
 static void (*const faults[])(struct sim *s, unsigned node) = {
-    fault_partition, fault_partition,   fault_break,      fault_node,       fault_deposed,
-    fault_disk,      fault_slow_disk,   fault_proxy,      fault_coord,      fault_coord_in_step,
-    fault_store,     fault_store,       fault_store,      fault_store_long, fault_release,
-    fault_release,   fault_silence,     fault_node_order, fault_pause,      fault_pause,
-    fault_jump,      fault_cut_store,   fault_cut_store,  fault_no_store,   fault_cut_peers,
-    fault_cut_node,  fault_break_coord, fault_leases,     fault_restart,    fault_watch,
+    sim_chaos_cut_off, sim_chaos_cut_off, fault_break,      fault_node,       fault_deposed,
+    fault_disk,        fault_slow_disk,   fault_proxy,      fault_coord,      fault_coord_in_step,
+    fault_store,       fault_store,       fault_store,      fault_store_long, fault_release,
+    fault_release,     fault_silence,     fault_node_order, fault_pause,      fault_pause,
+    fault_jump,        fault_cut_store,   fault_cut_store,  fault_no_store,   fault_cut_peers,
+    fault_cut_node,    fault_break_coord, fault_leases,     fault_restart,    fault_watch,
 };
 
 static void disturb(struct sim *s, void *who, uint64_t arg UNUSED)
@@ -446,7 +362,7 @@ struct sim_chaos *sim_chaos_new(struct sim *s)
     c->order_each = dur_ms(500 + (int64_t)sim_below(s, 3000));
     c->fault_each = dur_ms(500 + (int64_t)sim_below(s, 8000));
     for (unsigned i = 0; i < MIGRATIONS; i++)
-        order_apply(s, migrations[i], 0);
+        sim_orders_apply(s, migrations[i], 0);
     operate(s, c, 0);
     sim_after(s, c->fault_each, disturb, c, 0);
     return c;

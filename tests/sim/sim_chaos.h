@@ -16,6 +16,9 @@ struct sim_chaos *sim_chaos_free(struct sim_chaos *c); /* tolerates NULL; return
 /* Nothing fails any more, nobody orders anything. */
 void sim_chaos_end(struct sim_chaos *c);
 
+/* Nobody reaches the node, for a while. */
+void sim_chaos_cut_off(struct sim *s, unsigned node);
+
 /* All coordinators run and have read the store; */
 bool sim_is_up(struct sim *s);
 /* and agree on who leads. */

@@ -6,6 +6,7 @@
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
+#include "coordinator/core/drill.h"
 #include "coordinator/core/invariants.h"
 #include "coordinator/core/stage_fsm.h"
 #include "tests/sim/sim_check_state.h"
@@ -45,25 +46,46 @@ struct sim_check *sim_check_free(struct sim_check *c)
 
 /* ---- the path in the table ------------------------------------------------------------------- */
 
-/* The name of a field that differs, or NULL. */
-static const char *find_difference(const struct rollout *a, const struct rollout *b)
+static bool same_times(const struct rollout *a, const struct rollout *b)
+{
+    return a->since.ns == b->since.ns && a->bake_until.ns == b->bake_until.ns &&
+           a->bake_left.ns == b->bake_left.ns && a->deadline.ns == b->deadline.ns &&
+           a->step_at.ns == b->step_at.ns && a->step_every.ns == b->step_every.ns &&
+           a->standby_until.ns == b->standby_until.ns;
+}
+
+/* The name of a field that differs, or NULL: of those that the stage machine alone moves; */
+static const char *find_moved(const struct rollout *a, const struct rollout *b)
 {
     if (a->phase != b->phase)
         return "phase";
     if (a->resume_phase != b->resume_phase && a->phase == PHASE_PAUSED)
         return "resume phase";
-    if (a->stage != b->stage)
+    if (a->stage != b->stage || a->full != b->full || a->entering_stage != b->entering_stage)
         return "stage";
+    if (a->wave != b->wave || a->base_stage != b->base_stage)
+        return "wave";
     if (a->weight_bp != b->weight_bp || a->weight_by_hand != b->weight_by_hand)
         return "weight";
     if (a->override != b->override)
         return "override";
-    if (a->since.ns != b->since.ns || a->bake_until.ns != b->bake_until.ns ||
-        a->bake_left.ns != b->bake_left.ns || a->deadline.ns != b->deadline.ns)
-        return "times";
+    return same_times(a, b) ? NULL : "times";
+}
+
+/* and of the others, too. */
+static const char *find_difference(const struct rollout *a, const struct rollout *b)
+{
+    const char *moved = find_moved(a, b);
+
+    if (moved)
+        return moved;
     if (a->history_seq != b->history_seq || strcmp(a->why, b->why) != 0)
         return "history";
-    return NULL;
+    if (!flags_eq(&a->flags_by_hand, &b->flags_by_hand))
+        return "flags";
+    if (a->approval_count != b->approval_count)
+        return "approvals";
+    return sim_check_same_drill(a, b) ? NULL : "drill";
 }
 
 /* The row of the stage table that leads from `a` to `b`: the one whose sentence says most. */
@@ -83,13 +105,29 @@ static const struct sm_row *find_row(const struct rollout *a, const struct rollo
     return best;
 }
 
-/* Commands that change something beside the machine. */
+/* What is recorded of changes beside the machine. */
 static bool is_beside(const struct sim_decision *d)
 {
-    return strcmp(d->event, core_command_name(CMD_APPLY)) == 0 ||
-           strcmp(d->event, core_command_name(CMD_APPROVE)) == 0 ||
-           strcmp(d->event, core_command_name(CMD_CLEAR)) == 0 ||
-           strcmp(d->event, core_command_name(CMD_DELETE)) == 0;
+    static const enum core_command_kind kinds[] = {CMD_APPLY, CMD_CLEAR,   CMD_DELETE,
+                                                   CMD_DRILL, CMD_APPROVE, CMD_SET_FLAG};
+
+    for (unsigned i = 0; i < ARRAY_LEN(kinds); i++)
+        if (strcmp(d->event, core_command_name(kinds[i])) == 0)
+            return true;
+    return strcmp(d->event, DRILL_ENDED) == 0;
+}
+
+/* Another plan may make another thing of a stage, of its waves and of the standby. */
+static void check_beside(struct sim_check *c, const struct sim_decision *was,
+                         const struct sim_decision *is)
+{
+    bool applied = strcmp(is->event, core_command_name(CMD_APPLY)) == 0;
+    const char *moved = find_moved(&was->rollout, &is->rollout);
+
+    if (applied && was->rollout.phase == is->rollout.phase)
+        return;
+    if (moved)
+        sim_fail(c->sim, "%s: %s moved the machine: the %s", is->migration.s, is->event, moved);
 }
 
 /* A stage, or a wave, is left by what it has proven: its nodes had traffic enough to prove it
@@ -118,6 +156,15 @@ static void check_trigger(struct sim_check *c, const struct sim_decision *was,
         sim_fail(c->sim, "%s: a trigger fired by errors of an earlier decision", was->migration.s);
 }
 
+/* What goes back in whatever way sends nobody to new who was not there. */
+static void check_fall(struct sim_check *c, const struct sim_decision *was,
+                       const struct sim_decision *is, const struct sm_row *row)
+{
+    if ((row->effects & (FX_FALL | FX_STEP | FX_END)) && sim_decision_bp(is) > sim_decision_bp(was))
+        sim_fail(c->sim, "%s goes from %g %% up to %g %%: %s", is->migration.s,
+                 sim_decision_bp(was) / 100.0, sim_decision_bp(is) / 100.0, is->rollout.why);
+}
+
 static void say_move(struct sim_check *c, const struct sim_decision *is)
 {
     const struct rollout *r = &is->rollout;
@@ -132,12 +179,11 @@ static void check_move(struct sim_check *c, const struct sim_decision *was,
     struct sim_coverage *taken = c->sim->config.coverage;
     const struct sm_row *row;
 
-    if (!find_difference(&was->rollout, &is->rollout))
+    if (!find_moved(&was->rollout, &is->rollout) && !is->event[0])
         return;
     say_move(c, is);
     if (is_beside(is)) {
-        if (was->rollout.phase != is->rollout.phase)
-            sim_fail(c->sim, "%s: %s moved the machine", is->migration.s, is->event);
+        check_beside(c, was, is);
         return;
     }
     row = find_row(&was->rollout, &is->rollout);
@@ -148,6 +194,7 @@ static void check_move(struct sim_check *c, const struct sim_decision *was,
     }
     check_gate(c, was, row);
     check_trigger(c, was, row);
+    check_fall(c, was, is, row);
     sim_check_work(c, was, is, row);
     CHECK(stage_machine.row_count <= SIM_ROWS_MAX);
     if (taken)
@@ -165,8 +212,10 @@ static void check_moves(struct sim_check *c, uint64_t rev)
         if (was && was->exists) {
             check_move(c, was, is);
             sim_check_needs(c, was, is);
-        } else if (is->rollout.phase != PHASE_PENDING)
+            sim_check_drill(c, was, is);
+        } else if (is->rollout.phase != PHASE_PENDING) {
             sim_fail(c->sim, "%s begins as %s", is->migration.s, phase_name(is->rollout.phase));
+        }
     }
 }
 

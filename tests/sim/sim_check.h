@@ -10,8 +10,12 @@
  *   acknowledged ahead of the store (door b) is in it when all has come to rest
  *   what was refused is not stored
  *   all coordinators publish the same for a revision
+ *   no retreat, rollback or end raises the share of new
  *   gates do not pass without traffic, triggers do not fire without errors, both under the latest
  *   decision
+ * Drills (sim_check_drill.c)
+ *   each drill's history in the store is a path in its table
+ *   a drill moves nothing that belongs to the stage machine, and one that runs has its stage
  * Events (sim_check_events.c)
  *   all coordinators tell the same ones, those of the store, by revision, and leave none out
  *   whatever is recorded is told, in the same transaction
@@ -33,7 +37,7 @@
  *   wave has reached
  *   a node that starts serves what it had acknowledged, unless that was an order ahead of its file
  *   a raise moves no key back to legacy
- *   convergence is not claimed while a connected node serves less
+ *   convergence is not claimed while a connected node serves less, unless it is in quarantine
  *   after a converged fall to 0 no node that took part routes a request to new before a raise
  *   no core counts a request twice, out of reports and of what nodes had measured before */
 #pragma once
@@ -51,6 +55,7 @@
 struct sim_coverage {
     unsigned taken[SIM_ROWS_MAX];   /* of the stages' */
     unsigned elected[SIM_ROWS_MAX]; /* of the election's */
+    unsigned drilled[SIM_ROWS_MAX]; /* of the drills' */
 };
 
 struct sim_check *sim_check_new(struct sim *s);

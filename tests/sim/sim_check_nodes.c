@@ -162,6 +162,17 @@ static bool takes_part(const struct sim_coord *coord, const struct sim_node *n)
     return h->connected && sim_node_is_running(n) && h->boot == sim_node_boot(n);
 }
 
+static bool is_excused(const struct core *core, const char *migration, const struct sim_node *n)
+{
+    const struct name *excused;
+    unsigned count = view_quarantined(core, migration, &excused);
+
+    for (unsigned i = 0; i < count; i++)
+        if (name_eq(&excused[i], sim_node_name(n)))
+            return true;
+    return false;
+}
+
 static void check_claim(struct sim_check *c, const struct sim_node *n, const char *migration,
                         uint64_t rev)
 {
@@ -184,7 +195,7 @@ static void claimed(struct sim_check *c, const struct sim_coord *coord, const ch
     for (unsigned i = 0; i < c->sim->config.nodes; i++) {
         const struct sim_node *n = c->sim->node[i];
 
-        if (!takes_part(coord, n))
+        if (!takes_part(coord, n) || is_excused(sim_coord_core(coord), migration, n))
             continue;
         check_claim(c, n, migration, rev);
         if (falls)
@@ -218,7 +229,7 @@ void sim_check_raised(struct sim_check *c, uint64_t rev)
         const struct sim_decision *was = sim_ledger_at(&c->ledger, d->migration.s, rev - 1);
 
         if (!was || sim_decision_bp(was) != sim_decision_bp(d) || was->epoch != d->epoch ||
-            was->rollout.wave != d->rollout.wave)
+            was->rollout.wave < d->rollout.wave)
             q->new_requests = q->reached_requests = q->new_errors = 0;
         if (sim_decision_bp(d) == 0)
             continue;

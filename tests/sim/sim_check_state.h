@@ -83,5 +83,9 @@ void sim_check_fence(struct sim_check *c, struct sim_asker who, const struct sto
  * sim_check_events.c. */
 void sim_check_events(struct sim_check *c, const struct sim_coord *coord);
 void sim_check_deeds_told(struct sim_check *c, uint64_t rev);
+/* Did a drill go on by its table? Are two drills the same? sim_check_drill.c. */
+void sim_check_drill(struct sim_check *c, const struct sim_decision *was,
+                     const struct sim_decision *is);
+bool sim_check_same_drill(const struct rollout *a, const struct rollout *b);
 /* A core's sums of what nodes reported; sim_check_nodes.c. */
 void sim_check_counted(struct sim_check *c, const struct sim_coord *coord);

@@ -118,6 +118,14 @@ static void ask(struct sim *s, struct sim_op *op, dur_t wait)
 
 /* ---- commands -------------------------------------------------------------------------------- */
 
+static const char *keep(char *dst, size_t size, const char *text)
+{
+    if (!text)
+        return NULL;
+    str_fmt(dst, size, "%s", text);
+    return dst;
+}
+
 static struct sim_op *new_op(struct sim *s, const struct core_command *from)
 {
     struct sim_op *op = xnew(struct sim_op);
@@ -131,10 +139,10 @@ static struct sim_op *new_op(struct sim *s, const struct core_command *from)
     op->command.operator_name = op->operator_name;
     op->command.reason = op->reason;
     op->command.token = op;
-    if (from->to_stage_name) {
-        str_fmt(op->stage_name, sizeof op->stage_name, "%s", from->to_stage_name);
-        op->command.to_stage_name = op->stage_name;
-    }
+    op->command.to_stage_name = keep(op->stage_name, sizeof op->stage_name, from->to_stage_name);
+    op->command.scope = keep(op->scope, sizeof op->scope, from->scope);
+    op->command.flag = keep(op->flag, sizeof op->flag, from->flag);
+    op->command.flag_value = keep(op->flag_value, sizeof op->flag_value, from->flag_value);
     op->next = s->ops->newest;
     s->ops->newest = op;
     return op;
@@ -152,7 +160,10 @@ const struct sim_op *sim_order_at(struct sim *s, unsigned coord, const struct co
     struct sim_op *op = new_op(s, command);
 
     op->coord = coord;
-    sim_say(s, who(op), "%s %s", core_command_name(op->command.kind), op->migration);
+    sim_say(s, who(op), "%s %s%s", core_command_name(op->command.kind), op->migration,
+            command->full      ? " --full"
+            : command->gradual ? " --gradual"
+                               : "");
     begin(s, op);
     return op;
 }

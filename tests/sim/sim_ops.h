@@ -22,6 +22,9 @@ struct sim_op {
     char operator_name[NAME_SIZE]; /* "op-ID": found again in the history */
     char reason[TEXT_SIZE];
     char stage_name[NAME_SIZE];
+    char scope[SELECTOR_SIZE];
+    char flag[NAME_SIZE];
+    char flag_value[FLAG_VALUE];
     struct plan *plan; /* owned; APPLY */
     enum sim_op_state state;
     struct err refused;

@@ -5,9 +5,9 @@
  *     sim.test_sim_seeds [--rows] [--from K] [--seeds N]
  *     sim.test_sim_seeds --seed K
  *
- * --rows: together the seeds take every row of the election's table, and those of the stage table
- * that these operators know (STAGE_ROWS_PLAYED); the others are listed. --seed K plays one and
- * prints its trace. A seed that fails becomes a test with a name in test_sim_traces.c or
+ * --rows: together the seeds take every row of the tables of elections and drills, and those of the
+ * stage table that these operators know (STAGE_ROWS_PLAYED); the others are listed. --seed K plays
+ * one and prints its trace. A seed that fails becomes a test with a name in test_sim_traces.c or
  * test_sim_failover.c. tests/sim.sh plays many. */
 #include <inttypes.h>
 #include <signal.h>
@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "coordinator/core/drill_fsm.h"
 #include "coordinator/core/stage_fsm.h"
 #include "tests/sim/sim_chaos.h"
 #include "tests/sim/sim_check.h"
@@ -74,8 +75,7 @@ static bool play(uint64_t seed, struct sim_coverage *coverage, bool show)
     return ok;
 }
 
-/* The operators of sim_chaos.c retreat from no stage and give up no legacy. */
-#define STAGE_ROWS_PLAYED 106u
+#define STAGE_ROWS_PLAYED 136u
 
 static unsigned count_missed(const struct sim_coverage *coverage)
 {
@@ -85,6 +85,8 @@ static unsigned count_missed(const struct sim_coverage *coverage)
         taken += coverage->taken[i] > 0;
     for (unsigned i = 0; i < election_machine.row_count; i++)
         missed += coverage->elected[i] == 0;
+    for (unsigned i = 0; i < drill_machine.row_count; i++)
+        missed += coverage->drilled[i] == 0;
     return missed + (taken < STAGE_ROWS_PLAYED ? STAGE_ROWS_PLAYED - taken : 0);
 }
 
@@ -121,6 +123,7 @@ static int play_all(const struct options *o)
     if (o->rows) {
         print_rows(&stage_machine, coverage.taken);
         print_rows(&election_machine, coverage.elected);
+        print_rows(&drill_machine, coverage.drilled);
     }
     printf("%" PRIu64 " seeds, %u failed\n", played, failed);
     return failed > 0 || (o->rows && count_missed(&coverage) > 0);
