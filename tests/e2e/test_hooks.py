@@ -179,3 +179,25 @@ def test_a_leader_that_may_not_run_programs_holds_and_says_so(yard):
     yard.wait_leader(other_than=leader)
     wait_for(lambda: smoke()["verdict"] == "hold" and "coordinator c-2 may not run commands" in smoke()["text"],
              "the gate holds, and says who may not")
+
+
+def test_a_coordinator_that_is_killed_prepares_the_stage_anew(yard):
+    """A killed process ends nothing: its hook runs on, and what becomes of it counts for nothing."""
+    begun, ended, go = yard.folder / "begun", yard.folder / "ended", yard.folder / "go"
+    open_yard(yard)
+    text = f"echo $$ >> {begun}; until [ -e {go} ]; do sleep 0.1; done; echo $$ >> {ended}\n"
+    yard.apply(stages=({"name": "canary", "weight": 10, "before": [hook(yard, "slow", text)]},
+                       {"name": "all", "weight": 100, "approval": "manual"}))
+    yard.cli("start", "app", "--no-wait")
+    wait_for(lambda: len(lines(begun)) == 1, "the hook runs")
+    yard.coordinator.kill()
+    yard.coordinator.start(options=COMMANDS)
+    wait_for(lambda: len(lines(begun)) == 2, "the hook runs again")
+    status = yard.status()
+    assert status["phase"] == "preparing" and status["weight"] == 0 and status["entering"]["doing"] == "hooks", status
+    first, second = (Path(f"/proc/{pid}") for pid in lines(begun))
+    assert first.exists() and second.exists()
+    go.touch()
+    yard.wait_status("the stage is entered", phase="ready", stage="canary", weight=10)
+    wait_for(lambda: sorted(lines(ended)) == sorted(lines(begun)), "both have ended")
+    assert [e["event"] for e in reversed(yard.history())] == ["apply", "start", "enter"]
