@@ -196,7 +196,8 @@ static void print_help(void)
     options_help(options, &lines);
     printf(
         "usage: switchyard-coordinator [--listen ADDR] [--data DIR] [OPTION...]\n\n"
-        "Keeps the state of every migration and pushes decisions to the sidecars.\n\n%s",
+        "Keeps the state of every migration and pushes decisions to the sidecars.\n\n%s\n"
+        "The environment stands in for an option: SWITCHYARD_COORDINATOR_LEASE_TTL=10s.\n",
         buf_text(&lines));
 }
 
@@ -234,6 +235,8 @@ static int parse_options(struct program *p, int argc, char **argv, struct err *e
 {
     int r = options_parse(options, argc, argv, p, err);
 
+    if (r == 0)
+        r = options_environment(options, "SWITCHYARD_COORDINATOR_", argc, argv, getenv, p, err);
     if (r == OPTIONS_HELP)
         print_help();
     else if (r == OPTIONS_VERSION)

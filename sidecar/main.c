@@ -81,6 +81,8 @@ static void print_help(void)
            "\n"
            "%s"
            "\n"
+           "The environment stands in for an option: SWITCHYARD_SIDECAR_LABELS=cluster=eu-1.\n"
+           "\n"
            "SIGTERM stops it after its requests, SIGUSR1 sends everything to legacy until\n"
            "`switchyard rollback --clear`, and so does a file DIR/emergency, which holds the "
            "reason.\n",
@@ -92,6 +94,8 @@ static int take_options(int argc, char **argv, struct options *o, struct err *er
 {
     int r = options_parse(table, argc, argv, o, err);
 
+    if (r == 0)
+        r = options_environment(table, "SWITCHYARD_SIDECAR_", argc, argv, getenv, o, err);
     if (r == OPTIONS_HELP)
         print_help();
     else if (r == OPTIONS_VERSION)

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/base/options.h"
 
+#include <ctype.h>
+#include <string.h>
+
 #include "common/base/check.h"
 #include "common/base/log.h"
 #include "common/base/units.h"
 
-#define OPTIONS_MAX 64u
-#define COLUMNS     80u
-#define FORM_SIZE   48u
+#define OPTIONS_MAX   64u
+#define COLUMNS       80u
+#define FORM_SIZE     48u
+#define VARIABLE_SIZE 96u /* of a variable */
 
 /* ---- values ---------------------------------------------------------------------------------- */
 
@@ -113,6 +117,58 @@ int options_parse(const struct option_row *table, int argc, char **argv, void *r
         r = take(table, word, i + 1 < argc ? argv[i + 1] : NULL, ret, &used, err);
         if (r < 0)
             return r;
+    }
+    return 0;
+}
+
+/* ---- the environment ------------------------------------------------------------------------- */
+
+static bool is_given(const struct option_row *o, int argc, char **argv)
+{
+    size_t n = strlen(o->name);
+
+    for (int i = 1; i < argc; i++) {
+        const char *word = argv[i];
+
+        if (str_starts(str_of(word), STR("--")) && strncmp(word + 2, o->name, n) == 0 &&
+            (word[2 + n] == '\0' || word[2 + n] == '='))
+            return true;
+    }
+    return false;
+}
+
+static void variable_of(const struct option_row *o, const char *prefix, char name[VARIABLE_SIZE])
+{
+    CHECK(str_fmt(name, VARIABLE_SIZE, "%s%s", prefix, o->name));
+    for (char *c = name; *c; c++)
+        *c = *c == '-' ? '_' : (char)toupper((unsigned char)*c);
+}
+
+static int take_variable(const struct option_row *o, const char *value, void *ret, struct err *err)
+{
+    void *to = (char *)ret + o->at;
+
+    if (o->value)
+        return o->take(to, value, err);
+    if (strcmp(value, "true") == 0)
+        return o->take(to, NULL, err);
+    if (strcmp(value, "false") == 0)
+        return 0;
+    return err_set(err, ERR_INVALID, "\"%s\" is neither true nor false", value);
+}
+
+int options_environment(const struct option_row *table, const char *prefix, int argc, char **argv,
+                        char *(*look)(const char *name), void *ret, struct err *err)
+{
+    char name[VARIABLE_SIZE];
+
+    for (const struct option_row *o = table; o->name; o++) {
+        const char *value;
+
+        variable_of(o, prefix, name);
+        value = is_given(o, argc, argv) ? NULL : look(name);
+        if (value && take_variable(o, value, ret, err) < 0)
+            return err_ctx(err, "%s", name);
     }
     return 0;
 }

@@ -37,5 +37,11 @@ enum options_outcome { OPTIONS_HELP = 1, OPTIONS_VERSION };
 int options_parse(const struct option_row *table, int argc, char **argv, void *ret,
                   struct err *err) MUST_CHECK;
 
+/* What the environment says of options that the command line does not give. The variable of "drain"
+ * is `prefix` and DRAIN, with '_' for '-'; of an option without a value it is true or false. `look`
+ * is getenv(). INVALID names the variable. */
+int options_environment(const struct option_row *table, const char *prefix, int argc, char **argv,
+                        char *(*look)(const char *name), void *ret, struct err *err) MUST_CHECK;
+
 /* The lines of --help, folded to 80 columns. */
 void options_help(const struct option_row *table, struct buf *ret);

@@ -51,6 +51,23 @@ def test_help_is_there_on_every_level(yard):
     assert yard.cli("--version").out.startswith("switchyard ")
 
 
+def test_programs_take_their_options_from_the_environment_too(yard):
+    """As a service manager's file gives them; what stands on the command line counts more."""
+    yard.services()
+    address = yard.coordinator.address
+    yard.run("coordinator", [BIN / "switchyard-coordinator"], {
+        "SWITCHYARD_COORDINATOR_LISTEN": address, "SWITCHYARD_COORDINATOR_DATA": str(yard.folder / "data"),
+        "SWITCHYARD_COORDINATOR_LOG_LEVEL": "debug"})
+    yard.run("node-1", [BIN / "switchyard-sidecar", "--node", "node-1"], {
+        "SWITCHYARD_SIDECAR_NODE": "node-9", "SWITCHYARD_SIDECAR_DATA": str(yard.folder / "node-1"),
+        "SWITCHYARD_SIDECAR_COORDINATOR": address, "SWITCHYARD_SIDECAR_LISTEN": "127.0.0.1:0"})
+    wait_for(lambda: yard.cli("get", "plans", status=None).status == 0, "the coordinator answers")
+    yard.apply()
+    yard.wait_nodes(1)
+    assert [n["name"] for n in yard.cli("get", "nodes", "-o", "json").json["nodes"]] == ["node-1"]
+    assert yard.cli("logs", "-o", "json").json["level"] == "debug"
+
+
 def test_what_is_mistyped_gets_the_nearest_name(yard):
     for words, near in ((["statsu"], "status"), (["set", "wieght", "app", "1"], "weight"),
                         (["status", "--ouput", "json"], "--output"), (["get", "node"], "nodes")):

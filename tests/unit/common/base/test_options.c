@@ -114,6 +114,71 @@ static void help_lists_the_table_folded(void **state UNUSED)
                         "  --help, --version   print this, or the version, and exit\n");
 }
 
+/* ---- the environment ------------------------------------------------------------------------- */
+
+#define WORD(text) ((char[]){text})
+
+static const char *const *variables; /* name, value, ..., NULL */
+
+static char *look(const char *name)
+{
+    for (const char *const *v = variables; *v; v += 2)
+        if (strcmp(v[0], name) == 0)
+            return (char *)(uintptr_t)v[1];
+    return NULL;
+}
+
+static int read_environment(char **argv, struct filled *ret, struct err *err)
+{
+    int argc = 0;
+
+    while (argv[argc])
+        argc++;
+    *ret = (struct filled){.listen = "default"};
+    return options_environment(table, "SWITCHYARD_TEST_", argc, argv, look, ret, err);
+}
+
+static void the_environment_stands_in_for_what_is_not_given(void **state UNUSED)
+{
+    char *argv[] = {WORD("program"), WORD("--listen=a:1"), WORD("--drainage"), NULL};
+    struct filled f;
+    struct err err = {0};
+
+    variables = (const char *const[]){"SWITCHYARD_TEST_LISTEN",
+                                      "b:2",
+                                      "SWITCHYARD_TEST_DRAIN",
+                                      "3s",
+                                      "SWITCHYARD_TEST_QUIET",
+                                      "true",
+                                      "SWITCHYARD_TEST_PORT",
+                                      "no option",
+                                      NULL};
+    assert_ok(read_environment(argv, &f, &err), &err);
+    assert_string_equal(f.listen, "default"); /* left to the command line */
+    assert_int_equal(f.drain.ns, dur_s(3).ns);
+    assert_true(f.quiet);
+    argv[1] = NULL;
+    assert_ok(read_environment(argv, &f, &err), &err);
+    assert_string_equal(f.listen, "b:2");
+    variables = (const char *const[]){"SWITCHYARD_TEST_QUIET", "false", NULL};
+    assert_ok(read_environment(argv, &f, &err), &err);
+    assert_false(f.quiet);
+}
+
+static void a_wrong_variable_is_named(void **state UNUSED)
+{
+    char *argv[] = {WORD("program"), NULL};
+    struct filled f;
+    struct err err = {0};
+
+    variables = (const char *const[]){"SWITCHYARD_TEST_THREADS", "65", NULL};
+    assert_int_equal(read_environment(argv, &f, &err), -ERR_INVALID);
+    assert_holds(err.msg, "SWITCHYARD_TEST_THREADS: \"65\" is not a number from 1 to 64");
+    variables = (const char *const[]){"SWITCHYARD_TEST_QUIET", "yes", NULL};
+    assert_int_equal(read_environment(argv, &f, &err), -ERR_INVALID);
+    assert_holds(err.msg, "SWITCHYARD_TEST_QUIET: \"yes\" is neither true nor false");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -121,6 +186,8 @@ int main(void)
         cmocka_unit_test(what_cannot_be_is_named),
         cmocka_unit_test(help_and_version_are_outcomes),
         cmocka_unit_test(help_lists_the_table_folded),
+        cmocka_unit_test(the_environment_stands_in_for_what_is_not_given),
+        cmocka_unit_test(a_wrong_variable_is_named),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
