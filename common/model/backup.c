@@ -18,7 +18,7 @@
 bool backup_has(struct str key)
 {
     static const char *const folders[] = {ROOT "plans/", ROOT "rollouts/", ROOT "emergency/",
-                                          ROOT "history/"};
+                                          ROOT "history/", ROOT "days/"};
 
     for (unsigned i = 0; i < ARRAY_LEN(folders); i++)
         if (str_starts(key, str_of(folders[i])))

@@ -9,7 +9,8 @@
  *   {"sha256":"..."}                                 over all lines before, with their ends
  *
  * Values are kept as they stand in the store, text by text. What belongs to one store only (leases,
- * the leader, the coordinators, meta) is not in it. */
+ * the leader, the coordinators, meta) is not in it, nor what goes by its revisions: the events, and
+ * how far webhooks are. */
 #pragma once
 
 #include "common/base/arena.h"

@@ -24,17 +24,21 @@ static const struct backup_kv state_kv[] = {
     {"/switchyard/v1/coordinators/c1", {"{}", 2}, 12},
     {"/switchyard/v1/emergency/orders", {"e", 1}, 17},
     {"/switchyard/v1/meta/incarnation", {"i", 1}, 1},
+    {"/switchyard/v1/days/orders/2026-11-20", {"d", 1}, 60},
+    {"/switchyard/v1/events/orders/000000000001", {"v", 1}, 42},
+    {"/switchyard/v1/webhooks/ab", {"w", 1}, 61},
 };
 
 #define DOCUMENT \
     "{\"apiVersion\":\"switchyard/v1\",\"kind\":\"Backup\","                                      \
     "\"createdAt\":\"2026-11-21T10:07:04.123Z\",\"incarnation\":\"5f0c1d\",\"revision\":90,"      \
-    "\"keys\":4}\n"                                                                               \
+    "\"keys\":5}\n"                                                                               \
     "{\"key\":\"/switchyard/v1/emergency/orders\",\"revision\":17,\"value\":\"e\"}\n"             \
     "{\"key\":\"" PLAN("orders") "\",\"revision\":40,\"value\":\"{\\\"a\\\": \\\"\xc3\xa9\\\\n"   \
     "\\\"}\\n\"}\n"                                                                               \
     "{\"key\":\"/switchyard/v1/history/orders/000000000001\",\"revision\":42,\"value\":\"\"}\n"   \
-    "{\"key\":\"/switchyard/v1/rollouts/orders\",\"revision\":42,\"value\":\"x\"}\n"
+    "{\"key\":\"/switchyard/v1/rollouts/orders\",\"revision\":42,\"value\":\"x\"}\n"               \
+    "{\"key\":\"/switchyard/v1/days/orders/2026-11-20\",\"revision\":60,\"value\":\"d\"}\n"
 
 /* `lines` with the checksum that belongs to them. */
 static const char *summed(struct buf *b, const char *lines)
@@ -58,7 +62,7 @@ static void what_is_written_is_as_documented(void **state UNUSED)
 
 static void what_is_written_is_read_back(void **state UNUSED)
 {
-    static const unsigned order[] = {5, 0, 3, 2};
+    static const unsigned order[] = {5, 0, 3, 2, 7};
     CLEANUP(buf_deinitp) struct buf b = BUF_INIT(DOCUMENT_MAX);
     struct backup back;
     struct err err;
@@ -228,7 +232,7 @@ static void what_follows_the_checksum_is_refused(void **state UNUSED)
 
     summed(&b, DOCUMENT);
     assert_true(buf_add_str(&b, STR("\n")));
-    assert_damaged(buf_view(&b), "line 6: something follows");
+    assert_damaged(buf_view(&b), "line 7: something follows");
 }
 
 static void keys_and_values_past_the_limits_are_refused(void **state UNUSED)
