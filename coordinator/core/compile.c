@@ -57,7 +57,7 @@ void compile_route(const struct durable *d, struct route *ret)
     ret->forbid_legacy = compile_forbids_legacy(d);
 }
 
-/* Not while some nodes are at a stage that needs it. */
+/* Not while some nodes are at a stage that needs it, nor once an operator sends keys there. */
 bool compile_forbids_legacy(const struct durable *d)
 {
     unsigned stage = d->rollout.stage;
@@ -65,7 +65,7 @@ bool compile_forbids_legacy(const struct durable *d)
     if (d->rollout.phase == PHASE_DECOMMISSIONED)
         return true;
     return stage > 0 && d->plan->stage[stage - 1].enforce && !waves_remain(d) &&
-           d->rollout.override != SYSTEM_LEGACY;
+           d->rollout.weight_bp == WEIGHT_BP_MAX && d->rollout.override != SYSTEM_LEGACY;
 }
 
 bool compile_differs(const struct durable *a, const struct durable *b)

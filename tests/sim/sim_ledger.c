@@ -307,6 +307,6 @@ bool sim_decision_forbids(const struct sim_decision *d)
 
     if (r->phase == PHASE_DECOMMISSIONED)
         return true;
-    return d->plan->stage[r->stage].enforce && r->override != SYSTEM_LEGACY &&
-           !sim_decision_waits(d);
+    return d->plan->stage[r->stage].enforce && r->weight_bp == WEIGHT_BP_MAX &&
+           r->override != SYSTEM_LEGACY && !sim_decision_waits(d);
 }
