@@ -445,8 +445,8 @@ static const char *rollout_unrest(const struct sim *s, const struct sim_coord *c
                       NULL) == 0);
     if (st.convergence.lagging > 0 || st.convergence.serving != s->config.nodes)
         return "the fleet has not converged";
-    if (st.rollout->phase == PHASE_CONVERGING || st.rollout->phase == PHASE_ROLLING_BACK ||
-        st.rollout->phase == PHASE_ROLLBACK_FAILED)
+    if (st.rollout->phase == PHASE_PREPARING || st.rollout->phase == PHASE_CONVERGING ||
+        st.rollout->phase == PHASE_ROLLING_BACK || st.rollout->phase == PHASE_ROLLBACK_FAILED)
         return phase_name(st.rollout->phase);
     return NULL;
 }

@@ -60,17 +60,27 @@ static void need(struct sim_check *c, const struct sim_decision *is, unsigned ki
                      job_kind_name((enum core_job_kind)i));
 }
 
+/* A stage that is skipped does not take its approvals with it. */
+static void check_approvals(struct sim_check *c, const struct sim_decision *was,
+                            const struct sim_decision *is)
+{
+    for (unsigned n = was->rollout.stage + 1; n <= is->rollout.stage; n++) {
+        unsigned approved = 0;
+
+        for (unsigned i = 0; i < was->rollout.approval_count; i++)
+            approved += was->rollout.approval[i].stage == n;
+        if (approved < was->plan->stage[n].approvers)
+            sim_fail(c->sim, "%s enters %s with %u of %u approvals", is->migration.s,
+                     was->plan->stage[n].name.s, approved, was->plan->stage[n].approvers);
+    }
+}
+
 static void check_entering(struct sim_check *c, const struct sim_decision *was,
                            const struct sim_decision *is, const struct sm_row *row)
 {
     const struct sim_stage *stage = &was->plan->stage[is->rollout.stage];
-    unsigned approved = 0;
 
-    for (unsigned i = 0; i < was->rollout.approval_count; i++)
-        approved += was->rollout.approval[i].stage == is->rollout.stage;
-    if (approved < stage->approvers)
-        sim_fail(c->sim, "%s enters %s with %u of %u approvals", is->migration.s, stage->name.s,
-                 approved, stage->approvers);
+    check_approvals(c, was, is);
     if (row->effects & FX_SKIP)
         return;
     if (row->event == STAGE_PREPARED)

@@ -59,13 +59,15 @@ static void add_work(struct writing *w)
     struct sim *s = w->sim;
 
     if (sim_chance(s, 3))
-        CHECK(buf_addf(w->b, "      ready: [{tcp: \"127.0.0.1:1\"}]\n"));
+        CHECK(buf_addf(w->b, "      ready: [{tcp: \"127.0.0.1:1\", timeout: 2s}]\n"));
     if (sim_chance(s, 4))
         CHECK(buf_addf(w->b, "      backup: true\n"));
     if (sim_chance(s, 4))
-        CHECK(buf_addf(w->b, "      before: [{scale: [larger]}, {command: [warm-up]}]\n"));
+        CHECK(buf_addf(
+            w->b,
+            "      before: [{scale: [up], timeout: 2s}, {command: [warm-up], timeout: 2s}]\n"));
     if (sim_chance(s, 4))
-        CHECK(buf_addf(w->b, "      after: [{command: [load-test]}]\n"));
+        CHECK(buf_addf(w->b, "      after: [{command: [load-test], timeout: 2s}]\n"));
 }
 
 static void add_rest(struct writing *w)
@@ -145,8 +147,11 @@ static void add_promises(struct sim *s, struct buf *b)
     CHECK(buf_addf(b, "  flags: {depth: 0}\n"));
     if (sim_chance(s, 3))
         add_freeze(s, b);
+    if (sim_chance(s, 12))
+        CHECK(buf_addf(b, "  drill: {maxAge: 1m}\n"));
     if (sim_chance(s, 3))
-        CHECK(buf_addf(b, "  standby: {for: %us}\n", ms(s, 1, 3)));
+        CHECK(buf_addf(b, "  standby: {for: %us%s}\n", ms(s, 1, 3),
+                       sim_chance(s, 2) ? ", checklist: [legacy is saved]" : ""));
 }
 
 void sim_plans_write(struct sim *s, const char *migration, unsigned count, struct buf *b)
