@@ -15,6 +15,7 @@
 #include "common/base/units.h"
 #include "common/loop/signals.h"
 #include "common/rpc/rpc.h"
+#include "coordinator/check/keeper.h"
 #include "coordinator/coordinator.h"
 #include "coordinator/election/election.h"
 
@@ -387,6 +388,9 @@ int main(int argc, char **argv)
         signal(SIGPIPE, SIG_IGN);
         log_set_context("program=coordinator");
         rpc_on_deaf(on_deaf);
+        r = p.config.allow_commands ? keeper_start(&err) : 0;
+    }
+    if (r == 0) {
         rpc_start();
         r = run(&p, &err);
         rpc_shutdown();

@@ -13,6 +13,7 @@
 #include "common/base/check.h"
 #include "common/base/patience.h"
 #include "coordinator/check/judge.h"
+#include "coordinator/check/keeper.h"
 
 /* What a process that was killed may take to be gone. */
 #define KILL_PATIENCE dur_s(5)
@@ -88,11 +89,13 @@ static int start(const struct command *c, struct running *p, struct err *err)
         close(p->out);
         return err_errno(err, r, "start %s", c->argv[0]);
     }
+    keeper_add(p->pid);
     p->pidfd = pidfd_open(p->pid, 0);
     if (p->pidfd >= 0)
         return 0;
     r = errno;
     kill(-p->pid, SIGKILL);
+    keeper_remove(p->pid);
     waitpid(p->pid, NULL, 0);
     close(p->out);
     return err_errno(err, r, "watch %s", c->argv[0]);
@@ -197,6 +200,7 @@ static void reap(struct running *p, struct command_report *ret)
     int status = 0;
 
     kill(-p->pid, SIGKILL);
+    keeper_remove(p->pid);
     drain(p);
     CHECK(waitpid(p->pid, &status, 0) == p->pid);
     ret->end = WIFSIGNALED(status) ? COMMAND_SIGNALLED : COMMAND_EXITED;
