@@ -16,6 +16,8 @@
     X(ELECTION, "election", "who leads, and what part this coordinator has in it")                 \
     X(EMERGENCY, "emergency",                                                                      \
       "an emergency order came from beside the coordinator, or was adopted")                       \
+    X(HISTORY_ARCHIVED, "history.archived",                                                        \
+      "an entry gave way to a newer one; this line is what is left of it")                         \
     X(LEADER, "leader", "another coordinator leads from now on, or none")                          \
     X(LOG_LEVEL, "log.level", "an operator has set how much this process logs")                    \
     X(MEASURED, "measured", "something that was measured outside of the fleet was reported")       \

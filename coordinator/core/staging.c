@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "coordinator/core/staging.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <utlist.h>
 
@@ -156,6 +157,21 @@ static void save_order(struct saving *w, const struct staged *s)
                  record_write_emergency(&s->next.order, s->next.order_extra, w->text));
 }
 
+/* The log is the archive. */
+static void tell_archived(struct core_update *u, const struct name *migration,
+                          const struct history_entry *e)
+{
+    char time[WALL_TEXT_MAX];
+
+    update_tell(u, LOG_INFO, LOG_HISTORY_ARCHIVED,
+                update_fmt(u,
+                           "migration=%s sequence=%" PRIu64
+                           " at=%s what=%s operator=%s reason=%s from=%s to=%s measured_ms=%.1f",
+                           migration->s, e->sequence, wall_text(e->time, time), LOGQ(e->event),
+                           LOGQ(e->operator_name), LOGQ(e->reason), LOGQ(e->from), LOGQ(e->to),
+                           e->measured_ms));
+}
+
 static void save_entry(struct saving *w, const struct staged *s)
 {
     const struct history_item *oldest = history_oldest_if_full(&s->m->history);
@@ -167,8 +183,10 @@ static void save_entry(struct saving *w, const struct staged *s)
     }
     save_put(w, KEYS_HISTORY, &s->m->name, seq,
              record_write_history(&s->entry->entry, NULL, w->text));
-    if (oldest)
-        save_delete(w, KEYS_HISTORY, &s->m->name, oldest->entry.sequence);
+    if (!oldest)
+        return;
+    save_delete(w, KEYS_HISTORY, &s->m->name, oldest->entry.sequence);
+    tell_archived(w->u, &s->m->name, &oldest->entry);
 }
 
 static void save_measured(struct saving *w, const struct staged *s)

@@ -588,14 +588,28 @@ static void test_history_tells_who_did_what(void **state UNUSED)
     assert_int_equal(h[3]->sequence, 1);
 }
 
+/* What the log says of the entry that gave way; NULL: none did. */
+static const char *archived(const struct rig *r)
+{
+    for (const struct core_tell *t = r->u.tell; t; t = t->next)
+        if (t->event == LOG_HISTORY_ARCHIVED)
+            return t->text;
+    return NULL;
+}
+
 static void test_history_keeps_the_newest_fifty(void **state UNUSED)
 {
     CLEANUP(rig_freep) struct rig *r = at(PHASE_READY);
     const struct history_entry *h[CORE_HISTORY_KEPT + 1];
     int keys = 0;
 
-    for (int i = 0; i < 60; i++)
+    for (int i = 0; i < 40; i++)
         rig_does(r, i % 2 ? CMD(RESUME) : CMD(PAUSE));
+    assert_null(archived(r));
+    for (int i = 0; i < 20; i++)
+        rig_does(r, i % 2 ? CMD(RESUME) : CMD(PAUSE));
+    assert_holds(archived(r), "migration=orders sequence=");
+    assert_holds(archived(r), " what=resume operator=ann");
     assert_int_equal(view_history(r->core, "orders", h, CORE_HISTORY_KEPT + 1), CORE_HISTORY_KEPT);
     for (int i = 0; i < RIG_KEYS; i++)
         keys += r->kv[i].key && strstr(r->kv[i].key, "/history/") != NULL;
