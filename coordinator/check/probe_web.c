@@ -32,13 +32,15 @@ void probe_http(const struct probe *p, const struct patience *patience, struct c
     char wanted[16] = "a 2xx";
     unsigned status;
     struct err err;
+    int r;
 
     if (c->status)
         str_fmt(wanted, sizeof wanted, "%u", c->status);
-    if (get(p, c->target, patience_left(patience), &status, &body, &err) < 0) {
-        judge_unknown(ret, "%s", err.msg);
-        return;
-    }
+    r = get(p, c->target, patience_left(patience), &status, &body, &err);
+    if (r == -ERR_REFUSED)
+        return judge_failed(ret, "%s", err.msg);
+    if (r < 0)
+        return judge_unknown(ret, "%s", err.msg);
     ret->has_value = true;
     ret->value = status;
     if (!is_fine(status, c->status))

@@ -2,6 +2,7 @@
 #include "coordinator/web/web.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -63,13 +64,24 @@ static bool is_tls(CURLcode code)
            code == CURLE_SSL_INVALIDCERTSTATUS;
 }
 
+/* Does the host say that nobody listens there? */
+static bool is_refused(const struct web *w, CURLcode code)
+{
+    long why = 0;
+
+    return code == CURLE_COULDNT_CONNECT &&
+           curl_easy_getinfo(w->easy, CURLINFO_OS_ERRNO, &why) == CURLE_OK && why == ECONNREFUSED;
+}
+
 /* Of what answers an http address with something else, curl says UNSUPPORTED_PROTOCOL, too. */
-static enum err_code kind_of(CURLcode code, const char *url)
+static enum err_code kind_of(const struct web *w, CURLcode code, const char *url)
 {
     if (code == CURLE_URL_MALFORMAT)
         return ERR_INVALID;
     if (code == CURLE_UNSUPPORTED_PROTOCOL && !str_starts(str_of(url), STR("http")))
         return ERR_INVALID;
+    if (is_refused(w, code))
+        return ERR_REFUSED;
     return is_tls(code) ? ERR_DENIED : ERR_UNAVAILABLE;
 }
 
@@ -88,7 +100,7 @@ static int explain(const struct web *w, const struct web_request *req, CURLcode 
     if (code == CURLE_OPERATION_TIMEDOUT)
         return err_set(err, ERR_TIMEOUT, "%s: no answer within %lld ms", shown,
                        (long long)dur_to_ms(req->timeout));
-    return err_set(err, kind_of(code, req->url), "%s: %s", shown, why);
+    return err_set(err, kind_of(w, code, req->url), "%s: %s", shown, why);
 }
 
 /* ---- curl's callbacks ------------------------------------------------------------------------ */

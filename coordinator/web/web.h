@@ -38,6 +38,7 @@ static inline void web_freep(struct web **w)
 /* The whole answer: *ret_status and its body, appended to `body`. Any status is success. <0:
  *   INVALID      the address is none
  *   UNAVAILABLE  no connection, or it broke before the answer was whole
+ *   REFUSED      the host is there, and nobody listens
  *   DENIED       a certificate was refused, by us or by them
  *   TIMEOUT      EXHAUSTED past the maximum of `body`      CANCELLED by web_cancel() */
 int web_call(struct web *w, const struct web_request *req, unsigned *ret_status, struct buf *body,

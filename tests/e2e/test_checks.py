@@ -163,6 +163,19 @@ def test_a_trigger_of_a_database_rolls_back_on_proof_only(yard):
     assert any("lag" in v and "60" in v for v in status["lastRollback"]["violations"]), status["lastRollback"]
 
 
+def test_a_critical_service_that_is_down_rolls_back(yard):
+    """No request of a user has to fail for it: the service that new needs is asked by itself."""
+    open_yard(yard)
+    needed = Nginx(yard, "needed")
+    triggers = {"checks": [{"name": "needed", "http": f"{needed.url}/health"}], "every": "1s"}
+    yard.apply(stages=(10, 100), triggers=triggers)
+    yard.cli("start", "app")
+    yard.wait_status("the stage is ready", phase="ready", weight=10)
+    needed.kill()
+    status = yard.wait_status("it is rolled back", phase="rolled_back", weight=0)
+    assert any("needed" in v for v in status["lastRollback"]["violations"]), status["lastRollback"]
+
+
 def test_restarts_of_new_are_counted(yard):
     """An nginx that tells a start time, as a service would."""
     open_yard(yard)

@@ -63,6 +63,17 @@ static void http_that_cannot_be_told_is_unknown(void **state UNUSED)
     }
 }
 
+/* As with tcp: who is down must be able to roll a migration back. */
+static void http_where_nobody_listens_fails(void **state UNUSED)
+{
+    struct plan_check c = {.kind = PLAN_CHECK_HTTP, .timeout = dur_s(5)};
+    char url[64];
+
+    str_fmt(url, sizeof url, "http://127.0.0.1:%u/health", rude_no_port());
+    c.target = url;
+    rig_expect(&rig, c, CHECK_FAILED, "127.0.0.1");
+}
+
 /* ---- tcp, redis ------------------------------------------------------------------------------ */
 
 static void tcp_connects(void **state UNUSED)
@@ -400,6 +411,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(http_is_judged_by_status_and_content),
         cmocka_unit_test(http_that_cannot_be_told_is_unknown),
+        cmocka_unit_test(http_where_nobody_listens_fails),
         cmocka_unit_test(tcp_connects),
         cmocka_unit_test(redis_is_understood),
         cmocka_unit_test(redis_has_limits),

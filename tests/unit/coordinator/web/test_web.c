@@ -170,7 +170,7 @@ static void who_is_not_there_is_named_without_secrets(void **state UNUSED)
     call_begin(&c);
     str_fmt(url, sizeof url, "http://user:s3cret@127.0.0.1:%u/health?token=s3cret", rude_no_port());
     make_call(&c, url, dur_s(10));
-    assert_int_equal(c.r, -(int)ERR_UNAVAILABLE);
+    assert_int_equal(c.r, -(int)ERR_REFUSED);
     assert_holds(c.err.msg, "/health: ");
     assert_null(strstr(c.err.msg, "s3cret"));
 }
