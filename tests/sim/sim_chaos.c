@@ -36,7 +36,7 @@ struct sim_config sim_chaos_config(uint64_t seed)
     c.disk = (struct sim_delay){dur_us(500), dur_ms(1 + (int64_t)rng_below(&r, 60))};
     c.lane = (struct sim_delay){dur_us(100), dur_ms(1 + (int64_t)rng_below(&r, 8))};
     c.mail = (struct sim_delay){dur_us(0), dur_us(1 + (int64_t)rng_below(&r, 3000))};
-    c.rich = rng_below(&r, 3) == 0;
+    c.rich = rng_below(&r, 2) == 0;
     return c;
 }
 

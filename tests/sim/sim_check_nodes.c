@@ -226,10 +226,8 @@ void sim_check_raised(struct sim_check *c, uint64_t rev)
 {
     for (const struct sim_decision *d = c->ledger.decisions; d && d->rev == rev; d = d->older) {
         struct sim_quiet *q = sim_check_quiet(c, d->migration.s);
-        const struct sim_decision *was = sim_ledger_at(&c->ledger, d->migration.s, rev - 1);
 
-        if (!was || sim_decision_bp(was) != sim_decision_bp(d) || was->epoch != d->epoch ||
-            was->rollout.wave < d->rollout.wave)
+        if (d->rollout.decision_rev == 0)
             q->new_requests = q->reached_requests = q->new_errors = 0;
         if (sim_decision_bp(d) == 0)
             continue;

@@ -12,6 +12,7 @@
 #include "tests/sim/sim_coord.h"
 
 #define USUAL dur_ms(100)
+#define HARM  dur_s(5)
 
 struct running {
     struct sim_found found; /* as told next */
@@ -72,7 +73,7 @@ static dur_t so_long(struct sim *s)
 {
     if (s->jobs != SIM_FATE_CHANCE)
         return USUAL;
-    return sim_delay(s, (struct sim_delay){dur_ms(1), dur_ms(sim_chance(s, 6) ? 6000 : 500)});
+    return sim_delay(s, (struct sim_delay){dur_ms(1), dur_ms(sim_chance(s, 3) ? 6000 : 500)});
 }
 
 /* ---- one job --------------------------------------------------------------------------------- */
@@ -120,6 +121,21 @@ static void tell(struct sim *s UNUSED, void *coord, uint64_t event)
         forget(j, r);
 }
 
+static void repair(struct sim *s, void *coord UNUSED, uint64_t arg UNUSED)
+{
+    s->world.errors_new = 0;
+}
+
+/* A program of the operators' may do harm. */
+static void spoil(struct sim *s)
+{
+    if (s->jobs != SIM_FATE_CHANCE || !sim_chance(s, 6))
+        return;
+    sim_say(s, "world", "a hook breaks new");
+    s->world.errors_new = 0.5;
+    sim_after(s, HARM, repair, NULL, 0);
+}
+
 void sim_jobs_run(struct sim_jobs *j, const struct core_job *job)
 {
     struct running *r = xnew(struct running);
@@ -136,6 +152,8 @@ void sim_jobs_run(struct sim_jobs *j, const struct core_job *job)
     DL_APPEND(j->running, r);
     sim_say(j->sim, sim_coord_name(j->coord)->s, "begins job %" PRIu64 ", %s of stage %u of %s",
             job->id, job_kind_name(job->kind), job->stage, job->migration.s);
+    if (job->kind == JOB_BEFORE)
+        spoil(j->sim);
     tell_in(j, r, so_long(j->sim));
 }
 
