@@ -150,8 +150,8 @@ static const struct plan_field stage_fields[] = {
     FIELD("backup", plan_value_bool, AT(backup), .preset = "false",
           .help = "A backup of the control state before it is entered."),
     FIELD("enforce", plan_value_bool, AT(enforce), .preset = "false",
-          .help = "Legacy is forbidden: no fallback, and an open breaker answers 503; only an "
-                  "emergency order goes back. Weight 100, and the last stages only."),
+          .help = "Legacy is forbidden: no fallback, and an open breaker answers 503, until an "
+                  "operator sends keys back. Weight 100, and the last stages only."),
     FIELD("objectives", read_objectives, 0, .form = "list of at most 16 texts", .preset = "none",
           .help = "What people want to see before they go on; shown, not judged."),
 };

@@ -318,11 +318,16 @@ static void fault_store_long(struct sim *s, unsigned node UNUSED)
     sim_after(s, a_while(s, 5000), heal_store, NULL, 0);
 }
 
-static void fault_release(struct sim *s, unsigned node UNUSED)
+void sim_chaos_fail_new(struct sim *s)
 {
     s->world.errors_new = 0.02 + 0.5 * (double)sim_below(s, 100) / 100.0;
     sim_say(s, "world", "new fails %.0f %% of requests", 100.0 * s->world.errors_new);
     sim_after(s, a_while(s, 12000), heal_world, NULL, 0);
+}
+
+static void fault_release(struct sim *s, unsigned node UNUSED)
+{
+    sim_chaos_fail_new(s);
 }
 
 static void fault_silence(struct sim *s, unsigned node UNUSED)

@@ -18,6 +18,8 @@ void sim_chaos_end(struct sim_chaos *c);
 
 /* Nobody reaches the node, for a while. */
 void sim_chaos_cut_off(struct sim *s, unsigned node);
+/* New fails requests, for a while. */
+void sim_chaos_fail_new(struct sim *s);
 
 /* All coordinators run and have read the store; */
 bool sim_is_up(struct sim *s);

@@ -130,6 +130,16 @@ static void check_beside(struct sim_check *c, const struct sim_decision *was,
         sim_fail(c->sim, "%s: %s moved the machine: the %s", is->migration.s, is->event, moved);
 }
 
+/* Deadlines move with a clock that was set. */
+static void check_unrecorded(struct sim_check *c, const struct sim_decision *was,
+                             const struct sim_decision *is)
+{
+    const char *moved = find_moved(&was->rollout, &is->rollout);
+
+    if (moved && strcmp(moved, "times") != 0)
+        sim_fail(c->sim, "%s: the %s was moved, and nothing is recorded", is->migration.s, moved);
+}
+
 /* A stage, or a wave, is left by what it has proven: its nodes had traffic enough to prove it
  * with. */
 static void check_gate(struct sim_check *c, const struct sim_decision *was,
@@ -179,8 +189,10 @@ static void check_move(struct sim_check *c, const struct sim_decision *was,
     struct sim_coverage *taken = c->sim->config.coverage;
     const struct sm_row *row;
 
-    if (!find_moved(&was->rollout, &is->rollout) && !is->event[0])
+    if (!is->event[0] && was->rollout.phase == is->rollout.phase) {
+        check_unrecorded(c, was, is);
         return;
+    }
     say_move(c, is);
     if (is_beside(is)) {
         check_beside(c, was, is);

@@ -85,7 +85,11 @@ static void check_content(struct sim_check *c, const struct sim_node *n, const s
 
 static uint32_t effective_bp(const struct ruleset_entry *e)
 {
-    if (e->emergency.active || e->route.override == SYSTEM_LEGACY)
+    if (e->emergency.active)
+        return 0;
+    if (e->route.forbid_legacy)
+        return WEIGHT_BP_MAX;
+    if (e->route.override == SYSTEM_LEGACY)
         return 0;
     return e->route.override == SYSTEM_NEW ? WEIGHT_BP_MAX : e->route.weight_bp;
 }

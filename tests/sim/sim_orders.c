@@ -41,7 +41,14 @@ static const struct core_command command_of[STAGE_EVENT_COUNT] = {
     [STAGE_REVIEW] = {.kind = CMD_APPLY},
 };
 
-/* A row of the rollout's phase: what the operator wants to see taken. Few want to see the end. */
+/* What cuts a rollout short, and leaves little for others to see. What is prepared is seldom seen
+ * at all. */
+static bool is_an_end(int event)
+{
+    return event == STAGE_ABORT || event == STAGE_RETREAT || event == STAGE_EMERGENCY;
+}
+
+/* A row of the rollout's phase: what the operator wants to see taken. */
 static struct core_command choose_row(struct sim *s, enum rollout_phase phase)
 {
     const struct sm_row *row;
@@ -49,7 +56,7 @@ static struct core_command choose_row(struct sim *s, enum rollout_phase phase)
     do
         row = &stage_machine.rows[sim_below(s, stage_machine.row_count)];
     while (row->state != (int)phase);
-    if ((row->event == STAGE_ABORT || row->event == STAGE_RETREAT) && !sim_chance(s, 3))
+    if (is_an_end(row->event) && phase != PHASE_PREPARING && !sim_chance(s, 3))
         return (struct core_command){.kind = CMD_COUNT};
     return command_of[row->event];
 }
@@ -88,6 +95,8 @@ static struct core_command choose(struct choice *q)
         return (struct core_command){.kind = CMD_CLEAR};
     if (misses_approvals(&st) && sim_chance(s, 2))
         return (struct core_command){.kind = CMD_APPROVE};
+    if (st.more_waves && st.rollout->phase == PHASE_READY && sim_chance(s, 2))
+        return (struct core_command){.kind = CMD_PROMOTE};
     if (sim_chance(s, 6))
         return (struct core_command){.kind = choose_beside(s)};
     return choose_row(s, st.rollout->phase);
@@ -109,8 +118,13 @@ static void fill_promote(struct choice *q)
 
 static void fill_abort(struct choice *q)
 {
-    if (q->command.gradual)
-        q->command.step_every = dur_ms(100 + (int64_t)sim_below(q->sim, 4000));
+    struct sim *s = q->sim;
+
+    if (!q->command.gradual)
+        return;
+    q->command.step_every = dur_ms(100 + (int64_t)sim_below(s, 6000));
+    if (sim_chance(s, 2)) /* which then is too slow */
+        sim_chaos_fail_new(s);
 }
 
 /* Mostly one stage down: then there is room for another. */

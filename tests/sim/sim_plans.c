@@ -34,7 +34,7 @@ static void add_wave(struct writing *w, const char *select)
     CHECK(buf_addf(w->b, "        - {select: \"%s\"", select));
     if (strcmp(select, "*") != 0 && !sim_chance(s, 3))
         CHECK(buf_addf(w->b, ", bake: %ums", ms(s, 100, 1500)));
-    CHECK(buf_addf(w->b, "%s}\n", sim_chance(s, 6) ? ", approval: manual" : ""));
+    CHECK(buf_addf(w->b, "%s}\n", sim_chance(s, 3) ? ", approval: manual" : ""));
 }
 
 /* The last one is added in parsing, where it is missing. Waves that change nothing are refused. */
