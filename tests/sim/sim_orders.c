@@ -61,6 +61,15 @@ static struct core_command choose_row(struct sim *s, enum rollout_phase phase)
     return command_of[row->event];
 }
 
+/* The next wave needs an operator; under an override, also one that would go by itself. */
+static bool awaits_wave(const struct view_status *st)
+{
+    const struct rollout *r = st->rollout;
+
+    return st->more_waves &&
+           (r->phase == PHASE_READY || (r->phase == PHASE_BAKING && r->override != SYSTEM_NONE));
+}
+
 static bool misses_approvals(const struct view_status *st)
 {
     for (unsigned i = 0; i < HOLDBACKS_COUNT; i++)
@@ -95,7 +104,7 @@ static struct core_command choose(struct choice *q)
         return (struct core_command){.kind = CMD_CLEAR};
     if (misses_approvals(&st) && sim_chance(s, 2))
         return (struct core_command){.kind = CMD_APPROVE};
-    if (st.more_waves && st.rollout->phase == PHASE_READY && sim_chance(s, 2))
+    if (awaits_wave(&st) && sim_chance(s, 2))
         return (struct core_command){.kind = CMD_PROMOTE};
     if (sim_chance(s, 6))
         return (struct core_command){.kind = choose_beside(s)};
