@@ -49,6 +49,10 @@ int core_loaded(struct core *c, const char *incarnation, uint64_t rev, struct er
  * what they found. A new core does not lead. */
 void core_lead(struct core *c, bool leads);
 
+/* Does the core wait for what this job finds? What a step asked for may have been given up by the
+ * time that the step is stored. */
+bool core_awaits_job(const struct core *c, uint64_t id);
+
 /* What the store holds now, written by others or by us: `whole` when it is everything under the
  * core's prefix, else some keys, a NULL value for one that is gone. Not between a step that saves
  * and its end. Keys that are known at their revision or a later one change nothing. All or nothing:

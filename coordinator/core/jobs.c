@@ -315,20 +315,36 @@ static void take(struct core *c, struct job *j, enum core_job_kind kind,
     str_fmt(j->text, sizeof j->text, "%s", done->text);
 }
 
-struct migration *jobs_told(struct core *c, const struct core_job_done *done)
+static struct migration *find_running(const struct core *c, uint64_t id,
+                                      enum core_job_kind *ret_kind)
 {
     STATE_FOREACH(c, m)
     {
         for (int kind = 0; kind < JOB_KINDS; kind++) {
-            struct job *j = &m->jobs.job[kind];
-
-            if (!j->running || j->id != done->id)
+            if (!m->jobs.job[kind].running || m->jobs.job[kind].id != id)
                 continue;
-            take(c, j, (enum core_job_kind)kind, done);
+            *ret_kind = (enum core_job_kind)kind;
             return m;
         }
     }
     return NULL;
+}
+
+struct migration *jobs_told(struct core *c, const struct core_job_done *done)
+{
+    enum core_job_kind kind;
+    struct migration *m = find_running(c, done->id, &kind);
+
+    if (m)
+        take(c, &m->jobs.job[kind], kind, done);
+    return m;
+}
+
+bool core_awaits_job(const struct core *c, uint64_t id)
+{
+    enum core_job_kind kind;
+
+    return find_running(c, id, &kind) != NULL;
 }
 
 const struct job *jobs_found(const struct migration *m, enum core_job_kind kind)

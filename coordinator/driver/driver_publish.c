@@ -106,8 +106,8 @@ void publish_jobs(struct driver *d, const struct core_update *u)
 {
     for (const struct core_stop *s = u->stop_job; s; s = s->next)
         d->ports->stop_job(d->ports_ctx, s->id);
-    if (!d->lead.alone && !d->lead.here)
-        return; /* it has stepped down since, and the core has forgotten them */
+    /* Who has stepped down since, and even leads again, waits for none of these any more. */
     for (const struct core_job *j = u->job; j; j = j->next)
-        d->ports->run_job(d->ports_ctx, j);
+        if (core_awaits_job(d->core, j->id))
+            d->ports->run_job(d->ports_ctx, j);
 }

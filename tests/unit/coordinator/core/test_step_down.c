@@ -22,8 +22,10 @@ static void who_steps_down_has_no_jobs_and_forgets_what_they_found(void **state 
     first = rig_find_job(r, JOB_READY)->id;
 
     /* Back before anything was asked for: what runs is not its own any more. */
+    assert_true(core_awaits_job(r->core, first));
     core_lead(r->core, false);
     core_lead(r->core, true);
+    assert_false(core_awaits_job(r->core, first));
     rig_tick(r);
     assert_int_equal(r->job_count, 1);
     assert_int_not_equal(rig_find_job(r, JOB_READY)->id, first);
