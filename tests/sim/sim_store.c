@@ -14,6 +14,8 @@
 #define LEASES_MAX 64
 
 #define LONGEST_LEASE dur_s(10)
+/* After a watch was cut short everything is read a second later, and that takes its time, too. */
+#define REREAD dur_s(2)
 
 /* A lease as the simulation keeps count of it. */
 struct lease {
@@ -268,12 +270,16 @@ mono_t sim_store_lease_end(const struct sim_store *st, store_lease lease)
     return (mono_t){0};
 }
 
-/* Whoever holds one now may think so for as long as it lasts. */
+/* Whoever holds one now may think so for as long as it lasts, and who hears of its key by a watch
+ * that is cut short reads again a second later. */
 static void doubt_leases(struct sim_store *st)
 {
-    for (size_t i = 0; i < LEASES_MAX; i++)
-        if (st->lease[i].id && mono_before(st->right, mono_add(st->sim->now, st->lease[i].ttl)))
-            st->right = mono_add(st->sim->now, st->lease[i].ttl);
+    for (size_t i = 0; i < LEASES_MAX; i++) {
+        mono_t until = mono_add(mono_add(st->sim->now, st->lease[i].ttl), REREAD);
+
+        if (st->lease[i].id && mono_before(st->right, until))
+            st->right = until;
+    }
 }
 
 mono_t sim_store_leases_right(const struct sim_store *st)
