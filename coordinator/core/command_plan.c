@@ -117,11 +117,8 @@ static void forget_what_was(const struct durable *was, struct rollout *ret)
     approvals_drop(ret, PLAN_STAGES_MAX);
     ret->proven_stage = 0;
     ret->proven_until = (wall_t){0};
-    if (waves_remain(was))
-        return;
-    ret->wave = 0;
-    ret->base_stage = 0;
-    ret->base_weight_bp = 0;
+    if (!waves_remain(was))
+        waves_end(ret);
 }
 
 /* Legacy that is in standby is kept as long as the new plan says, from the same day on. */

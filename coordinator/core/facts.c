@@ -6,8 +6,8 @@
 #include "coordinator/core/convergence.h"
 #include "coordinator/core/gates.h"
 #include "coordinator/core/holdback.h"
-#include "coordinator/core/retire.h"
 #include "coordinator/core/jobs.h"
+#include "coordinator/core/retire.h"
 #include "coordinator/core/waves.h"
 
 static const struct plan_stage *current_stage(const struct durable *d)

@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "coordinator/core/days.h"
+
 void fields_set_time(struct json *j, const char *key, wall_t t)
 {
     char text[WALL_TEXT_MAX];
@@ -75,26 +77,17 @@ int fields_get_count(const struct json *j, const char *key, unsigned *ret, struc
 
 void fields_set_day(struct json *j, const char *key, int64_t day)
 {
-    char text[WALL_TEXT_MAX];
+    char text[DAY_TEXT_MAX];
 
-    if (day <= 0)
-        return;
-    wall_text((wall_t){day * INT64_C(86400000000000)}, text);
-    json_set(j, key, json_from_str((struct str){text, sizeof "2026-11-21" - 1}));
+    if (day > 0)
+        json_set_string(j, key, day_text(day, text));
 }
 
 int fields_get_day(const struct json *j, const char *key, int64_t *ret, struct err *err)
 {
-    char text[WALL_TEXT_MAX];
-    wall_t t;
-
     *ret = 0;
-    if (!json_get(j, key))
-        return 0;
-    if (!str_fmt(text, sizeof text, "%sT00:00:00Z", json_get_string(j, key, "")) ||
-        !wall_parse(str_of(text), &t))
+    if (json_get(j, key) && !day_parse(str_of(json_get_string(j, key, "")), ret))
         return err_set(err, ERR_CORRUPT, "%s is not a date", key);
-    *ret = t.ns / INT64_C(86400000000000);
     return 0;
 }
 

@@ -78,8 +78,7 @@ void gates_say_beyond(struct view_gate *trigger)
 
 /* ---- judging --------------------------------------------------------------------------------- */
 
-/* Legacy is the same for all: nodes that send everything to new have nothing to be compared with.
- */
+/* Legacy is everybody's: nodes that send all to new have none of their own to compare it with. */
 static void measure(const struct plan_limits *limits, const struct gates_grounds *g,
                     struct system_stats *ret_legacy, struct system_stats *ret_new)
 {

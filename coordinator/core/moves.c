@@ -7,14 +7,13 @@
 #include "common/base/mem.h"
 #include "coordinator/core/approvals.h"
 #include "coordinator/core/convergence.h"
+#include "coordinator/core/days.h"
 #include "coordinator/core/drill.h"
 #include "coordinator/core/facts.h"
 #include "coordinator/core/jobs.h"
-#include "coordinator/core/waves.h"
 #include "coordinator/core/retire.h"
+#include "coordinator/core/waves.h"
 #include "coordinator/core/words.h"
-
-#define NS_PER_DAY INT64_C(86400000000000)
 
 /* One move while it is carried out. */
 struct moving {
@@ -33,10 +32,8 @@ static void take_stage(struct durable *d, unsigned stage)
     d->rollout.bake_left = dur_ns(0);
     d->rollout.deadline = (wall_t){0};
     d->rollout.standby_until = (wall_t){0};
-    d->rollout.wave = 0;
-    d->rollout.base_stage = 0;
-    d->rollout.base_weight_bp = 0;
     d->rollout.full = false;
+    waves_end(&d->rollout);
 }
 
 /* Of every node; those that the stage has not reached have the least. */
@@ -135,12 +132,8 @@ static void fx_enter(const struct moving *v)
 /* For everybody, and nothing is asked of the stage. */
 static void fx_skip(const struct moving *v)
 {
-    struct rollout *r = &v->s->next.rollout;
-
-    r->wave = 0;
-    r->base_stage = 0;
-    r->base_weight_bp = 0;
-    r->full = true;
+    waves_end(&v->s->next.rollout);
+    v->s->next.rollout.full = true;
 }
 
 static void fx_wave(const struct moving *v)
@@ -154,13 +147,13 @@ static void fx_wave(const struct moving *v)
 
 uint32_t moves_rollbacks_on(const struct rollout *r, wall_t now)
 {
-    return r->rollbacks_day == now.ns / NS_PER_DAY ? r->rollbacks_today : 0;
+    return r->rollbacks_day == day_of(now) ? r->rollbacks_today : 0;
 }
 
 static void count_rollback(struct rollout *r, wall_t now)
 {
     r->rollbacks_today = moves_rollbacks_on(r, now) + 1;
-    r->rollbacks_day = now.ns / NS_PER_DAY;
+    r->rollbacks_day = day_of(now);
 }
 
 static void list_violations(struct rollback_record *r, const struct view_gate *g)

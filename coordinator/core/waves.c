@@ -43,6 +43,13 @@ bool waves_reach(const struct durable *d, const struct node *node)
     return wave > 0 && wave <= d->rollout.wave;
 }
 
+void waves_end(struct rollout *r)
+{
+    r->wave = 0;
+    r->base_stage = 0;
+    r->base_weight_bp = 0;
+}
+
 struct samples *waves_samples(const struct migration *m, const struct node *node)
 {
     return waves_reach(&m->is, node) ? m->judged : m->beyond;

@@ -14,6 +14,8 @@ const struct plan_wave *waves_next(const struct durable *d);
 bool waves_reach(const struct durable *d, const struct node *node);
 /* The first wave of this name and labels' node; 0: none, or the stage has none. */
 unsigned waves_of(const struct plan_stage *stage, const struct node *node);
+/* Everybody is reached: no wave is left to come. */
+void waves_end(struct rollout *r);
 /* Where that is counted which the node measured under the latest decision. Borrowed. */
 struct samples *waves_samples(const struct migration *m, const struct node *node);
 /* How long the current wave, or the stage, bakes. */
