@@ -10,6 +10,7 @@
 #include "tests/sim/sim_coord.h"
 #include "tests/sim/sim_node.h"
 #include "tests/sim/sim_store.h"
+#include "tests/sim/sim_story.h"
 
 #define PLAN_HEAD                                            \
     "apiVersion: switchyard/v1\n"                            \
@@ -41,17 +42,6 @@ static const char plan_with_work[] = PLAN_HEAD
     "      before: [{command: [warm-up], timeout: 5s}]\n"
     "      after: [{command: [load-test], timeout: 5s}]\n"
     "    - {name: all, weight: 100, approval: manual}\n";
-
-/* What happened since the last call is `want`, and no check failed. */
-static void expect(struct sim *s, const char *want)
-{
-    const char *have = sim_trace_news(s);
-
-    if (s->failure[0])
-        fail_msg("%s\n%s", s->failure, buf_text(&s->trace));
-    if (strcmp(have, want) != 0)
-        fail_msg("expected\n%s\nand it was\n%s", want, have);
-}
 
 static void order(struct sim *s, enum core_command_kind kind)
 {
