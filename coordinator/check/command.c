@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -30,47 +29,78 @@ struct running {
 
 /* ---- starting -------------------------------------------------------------------------------- */
 
-static int set_attributes(posix_spawnattr_t *a)
+static void take_signals_back(void)
 {
-    sigset_t none, all;
-    int r;
+    sigset_t none;
 
     sigemptyset(&none);
-    sigfillset(&all);
-    r = posix_spawnattr_setflags(
-        a, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    r = r ? r : posix_spawnattr_setpgroup(a, 0);
-    r = r ? r : posix_spawnattr_setsigmask(a, &none);
-    return r ? r : posix_spawnattr_setsigdefault(a, &all);
+    for (int signo = 1; signo < NSIG; signo++)
+        (void)signal(signo, SIG_DFL);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static int set_actions(posix_spawn_file_actions_t *f, const char *folder, int out)
+static bool arrange(const struct command *c, int out)
 {
-    int r = posix_spawn_file_actions_addopen(f, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
-    r = r ? r : posix_spawn_file_actions_adddup2(f, out, STDOUT_FILENO);
-    r = r ? r : posix_spawn_file_actions_adddup2(f, out, STDERR_FILENO);
-    r = r ? r : posix_spawn_file_actions_addclosefrom_np(f, STDERR_FILENO + 1);
-    return r ? r : posix_spawn_file_actions_addchdir_np(f, folder);
+    return nothing >= 0 && dup2(nothing, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0 &&
+           dup2(out, STDERR_FILENO) >= 0 && chdir(c->folder) == 0;
 }
 
-/* An errno. posix_spawn() wants arrays of pointers to char, and writes to none of them. */
-static int spawn(const struct command *c, int out, pid_t *ret)
+/* The child of a process with threads: nothing here takes a lock. It says itself that it is there,
+ * before it does anything: a parent that is killed meanwhile leaves no group that the keeper does
+ * not know. execvpe() wants arrays of pointers to char, and writes to none of them. */
+static _Noreturn void become(const struct command *c, int out, int failure)
 {
     char *const *argv = (char *const *)(uintptr_t)c->argv;
     char *const *environment = (char *const *)(uintptr_t)c->environment;
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    int r;
+    int why;
 
-    CHECK(posix_spawn_file_actions_init(&actions) == 0);
-    CHECK(posix_spawnattr_init(&attributes) == 0);
-    r = set_attributes(&attributes);
-    r = r ? r : set_actions(&actions, c->folder, out);
-    r = r ? r : posix_spawnp(ret, c->argv[0], &actions, &attributes, argv, environment);
-    posix_spawnattr_destroy(&attributes);
-    posix_spawn_file_actions_destroy(&actions);
-    return r;
+    (void)setpgid(0, 0);
+    keeper_add(getpid());
+    take_signals_back();
+    if (arrange(c, out)) {
+        (void)close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+        (void)execvpe(c->argv[0], argv, environment);
+    }
+    why = errno;
+    (void)!write(failure, &why, sizeof why);
+    _exit(127);
+}
+
+/* What the child says before it is the command: why it is not. 0: it is. */
+static int hear_failure(int from)
+{
+    int why = 0;
+    ssize_t n;
+
+    do
+        n = read(from, &why, sizeof why);
+    while (n < 0 && errno == EINTR);
+    return n == 0 ? 0 : why;
+}
+
+/* An errno, and the child is gone. */
+static int spawn(const struct command *c, int out, pid_t *ret)
+{
+    int failure[2];
+    int why;
+
+    if (pipe2(failure, O_CLOEXEC) < 0)
+        return errno;
+    *ret = fork();
+    if (*ret == 0)
+        become(c, out, failure[1]);
+    why = *ret < 0 ? errno : 0;
+    close(failure[1]);
+    if (*ret > 0)
+        why = hear_failure(failure[0]);
+    close(failure[0]);
+    if (*ret > 0 && why != 0) {
+        keeper_remove(*ret);
+        waitpid(*ret, NULL, 0);
+    }
+    return why;
 }
 
 static int start(const struct command *c, struct running *p, struct err *err)
@@ -89,7 +119,6 @@ static int start(const struct command *c, struct running *p, struct err *err)
         close(p->out);
         return err_errno(err, r, "start %s", c->argv[0]);
     }
-    keeper_add(p->pid);
     p->pidfd = pidfd_open(p->pid, 0);
     if (p->pidfd >= 0)
         return 0;

@@ -3,8 +3,8 @@
  *
  * The keeper is a process of its own that knows the groups of the commands that run. When the
  * coordinator is gone, however that came, the socket between them ends, and with it the groups:
- * SIGTERM, and after COMMAND_GRACE what is left is killed. Only a command that was begun in the
- * last microseconds before is not known yet. One per process; without one nothing is kept. */
+ * SIGTERM, and after COMMAND_GRACE what is left is killed. One per process; without one nothing is
+ * kept. */
 #pragma once
 
 #include <stdbool.h>
@@ -15,7 +15,8 @@
 /* Before the process has threads. */
 int keeper_start(struct err *err) MUST_CHECK;
 
-/* From any thread. A group is ended while its number still belongs to it: remove it before its
+/* From any thread; keeper_add() also from the child between fork and exec, which is how no command
+ * runs unknown. A group is ended while its number still belongs to it: remove it before its
  * process is waited for. */
 void keeper_add(pid_t group);
 void keeper_remove(pid_t group);
