@@ -15,7 +15,8 @@
 /* The server gives up so much later than we do, so that our words are the ones that are told. */
 #define SERVER_LATER dur_ms(200)
 
-/* libpq keeps a whole row in memory, whatever its size. One that is larger is not wanted. */
+/* libpq keeps a whole row in memory, whatever its size, and reads on while the server is as fast as
+ * it is. One that is larger is given up as soon as it is seen: at the latest when all is there. */
 #define ROW_MAX (8u << 20)
 
 struct asking {
@@ -46,6 +47,12 @@ static int fail(const struct asking *a, enum err_code code, const char *words, s
         n--;
     line[n] = '\0';
     return err_set(err, code, "%s: %s", a->address, n > 0 ? line : "the connection broke");
+}
+
+static int fail_row(const struct asking *a, struct err *err)
+{
+    return err_set(err, ERR_EXHAUSTED, "%s: a row is larger than %u MiB", a->address,
+                   ROW_MAX >> 20);
 }
 
 static int wait_for(const struct asking *a, short events, const char *what, struct err *err)
@@ -116,8 +123,7 @@ static int next_result(const struct asking *a, PGresult **ret, struct err *err)
         if (r < 0)
             return r;
         if (received(a) > before + ROW_MAX)
-            return err_set(err, ERR_EXHAUSTED, "%s: a row is larger than %u MiB", a->address,
-                           ROW_MAX >> 20);
+            return fail_row(a, err);
         if (PQconsumeInput(a->conn) == 0)
             return fail(a, ERR_UNAVAILABLE, PQerrorMessage(a->conn), err);
     }
@@ -125,8 +131,19 @@ static int next_result(const struct asking *a, PGresult **ret, struct err *err)
     return 0;
 }
 
+static size_t row_size(const PGresult *row)
+{
+    size_t size = 0;
+
+    for (int i = 0; i < PQnfields(row); i++)
+        size += (size_t)PQgetlength(row, 0, i);
+    return size;
+}
+
 static int take_row(struct asking *a, const PGresult *row, struct err *err)
 {
+    if (row_size(row) > ROW_MAX)
+        return fail_row(a, err);
     a->rows++;
     if (a->rows > 1 || PQnfields(row) == 0)
         return 0;
