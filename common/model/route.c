@@ -193,6 +193,7 @@ void route_for_node(const struct route *r, const struct name *node, const struct
         *ret = *r;
     if (route_ahead_by(r, node, l)) {
         ret->weight_bp = r->ahead.weight_bp;
+        ret->mirror.share_bp = r->ahead.mirror_bp;
         ret->flags = r->ahead.flags;
         memcpy(ret->stage, r->ahead.stage, sizeof ret->stage);
     }
@@ -289,10 +290,25 @@ static const char *find_nodes_fault(const struct route *r)
     return NULL;
 }
 
+bool route_breaker_is_on(const struct route_breaker *b)
+{
+    return b->mode != BREAKER_MODE_OFF && (b->errors || b->error_rate_bp || b->slow_rate_bp);
+}
+
+static const char *find_breaker_fault(const struct route_breaker *b)
+{
+    if (route_breaker_is_on(b) && (!b->window_ms || !b->open_for_ms || !b->half_open_requests))
+        return "the breaker lacks its window, its time or its probes";
+    if (b->error_rate_bp > WEIGHT_BP_MAX || b->slow_rate_bp > WEIGHT_BP_MAX)
+        return "a rate of the breaker is over 100 %";
+    if ((unsigned)b->mode >= BREAKER_MODE_COUNT || (unsigned)b->order >= BREAKER_ORDER_COUNT)
+        return "the breaker's mode or order is unknown";
+    return NULL;
+}
+
 static const char *find_policy_fault(const struct route *r)
 {
     const struct route_fallback *f = &r->fallback;
-    const struct route_breaker *b = &r->breaker;
 
     if (r->weight_bp > WEIGHT_BP_MAX)
         return "the weight is over 100 %";
@@ -306,9 +322,7 @@ static const char *find_policy_fault(const struct route *r)
         if (!is_token(str_of(f->method[i])))
             return "a fallback's method is not a token";
     }
-    if (b->errors && (!b->window_ms || !b->open_for_ms || !b->half_open_requests))
-        return "the breaker lacks its window, its time or its probes";
-    return NULL;
+    return find_breaker_fault(&r->breaker);
 }
 
 int route_check(const struct route *r, struct err *err)

@@ -48,7 +48,9 @@ struct route_fallback {
     unsigned on; /* bits above; 0: never */
     char method[ROUTE_METHODS_MAX][16];
     unsigned method_count;
-    uint32_t max_body; /* a request body of up to this many bytes is kept for the second try */
+    uint32_t max_body;  /* a request body of up to this many bytes is kept for the second try */
+    uint32_t budget_bp; /* second tries per request to new, over ten seconds, at most; 0: any
+                           number */
 };
 
 struct endpoint {
@@ -69,11 +71,86 @@ struct route_upstream {
                                      15000 */
 };
 
+/* What a breaker does with what it finds out. */
+enum breaker_mode {
+    BREAKER_MODE_ENFORCE,
+    BREAKER_MODE_WATCH, /* counts, changes its state and tells, but diverts no request */
+    BREAKER_MODE_OFF,
+    BREAKER_MODE_COUNT
+};
+
+/* An operator's or the fleet's word to every node's breaker. Each has a number; a node obeys one
+ * with a higher number than the last it obeyed. */
+enum breaker_order {
+    BREAKER_ORDER_NONE,
+    BREAKER_ORDER_OPEN,  /* open until another order */
+    BREAKER_ORDER_CLOSE, /* closed until another order, whatever happens */
+    BREAKER_ORDER_PROBE, /* half-open now; from there on by itself */
+    BREAKER_ORDER_RESET, /* closed now with nothing counted; from there on by itself */
+    BREAKER_ORDER_COUNT
+};
+
+/* Any of the conditions opens it. */
 struct route_breaker {
-    uint32_t errors; /* 0: no breaker */
+    uint32_t errors; /* so many in the window; 0: not by their number */
     uint32_t window_ms;
     uint32_t open_for_ms;
     uint32_t half_open_requests;
+    uint32_t error_rate_bp; /* errors per request in the window; 0: not by their rate */
+    uint32_t slow_ms;       /* an answer that takes longer is slow; 0: none is */
+    uint32_t slow_rate_bp;  /* slow answers per answer in the window; 0: not by them */
+    uint32_t min_requests;  /* in the window before a rate counts */
+    uint32_t re_ramp_ms;    /* once closed, new's share rises to its whole over so long; 0: at
+                               once */
+    enum breaker_mode mode;
+    enum breaker_order order; /* the latest */
+    uint64_t order_number;    /* of it; 0: none ever */
+};
+
+/* Does the route have one at all? */
+bool route_breaker_is_on(const struct route_breaker *b);
+
+/* Copies of requests to the system that does not answer the client. Its answers are thrown away. */
+struct route_mirror {
+    uint32_t share_bp;        /* of the requests that may be copied; 0: none */
+    uint32_t off_above_bp;    /* none while new's weight is above this */
+    uint32_t timeout_ms;      /* from the beginning to the end of a copy's exchange */
+    uint32_t max_body;        /* bytes; requests with a longer body are not copied */
+    uint32_t max_pending;     /* copies on a node at a time; more are dropped and counted */
+    uint64_t max_bytes_per_s; /* of requests and answers together on a node; 0: any number */
+    char method[ROUTE_METHODS_MAX][16];
+    unsigned method_count;
+};
+
+/* What the comparison of two answers heeds. Paths are of JSON: "$.a.b", "$.items[*].price",
+ * "$..id". */
+#define COMPARE_RULES_MAX 32
+#define COMPARE_PATH_SIZE 128
+
+enum compare_rule_kind {
+    COMPARE_HEADER,    /* `path` is a field's name: its value counts too */
+    COMPARE_IGNORE,    /* differences at and below the path do not count */
+    COMPARE_CRITICAL,  /* are critical */
+    COMPARE_COSMETIC,  /* are cosmetic */
+    COMPARE_UNORDERED, /* an array whose order does not count */
+    COMPARE_TOLERANCE, /* numbers may differ by `tolerance` */
+    COMPARE_RULE_COUNT
+};
+
+struct compare_rule {
+    enum compare_rule_kind kind;
+    char path[COMPARE_PATH_SIZE];
+    double tolerance; /* absolute */
+};
+
+/* A sample of requests is answered by both systems, and the answers compared. */
+struct route_compare {
+    uint32_t sample_bp;    /* of the requests that may be copied; 0: none */
+    uint32_t noise_bp;     /* of those, compared legacy against legacy as well */
+    uint32_t off_above_bp; /* none while new's weight is above this */
+    uint32_t max_body;     /* bytes of an answer; longer ones are compared by their hash */
+    struct compare_rule rule[COMPARE_RULES_MAX];
+    unsigned rule_count;
 };
 
 /* What the nodes of the waves that have begun serve with, ahead of the others. One set goes to all
@@ -83,6 +160,7 @@ struct route_ahead {
     struct selector selector[ROUTE_SELECTORS_MAX]; /* any of them */
     unsigned selector_count;                       /* 0: nobody is ahead */
     uint32_t weight_bp;
+    uint32_t mirror_bp; /* mirror.share_bp */
     char stage[NAME_SIZE];
     struct flags flags;
 };
@@ -101,6 +179,8 @@ struct route {
     struct route_fallback fallback;
     struct route_upstream upstream[SYSTEM_COUNT]; /* [SYSTEM_LEGACY], [SYSTEM_NEW] */
     struct route_breaker breaker;
+    struct route_mirror mirror;
+    struct route_compare compare;
     bool expose_system;
     char stage[NAME_SIZE];
     struct flags flags;

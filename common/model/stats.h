@@ -2,6 +2,7 @@
 /* What happened to requests: sums and histograms that add up in any order. */
 #pragma once
 
+#include "common/base/clock.h"
 #include "common/base/hist.h"
 #include "common/model/ids.h"
 
@@ -13,6 +14,42 @@ struct system_stats {
     uint64_t connect_errors;
     struct hist latency; /* request sent to end of answer; of answered requests */
 };
+
+/* Copies of requests whose answers nobody waits for. */
+struct mirror_stats {
+    uint64_t sent;
+    uint64_t failed;     /* of these: no answer, in time or at all */
+    uint64_t errors;     /* of these: answered with 5xx */
+    uint64_t dropped;    /* not sent: too many under way, or too many bytes */
+    uint64_t unsuited;   /* not sent: the method, the body's size */
+    struct hist latency; /* of answered ones */
+};
+
+/* Answers of both systems to one request. */
+struct compare_stats {
+    uint64_t compared;
+    uint64_t equal, cosmetic, critical; /* add up to `compared` */
+    uint64_t noise_compared;            /* legacy against legacy */
+    uint64_t noise_differed;
+    uint64_t skipped;     /* sampled, and not compared: one side gave no answer, or no room */
+    uint64_t overhead_us; /* processor time spent on comparing */
+};
+
+#define DISCREPANCY_PATH_SIZE  160
+#define DISCREPANCY_VALUE_SIZE 64
+
+/* One difference, for people. Values are cut, and those of fields that may be secret are left
+ * out. */
+struct discrepancy {
+    wall_t at;
+    bool critical;
+    char request[DISCREPANCY_PATH_SIZE]; /* "GET /orders/17", without the query */
+    char where[DISCREPANCY_PATH_SIZE];   /* "status", "header content-type", "$.total" */
+    char legacy[DISCREPANCY_VALUE_SIZE];
+    char new_value[DISCREPANCY_VALUE_SIZE];
+};
+/* Of one migration in one report. */
+#define DISCREPANCIES_MAX 4
 
 enum breaker_state {
     BREAKER_DISABLED,
@@ -31,6 +68,10 @@ struct route_stats {
     struct name migration;
     struct system_stats system[SYSTEM_COUNT]; /* [SYSTEM_LEGACY], [SYSTEM_NEW] */
     enum breaker_state breaker;
+    struct mirror_stats mirror;
+    struct compare_stats compare;
+    struct discrepancy discrepancy[DISCREPANCIES_MAX]; /* the newest */
+    unsigned discrepancy_count;
 };
 
 /* What one part of a node's past may hold at most: kept by who sends it, checked by who takes it.

@@ -106,7 +106,10 @@ static void a_route_at_all_its_limits_is_taken_by_nodes(void **state UNUSED)
     r.fallback.max_body = UINT32_MAX;
     fill_upstream(&r.upstream[SYSTEM_LEGACY]);
     fill_upstream(&r.upstream[SYSTEM_NEW]);
-    r.breaker = (struct route_breaker){UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX};
+    r.breaker = (struct route_breaker){.errors = UINT32_MAX,
+                                       .window_ms = UINT32_MAX,
+                                       .open_for_ms = UINT32_MAX,
+                                       .half_open_requests = UINT32_MAX};
     fill(r.stage, NAME_SIZE);
     fill_flags(&r.flags);
     fill_ahead(&r.ahead);
