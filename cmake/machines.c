@@ -9,14 +9,12 @@
 #include "coordinator/core/stage_fsm.h"
 #include "coordinator/election/election.h"
 #include "sidecar/proxy/breaker_fsm.h"
+#include "sidecar/proxy/endpoint_fsm.h"
 
 #define DUMP_MAX (1u << 20)
 
 static const struct sm_machine *const machines[] = {
-    &stage_machine,
-    &drill_machine,
-    &election_machine,
-    &breaker_machine,
+    &stage_machine, &drill_machine, &election_machine, &breaker_machine, &endpoint_machine,
 };
 
 static const struct {

@@ -186,14 +186,24 @@ static enum verdict read_answer(struct conn *c)
     return WAIT;
 }
 
+static bool has_other_endpoint(const struct request *req)
+{
+    const unsigned tried = req->tried | 1u << req->endpoint;
+
+    return tried != (1u << req->route->system[req->system].count) - 1;
+}
+
 /* A pooled connection that ends before it said a word was closed while idle, most likely: that is
- * nobody's fault, and a request that may be repeated is. */
+ * nobody's fault, and a request that may be repeated is. So it is, once, when an endpoint dies
+ * under it and there is another. */
 static enum verdict take_end(struct conn *c)
 {
     struct request *req = c->req;
 
-    if (req->up->reused && !req->up->heard && !req->fresh && req->idempotent &&
-        upload_can_restart(&req->upload)) {
+    if (!req->up->heard && !req->fresh && req->idempotent && upload_can_restart(&req->upload) &&
+        (req->up->reused || has_other_endpoint(req))) {
+        if (!req->up->reused)
+            conn_blame_endpoint(c);
         upstream_close(&req->up);
         upload_restart(&req->upload);
         req->fresh = true;

@@ -81,8 +81,8 @@ struct request {
     bool may_fall_back; /* as far as route and method say */
     bool counted;       /* among the system's requests */
     bool on_new;        /* counted with the breaker, and not yet reported to it */
-    unsigned turn;      /* of the endpoints: where it started */
-    unsigned tries;
+    unsigned endpoint;  /* of the system: it is being sent there */
+    unsigned tried;     /* a bit for each endpoint of the system that failed it */
     mono_t sent_at;
     uint32_t at; /* where its head starts in c->in */
     struct upload upload;
@@ -153,6 +153,8 @@ void conn_count_request(struct request *req);
 void conn_count_unserved(struct request *req);
 /* How the request fared on new; once, if it is one for the breaker. */
 void conn_tell_breaker(struct conn *c, enum breaker_outcome outcome);
+/* Its endpoint failed it: another one has to do. */
+void conn_blame_endpoint(struct conn *c);
 /* Whether legacy may have a try when new fails in this way. */
 bool conn_can_fall_back(const struct conn *c, enum failure failure);
 enum verdict conn_go(struct conn *c, enum step step);

@@ -25,11 +25,15 @@ static const struct live_route *route_before(const struct live *before, const st
 /* A system none of whose names is known goes on at the addresses that it had: a name that was
  * mistyped must not cut off a route that works. */
 static void fill_system(struct live_system *s, const struct route_upstream *u,
-                        const struct names *names, const struct live_system *before)
+                        const struct names *names, const struct live_system *before, mono_t now)
 {
     take_addresses(s, u, names);
-    if (s->count == 0 && before)
+    if (s->count == 0 && before) {
         *s = *before;
+        s->health = NULL;
+    }
+    if (s->count > 1)
+        s->health = health_new(s->address, s->count, before ? before->health : NULL, now);
 }
 
 static struct breaker *carry_breaker(const struct live_route *before, const struct route *route,
@@ -58,7 +62,7 @@ struct live *live_new(struct ruleset *set, const struct names *names, const stru
 
         for (int s = SYSTEM_LEGACY; s < SYSTEM_COUNT; s++)
             fill_system(&l->route[i].system[s], &route->upstream[s], names,
-                        had ? &had->system[s] : NULL);
+                        had ? &had->system[s] : NULL, now);
         l->route[i].breaker = carry_breaker(had, route, now);
     }
     return l;
@@ -74,10 +78,20 @@ void live_unref(struct live *l)
 {
     if (!l || atomic_fetch_sub_explicit(&l->refs, 1, memory_order_acq_rel) > 1)
         return;
-    for (unsigned i = 0; i < l->set->count; i++)
+    for (unsigned i = 0; i < l->set->count; i++) {
+        for (int s = SYSTEM_LEGACY; s < SYSTEM_COUNT; s++)
+            health_unref(l->route[i].system[s].health);
         breaker_unref(l->route[i].breaker);
+    }
     ruleset_unref(l->set);
     xfreep(&l);
+}
+
+void live_tick(struct live *l, mono_t now, wall_t wall)
+{
+    for (unsigned i = 0; i < l->set->count; i++)
+        for (int s = SYSTEM_LEGACY; s < SYSTEM_COUNT; s++)
+            health_tick(l->route[i].system[s].health, now, wall);
 }
 
 bool live_is_urgent(const struct ruleset *set, const struct live *serving)

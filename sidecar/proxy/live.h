@@ -7,13 +7,15 @@
 
 #include "common/model/ruleset.h"
 #include "sidecar/proxy/breaker.h"
+#include "sidecar/proxy/health.h"
 #include "sidecar/proxy/names.h"
 
-#define LIVE_ADDRESSES_MAX 16 /* of one system */
+#define LIVE_ADDRESSES_MAX BALANCE_MAX /* of one system */
 
 struct live_system {
     struct address address[LIVE_ADDRESSES_MAX];
-    unsigned count; /* 0: no name of it is known yet, nor was there one before */
+    unsigned count;        /* 0: no name of it is known yet, nor was there one before */
+    struct health *health; /* one reference; NULL when there is nothing to choose */
 };
 
 struct live_route {
@@ -28,12 +30,15 @@ struct live {
 };
 
 /* `set` gets one more reference. Breakers that `before` (may be NULL) has for the same migrations
- * go on with their counts and the new limits, and a system whose names are not known goes on at the
- * addresses that it has there. */
+ * go on with their counts and the new limits, endpoints as they are, and a system whose names are
+ * not known goes on at the addresses that it has there. */
 struct live *live_new(struct ruleset *set, const struct names *names, const struct live *before,
                       mono_t now) MUST_CHECK;
 struct live *live_ref(struct live *l);
 void live_unref(struct live *l); /* tolerates NULL; any thread */
+
+/* Once a second, so that ejections and slow starts end. Control thread. */
+void live_tick(struct live *l, mono_t now, wall_t wall);
 
 /* Whether `set` holds an emergency order that `serving` (may be NULL) does not. */
 bool live_is_urgent(const struct ruleset *set, const struct live *serving);

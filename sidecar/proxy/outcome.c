@@ -47,6 +47,24 @@ void conn_tell_breaker(struct conn *c, enum breaker_outcome outcome)
     req->probe = false;
 }
 
+static struct health *health_of(const struct request *req)
+{
+    return req->route->system[req->system].health;
+}
+
+static void note_failure(struct conn *c)
+{
+    struct loop *loop = c->lane->loop;
+
+    health_note_failure(health_of(c->req), c->req->endpoint, loop_now(loop), loop_wall(loop));
+}
+
+void conn_blame_endpoint(struct conn *c)
+{
+    note_failure(c);
+    c->req->tried |= 1u << c->req->endpoint;
+}
+
 static void count_failure(struct conn *c)
 {
     struct system_stats *stats = stats_of(c->req);
@@ -55,6 +73,8 @@ static void count_failure(struct conn *c)
     stats->errors++;
     stats->timeouts += c->req->failure == FAILURE_TIMEOUT;
     stats->connect_errors += c->req->failure == FAILURE_CONNECT;
+    if (c->req->failure != FAILURE_CONNECT) /* each endpoint was blamed for its own */
+        note_failure(c);
     conn_tell_breaker(c, BREAKER_ERROR);
 }
 
@@ -67,6 +87,10 @@ static void count_answer(struct conn *c)
 
     stats->errors += !good;
     hist_add(&stats->latency, (uint64_t)dur_to_us(took));
+    if (good)
+        health_note_success(health_of(req), req->endpoint);
+    else
+        note_failure(c);
     conn_tell_breaker(c, good ? BREAKER_SUCCESS : BREAKER_ERROR);
 }
 
@@ -111,8 +135,7 @@ static enum verdict fall_back(struct conn *c)
     req->rescued = true;
     req->counted = false;
     req->fresh = false;
-    req->tries = 0;
-    req->turn = 0;
+    req->tried = 0;
     req->failure = FAILURE_NONE;
     upload_restart(&req->upload);
     c->late = 0;

@@ -221,6 +221,8 @@ static void on_collect(struct timer *t)
     struct proxy *p = container_of(t, struct proxy, collect);
 
     timer_set(p->loop, t, COLLECT_EVERY, on_collect, "proxy stats");
+    if (p->live)
+        live_tick(p->live, loop_now(p->loop), loop_wall(p->loop));
     if (p->collecting > 0)
         return; /* a lane is late: its counts come with the next ones */
     p->collecting = p->lane_count;

@@ -201,11 +201,13 @@ enum verdict step_take(struct conn *c)
     struct view_system *s = &req->route->system[req->system];
     bool may_repeat = req->idempotent && upload_can_restart(&req->upload);
 
-    if (req->tries == 0 && s->count > 1)
-        req->turn = s->turn++;
-    for (; req->tries < s->count; req->tries++) {
-        struct upstream_pool *pool = s->pool[(req->turn + req->tries) % s->count];
+    for (;;) {
+        struct upstream_pool *pool;
 
+        req->endpoint = view_choose(s, req->tried, loop_now(c->lane->loop));
+        if (req->endpoint == BALANCE_NONE)
+            return conn_fail(c, FAILURE_CONNECT);
+        pool = s->pool[req->endpoint];
         if (!req->fresh)
             req->up = upstream_take(pool, c, !may_repeat);
         if (req->up)
@@ -215,8 +217,8 @@ enum verdict step_take(struct conn *c)
             begin_connect(req);
             return conn_go(c, STEP_CONNECT);
         }
+        conn_blame_endpoint(c);
     }
-    return conn_fail(c, FAILURE_CONNECT);
 }
 
 /* The rule set changed while we were connecting: what it says now holds, if nothing was sent yet or
@@ -239,7 +241,7 @@ static enum verdict route_again(struct conn *c)
     view_unref(req->view);
     req->view = NULL;
     req->route = NULL;
-    req->tries = 0;
+    req->tried = 0;
     req->counted = false;
     return conn_go(c, STEP_ROUTE);
 }
@@ -257,7 +259,7 @@ enum verdict step_connect(struct conn *c)
     }
     c->late = 0;
     upstream_close(&req->up);
-    req->tries++;
+    conn_blame_endpoint(c);
     return conn_go(c, STEP_TAKE);
 }
 

@@ -114,6 +114,19 @@ static struct upstream *new_upstream(struct upstream_pool *p, int fd)
     return u;
 }
 
+static void begin_work(struct upstream *u, struct conn *c)
+{
+    u->conn = c;
+    u->pool->busy++;
+}
+
+static void end_work(struct upstream *u)
+{
+    if (u->conn)
+        u->pool->busy--;
+    u->conn = NULL;
+}
+
 struct upstream *upstream_connect(struct upstream_pool *p, struct conn *c)
 {
     const int family = p->address.u.any.sa_family;
@@ -130,7 +143,7 @@ struct upstream *upstream_connect(struct upstream_pool *p, struct conn *c)
     }
     u = new_upstream(p, fd);
     if (u)
-        u->conn = c;
+        begin_work(u, c);
     return u;
 }
 
@@ -162,7 +175,7 @@ struct upstream *upstream_take(struct upstream_pool *p, struct conn *c, bool sur
             upstream_close(&u);
             continue;
         }
-        u->conn = c;
+        begin_work(u, c);
         u->reused = true;
         u->ready = 0;
         return u;
@@ -181,7 +194,7 @@ void upstream_give(struct upstream **up)
         return;
     }
     *up = NULL;
-    u->conn = NULL;
+    end_work(u);
     loop_want(&u->watch, LOOP_READ);
     deadline_set(p->lane->loop, &u->deadline, p->lane->config->upstream_idle, on_deadline);
     DL_PREPEND(p->idle, u);
@@ -198,6 +211,7 @@ void upstream_close(struct upstream **up)
         return;
     *up = NULL;
     p = u->pool;
+    end_work(u);
     iobuf_give(&p->lane->bufs, &u->in);
     iobuf_give(&p->lane->bufs, &u->out);
     deadline_cancel(&u->deadline);

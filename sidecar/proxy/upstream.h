@@ -20,6 +20,7 @@ struct upstream_pool {
     struct address address;
     struct upstream *idle; /* utlist, the latest first: the rest may grow old and close */
     unsigned idle_count;
+    unsigned busy; /* connections that work for a request */
     unsigned refs; /* views and connections; at none it goes, once the views are gone it empties */
     unsigned views;
 };

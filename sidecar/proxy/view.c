@@ -33,6 +33,7 @@ static void fill_route(struct lane *lane, struct view_route *r, const struct rul
         struct view_system *system = &r->system[s];
 
         system->count = live->system[s].count;
+        system->health = live->system[s].health;
         for (unsigned i = 0; i < system->count; i++)
             system->pool[i] = upstream_pool_get(lane, &live->system[s].address[i]);
     }
@@ -75,6 +76,21 @@ struct view_route *view_match(struct view *v, struct str host, struct str path)
     const struct ruleset_entry *e = ruleset_match(v->live->set, host, path);
 
     return e ? &v->route[e - v->live->set->entry] : NULL;
+}
+
+unsigned view_choose(struct view_system *s, unsigned tried, mono_t now)
+{
+    struct balance_candidate candidate[LIVE_ADDRESSES_MAX];
+
+    if (s->count <= 1)
+        return s->count == 1 && !tried ? 0 : BALANCE_NONE;
+    for (unsigned i = 0; i < s->count; i++)
+        candidate[i] = (struct balance_candidate){
+            .busy = s->pool[i]->busy,
+            .weight = health_weight(s->health, i, now),
+            .out = tried & 1u << i,
+        };
+    return balance_choose(candidate, s->count, s->turn++);
 }
 
 void view_drop_tallies(struct lane *lane)

@@ -17,7 +17,8 @@ struct tally {
 struct view_system {
     struct upstream_pool *pool[LIVE_ADDRESSES_MAX];
     unsigned count;
-    unsigned turn; /* round robin */
+    uint32_t turn;         /* of the choices */
+    struct health *health; /* borrowed from the live set; NULL: all are well */
 };
 
 struct view_route {
@@ -40,6 +41,9 @@ void view_unref(struct view *v); /* tolerates NULL */
 
 /* The route for a request, or NULL. */
 struct view_route *view_match(struct view *v, struct str host, struct str path);
+
+/* The endpoint for a request, or BALANCE_NONE; `tried` has a bit for each that failed it. */
+unsigned view_choose(struct view_system *s, unsigned tried, mono_t now) MUST_CHECK;
 
 /* Tallies without a route in any view, their counts having been collected, go. */
 void view_drop_tallies(struct lane *lane);

@@ -183,7 +183,7 @@ def test_the_stage_report_reads_as_text_markdown_and_json(app):
 
 def test_state_machines_are_printed_without_a_coordinator(yard):
     listed = yard.cli("fsm", "show", endpoints="127.0.0.1:1").out
-    for machine in ("stage", "election", "breaker"):
+    for machine in ("stage", "election", "breaker", "endpoint"):
         assert machine in listed
         assert "stateDiagram" in yard.cli("fsm", "mermaid", machine).out
         assert yard.cli("fsm", "dot", machine).out.startswith("digraph")

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Several endpoints of one system: who is asked, who is left out, who comes back."""
+
+import contextlib
+import threading
+
+from proxy_fixture import PATIENCE, Client, Origin, Proxy, ask, refused_url, reply, says, wait_for
+
+
+@contextlib.contextmanager
+def three():
+    with says("0") as a, says("1") as b, says("2") as c:
+        yield [a, b, c]
+
+
+def urls(origins):
+    return ",".join(origin.url for origin in origins)
+
+
+class Load:
+    """Clients that ask again and again, each over one connection, until the end of the block."""
+
+    def __init__(self, proxy, clients=6, method="GET"):
+        self.proxy = proxy
+        self.method = method
+        self.bad = []
+        self.asked = 0
+        self.over = threading.Event()
+        self.threads = [threading.Thread(target=self._run) for _ in range(clients)]
+
+    def _run(self):
+        with Client(self.proxy) as client:
+            while not self.over.is_set():
+                try:
+                    status = client.ask(self.method, body=b"x" if self.method == "POST" else None).status
+                except (EOFError, OSError) as error:
+                    self.bad.append(repr(error))
+                    return
+                self.asked += 1
+                if status != 200:
+                    self.bad.append(status)
+
+    def more(self, count):
+        goal = self.asked + count
+        wait_for(lambda: self.asked >= goal or self.bad, f"{count} more answers")
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        for thread in self.threads:
+            thread.join(timeout=PATIENCE)
+
+
+def test_idle_endpoints_take_turns():
+    with three() as origins, Proxy(legacy=urls(origins), new=refused_url(), weight=0) as proxy:
+        with Client(proxy) as client:
+            for _ in range(30):
+                assert client.ask().status == 200
+        assert [len(origin.requests) for origin in origins] == [10, 10, 10]
+
+
+def test_the_endpoint_with_fewer_requests_under_way_is_asked():
+    gate = threading.Event()
+
+    def slow(_):
+        gate.wait(PATIENCE)
+        return reply(b"slow")
+
+    with Origin(slow) as a, says("quick") as b:
+        with Proxy(legacy=f"{a.url},{b.url}", new=refused_url(), weight=0) as proxy:
+            waiting = [Client(proxy) for _ in range(2)]
+            for client in waiting:
+                client.send("GET / HTTP/1.1\r\nHost: app\r\n\r\n")
+            wait_for(lambda: len(a.requests) == 1, "a request is under way")
+            for _ in range(10):
+                assert ask(proxy).body == b"quick"
+            gate.set()
+            for client in waiting:
+                assert client.answer().status == 200
+                client.close()
+            assert len(a.requests) == 1
+
+
+def test_one_of_three_dies_under_load_and_no_client_notices():
+    with three() as origins, Proxy(legacy=urls(origins), new=refused_url(), weight=0, threads=2) as proxy:
+        with Load(proxy) as load:
+            load.more(300)
+            origins[1].stop()
+            load.more(600)
+        assert not load.bad
+        assert proxy.stats()["legacy"]["errors"] == 0
+
+
+def test_one_that_was_never_there_takes_no_request_that_must_not_be_repeated():
+    with says("here") as here:
+        system = f"{refused_url()},{here.url},{refused_url()}"
+        with Proxy(legacy=system, new=refused_url(), weight=0) as proxy, Load(proxy, method="POST") as load:
+            load.more(100)
+        assert not load.bad
+
+
+def test_one_that_comes_back_gets_a_growing_share():
+    with three() as origins, Proxy(legacy=urls(origins), new=refused_url(), weight=0) as proxy:
+        with Client(proxy) as client:
+            origins[2].stop()
+            for _ in range(60):
+                assert client.ask().status == 200
+            with Origin(lambda _: reply(b"back"), port=origins[2].port) as back:
+                wait_for(lambda: client.ask().body == b"back", "it is asked again")
+                others = len(origins[0].requests) + len(origins[1].requests)
+                while len(back.requests) < 6:
+                    assert client.ask().status == 200
+                others = len(origins[0].requests) + len(origins[1].requests) - others
+        assert others > 4 * 5, "twice as many would be an even share"
+
+
+def test_one_that_only_fails_is_left_out():
+    with three() as origins, Origin(lambda _: reply(b"", "500 Oh")) as bad:
+        with Proxy(legacy=urls([bad, *origins]), new=refused_url(), weight=0) as proxy, Client(proxy) as client:
+            statuses = [client.ask().status for _ in range(60)]
+    assert statuses.count(500) == 5 and statuses[30:] == [200] * 30
+
+
+def test_one_that_hangs_is_left_out():
+    with says("well") as well, Origin(lambda r: r.stream.fill()) as hangs:
+        words = {"weight": 0, "response_timeout": 100}
+        with Proxy(legacy=f"{well.url},{hangs.url}", new=refused_url(), **words) as proxy:
+            with Client(proxy) as client:
+                statuses = [client.ask().status for _ in range(30)]
+    assert statuses.count(504) == 5 and statuses[-10:] == [200] * 10
+
+
+def test_with_all_of_new_down_fallback_decides_and_new_is_not_forgotten():
+    with says("legacy") as legacy, three() as origins:
+        with Proxy(legacy=legacy.url, new=urls(origins), weight=100) as proxy, Client(proxy) as client:
+            assert client.ask().system == "new"
+            for origin in origins:
+                origin.stop()
+            for _ in range(40):
+                assert client.ask().system == "legacy"
+            with contextlib.ExitStack() as stack:
+                for origin in origins:
+                    stack.enter_context(Origin(lambda _: reply(b"back"), port=origin.port))
+                assert client.ask().body == b"back", "it is asked at once: nobody else of new is better"
+
+
+def test_without_fallback_all_down_is_an_error_of_the_system():
+    system = ",".join(refused_url() for _ in range(3))
+    with Proxy(legacy=system, new=system, weight=0) as proxy:
+        for _ in range(20):
+            assert ask(proxy).status == 502
+        assert proxy.stats()["legacy"]["connect_errors"] == 20
