@@ -20,6 +20,7 @@
 #include "common/base/check.h"
 #include "common/base/mem.h"
 #include "common/base/rng.h"
+#include "common/pages/pages.h"
 #include "coordinator/coordinator_state.h"
 
 #define STORE_FILE   "switchyard.db"
@@ -72,6 +73,10 @@ static void on_answer(void *ctx, const struct core_update *u, uint64_t revision,
 {
     struct coordinator *c = ctx;
 
+    if (u->refused.code == ERR_NONE)
+        c->commands_done++;
+    else
+        c->commands_refused++;
     service_answer(c->service, u, revision, unstored_epoch);
 }
 
@@ -259,7 +264,7 @@ static int open_parts(struct coordinator *c, struct err *err)
 {
     static int (*const parts[])(struct coordinator * c, struct err * err) = {
         fill_self,  open_store,  open_journal,  open_errands, open_fleet,
-        open_peers, open_server, open_webhooks, open_driver,
+        open_peers, open_server, open_webhooks, open_driver,  coordinator_open_pages,
     };
     int r = 0;
 
@@ -293,6 +298,11 @@ int coordinator_port(const struct coordinator *c)
     return rpc_server_port(c->server);
 }
 
+uint16_t coordinator_admin_port(const struct coordinator *c)
+{
+    return c->pages ? pages_port(c->pages) : 0;
+}
+
 static void on_server_stopped(void *ctx)
 {
     struct coordinator *c = ctx;
@@ -323,6 +333,7 @@ void coordinator_free(struct coordinator *c)
 {
     if (!c)
         return;
+    pages_free(c->pages);
     loop_undefer(&c->look);
     cut_off_stop(c);
     restarts_free(c->restarts);

@@ -12,6 +12,7 @@ struct coordinator;
 
 struct coordinator_config {
     const char *listen;   /* "127.0.0.1:7400"; port 0 picks one */
+    const char *admin;    /* "ADDRESS:PORT" of the pages for machines; NULL: none */
     const char *data_dir; /* of the SQLite store and of the journal; NULL: both in memory, lost with
                              the process */
     const char *id;       /* among the coordinators on one store; NULL: "coordinator" */
@@ -37,6 +38,7 @@ int coordinator_new(const struct coordinator_config *config, struct loop *l,
                     const struct coordinator_events *events, void *ctx, struct coordinator **ret,
                     struct err *err) MUST_CHECK;
 int coordinator_port(const struct coordinator *c);
+uint16_t coordinator_admin_port(const struct coordinator *c); /* 0: no pages */
 
 /* Stop taking calls, let open ones end for `grace`; on_stopped follows. Not before on_ready. */
 void coordinator_stop(struct coordinator *c, dur_t grace);

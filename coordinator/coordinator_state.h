@@ -6,6 +6,7 @@
  *   mesh.c          the other coordinators: who is there, who leads, calls for the leader
  *   cut_off.c       it alone cannot reach the store: its nodes are better off elsewhere
  *   host.c          what the operators' API stands on
+ *   metrics_page.c  what is measured here, for Prometheus
  *
  * errands.c, on the checker, does what the core asks for in the world. */
 #pragma once
@@ -45,6 +46,9 @@ struct coordinator {
     struct restarts *restarts;
     struct webhooks *webhooks;
     struct rpc_server *server;
+    struct pages *pages; /* NULL: not asked for */
+    struct service_host host;
+    uint64_t commands_done, commands_refused;
 
     struct loop_deferred look;       /* nodes told of orders: somebody may wait for that */
     struct member others[PEERS_MAX]; /* that are registered */
@@ -88,3 +92,7 @@ void cut_off_stop(struct coordinator *c);
 /* ---- host.c ---------------------------------------------------------------------------------- */
 
 struct service_host host_of(struct coordinator *c);
+
+/* ---- metrics_page.c -------------------------------------------------------------------------- */
+
+int coordinator_open_pages(struct coordinator *c, struct err *err) MUST_CHECK;

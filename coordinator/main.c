@@ -153,6 +153,8 @@ static const struct option_row options[] = {
      "where the state is kept, if not in etcd, and the journal of emergency orders (default "
      "./switchyard-data)",
      OPTION_INTO(option_text, program, config.data_dir)},
+    {"admin", "ADDR", "answer /healthz, /readyz and /metrics there (off)",
+     OPTION_INTO(option_text, program, config.admin)},
     {"id", "NAME", "among the coordinators on one etcd (default: the host's name)", set_id, 0},
     {"advertise", "ADDR", "where the others and the CLI reach it (default: as --listen)",
      OPTION_INTO(option_text, program, config.advertise)},
@@ -294,9 +296,10 @@ static void on_ready(void *ctx, int r, const struct err *err)
 
     if (r == 0) {
         p->ready = true;
-        log_line(LOG_INFO, LOG_STARTED, "version=%s listen=%s port=%d store=%s id=%s",
+        log_line(LOG_INFO, LOG_STARTED, "version=%s listen=%s port=%d admin_port=%u store=%s id=%s",
                  SWITCHYARD_VERSION, LOGQ(p->config.listen), coordinator_port(p->coordinator),
-                 p->store, LOGQ(p->config.id ? p->config.id : ""));
+                 coordinator_admin_port(p->coordinator), p->store,
+                 LOGQ(p->config.id ? p->config.id : ""));
         return;
     }
     log_err(LOG_ERROR, LOG_STOPPED, err, "status=failed");

@@ -48,7 +48,7 @@ static const struct option_row table[] = {
      OPTION_INTO(option_text, options, sidecar.data)},
     {"listen", "ADDR:PORT", "where requests come in (127.0.0.1:8080)",
      OPTION_INTO(option_text, options, sidecar.proxy.listen)},
-    {"admin", "ADDR:PORT", "answer /healthz, /readyz and /status there (off)",
+    {"admin", "ADDR:PORT", "answer /healthz, /readyz, /status and /metrics there (off)",
      OPTION_INTO(option_text, options, sidecar.admin)},
     {"control", "ADDR:PORT", "take emergency orders from other machines there (off)",
      OPTION_INTO(option_text, options, sidecar.control)},

@@ -8,12 +8,13 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/loop/timer.h"
-#include "sidecar/admin.h"
+#include "common/pages/pages.h"
 #include "sidecar/agent/agent.h"
 #include "sidecar/control/convert.h"
 #include "sidecar/control/coord_client.h"
 #include "sidecar/control/order_service.h"
 #include "sidecar/control/past_answer.h"
+#include "sidecar/node_metrics.h"
 #include "sidecar/order_file.h"
 #include "sidecar/state_file.h"
 #include "sidecar/status_page.h"
@@ -32,14 +33,17 @@ struct sidecar {
     struct state_file *state;      /* owned */
     struct proxy *proxy;           /* owned */
     struct coord_client *coord;    /* owned */
-    struct admin *admin;           /* owned; NULL without --admin */
+    struct pages *pages;           /* owned; NULL without --admin */
     struct order_service *orders;  /* owned */
     struct order_file *order_file; /* owned; NULL when the folder cannot be watched */
     struct past *past;             /* owned */
+    struct node_metrics *metrics;  /* owned */
     struct past_answer *answers;   /* owned */
     struct timer retry;            /* set after a failure */
     bool refused;                  /* since the last retry */
     mono_t last_stats;
+    mono_t coordinator_seen; /* the last time that one was there */
+    unsigned clients;
     struct ruleset *served_then; /* owned; at last_stats */
     bool draining;
     bool stopping;
@@ -246,6 +250,8 @@ static void on_stats(void *ctx, const struct route_stats *stats, size_t count, u
     mono_t now = loop_now(s->loop);
     dur_t interval = mono_sub(now, s->last_stats);
 
+    node_metrics_add(s->metrics, stats, count);
+    s->clients = clients;
     remember(s, interval, stats, count);
     coord_client_report(s->coord, agent_position_serving(s->agent).revision, interval, stats, count,
                         clients);
@@ -349,7 +355,10 @@ static void on_down(void *ctx, const char *endpoint, const struct err *why, dur_
 {
     struct sidecar *s = ctx;
     enum log_level level = s->outage_told ? LOG_DEBUG : LOG_WARN;
+    enum agent_link link = agent_link(s->agent);
 
+    if (link == LINK_CURRENT || link == LINK_BEHIND)
+        s->coordinator_seen = loop_now(s->loop);
     agent_connected(s->agent, false);
     past_answer_forget(s->answers);
     s->outage_told = true;
@@ -369,6 +378,11 @@ static const struct coord_client_events coord_events = {
 
 /* ---- admin pages ----------------------------------------------------------------------------- */
 
+static bool is_alive(void *ctx UNUSED)
+{
+    return true;
+}
+
 static bool is_ready(void *ctx)
 {
     struct sidecar *s = ctx;
@@ -383,7 +397,7 @@ static bool tell_status(void *ctx, struct buf *ret)
     struct json *j =
         status_page(s->config.node, coord_client_endpoint(s->coord), s->disk, s->agent);
 
-    return json_print(j, true, ret);
+    return json_print(j, true, ret) && buf_add(ret, "\n", 1);
 }
 
 static bool tell_flags(void *ctx, struct buf *ret)
@@ -391,12 +405,47 @@ static bool tell_flags(void *ctx, struct buf *ret)
     struct sidecar *s = ctx;
     CLEANUP(json_freep) struct json *j = flags_page(s->config.node, s->agent);
 
-    return json_print(j, true, ret);
+    return json_print(j, true, ret) && buf_add(ret, "\n", 1);
 }
 
-static const struct admin_pages admin_pages = {.is_ready = is_ready,
-                                               .status = tell_status,
-                                               .flags = tell_flags};
+static dur_t coordinator_silence(const struct sidecar *s)
+{
+    if (coord_client_is_up(s->coord))
+        return dur_ns(0);
+    return mono_sub(loop_now(s->loop), s->coordinator_seen);
+}
+
+static bool tell_metrics(void *ctx, struct buf *ret)
+{
+    struct sidecar *s = ctx;
+    enum agent_link link = agent_link(s->agent);
+    struct proxy_pools pools = proxy_pools(s->proxy);
+    const struct node_facts f = {
+        .served = agent_served(s->agent),
+        .revision = agent_position_serving(s->agent).revision,
+        .serving_since = agent_serving_since(s->agent),
+        .stale = link == LINK_STALE || link == LINK_EMPTY,
+        .silence = coordinator_silence(s),
+        .unwritten = s->disk[0] != '\0',
+        .clients = s->clients,
+        .pools = pools.pools,
+        .idle = pools.idle,
+        .busy = pools.busy,
+    };
+
+    return node_metrics_page(s->metrics, &f, ret);
+}
+
+static const struct page admin_pages[] = {
+    {.path = STR("/healthz"), .is_fine = is_alive, .fine = "alive"},
+    {.path = STR("/readyz"),
+     .is_fine = is_ready,
+     .fine = "serves a rule set",
+     .not_fine = "no rule set yet"},
+    {.path = STR("/status"), .type = PAGES_JSON, .tell = tell_status},
+    {.path = STR("/flags"), .type = PAGES_JSON, .tell = tell_flags},
+    {.path = STR("/metrics"), .type = PAGES_METRICS, .tell = tell_metrics},
+};
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
@@ -519,7 +568,8 @@ static int start_parts(struct sidecar *s, struct err *err)
     open_file_door(s);
     work(s); /* requests come in already: serve what the disk had before what takes time */
     if (s->config.admin)
-        r = admin_new(s->config.admin, s->loop, &admin_pages, s, &s->admin, err);
+        r = pages_new(s->config.admin, s->loop, admin_pages, ARRAY_LEN(admin_pages), s, &s->pages,
+                      err);
     if (r == 0)
         r = open_rpc_doors(s, err);
     return r < 0 ? r : start_coord(s, err);
@@ -534,9 +584,10 @@ int sidecar_start(const struct sidecar_config *config, struct loop *control, str
     s->config = *config;
     s->loop = control;
     CHECK(str_copy(str_of(config->node), s->node.s, sizeof s->node.s));
-    s->last_stats = loop_now(control);
+    s->last_stats = s->coordinator_seen = loop_now(control);
     s->agent = agent_new(&s->node, &s->config.labels);
     s->past = past_new(PAST_BYTES);
+    s->metrics = node_metrics_new();
     s->answers = past_answer_new(control, s->past, send_past, s);
     rng_seed_system(&s->rng);
     r = start_parts(s, err);
@@ -556,7 +607,7 @@ uint16_t sidecar_port(const struct sidecar *s)
 
 uint16_t sidecar_admin_port(const struct sidecar *s)
 {
-    return s->admin ? admin_port(s->admin) : 0;
+    return s->pages ? pages_port(s->pages) : 0;
 }
 
 void sidecar_stop(struct sidecar *s, void (*on_stopped)(void *ctx), void *ctx)
@@ -576,12 +627,13 @@ struct sidecar *sidecar_free(struct sidecar *s)
     s->stopping = true; /* the last write ends inside state_file_close() */
     order_file_free(s->order_file);
     order_service_free(s->orders);
-    admin_free(s->admin);
+    pages_free(s->pages);
     coord_client_free(s->coord);
     proxy_free(s->proxy);
     state_file_close(s->state);
     past_answer_free(s->answers);
     past_free(s->past);
+    node_metrics_free(s->metrics);
     ruleset_unref(s->served_then);
     agent_free(s->agent);
     xfreep(&s);

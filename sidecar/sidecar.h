@@ -14,7 +14,7 @@ struct sidecar_config {
     struct labels labels;
     const char *coordinators; /* "host:port[,host:port...]" */
     const char *data;         /* folder; made when missing; one sidecar at a time */
-    const char *admin;        /* "ADDRESS:PORT" of admin.h's pages; NULL: none */
+    const char *admin;        /* "ADDRESS:PORT" of the pages for people and machines; NULL: none */
     const char *control;      /* "ADDRESS:PORT" where orders come in; NULL: only on this machine */
     struct proxy_config proxy;
     dur_t drain; /* longest wait for requests in flight on stop */

@@ -23,6 +23,7 @@ void driver_store_failed(struct driver *d, const struct err *why)
     if (d->store_error.code != why->code)
         log_err(LOG_ERROR, LOG_STORE, why, "state=failing");
     d->store_error = *why;
+    d->store_errors++;
     d->quiet_until = mono_add(loop_now(d->loop), dur_s(RETRY_S));
 }
 
@@ -238,6 +239,7 @@ void driver_health(const struct driver *d, struct driver_health *ret)
         .revision = d->revision,
         .complete = d->lead.alone ? UINT64_MAX : d->watch.told,
         .reports_dropped = d->queue.reports_dropped,
+        .store_errors = d->store_errors,
         .unstored = journal_unstored(&d->journal),
         .leadership = d->members.told,
     };

@@ -82,7 +82,8 @@ struct driver_health {
     uint64_t revision;
     uint64_t complete; /* all that the store held up to here is known */
     uint64_t reports_dropped;
-    unsigned unstored; /* emergency orders in the journal */
+    uint64_t store_errors; /* times that the store did not do what it was asked for */
+    unsigned unstored;     /* emergency orders in the journal */
     struct leadership leadership;
 };
 

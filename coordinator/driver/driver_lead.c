@@ -24,6 +24,7 @@ void lead_failed(struct driver *d, enum election_event ev, const struct err *err
     if (l->failing.code == ERR_NONE)
         l->failing_since = loop_now(d->loop);
     l->failing = *err;
+    d->store_errors++;
     if (!d->ready && (!d->core || mono_sub(loop_now(d->loop), l->failing_since).ns >= patience.ns))
         driver_is_ready(d, l->registered ? NULL : err);
     if (d->failed)

@@ -150,6 +150,7 @@ struct driver {
     uint64_t revision;       /* of the latest decision that is known with all before it */
     bool reread;             /* IDLE is no time to go on: the store must be read first */
     struct err store_error;  /* ERR_NONE: the store works */
+    uint64_t store_errors;   /* so far */
     mono_t quiet_until;      /* no ticks before: the store failed a moment ago */
     bool orders_again;       /* a step was lost, or plans changed: nodes' orders may wait */
     struct timer tick, reload_again, settle, silence;

@@ -49,6 +49,19 @@ static bool is_empty(const struct route_stats *s)
            system_stats_is_empty(&s->system[SYSTEM_NEW]);
 }
 
+static struct proxy_pools count_pools(const struct lane *lane)
+{
+    struct proxy_pools n = {.pools = 0};
+    const struct upstream_pool *p;
+
+    DL_FOREACH (lane->pools, p) {
+        n.pools++;
+        n.idle += p->idle_count;
+        n.busy += p->refs - p->views - p->idle_count;
+    }
+    return n;
+}
+
 /* Only what happened: the control thread knows which migrations there are. */
 static void collect(struct lane *lane, struct letter *l)
 {
@@ -61,6 +74,7 @@ static void collect(struct lane *lane, struct letter *l)
         l->stats[l->count++] = t->stats;
         memset(t->stats.system, 0, sizeof t->stats.system);
     }
+    l->pools = count_pools(lane);
     view_drop_tallies(lane);
     iobuf_trim(&lane->bufs);
     lane_send_back(lane, l);

@@ -18,7 +18,7 @@
 
 enum letter_kind {
     LETTER_SERVE,   /* swap to `live` */
-    LETTER_COLLECT, /* fill `stats` */
+    LETTER_COLLECT, /* fill `stats` and `pools` */
     LETTER_DRAIN,   /* finish within `deadline`; `cut` says what was still busy then */
     LETTER_PROBE    /* carry out `probe`; up to PROBES_MAX at once */
 };
@@ -30,6 +30,7 @@ struct letter {
     struct live *live; /* one reference */
     struct route_stats *stats;
     unsigned count;
+    struct proxy_pools pools;
     dur_t deadline;
     unsigned cut;
     struct probe_job *probe; /* borrowed from the control thread */

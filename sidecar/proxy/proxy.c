@@ -44,6 +44,7 @@ struct proxy {
     unsigned collecting; /* lanes that have yet to answer */
     struct route_stats *stats;
     size_t stats_count;
+    struct proxy_pools pools, counted; /* of the last collection, and of the one under way */
 
     struct probe_job *probes; /* utlist; under way */
     unsigned probe_count;
@@ -192,6 +193,7 @@ static struct route_stats *stats_of(struct proxy *p, const struct name *migratio
 static void begin_stats(struct proxy *p)
 {
     p->stats_count = 0;
+    p->counted = (struct proxy_pools){.pools = 0};
     for (unsigned i = 0; p->live && i < p->live->set->count; i++) {
         const struct ruleset_entry *e = &p->live->set->entry[i];
         struct route_stats *s = stats_of(p, &e->route.migration);
@@ -210,7 +212,13 @@ static void on_collected(struct proxy *p, const struct letter *l)
         for (int s = SYSTEM_LEGACY; s < SYSTEM_COUNT; s++)
             system_stats_merge(&into->system[s], &l->stats[i].system[s]);
     }
-    if (--p->collecting > 0 || !p->events.on_stats)
+    p->counted.pools += l->pools.pools;
+    p->counted.idle += l->pools.idle;
+    p->counted.busy += l->pools.busy;
+    if (--p->collecting > 0)
+        return;
+    p->pools = p->counted;
+    if (!p->events.on_stats)
         return;
     p->events.on_stats(p->ctx, p->stats, p->stats_count,
                        atomic_load_explicit(&p->shared.clients, memory_order_relaxed));
@@ -228,6 +236,11 @@ static void on_collect(struct timer *t)
     p->collecting = p->lane_count;
     for (unsigned i = 0; i < p->lane_count; i++)
         post(p->lane[i], letter_new(LETTER_COLLECT));
+}
+
+struct proxy_pools proxy_pools(const struct proxy *p)
+{
+    return p->pools;
 }
 
 enum breaker_state proxy_breaker(struct proxy *p, const char *migration)

@@ -82,6 +82,12 @@ void proxy_publish(struct proxy *p, struct ruleset *set);
 /* Of the migration's new system; BREAKER_DISABLED when its route has none, or there is no route. */
 enum breaker_state proxy_breaker(struct proxy *p, const char *migration);
 
+/* Connections to the systems and the pools that keep them, of all lanes, a second ago at most. */
+struct proxy_pools {
+    unsigned pools, idle, busy;
+};
+struct proxy_pools proxy_pools(const struct proxy *p);
+
 /* Ask the systems themselves, with what is served now: `fn` is called once, later, at the latest in
  * proxy_free(). Counted nowhere. NOT_FOUND when no route of the migration is served, EXHAUSTED when
  * too many are under way, INVALID as probe_check(). */

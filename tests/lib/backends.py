@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real servers that checks ask: PostgreSQL, Redis and Prometheus, each in a folder of the yard."""
 
+import json
 import os
 import pwd
 import shutil
@@ -107,9 +108,13 @@ class Redis(Server):
 
 
 class Prometheus(Server):
-    def __init__(self, yard):
+    """Scrapes `targets`, "HOST:PORT" each."""
+
+    def __init__(self, yard, targets=()):
         super().__init__(yard, "prometheus")
-        (self.folder / "prometheus.yml").write_text("global: {scrape_interval: 1s}\n")
+        scrapes = [{"job_name": "switchyard", "static_configs": [{"targets": list(targets)}]}]
+        config = {"global": {"scrape_interval": "1s"}, "scrape_configs": scrapes if targets else []}
+        (self.folder / "prometheus.yml").write_text(json.dumps(config))
 
     @property
     def url(self):

@@ -30,7 +30,7 @@ page() {
     *) "$bin/reference" "$1" ;;
     esac
 }
-pages=(cli errors events log-events plan)
+pages=(cli errors events log-events metrics plan)
 
 stale() {
     local name

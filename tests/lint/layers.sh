@@ -13,6 +13,7 @@ common/model: common/base common/fsm
 common/decide: common/base common/model
 common/loop: common/base
 common/http1: common/base
+common/pages: common/base common/loop common/http1
 common/rpc: common/base common/loop proto
 common/wire: common/base common/model common/decide common/rpc proto
 common/pg: common/base
@@ -26,11 +27,11 @@ coordinator/election: common/base common/fsm common/model
 coordinator/peer: common/base common/loop common/model common/rpc proto coordinator/fleet
 coordinator/driver: common/base common/fsm common/loop common/model coordinator/core coordinator/election coordinator/store coordinator/fleet
 coordinator/service: common/base common/loop common/model common/rpc common/wire proto coordinator/core coordinator/fleet
-coordinator: common/base common/fsm common/loop common/model common/rpc proto coordinator/core coordinator/store coordinator/fleet coordinator/driver coordinator/election coordinator/peer coordinator/service coordinator/check coordinator/notify coordinator/web
+coordinator: common/base common/fsm common/loop common/model common/pages common/rpc proto coordinator/core coordinator/store coordinator/fleet coordinator/driver coordinator/election coordinator/peer coordinator/service coordinator/check coordinator/notify coordinator/web
 sidecar/agent: common/base common/fsm common/model
 sidecar/proxy: common/base common/loop common/fsm common/model common/decide common/http1
 sidecar/control: common/base common/loop common/model common/rpc common/wire proto sidecar/agent
-sidecar: common/base common/fsm common/http1 common/loop common/model common/rpc sidecar/agent sidecar/proxy sidecar/control
+sidecar: common/base common/fsm common/loop common/model common/pages common/rpc sidecar/agent sidecar/proxy sidecar/control
 cli: common/base common/loop common/model common/decide common/rpc proto
 LAYERS
 }

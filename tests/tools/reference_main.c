@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Prints a page of docs/reference from the table that it is about: `reference
- * errors|events|log-events|plan`. tests/lint/docs.sh compares the pages with this, so that a
- * changed table asks for its page. */
+ * errors|events|log-events|metrics|plan`. tests/lint/docs.sh compares the pages with this, so that
+ * a changed table asks for its page. */
 #include <stdio.h>
 #include <string.h>
 
 #include "common/base/buf.h"
 #include "common/base/check.h"
 #include "common/base/log.h"
+#include "common/base/metrics.h"
 #include "common/base/units.h"
 #include "common/model/event_kinds.h"
 #include "common/model/plan_schema.h"
@@ -102,6 +103,26 @@ static void print_log_events(struct buf *b)
              "| event | says |\n|---|---|\n");
     for (unsigned i = 0; i < LOG_EVENT_COUNT; i++)
         buf_addf(b, "| `%s` | %s |\n", log_event_name((enum log_event)i), help[i]);
+}
+
+/* ---- metrics --------------------------------------------------------------------------------- */
+
+static void print_metrics(struct buf *b)
+{
+    buf_addf(b,
+             "# Metrics\n\n"
+             "`/metrics` on the address of `--admin`, of a sidecar and of a coordinator, in the "
+             "text form of Prometheus. A sidecar's\ncounters are a second behind its requests at "
+             "most, and those of a migration go with its route. Units are in the\nnames. Names "
+             "are an interface: new ones may come, none is renamed. Made from "
+             "`common/base/metrics_tbl.h`;\n`tests/lint/docs.sh --write` renews this page.\n\n"
+             "| metric | type | labels | says |\n|---|---|---|---|\n");
+    for (unsigned i = 0; i < METRIC_COUNT; i++) {
+        enum metric m = (enum metric)i;
+
+        buf_addf(b, "| `%s` | %s | %s | %s |\n", metric_name(m), metric_type(m), metric_labels(m),
+                 metric_help(m));
+    }
 }
 
 /* ---- the plan -------------------------------------------------------------------------------- */
@@ -243,6 +264,7 @@ int main(int argc, char **argv)
     } pages[] = {{"errors", print_errors},
                  {"events", print_events},
                  {"log-events", print_log_events},
+                 {"metrics", print_metrics},
                  {"plan", print_plan}};
 
     for (size_t i = 0; argc == 2 && i < ARRAY_LEN(pages); i++) {
@@ -254,6 +276,6 @@ int main(int argc, char **argv)
         fputs(buf_text(&b), stdout);
         return 0;
     }
-    fputs("usage: reference errors|events|log-events|plan\n", stderr);
+    fputs("usage: reference errors|events|log-events|metrics|plan\n", stderr);
     return 2;
 }

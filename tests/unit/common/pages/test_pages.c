@@ -8,12 +8,12 @@
 #include <unistd.h>
 
 #include "common/base/mem.h"
-#include "sidecar/admin.h"
+#include "common/pages/pages.h"
 
 struct fixture {
     struct clock_fake clock;
     struct loop *loop;
-    struct admin *admin;
+    struct pages *pages;
     bool ready, too_large;
 };
 
@@ -28,15 +28,30 @@ static bool status(void *ctx, struct buf *ret)
 {
     struct fixture *f = ctx;
 
-    return !f->too_large && buf_addf(ret, "{\"state\": \"stale\"}");
+    return !f->too_large && buf_addf(ret, "{\"state\": \"stale\"}\n");
 }
 
-static bool flags(void *ctx UNUSED, struct buf *ret)
+static bool metrics(void *ctx UNUSED, struct buf *ret)
 {
-    return buf_addf(ret, "{\"stale\": false}");
+    return buf_addf(ret, "up 1\n");
 }
 
-static const struct admin_pages pages = {.is_ready = is_ready, .status = status, .flags = flags};
+static bool is_alive(void *ctx UNUSED)
+{
+    return true;
+}
+
+static const struct page table[] = {
+    {.path = STR("/healthz"), .is_fine = is_alive, .fine = "alive"},
+    {.path = STR("/readyz"), .is_fine = is_ready, .fine = "ready", .not_fine = "not yet"},
+    {.path = STR("/status"), .type = PAGES_JSON, .tell = status},
+    {.path = STR("/metrics"), .type = PAGES_METRICS, .tell = metrics},
+};
+
+static int open_pages(struct fixture *f, const char *listen, struct pages **ret, struct err *err)
+{
+    return pages_new(listen, f->loop, table, ARRAY_LEN(table), f, ret, err);
+}
 
 static int setup(void **state)
 {
@@ -45,7 +60,7 @@ static int setup(void **state)
 
     clock_fake_init(&f->clock, (wall_t){1});
     assert_ok(loop_new(&f->clock.clock, &f->loop, &err), &err);
-    assert_ok(admin_new("127.0.0.1:0", f->loop, &pages, f, &f->admin, &err), &err);
+    assert_ok(open_pages(f, "127.0.0.1:0", &f->pages, &err), &err);
     *state = f;
     return 0;
 }
@@ -54,7 +69,7 @@ static int teardown(void **state)
 {
     struct fixture *f = *state;
 
-    admin_free(f->admin);
+    pages_free(f->pages);
     loop_free(f->loop);
     xfreep(&f);
     return 0;
@@ -63,7 +78,7 @@ static int teardown(void **state)
 static int dial(const struct fixture *f)
 {
     struct sockaddr_in to = {.sin_family = AF_INET,
-                             .sin_port = htons(admin_port(f->admin)),
+                             .sin_port = htons(pages_port(f->pages)),
                              .sin_addr = {htonl(INADDR_LOOPBACK)}};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
 
@@ -112,8 +127,11 @@ static void pages_answer(void **state)
     f->ready = true;
     ask(f, REQUEST("GET /readyz?verbose"), text, sizeof text);
     assert_holds(text, "HTTP/1.1 200 OK\r\n");
-    ask(f, REQUEST("GET /flags"), text, sizeof text);
-    assert_holds(text, "{\"stale\": false}\n");
+    ask(f, REQUEST("GET /metrics"), text, sizeof text);
+    assert_holds(text, "Content-Type: text/plain; version=0.0.4");
+    assert_holds(text, "up 1\n");
+    ask(f, REQUEST("GET /nowhere"), text, sizeof text);
+    assert_holds(text, "here are /healthz, /readyz, /status, /metrics");
     ask(f, REQUEST("GET /status"), text, sizeof text);
     assert_holds(text, "Content-Type: application/json\r\n");
     assert_holds(text, "Content-Length: 19\r\n");
@@ -168,7 +186,7 @@ static void a_request_may_come_in_pieces(void **state)
 static void a_head_too_large_is_refused(void **state)
 {
     struct fixture *f = *state;
-    char head[ADMIN_HEAD_MAX + 4096], text[2048] = "";
+    char head[PAGES_HEAD_MAX + 4096], text[2048] = "";
     int fd = dial(f);
     int n = snprintf(head, sizeof head, "GET /healthz HTTP/1.1\r\nHost: n\r\n");
 
@@ -201,7 +219,7 @@ static void silence_ends_at_the_deadline(void **state)
 static void more_than_fit_wait_for_their_turn(void **state)
 {
     struct fixture *f = *state;
-    int fd[ADMIN_CONNECTIONS_MAX];
+    int fd[PAGES_CONNECTIONS_MAX];
     char text[2048] = "";
     int late;
 
@@ -230,22 +248,24 @@ static void connections_may_be_open_at_the_end(void **state)
 
     for (unsigned i = 0; i < 5; i++)
         loop_turn(f->loop, dur_ms(1));
-    f->admin = admin_free(f->admin);
+    f->pages = pages_free(f->pages);
     close(fd);
 }
 
 static void addresses_that_cannot_be_used_are_told(void **state)
 {
     struct fixture *f = *state;
-    struct admin *other;
+    static const char *const bad[] = {"nowhere", ":80", "a.example:80", "127.0.0.1", "[::1", "::1"};
+    struct pages *other;
     struct err err = {0};
     char taken[64];
 
-    (void)str_fmt(taken, sizeof taken, "127.0.0.1:%u", admin_port(f->admin));
-    assert_true(admin_new(taken, f->loop, &pages, f, &other, &err) < 0);
+    (void)str_fmt(taken, sizeof taken, "127.0.0.1:%u", pages_port(f->pages));
+    assert_true(open_pages(f, taken, &other, &err) < 0);
     assert_holds(err.msg, taken);
     assert_holds(err.hint, "--admin");
-    assert_fails(admin_new("nowhere", f->loop, &pages, f, &other, &err), ERR_INVALID);
+    for (unsigned i = 0; i < ARRAY_LEN(bad); i++)
+        assert_fails(open_pages(f, bad[i], &other, &err), ERR_INVALID);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* THE table of metrics: X(ID, name, type, labels, help). Names are an interface: add, never rename.
+ * Those of the sidecar first, then the coordinator's. Units are in the names: seconds, ratio. */
+#pragma once
+
+#define METRICS(X)                                                                               \
+    X(BUILD, "switchyard_build_info", GAUGE, "program, version", "1; what runs here")            \
+    X(REQUESTS, "switchyard_requests_total", COUNTER, "migration, system",                       \
+      "requests sent to a system, whatever came of them")                                        \
+    X(ERRORS, "switchyard_errors_total", COUNTER, "migration, system",                           \
+      "requests that a system failed: no connection, no answer in time, a broken one, 5xx")      \
+    X(TIMEOUTS, "switchyard_timeouts_total", COUNTER, "migration, system",                       \
+      "errors that were an answer which did not come in time")                                   \
+    X(CONNECT_ERRORS, "switchyard_connect_errors_total", COUNTER, "migration, system",           \
+      "errors that were a connection which could not be made")                                   \
+    X(FALLBACKS, "switchyard_fallbacks_total", COUNTER, "migration",                             \
+      "errors of new that legacy answered in the same request")                                  \
+    X(LATENCY, "switchyard_latency_seconds", HISTOGRAM, "migration, system, le",                 \
+      "from sending a request to the end of its answer")                                         \
+    X(BREAKER, "switchyard_breaker_state", GAUGE, "migration, state",                            \
+      "1 for the state that the breaker of new is in, 0 for the others")                         \
+    X(WEIGHT, "switchyard_weight_ratio", GAUGE, "migration", "share of the keys that is on new") \
+    X(EMERGENCY, "switchyard_emergency", GAUGE, "migration",                                     \
+      "1 while an emergency order sends everything to legacy")                                   \
+    X(CLIENTS, "switchyard_client_connections", GAUGE, "", "open connections of clients")        \
+    X(UPSTREAMS, "switchyard_upstream_connections", GAUGE, "state",                              \
+      "open connections to the systems, at work (busy) or kept for the next request (idle)")     \
+    X(POOLS, "switchyard_upstream_pools", GAUGE, "",                                             \
+      "pools of connections: one for each address and proxy thread")                             \
+    X(REVISION, "switchyard_revision", GAUGE, "",                                                \
+      "of the decisions that are served (sidecar) or known (coordinator)")                       \
+    X(SERVING_SINCE, "switchyard_serving_since_timestamp_seconds", GAUGE, "",                    \
+      "when the revision began to be served; 0: none is")                                        \
+    X(STALE, "switchyard_stale", GAUGE, "",                                                      \
+      "1 while no coordinator is there: the last good decisions are served")                     \
+    X(SILENCE, "switchyard_coordinator_silence_seconds", GAUGE, "",                              \
+      "since when no coordinator is there; 0 while one is")                                      \
+    X(STATE_UNWRITTEN, "switchyard_state_unwritten", GAUGE, "",                                  \
+      "1 while the disk does not take what a restart would need")                                \
+    X(LEADER, "switchyard_leader", GAUGE, "", "1 on the coordinator that leads")                 \
+    X(TERM, "switchyard_term", GAUGE, "", "of the latest leader that was heard of")              \
+    X(NODES, "switchyard_nodes", GAUGE, "state", "nodes of the fleet: serving, lagging, ...")    \
+    X(MIGRATIONS, "switchyard_migrations", GAUGE, "phase", "migrations, by the rollout's phase") \
+    X(ROLLOUT_WEIGHT, "switchyard_rollout_weight_ratio", GAUGE, "migration",                     \
+      "share of the keys that is decided to be on new")                                          \
+    X(LAGGING, "switchyard_rollout_lagging_nodes", GAUGE, "migration",                           \
+      "nodes that do not serve the migration's latest decision")                                 \
+    X(FAN_OUT, "switchyard_fan_out_seconds", GAUGE, "migration",                                 \
+      "from the latest command to the last node's acknowledgement; absent while nodes lag")      \
+    X(OPEN_BREAKERS, "switchyard_open_breaker_nodes", GAUGE, "migration",                        \
+      "nodes whose breaker of new is open")                                                      \
+    X(COMMANDS, "switchyard_commands_total", COUNTER, "result",                                  \
+      "commands that were decided here: done or refused")                                        \
+    X(STORE_UP, "switchyard_store_up", GAUGE, "", "1 while the store works")                     \
+    X(STORE_ERRORS, "switchyard_store_errors_total", COUNTER, "",                                \
+      "times that the store did not do what it was asked for")                                   \
+    X(UNSTORED_ORDERS, "switchyard_unstored_orders", GAUGE, "",                                  \
+      "emergency orders that are pushed and not yet stored")                                     \
+    X(REPORTS_DROPPED, "switchyard_reports_dropped_total", COUNTER, "",                          \
+      "reports of nodes that came faster than they could be taken")
