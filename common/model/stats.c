@@ -39,3 +39,35 @@ bool system_stats_is_empty(const struct system_stats *s)
     return !s->requests && !s->errors && !s->fallbacks && !s->timeouts && !s->connect_errors &&
            !s->latency.count;
 }
+
+void mirror_stats_merge(struct mirror_stats *into, const struct mirror_stats *from)
+{
+    into->sent += from->sent;
+    into->failed += from->failed;
+    into->errors += from->errors;
+    into->dropped += from->dropped;
+    into->unsuited += from->unsuited;
+    hist_merge(&into->latency, &from->latency);
+}
+
+bool mirror_stats_is_empty(const struct mirror_stats *s)
+{
+    return !s->sent && !s->dropped && !s->unsuited;
+}
+
+void compare_stats_merge(struct compare_stats *into, const struct compare_stats *from)
+{
+    into->compared += from->compared;
+    into->equal += from->equal;
+    into->cosmetic += from->cosmetic;
+    into->critical += from->critical;
+    into->noise_compared += from->noise_compared;
+    into->noise_differed += from->noise_differed;
+    into->skipped += from->skipped;
+    into->overhead_us += from->overhead_us;
+}
+
+bool compare_stats_is_empty(const struct compare_stats *s)
+{
+    return !s->compared && !s->noise_compared && !s->skipped && !s->overhead_us;
+}

@@ -82,3 +82,7 @@ struct route_stats {
 /* Add up in any order, as the counters of nodes and intervals arrive. */
 void system_stats_merge(struct system_stats *into, const struct system_stats *from);
 bool system_stats_is_empty(const struct system_stats *s);
+void mirror_stats_merge(struct mirror_stats *into, const struct mirror_stats *from);
+bool mirror_stats_is_empty(const struct mirror_stats *s);
+void compare_stats_merge(struct compare_stats *into, const struct compare_stats *from);
+bool compare_stats_is_empty(const struct compare_stats *s);

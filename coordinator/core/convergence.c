@@ -23,6 +23,7 @@ static void begin(struct core *c, struct migration *m, uint64_t rev)
     convergence_name(c, m);
     samples_clear(m->judged);
     samples_clear(m->beyond);
+    compared_clear(&m->compared);
     if (rev > c->revision)
         c->revision = rev;
 }

@@ -117,6 +117,7 @@ static void on_node(struct core *c, const struct core_node *seen, struct core_up
 static void take_report(struct core *c, struct node *node, const struct route_stats *route)
 {
     struct migration *m = state_find(c, route->migration.s);
+    bool judged;
 
     if (!m)
         return;
@@ -128,10 +129,14 @@ static void take_report(struct core *c, struct node *node, const struct route_st
      * of. */
     if (!node || node_is_asked(node))
         return;
+    judged = node_reported_rev(node) >= m->takeover.rev;
     samples_add(m->stats, c->mono, route->system);
     days_add(&m->days, c->now, c->mono, route->system);
-    if (node_reported_rev(node) >= m->takeover.rev)
+    if (judged)
         samples_add(waves_samples(m, node), c->mono, route->system);
+    compared_add(&m->compared, c->mono, &route->compare, judged);
+    for (unsigned i = 0; i < route->discrepancy_count; i++)
+        compared_add_example(&m->compared, node_name(node), &route->discrepancy[i]);
 }
 
 static void on_report(struct core *c, const struct core_event *ev, struct core_update *u)

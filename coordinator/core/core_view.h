@@ -3,6 +3,7 @@
 #pragma once
 
 #include "common/model/event_kinds.h"
+#include "coordinator/core/compared.h"
 #include "coordinator/core/core.h"
 
 #define LAGGARDS_MAX 20
@@ -99,6 +100,20 @@ struct view_stats {
 /* Over the last `window` (0: since start). */
 int view_stats(const struct core *c, const char *migration, dur_t window, mono_t mono,
                struct view_stats *ret, struct err *err) MUST_CHECK;
+
+/* What comparing the systems' answers came to. */
+struct view_compared {
+    const struct route_compare *how; /* the plan's; borrowed */
+    bool off;                        /* since new's weight is above how->off_above_bp */
+    struct compare_stats total;      /* since start */
+    struct compare_stats recent;     /* over `window`, under the latest decision */
+    dur_t window;
+};
+int view_compared(const struct core *c, const char *migration, dur_t window, mono_t mono,
+                  struct view_compared *ret, struct err *err) MUST_CHECK;
+/* The newest differences first, at most `max`; borrowed. Returns how many. */
+unsigned view_discrepancies(const struct core *c, const char *migration,
+                            const struct compared_example **ret, unsigned max);
 
 /* Newest first, at most `max` of CORE_HISTORY_KEPT; returns how many. */
 unsigned view_history(const struct core *c, const char *migration, const struct history_entry **ret,

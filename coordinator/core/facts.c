@@ -60,6 +60,7 @@ static struct gates_grounds grounds_of(const struct core *c, const struct migrat
         .samples = m->judged,
         .beside = m->beyond,
         .measured = m->measured,
+        .compared = d->plan->route.compare.sample_bp ? &m->compared : NULL,
         .found = jobs_found(m, checks),
         .now = now,
         .watched = watched(c, m, d, now),

@@ -96,12 +96,14 @@ void gates_trigger(const struct plan_limits *limits, const struct gates_grounds 
                    struct view_gate *ret)
 {
     struct system_stats legacy, new_system;
+    struct compare_stats compared;
     uint32_t confidence = limits->confidence_ppm ? limits->confidence_ppm : PLAN_CONFIDENCE_PPM;
     struct judgement j = {
         .limits = limits,
         .legacy = &legacy,
         .new_system = &new_system,
         .measured = g->measured,
+        .compared = g->compared ? &compared : NULL,
         .found = g->found,
         .now = g->now,
         .doubt = 1 - (double)confidence / 1e6,
@@ -109,6 +111,8 @@ void gates_trigger(const struct plan_limits *limits, const struct gates_grounds 
 
     ret->quiet = false;
     measure(limits, g, &legacy, &new_system);
+    if (g->compared)
+        compared_window(g->compared, g->now, limits->window, &compared);
     words_duration(limits->window, j.over);
     words_ratio(confidence, j.sure);
     judge_all(&j, ret);

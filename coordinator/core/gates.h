@@ -6,6 +6,7 @@
  * (plan_limits.quiet): hold on, let the rollout go and say so, or roll back. Pure. */
 #pragma once
 
+#include "coordinator/core/compared.h"
 #include "coordinator/core/core_view.h"
 #include "coordinator/core/jobs.h"
 #include "coordinator/core/samples.h"
@@ -17,6 +18,7 @@ struct gates_grounds {
     const struct samples *samples;   /* of the nodes that are judged */
     const struct samples *beside;    /* of the others, who serve legacy meanwhile; NULL: none */
     const struct measured *measured; /* by others; MEASURE_COUNT */
+    const struct compared *compared; /* by the nodes; NULL: the plan does not ask them to */
     const struct job *found;         /* by the limits' own checks; NULL: nothing yet */
     mono_t now;
     dur_t watched; /* so long what is judged has been measured */

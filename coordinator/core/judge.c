@@ -293,9 +293,35 @@ static void judge_restarts(const struct judgement *j, struct view_check *c)
     judge_measure(j, MEASURE_RESTARTS, (double)j->limits->restarts_m / 1000, c);
 }
 
+/* One critical difference is a fact as well; that there is none takes enough answers to say. */
+static void judge_compared(const struct judgement *j, struct view_check *c)
+{
+    const struct compare_stats *s = j->compared;
+    uint32_t limit = j->limits->discrepancies;
+    uint32_t least = j->limits->min_requests ? j->limits->min_requests : 1;
+
+    c->limit = (double)limit;
+    c->value = (double)s->critical;
+    if (s->critical > limit)
+        says(c, VERDICT_FAIL,
+             "%s %" PRIu64 " exceeds %" PRIu32 ", of %" PRIu64 " answers compared in %s", c->name,
+             s->critical, limit, s->compared, j->over);
+    else if (s->compared < least)
+        says(c, VERDICT_HOLD,
+             "%s: %" PRIu64 " answers compared in %s, at least %" PRIu32 " are needed", c->name,
+             s->compared, j->over, least);
+    else
+        says(c, VERDICT_PASS,
+             "%s %" PRIu64 " is within %" PRIu32 ", of %" PRIu64 " answers compared in %s", c->name,
+             s->critical, limit, s->compared, j->over);
+}
+
 static void judge_discrepancies(const struct judgement *j, struct view_check *c)
 {
-    judge_measure(j, MEASURE_DISCREPANCIES, (double)j->limits->discrepancies, c);
+    if (j->compared)
+        judge_compared(j, c);
+    else
+        judge_measure(j, MEASURE_DISCREPANCIES, (double)j->limits->discrepancies, c);
 }
 
 static void judge_sync_lag(const struct judgement *j, struct view_check *c)

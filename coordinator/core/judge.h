@@ -18,8 +18,9 @@ struct judgement {
     const struct plan_limits *limits;
     const struct system_stats *legacy; /* over limits->window */
     const struct system_stats *new_system;
-    const struct measured *measured; /* by others; MEASURE_COUNT */
-    const struct job *found;         /* by limits->check; NULL: nothing yet */
+    const struct measured *measured;      /* by others; MEASURE_COUNT */
+    const struct compare_stats *compared; /* by the nodes; NULL: they compare nothing */
+    const struct job *found;              /* by limits->check; NULL: nothing yet */
     mono_t now;
     double doubt;                  /* 1 - confidence */
     char sure[WORDS_RATIO_MAX];    /* "99.9 %" */

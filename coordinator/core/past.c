@@ -52,8 +52,10 @@ static void take_route(struct core *c, const struct node *node, const struct cor
     samples_add_past(m->stats, c->mono, at, route->system);
     if (mono_before(at, c->started))
         days_add_past(&m->days, wall_add(c->now, mono_sub(at, c->mono)), c->mono, route->system);
-    if (b->revision > 0 && b->revision >= m->takeover.rev)
-        samples_add_past(waves_samples(m, node), c->mono, at, route->system);
+    if (b->revision == 0 || b->revision < m->takeover.rev)
+        return;
+    samples_add_past(waves_samples(m, node), c->mono, at, route->system);
+    compared_add_past(&m->compared, c->mono, at, &route->compare);
 }
 
 void past_take(struct core *c, const struct core_event *ev)

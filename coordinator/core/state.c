@@ -35,6 +35,7 @@ struct migration *migration_free(struct migration *m)
     samples_free(m->stats);
     samples_free(m->judged);
     samples_free(m->beyond);
+    compared_deinit(&m->compared);
     jobs_deinit(&m->jobs);
     free(m);
     return NULL;
@@ -122,6 +123,7 @@ void state_leave_slot(struct core *c, struct migration *m)
     m->stats = samples_new();
     samples_clear(m->judged);
     samples_clear(m->beyond);
+    compared_deinit(&m->compared);
     m->takeover = (struct takeover){.rev = 0};
     days_deinit(&m->days);
     m->scope = (struct drill_watch){.rev = 0};

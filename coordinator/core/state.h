@@ -4,6 +4,7 @@
 
 #include <uthash.h>
 
+#include "coordinator/core/compared.h"
 #include "coordinator/core/core_view.h"
 #include "coordinator/core/days.h"
 #include "coordinator/core/drill_fsm.h"
@@ -80,6 +81,7 @@ struct migration {
     /* What was measured under the latest decision only, owned: by the nodes that the stage has
      * reached, and by those that serve the stage before until their wave comes. */
     struct samples *judged, *beyond;
+    struct compared compared;
     mono_t judged_at; /* when reports last made triggers be looked at */
     struct measured measured[MEASURE_COUNT];
     struct jobs jobs;

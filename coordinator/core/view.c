@@ -79,6 +79,33 @@ int view_stats(const struct core *c, const char *migration, dur_t window, mono_t
     return 0;
 }
 
+int view_compared(const struct core *c, const char *migration, dur_t window, mono_t mono,
+                  struct view_compared *ret, struct err *err)
+{
+    struct migration *m;
+    int r = state_get(c, migration, &m, err);
+
+    if (r < 0)
+        return r;
+    ret->how = &m->is.plan->route.compare;
+    ret->off = compile_effective_bp(&m->is) > ret->how->off_above_bp;
+    ret->total = m->compared.total;
+    ret->window = window;
+    compared_window(&m->compared, mono, window, &ret->recent);
+    return 0;
+}
+
+unsigned view_discrepancies(const struct core *c, const char *migration,
+                            const struct compared_example **ret, unsigned max)
+{
+    const struct migration *m = state_find(c, migration);
+    unsigned count = 0;
+
+    while (m && count < max && (ret[count] = compared_example(&m->compared, count)))
+        count++;
+    return count;
+}
+
 unsigned view_history(const struct core *c, const char *migration, const struct history_entry **ret,
                       unsigned max)
 {

@@ -371,6 +371,43 @@ static void test_reported_values_count_while_they_are_fresh(void **state UNUSED)
     assert_int_equal(judged_outside(&by, m, NULL, NOW).verdict, VERDICT_HOLD);
 }
 
+static struct view_gate judged_compared(uint64_t compared, uint64_t critical, uint32_t least)
+{
+    const struct plan_limits by = {.has_discrepancies = true,
+                                   .discrepancies = 1,
+                                   .min_requests = least,
+                                   .window = {10000000000}};
+    const struct compare_stats stats = {
+        .compared = compared, .equal = compared - critical, .critical = critical};
+    struct compared nodes = {.examples = 0};
+    struct samples *s = samples_new();
+    struct gates_grounds grounds = {
+        .samples = s, .measured = nobody, .compared = &nodes, .now = NOW};
+    struct view_gate g;
+
+    compared_add(&nodes, NOW, &stats, true);
+    gates_trigger(&by, &grounds, &g);
+    compared_deinit(&nodes);
+    samples_free(s);
+    return g;
+}
+
+static void test_what_nodes_compared_is_judged_once_it_is_enough(void **state UNUSED)
+{
+    struct view_gate g = judged_compared(0, 0, 0);
+
+    assert_int_equal(g.verdict, VERDICT_HOLD);
+    assert_string_equal(g.text,
+                        "criticalDiscrepancies: 0 answers compared in 10s, at least 1 are "
+                        "needed");
+    assert_int_equal(judged_compared(19, 1, 20).verdict, VERDICT_HOLD);
+    assert_int_equal(judged_compared(20, 1, 20).verdict, VERDICT_PASS);
+    /* What is too much needs no further ones. */
+    g = judged_compared(2, 2, 20);
+    assert_int_equal(g.verdict, VERDICT_FAIL);
+    assert_string_equal(g.text, "criticalDiscrepancies 2 exceeds 1, of 2 answers compared in 10s");
+}
+
 static struct check_result found(const char *name, enum check_outcome outcome, double value)
 {
     struct check_result r = {.outcome = outcome, .has_value = true, .value = value};
@@ -469,6 +506,7 @@ int main(void)
         cmocka_unit_test(test_a_quiet_stage_does_what_the_plan_says),
         cmocka_unit_test(test_a_quiet_stage_is_not_let_go_past_other_checks),
         cmocka_unit_test(test_reported_values_count_while_they_are_fresh),
+        cmocka_unit_test(test_what_nodes_compared_is_judged_once_it_is_enough),
         cmocka_unit_test(test_the_plans_own_checks_pass_fail_and_hold),
         cmocka_unit_test(test_the_first_violation_is_dated),
         cmocka_unit_test(test_latency_alone_dates_a_violation),
