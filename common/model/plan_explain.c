@@ -70,19 +70,50 @@ static void say_fallback(struct plan_words *w, const struct route_fallback *f)
     plan_words_say(w, "), legacy answers instead: ");
     for (unsigned i = 0; i < f->method_count; i++)
         plan_words_say(w, "%s%s", i ? ", " : "", f->method[i]);
-    plan_words_say(w, ", with at most %s of body.\n", unit_size_text(f->max_body, body));
+    plan_words_say(w, ", with at most %s of body", unit_size_text(f->max_body, body));
+    if (f->budget_bp)
+        plan_words_say(w, ", for at most %s %% of the requests to new",
+                       unit_weight_text(f->budget_bp, body));
+    plan_words_say(w, ".\n");
+}
+
+static void say_conditions(struct plan_words *w, const struct route_breaker *b)
+{
+    char text[UNIT_TEXT_MAX];
+    const char *between = "";
+
+    plan_words_say(w, "A node that sees ");
+    if (b->errors) {
+        plan_words_say(w, "%u errors of new", b->errors);
+        between = ", or ";
+    }
+    if (b->error_rate_bp) {
+        plan_words_say(w, "%snew fail %s %% of %u or more requests", between,
+                       unit_weight_text(b->error_rate_bp, text), b->min_requests);
+        between = ", or ";
+    }
+    if (b->slow_rate_bp) {
+        plan_words_say(w, "%s%s %% of %u or more answers of new take over ", between,
+                       unit_weight_text(b->slow_rate_bp, text), b->min_requests);
+        plan_words_say(w, "%s", unit_duration_text(dur_ms(b->slow_ms), text));
+    }
 }
 
 static void say_breaker(struct plan_words *w, const struct route_breaker *b)
 {
-    char window[UNIT_TEXT_MAX], open[UNIT_TEXT_MAX];
+    char window[UNIT_TEXT_MAX], open[UNIT_TEXT_MAX], ramp[UNIT_TEXT_MAX];
 
-    if (b->errors)
-        plan_words_say(w,
-                       "A node that sees %u errors of new in %s sends all to legacy for %s, then "
-                       "tries new with %u requests.\n",
-                       b->errors, unit_duration_text(dur_ms(b->window_ms), window),
-                       unit_duration_text(dur_ms(b->open_for_ms), open), b->half_open_requests);
+    if (!route_breaker_is_on(b))
+        return;
+    say_conditions(w, b);
+    plan_words_say(w, " in %s sends all to legacy for %s, then tries new with %u requests.\n",
+                   unit_duration_text(dur_ms(b->window_ms), window),
+                   unit_duration_text(dur_ms(b->open_for_ms), open), b->half_open_requests);
+    if (b->re_ramp_ms)
+        plan_words_say(w, "Once they go well, new gets its share back over %s.\n",
+                       unit_duration_text(dur_ms(b->re_ramp_ms), ramp));
+    if (b->mode == BREAKER_MODE_WATCH)
+        plan_words_say(w, "For now the breaker only watches: it diverts nothing.\n");
 }
 
 static void say_flags(struct plan_words *w, const struct flags *f)

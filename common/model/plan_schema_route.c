@@ -257,19 +257,39 @@ static const struct plan_field fallback_fields[] = {
           .preset = "all three", .help = "What new has to do for legacy to answer instead."),
     FIELD("methods", read_methods, 0, .form = "list of GET, HEAD, OPTIONS, TRACE",
           .preset = "[GET, HEAD]",
-          .help = "Only safe methods: new may have acted before it failed."),
+          .help = "Only safe methods: new may have acted before it failed. Where nothing was sent, "
+                  "any method goes."),
     FIELD("maxBody", plan_value_size, offsetof(struct route_fallback, max_body), .max = BODY_MAX,
           .preset = "64KiB", .help = "Requests with a longer body are not sent a second time."),
+    FIELD("budget", plan_value_weight, offsetof(struct route_fallback, budget_bp),
+          .preset = "no limit",
+          .help = "Second tries per request to new, over ten seconds; ten are free. Past it users "
+                  "get the answer of new."),
 };
 
 const struct plan_section plan_fallback_section = SECTION(fallback_fields);
 
 /* ---- spec.breaker ---- */
 
+static const char *const breaker_modes[] = {"enforce", "watch", "off", NULL};
+static const enum breaker_mode breaker_mode_values[] = {BREAKER_MODE_ENFORCE, BREAKER_MODE_WATCH,
+                                                        BREAKER_MODE_OFF};
+
+static void read_mode(struct plan_reader *r, const struct json *v,
+                      const struct plan_field *f UNUSED, void *dst)
+{
+    enum breaker_mode *mode = dst;
+    int word = plan_value_choice(r, v, breaker_modes);
+
+    if (word >= 0)
+        *mode = breaker_mode_values[word];
+}
+
 #define AT(member) offsetof(struct route_breaker, member)
 static const struct plan_field breaker_fields[] = {
-    FIELD("errors", plan_value_count, AT(errors), .min = 1, .max = COUNT_MAX, .preset = "5",
-          .help = "So many errors of new in the window open the breaker: all to legacy."),
+    FIELD("errors", plan_value_count, AT(errors), .min = 0, .max = COUNT_MAX, .preset = "5",
+          .help = "So many errors of new in the window open the breaker: all to legacy. 0: only "
+                  "rates do."),
     FIELD("window", plan_value_millis, AT(window_ms), .min = SECOND, .max = HOUR, .preset = "300s",
           .help = "How far back errors count."),
     FIELD("openFor", plan_value_millis, AT(open_for_ms), .min = SECOND, .max = DAY,
@@ -278,10 +298,36 @@ static const struct plan_field breaker_fields[] = {
         "halfOpenRequests", plan_value_count, AT(half_open_requests), .min = 1, .max = COUNT_MAX,
         .preset = "10",
         .help = "So many requests at once may try new while half open; the first answer decides."),
+    FIELD("errorRate", plan_value_weight, AT(error_rate_bp), .preset = "not by a rate",
+          .help = "This share of the requests to new in the window opens it, too."),
+    FIELD("slow", plan_value_millis, AT(slow_ms), .min = MS, .max = HOUR, .preset = "none is slow",
+          .help = "An answer of new whose head takes longer is slow."),
+    FIELD("slowRate", plan_value_weight, AT(slow_rate_bp), .preset = "50% where slow is given",
+          .help = "This share of slow answers in the window opens it, too."),
+    FIELD("minRequests", plan_value_count, AT(min_requests), .min = 1, .max = COUNT_MAX,
+          .preset = "20", .help = "Rates count from so many requests in the window on."),
+    FIELD("reRamp", plan_value_millis, AT(re_ramp_ms), .min = 0, .max = DAY,
+          .preset = "0s",
+          .help = "Closed again, new gets its share little by little over this time, the same "
+                  "users first. 0s: at once."),
+    FIELD("mode", read_mode, AT(mode), .form = "enforce, watch or off", .preset = "enforce",
+          .help = "`watch` counts and tells, and diverts no request."),
 };
 #undef AT
 
-const struct plan_section plan_breaker_section = SECTION(breaker_fields, .later = WORDS("reRamp"));
+const struct plan_section plan_breaker_section = SECTION(breaker_fields);
+
+static void check_conditions(struct plan_reader *r, const struct json *v,
+                             const struct route_breaker *b)
+{
+    if (b->mode != BREAKER_MODE_OFF && !route_breaker_is_on(b))
+        plan_reader_problem(r, v,
+                            "nothing opens this breaker: give errors, errorRate or slow with "
+                            "slowRate, or mode: off");
+    if (b->slow_rate_bp && !b->slow_ms)
+        plan_reader_problem_of(r, v, "slowRate",
+                               "needs slow, the time from which answers are slow");
+}
 
 /* Defaults count only with the section: without it there is no breaker. */
 void plan_read_breaker(struct plan_reader *r, const struct json *v,
@@ -296,4 +342,10 @@ void plan_read_breaker(struct plan_reader *r, const struct json *v,
         .half_open_requests = 10,
     };
     plan_reader_section(r, v, &plan_breaker_section, breaker);
+    if (breaker->slow_ms && !json_get(v, "slowRate"))
+        breaker->slow_rate_bp = 5000;
+    if (route_breaker_has_rate(breaker) && !json_get(v, "minRequests"))
+        breaker->min_requests = 20;
+    if (!r->partial)
+        check_conditions(r, v, breaker);
 }

@@ -292,7 +292,12 @@ static const char *find_nodes_fault(const struct route *r)
 
 bool route_breaker_is_on(const struct route_breaker *b)
 {
-    return b->mode != BREAKER_MODE_OFF && (b->errors || b->error_rate_bp || b->slow_rate_bp);
+    return b->mode != BREAKER_MODE_OFF && (b->errors || route_breaker_has_rate(b));
+}
+
+bool route_breaker_has_rate(const struct route_breaker *b)
+{
+    return b->error_rate_bp || b->slow_rate_bp;
 }
 
 static const char *find_breaker_fault(const struct route_breaker *b)
@@ -301,6 +306,8 @@ static const char *find_breaker_fault(const struct route_breaker *b)
         return "the breaker lacks its window, its time or its probes";
     if (b->error_rate_bp > WEIGHT_BP_MAX || b->slow_rate_bp > WEIGHT_BP_MAX)
         return "a rate of the breaker is over 100 %";
+    if (b->slow_rate_bp && !b->slow_ms)
+        return "the breaker has a rate of slow answers, and nothing says what is slow";
     if ((unsigned)b->mode >= BREAKER_MODE_COUNT || (unsigned)b->order >= BREAKER_ORDER_COUNT)
         return "the breaker's mode or order is unknown";
     return NULL;
@@ -318,6 +325,8 @@ static const char *find_policy_fault(const struct route *r)
         return "the fallback has unknown conditions";
     if (f->method_count > ROUTE_METHODS_MAX)
         return "the fallback has too many methods";
+    if (f->budget_bp > WEIGHT_BP_MAX)
+        return "the fallback's budget is over 100 %";
     for (unsigned i = 0; i < f->method_count; i++) {
         if (!is_token(str_of(f->method[i])))
             return "a fallback's method is not a token";

@@ -109,6 +109,8 @@ struct route_breaker {
 
 /* Does the route have one at all? */
 bool route_breaker_is_on(const struct route_breaker *b);
+/* Does one of its conditions need `min_requests`? */
+bool route_breaker_has_rate(const struct route_breaker *b);
 
 /* Copies of requests to the system that does not answer the client. Its answers are thrown away. */
 struct route_mirror {

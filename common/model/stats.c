@@ -24,6 +24,31 @@ bool breaker_state_parse(struct str s, enum breaker_state *ret)
     return false;
 }
 
+static const char *const breaker_cause_names[BREAKER_CAUSE_COUNT] = {
+    [BREAKER_CAUSE_NONE] = "",
+    [BREAKER_CAUSE_ERRORS] = "errors",
+    [BREAKER_CAUSE_ERROR_RATE] = "error_rate",
+    [BREAKER_CAUSE_SLOW_RATE] = "slow_rate",
+    [BREAKER_CAUSE_PROBE] = "probe",
+    [BREAKER_CAUSE_ORDER] = "order",
+};
+
+const char *breaker_cause_name(enum breaker_cause c)
+{
+    return (unsigned)c < BREAKER_CAUSE_COUNT ? breaker_cause_names[c] : "?";
+}
+
+bool breaker_cause_parse(struct str s, enum breaker_cause *ret)
+{
+    for (unsigned i = 0; i < BREAKER_CAUSE_COUNT; i++) {
+        if (str_eq(s, str_of(breaker_cause_names[i]))) {
+            *ret = (enum breaker_cause)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 void system_stats_merge(struct system_stats *into, const struct system_stats *from)
 {
     into->requests += from->requests;

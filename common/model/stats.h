@@ -63,11 +63,43 @@ const char *breaker_state_name(
     enum breaker_state s); /* "disabled", "closed", "half_open", "open" */
 bool breaker_state_parse(struct str s, enum breaker_state *ret) MUST_CHECK;
 
+/* Why a breaker opened. */
+enum breaker_cause {
+    BREAKER_CAUSE_NONE, /* it never did */
+    BREAKER_CAUSE_ERRORS,
+    BREAKER_CAUSE_ERROR_RATE,
+    BREAKER_CAUSE_SLOW_RATE,
+    BREAKER_CAUSE_PROBE, /* a probe failed */
+    BREAKER_CAUSE_ORDER,
+    BREAKER_CAUSE_COUNT
+};
+
+/* "", "errors", "error_rate", "slow_rate", "probe", "order" */
+const char *breaker_cause_name(enum breaker_cause c);
+bool breaker_cause_parse(struct str s, enum breaker_cause *ret) MUST_CHECK;
+
+/* What a node's breaker saw last; all 0 while it is disabled. Half-open with a share over 0: it is
+ * closed again, and new's share rises. */
+struct breaker_seen {
+    uint64_t requests; /* to new in the window, that ended */
+    uint64_t errors;   /* of these */
+    uint64_t slow;     /* of these: answered, and slowly */
+    wall_t since;      /* in this state; the node's clock */
+    enum breaker_cause cause;
+    uint32_t share_bp; /* of its weight that new gets */
+    bool held;         /* open or closed until another order */
+    bool watching;     /* it diverts nothing */
+    uint64_t order_number;
+    uint64_t opened; /* so often, since the node has it */
+};
+
 /* One migration on one node over one interval. */
 struct route_stats {
     struct name migration;
     struct system_stats system[SYSTEM_COUNT]; /* [SYSTEM_LEGACY], [SYSTEM_NEW] */
     enum breaker_state breaker;
+    struct breaker_seen breaker_seen;
+    uint64_t over_budget; /* second tries not made, since route_fallback.budget_bp was used up */
     struct mirror_stats mirror;
     struct compare_stats compare;
     struct discrepancy discrepancy[DISCREPANCIES_MAX]; /* the newest */

@@ -75,6 +75,7 @@ static Switchyard__V1__Fallback *fill_fallback(struct route_fallback *f, struct 
     m->on_timeout = (f->on & FALLBACK_TIMEOUT) != 0;
     m->on_5xx = (f->on & FALLBACK_5XX) != 0;
     m->max_body_bytes = f->max_body;
+    m->budget_bp = f->budget_bp;
     for (unsigned i = 0; i < f->method_count; i++)
         ret->method[i] = f->method[i];
     m->methods = ret->method;
@@ -104,13 +105,34 @@ static Switchyard__V1__Upstream *fill_upstream(const struct route_upstream *u,
 static Switchyard__V1__Breaker *fill_breaker(const struct route_breaker *b,
                                              Switchyard__V1__Breaker *ret)
 {
-    if (b->errors == 0)
+    static const Switchyard__V1__Breaker__Mode modes[BREAKER_MODE_COUNT] = {
+        [BREAKER_MODE_ENFORCE] = SWITCHYARD__V1__BREAKER__MODE__MODE_ENFORCE,
+        [BREAKER_MODE_WATCH] = SWITCHYARD__V1__BREAKER__MODE__MODE_WATCH,
+        [BREAKER_MODE_OFF] = SWITCHYARD__V1__BREAKER__MODE__MODE_OFF,
+    };
+    static const Switchyard__V1__Breaker__Order orders[BREAKER_ORDER_COUNT] = {
+        [BREAKER_ORDER_NONE] = SWITCHYARD__V1__BREAKER__ORDER__ORDER_NONE,
+        [BREAKER_ORDER_OPEN] = SWITCHYARD__V1__BREAKER__ORDER__ORDER_OPEN,
+        [BREAKER_ORDER_CLOSE] = SWITCHYARD__V1__BREAKER__ORDER__ORDER_CLOSE,
+        [BREAKER_ORDER_PROBE] = SWITCHYARD__V1__BREAKER__ORDER__ORDER_PROBE,
+        [BREAKER_ORDER_RESET] = SWITCHYARD__V1__BREAKER__ORDER__ORDER_RESET,
+    };
+
+    if (!b->errors && !b->error_rate_bp && !b->slow_rate_bp && !b->order_number)
         return NULL;
     switchyard__v1__breaker__init(ret);
     ret->errors = b->errors;
     ret->window_ms = b->window_ms;
     ret->open_for_ms = b->open_for_ms;
     ret->half_open_requests = b->half_open_requests;
+    ret->error_rate_bp = b->error_rate_bp;
+    ret->slow_ms = b->slow_ms;
+    ret->slow_rate_bp = b->slow_rate_bp;
+    ret->min_requests = b->min_requests;
+    ret->re_ramp_ms = b->re_ramp_ms;
+    ret->mode = modes[b->mode];
+    ret->order = orders[b->order];
+    ret->order_number = b->order_number;
     return ret;
 }
 

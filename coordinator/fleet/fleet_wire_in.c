@@ -137,6 +137,26 @@ static int take_system(const Switchyard__V1__SystemReport *m, struct system_stat
     return m->latency ? take_latency(m->latency, &ret->latency, err) : 0;
 }
 
+/* For people only: a cause that this version does not know is none. */
+static void take_breaker_seen(const Switchyard__V1__BreakerReport *m, struct breaker_seen *ret)
+{
+    if (!m)
+        return;
+    ret->requests = m->requests;
+    ret->errors = m->errors;
+    ret->slow = m->slow;
+    ret->since.ns = m->since_unix_ms > 0 && m->since_unix_ms < INT64_MAX / 1000000
+                        ? m->since_unix_ms * 1000000
+                        : 0;
+    if (!breaker_cause_parse(str_of(m->cause), &ret->cause))
+        ret->cause = BREAKER_CAUSE_NONE;
+    ret->share_bp = m->share_bp < WEIGHT_BP_MAX ? m->share_bp : WEIGHT_BP_MAX;
+    ret->held = m->held;
+    ret->watching = m->watching;
+    ret->order_number = m->order_number;
+    ret->opened = m->opened;
+}
+
 int fleet_wire_stats(const Switchyard__V1__RouteReport *m, struct route_stats *ret, struct err *err)
 {
     char shown[SHOW_SIZE];
@@ -149,6 +169,8 @@ int fleet_wire_stats(const Switchyard__V1__RouteReport *m, struct route_stats *r
     if (r == 0 && !breaker_state_parse(str_of(m->breaker), &ret->breaker))
         r = err_set(err, ERR_INVALID, "unknown breaker state %s",
                     ids_show(str_of(m->breaker), shown));
+    take_breaker_seen(m->breaker_seen, &ret->breaker_seen);
+    ret->over_budget = m->over_budget;
     return r < 0 ? err_ctx(err, "counters of %s", ids_show(str_of(m->migration), shown)) : 0;
 }
 

@@ -67,6 +67,7 @@ static int take_fallback(const Switchyard__V1__Fallback *m, struct route_fallbac
     ret->on = (m->on_connect_error ? FALLBACK_CONNECT_ERROR : 0u) |
               (m->on_timeout ? FALLBACK_TIMEOUT : 0u) | (m->on_5xx ? FALLBACK_5XX : 0u);
     ret->max_body = m->max_body_bytes;
+    ret->budget_bp = m->budget_bp;
     if (m->n_methods > ROUTE_METHODS_MAX)
         return err_set(err, ERR_INVALID, "fallback methods: %zu, at most %d", m->n_methods,
                        ROUTE_METHODS_MAX);
@@ -119,14 +120,41 @@ int convert_system(const char *what, Switchyard__V1__System m, enum system *ret,
     return err_set(err, ERR_INVALID, "%s %d is not known to this version", what, (int)m);
 }
 
+/* What this version does not know counts as off and as no order at all: a node must not refuse its
+ * routes for it. */
 static void take_breaker(const Switchyard__V1__Breaker *m, struct route_breaker *ret)
 {
+    static const enum breaker_mode modes[] = {
+        [SWITCHYARD__V1__BREAKER__MODE__MODE_ENFORCE] = BREAKER_MODE_ENFORCE,
+        [SWITCHYARD__V1__BREAKER__MODE__MODE_WATCH] = BREAKER_MODE_WATCH,
+        [SWITCHYARD__V1__BREAKER__MODE__MODE_OFF] = BREAKER_MODE_OFF,
+    };
+    static const enum breaker_order orders[] = {
+        [SWITCHYARD__V1__BREAKER__ORDER__ORDER_NONE] = BREAKER_ORDER_NONE,
+        [SWITCHYARD__V1__BREAKER__ORDER__ORDER_OPEN] = BREAKER_ORDER_OPEN,
+        [SWITCHYARD__V1__BREAKER__ORDER__ORDER_CLOSE] = BREAKER_ORDER_CLOSE,
+        [SWITCHYARD__V1__BREAKER__ORDER__ORDER_PROBE] = BREAKER_ORDER_PROBE,
+        [SWITCHYARD__V1__BREAKER__ORDER__ORDER_RESET] = BREAKER_ORDER_RESET,
+    };
+    const bool knows_mode = m && (unsigned)m->mode < ARRAY_LEN(modes);
+    const bool knows_order = m && (unsigned)m->order < ARRAY_LEN(orders);
+
     if (!m)
         return;
-    *ret = (struct route_breaker){.errors = m->errors,
-                                  .window_ms = m->window_ms,
-                                  .open_for_ms = m->open_for_ms,
-                                  .half_open_requests = m->half_open_requests};
+    *ret = (struct route_breaker){
+        .errors = m->errors,
+        .window_ms = m->window_ms,
+        .open_for_ms = m->open_for_ms,
+        .half_open_requests = m->half_open_requests,
+        .error_rate_bp = m->error_rate_bp,
+        .slow_ms = m->slow_ms,
+        .slow_rate_bp = m->slow_rate_bp,
+        .min_requests = m->min_requests,
+        .re_ramp_ms = m->re_ramp_ms,
+        .mode = knows_mode ? modes[m->mode] : BREAKER_MODE_OFF,
+        .order = knows_order ? orders[m->order] : BREAKER_ORDER_NONE,
+        .order_number = knows_order ? m->order_number : 0,
+    };
 }
 
 static int take_flags(Switchyard__V1__RouteFlag *const *m, size_t count, struct flags *ret,
@@ -434,6 +462,28 @@ static void free_system(Switchyard__V1__SystemReport *m)
     xfreep(&m);
 }
 
+static Switchyard__V1__BreakerReport *give_breaker(const struct route_stats *stats)
+{
+    const struct breaker_seen *s = &stats->breaker_seen;
+    Switchyard__V1__BreakerReport *m;
+
+    if (stats->breaker == BREAKER_DISABLED)
+        return NULL;
+    m = xnew(Switchyard__V1__BreakerReport);
+    switchyard__v1__breaker_report__init(m);
+    m->requests = s->requests;
+    m->errors = s->errors;
+    m->slow = s->slow;
+    m->since_unix_ms = s->since.ns / 1000000;
+    m->cause = rpc_lend(breaker_cause_name(s->cause));
+    m->share_bp = s->share_bp;
+    m->held = s->held;
+    m->watching = s->watching;
+    m->order_number = s->order_number;
+    m->opened = s->opened;
+    return m;
+}
+
 Switchyard__V1__RouteReport *convert_route_report(const struct route_stats *stats)
 {
     Switchyard__V1__RouteReport *m = xnew(Switchyard__V1__RouteReport);
@@ -443,6 +493,8 @@ Switchyard__V1__RouteReport *convert_route_report(const struct route_stats *stat
     m->legacy = give_system(&stats->system[SYSTEM_LEGACY]);
     m->new_ = give_system(&stats->system[SYSTEM_NEW]);
     m->breaker = rpc_lend(breaker_state_name(stats->breaker));
+    m->breaker_seen = give_breaker(stats);
+    m->over_budget = stats->over_budget;
     return m;
 }
 
@@ -452,6 +504,7 @@ void convert_route_report_free(Switchyard__V1__RouteReport *m)
         return;
     free_system(m->legacy);
     free_system(m->new_);
+    xfreep(&m->breaker_seen);
     xfreep(&m->migration);
     xfreep(&m);
 }

@@ -132,6 +132,34 @@ static void defaults_fill_a_small_plan(void **state UNUSED)
     assert_false(p->stage[0].approval);
 }
 
+static void a_breaker_has_rates_a_ramp_and_a_mode(void **state UNUSED)
+{
+    CLEANUP(plan_freep)
+    struct plan *p = parse_with("    errors: 5\n",
+                                "    errors: 0\n"
+                                "    errorRate: 5%\n"
+                                "    slow: 2s\n"
+                                "    reRamp: 1m\n"
+                                "    mode: watch\n");
+    CLEANUP(plan_freep)
+    struct plan *off = parse_with("    errors: 5\n", "    mode: off\n");
+    CLEANUP(plan_freep)
+    struct plan *budget = parse_with("    maxBody: 64KiB\n", "    budget: 20%\n");
+    const struct route_breaker *b = &p->route.breaker;
+
+    assert_int_equal(b->errors, 0);
+    assert_int_equal(b->error_rate_bp, 500);
+    assert_int_equal(b->slow_ms, 2000);
+    assert_int_equal(b->slow_rate_bp, 5000);
+    assert_int_equal(b->min_requests, 20);
+    assert_int_equal(b->re_ramp_ms, 60000);
+    assert_int_equal(b->mode, BREAKER_MODE_WATCH);
+    assert_true(route_breaker_is_on(b));
+    assert_false(route_breaker_is_on(&off->route.breaker));
+    assert_int_equal(budget->route.fallback.budget_bp, 2000);
+    assert_int_equal(off->route.fallback.budget_bp, 0);
+}
+
 static void sections_have_their_own_defaults(void **state UNUSED)
 {
     CLEANUP(plan_freep)
@@ -374,6 +402,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_field_arrives),
         cmocka_unit_test(defaults_fill_a_small_plan),
+        cmocka_unit_test(a_breaker_has_rates_a_ramp_and_a_mode),
         cmocka_unit_test(sections_have_their_own_defaults),
         cmocka_unit_test(an_empty_list_switches_fallback_off),
         cmocka_unit_test(forms_of_the_same_value_mean_the_same),

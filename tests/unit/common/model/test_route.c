@@ -182,6 +182,11 @@ static void each_limit_of_a_route_is_checked(void **state UNUSED)
     CHECK_FAULT(r.fallback.method_count = 9, "the fallback has too many methods");
     CHECK_FAULT(r.fallback.method_count = 2, "a fallback's method is not a token");
     CHECK_FAULT(r.breaker.window_ms = 0, "the breaker lacks its window, its time or its probes");
+    CHECK_FAULT(r.breaker.error_rate_bp = 10001, "a rate of the breaker is over 100 %");
+    CHECK_FAULT(r.breaker.slow_rate_bp = 1,
+                "the breaker has a rate of slow answers, and nothing says what is slow");
+    CHECK_FAULT(r.breaker.mode = BREAKER_MODE_COUNT, "the breaker's mode or order is unknown");
+    CHECK_FAULT(r.fallback.budget_bp = 10001, "the fallback's budget is over 100 %");
     CHECK_FAULT(r.upstream[SYSTEM_NEW].endpoint_count = 0, "a system has no endpoint, or too many");
     CHECK_FAULT(r.upstream[SYSTEM_NEW].endpoint_count = 9, "a system has no endpoint, or too many");
     CHECK_FAULT(r.upstream[SYSTEM_LEGACY].endpoint_count = 2, "an endpoint has no host or no port");

@@ -18,6 +18,22 @@ static void breaker_states_have_names(void **state UNUSED)
     assert_string_equal(breaker_state_name(BREAKER_STATE_COUNT), "?");
 }
 
+static void causes_of_openings_have_names(void **state UNUSED)
+{
+    static const char *const released[] = {"",          "errors", "error_rate",
+                                           "slow_rate", "probe",  "order"};
+    enum breaker_cause c;
+
+    assert_int_equal(BREAKER_CAUSE_COUNT, ARRAY_LEN(released));
+    for (unsigned i = 0; i < BREAKER_CAUSE_COUNT; i++) {
+        assert_string_equal(breaker_cause_name((enum breaker_cause)i), released[i]);
+        assert_true(breaker_cause_parse(str_of(released[i]), &c));
+        assert_int_equal(c, i);
+    }
+    assert_false(breaker_cause_parse(STR("moon"), &c));
+    assert_string_equal(breaker_cause_name(BREAKER_CAUSE_COUNT), "?");
+}
+
 static void sums_add_up_in_any_order(void **state UNUSED)
 {
     struct system_stats a = {1, 2, 3, 4, 5, {0}}, b = {10, 20, 30, 40, 50, {0}};
@@ -54,6 +70,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(breaker_states_have_names),
+        cmocka_unit_test(causes_of_openings_have_names),
         cmocka_unit_test(sums_add_up_in_any_order),
         cmocka_unit_test(empty_means_that_nothing_happened),
     };

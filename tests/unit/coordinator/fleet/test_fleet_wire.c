@@ -109,7 +109,15 @@ static void a_route_at_all_its_limits_is_taken_by_nodes(void **state UNUSED)
     r.breaker = (struct route_breaker){.errors = UINT32_MAX,
                                        .window_ms = UINT32_MAX,
                                        .open_for_ms = UINT32_MAX,
-                                       .half_open_requests = UINT32_MAX};
+                                       .half_open_requests = UINT32_MAX,
+                                       .error_rate_bp = WEIGHT_BP_MAX,
+                                       .slow_ms = UINT32_MAX,
+                                       .slow_rate_bp = WEIGHT_BP_MAX,
+                                       .min_requests = UINT32_MAX,
+                                       .re_ramp_ms = UINT32_MAX,
+                                       .mode = BREAKER_MODE_OFF,
+                                       .order = BREAKER_ORDER_RESET,
+                                       .order_number = UINT64_MAX};
     fill(r.stage, NAME_SIZE);
     fill_flags(&r.flags);
     fill_ahead(&r.ahead);

@@ -45,6 +45,15 @@ static void every_field_of_a_route_arrives(void **state UNUSED)
     assert_int_equal(r.breaker.window_ms, 300000);
     assert_int_equal(r.breaker.open_for_ms, 600000);
     assert_int_equal(r.breaker.half_open_requests, 10);
+    assert_int_equal(r.breaker.error_rate_bp, 100);
+    assert_int_equal(r.breaker.slow_ms, 2000);
+    assert_int_equal(r.breaker.slow_rate_bp, 200);
+    assert_int_equal(r.breaker.min_requests, 30);
+    assert_int_equal(r.breaker.re_ramp_ms, 60000);
+    assert_int_equal(r.breaker.mode, BREAKER_MODE_WATCH);
+    assert_int_equal(r.breaker.order, BREAKER_ORDER_PROBE);
+    assert_int_equal(r.breaker.order_number, 17);
+    assert_int_equal(r.fallback.budget_bp, 2000);
     assert_true(r.expose_system);
     assert_string_equal(r.stage, "quarter");
 }
@@ -91,6 +100,11 @@ static void every_value_of_the_enums_arrives(void **state UNUSED)
         assert_ok(to_route(&w, &r, &err), &err);
         assert_int_equal(r.override, systems[i]);
     }
+    w.breaker.mode = (Switchyard__V1__Breaker__Mode)9;
+    w.breaker.order = (Switchyard__V1__Breaker__Order)9;
+    assert_ok(to_route(&w, &r, &err), &err);
+    assert_int_equal(r.breaker.mode, BREAKER_MODE_OFF);
+    assert_int_equal(r.breaker.order_number, 0);
     w.m.breaker = NULL;
     w.m.fallback = NULL;
     w.m.fallback_key = NULL;
@@ -422,6 +436,15 @@ static void counters_go_up_as_they_were_counted(void **state UNUSED)
     stats[0].migration = (struct name){"app"};
     stats[1].migration = (struct name){"idle"};
     stats[0].breaker = BREAKER_OPEN;
+    stats[0].breaker_seen = (struct breaker_seen){.requests = 90,
+                                                  .errors = 7,
+                                                  .slow = 6,
+                                                  .since = {5000000},
+                                                  .cause = BREAKER_CAUSE_PROBE,
+                                                  .held = true,
+                                                  .order_number = 8,
+                                                  .opened = 2};
+    stats[0].over_budget = 4;
     *s = (struct system_stats){
         .requests = 5, .errors = 4, .fallbacks = 3, .timeouts = 2, .connect_errors = 1};
     hist_add(&s->latency, 100);
@@ -431,6 +454,17 @@ static void counters_go_up_as_they_were_counted(void **state UNUSED)
     assert_int_equal(r.n_routes, 2);
     assert_string_equal(r.routes[0]->migration, "app");
     assert_string_equal(r.routes[0]->breaker, "open");
+    assert_int_equal(r.routes[0]->breaker_seen->requests, 90);
+    assert_int_equal(r.routes[0]->breaker_seen->errors, 7);
+    assert_int_equal(r.routes[0]->breaker_seen->slow, 6);
+    assert_int_equal(r.routes[0]->breaker_seen->since_unix_ms, 5);
+    assert_string_equal(r.routes[0]->breaker_seen->cause, "probe");
+    assert_true(r.routes[0]->breaker_seen->held);
+    assert_false(r.routes[0]->breaker_seen->watching);
+    assert_int_equal(r.routes[0]->breaker_seen->order_number, 8);
+    assert_int_equal(r.routes[0]->breaker_seen->opened, 2);
+    assert_int_equal(r.routes[0]->over_budget, 4);
+    assert_null(r.routes[1]->breaker_seen);
     assert_null(r.routes[0]->legacy); /* not asked */
     assert_null(r.routes[1]->new_);
     up = r.routes[0]->new_;

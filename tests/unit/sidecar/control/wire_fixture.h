@@ -90,6 +90,15 @@ static inline void wire_route_init(struct wire_route *w, const char *migration)
     w->breaker.window_ms = 300000;
     w->breaker.open_for_ms = 600000;
     w->breaker.half_open_requests = 10;
+    w->breaker.error_rate_bp = 100;
+    w->breaker.slow_ms = 2000;
+    w->breaker.slow_rate_bp = 200;
+    w->breaker.min_requests = 30;
+    w->breaker.re_ramp_ms = 60000;
+    w->breaker.mode = SWITCHYARD__V1__BREAKER__MODE__MODE_WATCH;
+    w->breaker.order = SWITCHYARD__V1__BREAKER__ORDER__ORDER_PROBE;
+    w->breaker.order_number = 17;
+    w->fallback.budget_bp = 2000;
     w->m.migration = rpc_lend(migration);
     w->m.hosts = w->host;
     w->m.n_hosts = 2;
