@@ -117,9 +117,21 @@ static void put_connection(struct span *o, enum http1_connection c)
         put(o, STR("Connection: keep-alive\r\n"));
 }
 
-static void put_ours(struct span *o, const struct http1_out *out)
+/* RFC 9110 7.8: whoever sends Upgrade names it in Connection. */
+static void put_upgrade(struct span *o, const struct http1_head *h)
+{
+    put(o, STR("Connection: upgrade\r\n"));
+    for (uint32_t i = 0; i < h->header_count; i++) {
+        if (h->headers[i].id == HTTP1_ID_UPGRADE)
+            put_field(o, STR("Upgrade"), http1_value(h, i));
+    }
+}
+
+static void put_ours(struct span *o, const struct http1_head *h, const struct http1_out *out)
 {
     put_extra(o, out->extra, out->extra_count);
+    if (out->upgrade)
+        put_upgrade(o, h);
     put_connection(o, out->connection);
 }
 
@@ -148,7 +160,7 @@ size_t http1_write_request(const struct http1_head *h, const struct http1_out *o
         put_field(&o, STR("Host"), out->host.n > 0 ? out->host : http1_host(h));
     put_received(&o, h, out, keeps_host ? HTTP1_ID_OTHER : HTTP1_ID_HOST);
     put_framing(&o, out->body);
-    put_ours(&o, out);
+    put_ours(&o, h, out);
     put(&o, STR("\r\n"));
     return finish(&o);
 }
@@ -171,7 +183,7 @@ size_t http1_write_response(const struct http1_head *h, const struct http1_out *
         put_length(&o, h->content_length);
     else if (!has_no_framing)
         put_framing(&o, out->body);
-    put_ours(&o, out);
+    put_ours(&o, h, out);
     put(&o, STR("\r\n"));
     return finish(&o);
 }

@@ -2,9 +2,9 @@
 /* Serialises heads into the caller's memory, for the next hop.
  *
  * Lines that stay are copied as runs. Left out are the hop-by-hop fields (Connection and all it
- * names, Keep-Alive, Proxy-Connection, TE, Trailer, Upgrade), Expect (the proxy answers it) and the
- * framing fields, which are written anew from the caller's framing. The version is always HTTP/1.1.
- * Pure. */
+ * names, Keep-Alive, Proxy-Connection, TE, Trailer, Upgrade unless it is to be passed on), Expect
+ * (the proxy answers it) and the framing fields, which are written anew from the caller's framing.
+ * The version is always HTTP/1.1. Pure. */
 #pragma once
 
 #include "common/http1/http1_body.h"
@@ -27,6 +27,7 @@ enum http1_connection {
 struct http1_out {
     struct http1_framing body; /* how the body will be sent */
     enum http1_connection connection;
+    bool upgrade; /* the received Upgrade fields go on, named in a Connection field */
     const struct http1_extra *extra;
     unsigned extra_count;
     struct str host; /* requests: in place of the received Host, when not empty */

@@ -8,6 +8,8 @@
 #include "sidecar/proxy/conn.h"
 #include "sidecar/proxy/lane.h"
 #include "sidecar/proxy/relay.h"
+#include "sidecar/proxy/tunnel.h"
+#include "sidecar/proxy/upgrade.h"
 
 /* ---- the upstream's bytes -------------------------------------------------------------------- */
 
@@ -77,6 +79,58 @@ static void pump_upload(struct conn *c)
 
 /* ---- the head of the answer ------------------------------------------------------------------ */
 
+static void note_answered(struct request *req)
+{
+    struct system_stats *stats = req->route->tally->stats.system;
+
+    req->answered = true;
+    if (req->rescued)
+        stats[SYSTEM_NEW].fallbacks++;
+}
+
+static struct http1_extra exposed_system(const struct request *req)
+{
+    return (struct http1_extra){
+        .name = STR("X-Switchyard-System"),
+        .value = str_of(system_name(req->system)),
+        .replace = true,
+    };
+}
+
+/* RFC 9110 7.8: a switch that was not asked for, or before the request is through, is none. */
+static bool may_switch(const struct request *req)
+{
+    return req->upgrade && req->upload.sent && !req->up->out &&
+           upgrade_agrees(&req->head, &req->answer);
+}
+
+static enum verdict switch_protocols(struct conn *c)
+{
+    struct request *req = c->req;
+    const struct http1_extra system = exposed_system(req);
+    const struct http1_out out = {
+        .upgrade = true,
+        .extra = &system,
+        .extra_count = req->route->entry->route.expose_system,
+    };
+    struct gather g;
+    size_t n;
+
+    if (!may_switch(req))
+        return conn_fail(c, FAILURE_BROKEN);
+    gather_init(&g, c->lane->scratch, c->lane->bufs.size);
+    n = http1_write_response(&req->answer, &out, gather_at(&g), gather_room(&g));
+    if (n == 0)
+        return conn_fail(c, FAILURE_BROKEN);
+    note_answered(req);
+    conn_count_answer(c);
+    gather_wrote(&g, n);
+    if (!conn_send(c, &g))
+        return conn_go(c, STEP_CLOSE);
+    tunnel_begin(c);
+    return conn_go(c, STEP_TUNNEL);
+}
+
 /* 1xx go on to clients that know them, but 100 is our own affair. RFC 9110 15.2. False: that was
  * the end, c->step says how. */
 static bool pass_interim(struct conn *c)
@@ -87,7 +141,7 @@ static bool pass_interim(struct conn *c)
     size_t n;
 
     if (req->answer.status == 101) {
-        conn_fail(c, FAILURE_BROKEN);
+        switch_protocols(c);
         return false;
     }
     if (req->answer.status != 100 && req->head.minor > 0) {
@@ -120,26 +174,14 @@ static void decide_closing(struct conn *c)
         c->closing = true;
 }
 
-static void note_answered(struct request *req)
-{
-    struct system_stats *stats = req->route->tally->stats.system;
-
-    req->answered = true;
-    if (req->rescued)
-        stats[SYSTEM_NEW].fallbacks++;
-}
-
 static enum verdict begin_answer(struct conn *c)
 {
     struct request *req = c->req;
-    const struct http1_extra system = {
-        .name = STR("X-Switchyard-System"),
-        .value = str_of(system_name(req->system)),
-        .replace = true,
-    };
+    const struct http1_extra system = exposed_system(req);
     struct http1_out out = {
         .extra = &system,
         .extra_count = req->route->entry->route.expose_system,
+        .upgrade = req->answer.status == 426 && req->answer.upgrade, /* says what it would take */
     };
     struct gather g;
     size_t n;

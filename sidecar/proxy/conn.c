@@ -10,6 +10,7 @@
 #include "common/base/mem.h"
 #include "sidecar/proxy/lane.h"
 #include "sidecar/proxy/relay.h"
+#include "sidecar/proxy/tunnel.h"
 
 #define SPARE_REQUESTS_MAX 256
 /* While draining, a kept-alive client has this long to come with another request. */
@@ -24,20 +25,21 @@ static enum verdict step_close(struct conn *c UNUSED)
     return DONE;
 }
 
-static enum verdict (*const steps[STEP_COUNT])(struct conn *c) = {
-    [STEP_HEAD] = step_head,       /* waits for the client */
-    [STEP_ROUTE] = step_route,     /* never waits */
-    [STEP_DECIDE] = step_decide,   /* never waits */
-    [STEP_TAKE] = step_take,       /* never waits */
-    [STEP_CONNECT] = step_connect, /* waits for the upstream */
-    [STEP_SEND] = step_send,       /* never waits */
-    [STEP_ANSWER] = step_answer,   /* waits for the client's body and the upstream's head */
-    [STEP_RELAY] = step_relay,     /* waits for both bodies, and for the client to take its one */
-    [STEP_FAILED] = step_failed,   /* never waits */
-    [STEP_REFUSE] = step_refuse,   /* waits for the client to take what is before it */
-    [STEP_FINISH] = step_finish,   /* waits for the client to take the answer */
-    [STEP_LINGER] = step_linger,   /* waits for the client to close */
-    [STEP_CLOSE] = step_close,     /* never waits */
+const struct step_row conn_steps[STEP_COUNT] = {
+    [STEP_HEAD] = {"head", step_head, WAITS_FOR_CLIENT},
+    [STEP_ROUTE] = {"route", step_route, 0},
+    [STEP_DECIDE] = {"decide", step_decide, 0},
+    [STEP_TAKE] = {"take", step_take, 0},
+    [STEP_CONNECT] = {"connect", step_connect, WAITS_FOR_UPSTREAM},
+    [STEP_SEND] = {"send", step_send, 0},
+    [STEP_ANSWER] = {"answer", step_answer, WAITS_FOR_CLIENT | WAITS_FOR_UPSTREAM},
+    [STEP_RELAY] = {"relay", step_relay, WAITS_FOR_CLIENT | WAITS_FOR_UPSTREAM},
+    [STEP_TUNNEL] = {"tunnel", step_tunnel, WAITS_FOR_CLIENT | WAITS_FOR_UPSTREAM},
+    [STEP_FAILED] = {"failed", step_failed, 0},
+    [STEP_REFUSE] = {"refuse", step_refuse, WAITS_FOR_CLIENT},
+    [STEP_FINISH] = {"finish", step_finish, WAITS_FOR_CLIENT},
+    [STEP_LINGER] = {"linger", step_linger, WAITS_FOR_CLIENT},
+    [STEP_CLOSE] = {"close", step_close, 0},
 };
 
 enum verdict conn_go(struct conn *c, enum step step)
@@ -112,7 +114,7 @@ static void on_deadline(struct timer *t)
         conn_on_timeout(c, CONN_CLIENT_LATE);
 }
 
-static void give_client(struct conn *c, dur_t within)
+void conn_give_time(struct conn *c, dur_t within)
 {
     deadline_set(c->lane->loop, &c->deadline, within, on_deadline);
 }
@@ -128,7 +130,7 @@ static void set_busy_deadlines(struct conn *c)
     if (!on_client)
         deadline_off(&c->deadline);
     else if (c->moved & MOVED_CLIENT || !deadline_is_on(&c->deadline))
-        give_client(c, c->lane->config->body_timeout);
+        conn_give_time(c, c->lane->config->body_timeout);
 
     if (!u || !u->connected)
         return;
@@ -145,16 +147,18 @@ static void set_deadlines(struct conn *c)
 
     if (c->step == STEP_HEAD && !c->req) {
         if (c->moved || !deadline_is_on(&c->deadline))
-            give_client(c, c->lane->draining ? HURRY : config->idle_timeout);
+            conn_give_time(c, c->lane->draining ? HURRY : config->idle_timeout);
     } else if (c->step == STEP_HEAD) {
         /* From the head's first byte on; more bytes buy no more time. */
         if (c->req->head_waits)
             return;
         c->req->head_waits = true;
-        give_client(c, config->header_timeout);
+        conn_give_time(c, config->header_timeout);
     } else if (c->step == STEP_LINGER) {
         if (!deadline_is_on(&c->deadline))
-            give_client(c, LINGER);
+            conn_give_time(c, LINGER);
+    } else if (c->step == STEP_TUNNEL) {
+        tunnel_set_deadline(c);
     } else {
         set_busy_deadlines(c);
     }
@@ -227,21 +231,39 @@ bool conn_flush(struct conn *c)
 
 /* ---- running --------------------------------------------------------------------------------- */
 
-void conn_run(struct conn *c)
+/* False: it is gone. */
+static bool look_at_client(struct conn *c)
 {
-    enum verdict v = NEXT;
+    if (c->ready & LOOP_HANGUP)
+        return false;
+    return c->step == STEP_LINGER || fill(c);
+}
 
-    if (c->ready & LOOP_HANGUP || (c->step != STEP_LINGER && !fill(c)))
-        c->step = STEP_CLOSE;
-    while (v == NEXT)
-        v = steps[c->step](c);
-    if (v == DONE) {
-        conn_destroy(c);
+static void want(struct conn *c)
+{
+    if (c->step == STEP_TUNNEL) {
+        tunnel_want(c);
         return;
     }
     want_client(c);
     if (c->req && c->req->up)
         want_upstream(c, c->req->up);
+}
+
+void conn_run(struct conn *c)
+{
+    enum verdict v = NEXT;
+
+    if (c->step != STEP_TUNNEL && !look_at_client(c))
+        c->step = STEP_CLOSE;
+    while (v == NEXT)
+        v = conn_steps[c->step].run(c);
+    if (v == DONE) {
+        conn_destroy(c);
+        return;
+    }
+    CHECK(conn_steps[c->step].waits);
+    want(c);
     set_deadlines(c);
     c->ready = 0;
     c->late = 0;
@@ -262,10 +284,12 @@ void conn_on_timeout(struct conn *c, unsigned late)
     conn_run(c);
 }
 
-void conn_hurry(struct conn *c)
+void conn_hurry(struct conn *c, dur_t window)
 {
     if (c->step == STEP_HEAD && !c->req)
-        give_client(c, HURRY);
+        conn_give_time(c, HURRY);
+    else if (c->step == STEP_TUNNEL)
+        tunnel_hurry(c, window);
 }
 
 /* ---- requests -------------------------------------------------------------------------------- */
@@ -347,6 +371,7 @@ void conn_destroy(struct conn *c)
     struct lane *lane = c->lane;
 
     conn_end_request(c);
+    tunnel_end(c);
     iobuf_give(&lane->bufs, &c->in);
     iobuf_give(&lane->bufs, &c->out);
     deadline_cancel(&c->deadline);

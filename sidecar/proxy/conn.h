@@ -6,7 +6,8 @@
  *
  *   HEAD ─► ROUTE ─► DECIDE ─► TAKE ─┬─────────────► SEND ─► ANSWER ─► RELAY ─► FINISH ─► HEAD
  *                                ▲   └─► CONNECT ─────┘         │
- *                                └── FAILED: the other system ◄─┘       REFUSE ─► FINISH ─► LINGER
+ *                                └── FAILED: the other system ◄─┤       REFUSE ─► FINISH ─► LINGER
+ *                                                               └─► TUNNEL ─► LINGER
  *
  * Events only leave bits behind and run the steps, so what happens does not depend on the order in
  * which they come. An idle connection is this struct and nothing else: buffers and the request come
@@ -30,6 +31,7 @@ enum step {
     STEP_SEND,
     STEP_ANSWER,
     STEP_RELAY,
+    STEP_TUNNEL,
     STEP_FAILED,
     STEP_REFUSE,
     STEP_FINISH,
@@ -39,6 +41,17 @@ enum step {
 };
 
 enum verdict { NEXT, WAIT, DONE };
+
+struct conn;
+
+/* A step and what may make it say WAIT; 0: it never does. docs/internals/conn.md tells more. */
+enum { WAITS_FOR_CLIENT = 1u << 0, WAITS_FOR_UPSTREAM = 1u << 1 };
+struct step_row {
+    const char *name;
+    enum verdict (*run)(struct conn *c);
+    unsigned waits;
+};
+extern const struct step_row conn_steps[STEP_COUNT];
 
 /* Why a system did not answer. */
 enum failure { FAILURE_NONE, FAILURE_CONNECT, FAILURE_TIMEOUT, FAILURE_BROKEN, FAILURE_5XX };
@@ -64,6 +77,8 @@ struct download {
     bool done;
 };
 
+struct tunnel;
+
 struct request {
     struct request *next; /* in the free list */
     struct view *view;    /* held */
@@ -83,6 +98,8 @@ struct request {
     bool on_new;        /* counted with the breaker, and not yet reported to it */
     unsigned endpoint;  /* of the system: it is being sent there */
     unsigned tried;     /* a bit for each endpoint of the system that failed it */
+    bool upgrade;       /* asks for another protocol, and may */
+    uint32_t bucket;    /* its key's */
     mono_t sent_at;
     uint32_t at; /* where its head starts in c->in */
     struct upload upload;
@@ -105,9 +122,10 @@ struct conn {
     struct deadline deadline;
     struct conn *prev, *next; /* of the lane */
     struct lane *lane;
-    struct request *req; /* NULL while idle */
-    struct iobuf *in;    /* received, from the request's head on */
-    struct iobuf *out;   /* composed, not yet sent */
+    struct request *req;   /* NULL while idle */
+    struct tunnel *tunnel; /* in place of a request, once switched to another protocol */
+    struct iobuf *in;      /* received, from the request's head on */
+    struct iobuf *out;     /* composed, not yet sent */
     enum step step;
     unsigned ready; /* LOOP_ bits */
     unsigned late;
@@ -127,12 +145,12 @@ void conn_accept(struct lane *lane, int fd, const struct address *peer, bool ref
 /* Run the steps until one waits. The connection may be gone afterwards. */
 void conn_run(struct conn *c);
 void conn_on_timeout(struct conn *c, unsigned late);
-/* Draining: end soon unless a request is in progress. */
-void conn_hurry(struct conn *c);
+/* Draining: end soon unless a request is in progress; tunnels end within `window`. */
+void conn_hurry(struct conn *c, dur_t window);
 /* At once, whatever it is doing. */
 void conn_destroy(struct conn *c);
 
-/* ---- for the steps, which are in request.c, answer.c and outcome.c --------------------------- */
+/* ---- for the steps: request.c, answer.c, tunnel.c and outcome.c ------------------------------ */
 
 /* Send what `g` has to the client. False: it is gone. */
 bool conn_send(struct conn *c, struct gather *g);
@@ -149,6 +167,8 @@ enum verdict conn_refuse(struct conn *c, unsigned status, const char *why, bool 
 enum verdict conn_fail(struct conn *c, enum failure failure);
 /* Among the requests of the system it is for, once: it is being sent, or cannot be. */
 void conn_count_request(struct request *req);
+/* The head of an answer, or all of it, is here: how it went and how long it took. */
+void conn_count_answer(struct conn *c);
 /* An error of new that the breaker does not hear of: nobody may serve it. */
 void conn_count_unserved(struct request *req);
 /* How the request fared on new; once, if it is one for the breaker. */
@@ -158,6 +178,10 @@ void conn_blame_endpoint(struct conn *c);
 /* Whether legacy may have a try when new fails in this way. */
 bool conn_can_fall_back(const struct conn *c, enum failure failure);
 enum verdict conn_go(struct conn *c, enum step step);
+/* Everything is said: let the client close first. */
+enum verdict conn_linger(struct conn *c);
+/* CONN_CLIENT_LATE comes `within` this time. */
+void conn_give_time(struct conn *c, dur_t within);
 
 /* The steps. */
 enum verdict step_head(struct conn *c);
@@ -168,6 +192,7 @@ enum verdict step_connect(struct conn *c);
 enum verdict step_send(struct conn *c);
 enum verdict step_answer(struct conn *c);
 enum verdict step_relay(struct conn *c);
+enum verdict step_tunnel(struct conn *c);
 enum verdict step_failed(struct conn *c);
 enum verdict step_refuse(struct conn *c);
 enum verdict step_finish(struct conn *c);

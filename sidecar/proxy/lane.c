@@ -8,6 +8,7 @@
 #include "common/base/mem.h"
 #include "sidecar/proxy/conn.h"
 #include "sidecar/proxy/listener.h"
+#include "sidecar/proxy/tunnel.h"
 
 #define INBOX_MAX 8 /* letters; there is at most one of a kind, and PROBES_MAX probes */
 /* Added to a head: X-Forwarded-For, X-Switchyard-System, framing. */
@@ -40,13 +41,15 @@ static void serve(struct lane *lane, struct letter *l)
 
     lane->view = view_new(lane, live_ref(l->live));
     view_unref(before);
+    tunnel_judge_all(lane);
     lane_send_back(lane, l);
 }
 
 static bool is_empty(const struct route_stats *s)
 {
     return system_stats_is_empty(&s->system[SYSTEM_LEGACY]) &&
-           system_stats_is_empty(&s->system[SYSTEM_NEW]);
+           system_stats_is_empty(&s->system[SYSTEM_NEW]) && !s->tunnels[SYSTEM_LEGACY] &&
+           !s->tunnels[SYSTEM_NEW];
 }
 
 static struct proxy_pools count_pools(const struct lane *lane)
@@ -107,14 +110,17 @@ void lane_note_closed(struct lane *lane)
 
 static void drain(struct lane *lane, struct letter *l)
 {
+    dur_t window = {l->deadline.ns / 2};
     struct conn *c;
 
+    if (window.ns > lane->config->tunnel_drain.ns)
+        window = lane->config->tunnel_drain;
     listener_close(lane);
     lane->draining = true;
     lane->drain = l;
     timer_set(lane->loop, &lane->drain_deadline, l->deadline, on_drain_deadline, "drain");
     DL_FOREACH (lane->conns, c)
-        conn_hurry(c);
+        conn_hurry(c, window);
     lane_note_closed(lane);
 }
 

@@ -57,6 +57,7 @@ struct lane {
     struct timer accept_pause;
     struct conn *conns; /* utlist */
     unsigned conn_count;
+    struct tunnel *tunnels; /* utlist; of the connections */
 
     struct view *view; /* NULL before the first rule set */
     struct tally *tallies;

@@ -78,7 +78,7 @@ static void count_failure(struct conn *c)
     conn_tell_breaker(c, BREAKER_ERROR);
 }
 
-static void count_answer(struct conn *c)
+void conn_count_answer(struct conn *c)
 {
     struct request *req = c->req;
     struct system_stats *stats = stats_of(req);
@@ -213,13 +213,21 @@ static void release_upstream(struct conn *c)
 {
     struct request *req = c->req;
 
-    count_answer(c);
+    conn_count_answer(c);
     if (is_reusable(req)) {
         iobuf_give(&c->lane->bufs, &req->up->in);
         upstream_give(&req->up);
     } else {
         upstream_close(&req->up);
     }
+}
+
+enum verdict conn_linger(struct conn *c)
+{
+    shutdown(c->watch.fd, SHUT_WR);
+    deadline_off(&c->deadline);
+    c->late = 0;
+    return conn_go(c, STEP_LINGER);
 }
 
 static enum verdict end_connection(struct conn *c)
@@ -230,10 +238,7 @@ static enum verdict end_connection(struct conn *c)
     iobuf_give(&c->lane->bufs, &c->in);
     if (!unread || c->eof)
         return conn_go(c, STEP_CLOSE);
-    shutdown(c->watch.fd, SHUT_WR);
-    deadline_off(&c->deadline);
-    c->late = 0;
-    return conn_go(c, STEP_LINGER);
+    return conn_linger(c);
 }
 
 enum verdict step_finish(struct conn *c)

@@ -209,8 +209,10 @@ static void on_collected(struct proxy *p, const struct letter *l)
     for (unsigned i = 0; i < l->count; i++) {
         struct route_stats *into = stats_of(p, &l->stats[i].migration);
 
-        for (int s = SYSTEM_LEGACY; s < SYSTEM_COUNT; s++)
+        for (int s = SYSTEM_LEGACY; s < SYSTEM_COUNT; s++) {
             system_stats_merge(&into->system[s], &l->stats[i].system[s]);
+            into->tunnels[s] += l->stats[i].tunnels[s];
+        }
     }
     p->counted.pools += l->pools.pools;
     p->counted.idle += l->pools.idle;
@@ -372,6 +374,8 @@ static void set_defaults(struct proxy_config *c)
     default_dur(&c->body_timeout, dur_s(60));
     default_dur(&c->idle_timeout, dur_s(75));
     default_dur(&c->upstream_idle, dur_s(50));
+    default_dur(&c->tunnel_idle, dur_s(3600));
+    default_dur(&c->tunnel_drain, dur_s(30));
 }
 
 static int start_lanes(struct proxy *p, struct address *address, struct err *err)

@@ -8,6 +8,7 @@
 #include "sidecar/proxy/conn.h"
 #include "sidecar/proxy/lane.h"
 #include "sidecar/proxy/relay.h"
+#include "sidecar/proxy/upgrade.h"
 
 /* A body that goes with an idempotent request is kept up to here, for a second try when a pooled
  * connection turns out to be dead. */
@@ -125,6 +126,7 @@ enum verdict step_route(struct conn *c)
         return conn_refuse(c, 404, "no migration routes this host and path", false);
     req->view = lane->view;
     req->view->refs++;
+    req->upgrade = upgrade_passes(&req->head);
     prepare_upload(req, framing);
     return conn_go(c, STEP_DECIDE);
 }
@@ -176,7 +178,8 @@ enum verdict step_decide(struct conn *c)
 {
     struct request *req = c->req;
 
-    choose_system(c, find_bucket(c, &req->route->entry->route));
+    req->bucket = find_bucket(c, &req->route->entry->route);
+    choose_system(c, req->bucket);
     if (req->system == SYSTEM_NONE) {
         conn_count_unserved(req);
         return conn_refuse(c, 503, "the new system's breaker is open, and legacy is forbidden",
@@ -319,7 +322,8 @@ enum verdict step_send(struct conn *c)
     struct lane *lane = c->lane;
     char forwarded[FORWARDED_MAX];
     const struct http1_extra extra = forwarded_for(c, forwarded, sizeof forwarded);
-    const struct http1_out out = {.body = req->upload.framing, .extra = &extra, .extra_count = 1};
+    const struct http1_out out = {
+        .body = req->upload.framing, .upgrade = req->upgrade, .extra = &extra, .extra_count = 1};
     struct gather g;
     size_t n;
 

@@ -174,10 +174,10 @@ static int set_config(struct tool *t, struct str name, struct str value, struct 
     const struct {
         struct str name;
         dur_t *ret;
-    } times[] = {{STR("header_timeout"), &c->header_timeout},
-                 {STR("body_timeout"), &c->body_timeout},
-                 {STR("idle_timeout"), &c->idle_timeout},
-                 {STR("upstream_idle"), &c->upstream_idle}};
+    } times[] = {
+        {STR("header_timeout"), &c->header_timeout}, {STR("body_timeout"), &c->body_timeout},
+        {STR("idle_timeout"), &c->idle_timeout},     {STR("upstream_idle"), &c->upstream_idle},
+        {STR("tunnel_idle"), &c->tunnel_idle},       {STR("tunnel_drain"), &c->tunnel_drain}};
 
     for (unsigned i = 0; i < ARRAY_LEN(times); i++) {
         if (str_eq(name, times[i].name))
@@ -352,6 +352,7 @@ static void on_stats(void *ctx, const struct route_stats *stats, size_t count, u
         for (int s = SYSTEM_LEGACY; s < SYSTEM_COUNT; s++)
             system_stats_merge(&t->sums.system[s], &stats[i].system[s]);
         t->sums.breaker = stats[i].breaker;
+        memcpy(t->sums.tunnels, stats[i].tunnels, sizeof t->sums.tunnels);
     }
     if (!t->asked)
         return;
@@ -359,7 +360,9 @@ static void on_stats(void *ctx, const struct route_stats *stats, size_t count, u
     printf("stats {");
     print_system("legacy", &t->sums.system[SYSTEM_LEGACY]);
     print_system("new", &t->sums.system[SYSTEM_NEW]);
-    printf("\"breaker\":\"%s\",\"clients\":%u}\n", breaker_state_name(t->sums.breaker), clients);
+    printf("\"breaker\":\"%s\",\"tunnels\":{\"legacy\":%u,\"new\":%u},\"clients\":%u}\n",
+           breaker_state_name(t->sums.breaker), t->sums.tunnels[SYSTEM_LEGACY],
+           t->sums.tunnels[SYSTEM_NEW], clients);
 }
 
 static void on_drained(void *ctx, unsigned cut)

@@ -68,6 +68,18 @@ static void hop_by_hop_fields_stay_here(void **state UNUSED)
         &plain, "GET / HTTP/1.1\r\nHost: a\r\nA: 1\r\nB: 2\r\n\r\n");
 }
 
+static void an_upgrade_goes_on_when_told_so(void **state UNUSED)
+{
+    const struct http1_out upgrade = {.upgrade = true};
+
+    check_request(
+        "GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, X, Upgrade\r\nX: 1\r\n"
+        "Upgrade: chat,  foo/2\r\nA: 1\r\nUpgrade:websocket\r\n\r\n",
+        &upgrade,
+        "GET / HTTP/1.1\r\nHost: a\r\nA: 1\r\nConnection: upgrade\r\n"
+        "Upgrade: chat,  foo/2\r\nUpgrade: websocket\r\n\r\n");
+}
+
 static void odd_spelling_is_made_even(void **state UNUSED)
 {
     check_request("GET / HTTP/1.1\r\nHost:a\r\nA: 1\r\nB:\t2 \r\nC: 3\r\nD:\r\n\r\n", &plain,
@@ -248,6 +260,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_plain_request_goes_out_as_it_came),
         cmocka_unit_test(hop_by_hop_fields_stay_here),
+        cmocka_unit_test(an_upgrade_goes_on_when_told_so),
         cmocka_unit_test(odd_spelling_is_made_even),
         cmocka_unit_test(the_target_goes_out_in_origin_form),
         cmocka_unit_test(a_host_is_always_sent_and_sent_once),

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sidecar/proxy/tunnel.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <utlist.h>
+
+#include "common/base/mem.h"
+#include "common/decide/decide.h"
+#include "sidecar/proxy/lane.h"
+#include "sidecar/proxy/upgrade.h"
+
+/* In an emergency users are to be on legacy now; the spread only blunts the edge. */
+#define EMERGENCY_WINDOW dur_s(5)
+/* How long a tunnel that has to leave may wait for the end of a frame. */
+#define LEAVE_GRACE dur_s(1)
+
+/* ---- bytes ----------------------------------------------------------------------------------- */
+
+/* One of the two sockets. What came with the head of the 101, or behind the request's, is still in
+ * a buffer. */
+struct side {
+    struct loop_watch *watch;
+    unsigned *ready;
+    struct iobuf **in;
+    struct iobuf **out;
+    bool *eof;
+    bool *told;
+    struct frames *frames; /* to it */
+};
+
+static struct side client_side(struct conn *c)
+{
+    struct tunnel *t = c->tunnel;
+
+    return (struct side){&c->watch, &c->ready,       &c->in,       &c->out,
+                         &c->eof,   &t->told_client, &t->to_client};
+}
+
+static struct side upstream_side(struct tunnel *t)
+{
+    struct upstream *u = t->up;
+
+    return (struct side){&u->watch, &u->ready,         &u->in,         &u->out,
+                         &u->eof,   &t->told_upstream, &t->to_upstream};
+}
+
+/* It is not watched any more then, and read until it is empty. */
+static bool has_hung_up(const struct side *s)
+{
+    return *s->ready & LOOP_HANGUP || !s->watch->loop;
+}
+
+static bool is_readable(const struct side *s)
+{
+    return *s->in || *s->ready & LOOP_READ || has_hung_up(s);
+}
+
+static bool flush(struct conn *c, const struct side *s)
+{
+    if (!*s->out || !(*s->ready & LOOP_WRITE))
+        return true;
+    *s->ready &= ~LOOP_WRITE;
+    c->moved |= MOVED_CLIENT;
+    return gather_flush(s->watch->fd, &c->lane->bufs, s->out) != GATHER_BROKEN;
+}
+
+static bool send_to(struct conn *c, const struct side *s, struct gather *g, struct str bytes)
+{
+    if (c->tunnel->websocket)
+        frames_pass(s->frames, bytes);
+    c->moved |= MOVED_CLIENT;
+    return gather_send(g, s->watch->fd, &c->lane->bufs, s->out) != GATHER_BROKEN;
+}
+
+static bool send_leftover(struct conn *c, const struct side *from, const struct side *to)
+{
+    struct str bytes = iobuf_view(*from->in);
+    struct gather g;
+    bool sent;
+
+    gather_init(&g, c->lane->scratch, c->lane->bufs.size);
+    gather_add(&g, bytes);
+    sent = send_to(c, to, &g, bytes);
+    iobuf_give(&c->lane->bufs, from->in);
+    return sent;
+}
+
+/* One piece, by way of the lane's scratch: no buffer is held unless `to` is slow. */
+static bool pass_piece(struct conn *c, const struct side *from, const struct side *to)
+{
+    struct gather g;
+    ssize_t n;
+
+    if (*from->in)
+        return send_leftover(c, from, to);
+    gather_init(&g, c->lane->scratch, c->lane->bufs.size);
+    n = recv(from->watch->fd, gather_at(&g), gather_room(&g), MSG_DONTWAIT);
+    *from->ready &= ~LOOP_READ;
+    if (n < 0)
+        return (errno == EAGAIN || errno == EINTR) && !has_hung_up(from);
+    if (n == 0) {
+        *from->eof = true;
+        return true;
+    }
+    gather_wrote(&g, (size_t)n);
+    return send_to(c, to, &g, (struct str){c->lane->scratch, (size_t)n});
+}
+
+/* False when the tunnel is broken. */
+static bool pump(struct conn *c, const struct side *from, const struct side *to)
+{
+    if (!flush(c, to))
+        return false;
+    while (!*to->out && !*from->eof && is_readable(from)) {
+        if (!pass_piece(c, from, to))
+            return false;
+    }
+    if (*from->eof && !*from->in && !*to->out && !*to->told) {
+        shutdown(to->watch->fd, SHUT_WR);
+        *to->told = true;
+        c->moved |= MOVED_CLIENT; /* from here on there is less patience */
+    }
+    return true;
+}
+
+/* A side that has finished may still listen; one that hangs up before it was told the end cannot.
+ */
+static bool is_lost(const struct side *s)
+{
+    return has_hung_up(s) && *s->eof && !*s->told;
+}
+
+/* ---- leaving --------------------------------------------------------------------------------- */
+
+/* All that came is through, and of a WebSocket whole frames. */
+static bool may_leave_now(const struct conn *c)
+{
+    const struct tunnel *t = c->tunnel;
+
+    if (c->out || t->up->out)
+        return false;
+    return !t->websocket || (frames_are_whole(&t->to_client) && frames_are_whole(&t->to_upstream));
+}
+
+static void say_goodbye(struct conn *c, const struct side *s, struct str close_frame)
+{
+    struct gather g;
+
+    if (*s->out || *s->told || !frames_are_whole(s->frames))
+        return;
+    gather_init(&g, c->lane->scratch, c->lane->bufs.size);
+    gather_add(&g, close_frame);
+    (void)gather_send(&g, s->watch->fd, &c->lane->bufs, s->out);
+}
+
+static enum verdict leave(struct conn *c)
+{
+    struct side client = client_side(c), upstream = upstream_side(c->tunnel);
+
+    if (c->tunnel->websocket) {
+        say_goodbye(c, &client, FRAMES_CLOSE_TO_CLIENT);
+        say_goodbye(c, &upstream, FRAMES_CLOSE_TO_SERVER);
+    }
+    tunnel_end(c);
+    if (c->out || c->eof || !c->watch.loop)
+        return conn_go(c, STEP_CLOSE);
+    return conn_linger(c);
+}
+
+enum verdict step_tunnel(struct conn *c)
+{
+    struct tunnel *t = c->tunnel;
+    struct side client = client_side(c), upstream = upstream_side(t);
+
+    if (c->late & CONN_CLIENT_LATE)
+        return leave(c);
+    if (!pump(c, &client, &upstream) || !pump(c, &upstream, &client))
+        return conn_go(c, STEP_CLOSE);
+    if ((t->told_client && t->told_upstream) || is_lost(&client) || is_lost(&upstream))
+        return conn_go(c, STEP_CLOSE);
+    if (c->late & CONN_UPSTREAM_LATE) {
+        t->leaving = true;
+        deadline_off(&c->deadline);
+    }
+    return t->leaving && may_leave_now(c) ? leave(c) : WAIT;
+}
+
+/* ---- waiting --------------------------------------------------------------------------------- */
+
+static void want(const struct side *s, const struct side *other)
+{
+    bool reads = !*s->eof && !*other->out;
+
+    if (!s->watch->loop)
+        return;
+    /* It says so in every turn: what is left is read when the other side has room. */
+    if (*s->ready & LOOP_HANGUP)
+        loop_unwatch(s->watch);
+    else
+        loop_want(s->watch, (reads ? LOOP_READ : 0u) | (*s->out ? LOOP_WRITE : 0u));
+    *s->ready = 0;
+}
+
+void tunnel_want(struct conn *c)
+{
+    struct side client = client_side(c), upstream = upstream_side(c->tunnel);
+
+    want(&client, &upstream);
+    want(&upstream, &client);
+}
+
+static dur_t patience(const struct conn *c)
+{
+    const struct proxy_config *config = c->lane->config;
+    const struct tunnel *t = c->tunnel;
+
+    if (t->leaving)
+        return LEAVE_GRACE;
+    /* Half-closed: whoever still speaks does not pause for long. */
+    if (t->told_client || t->told_upstream)
+        return config->body_timeout;
+    return config->tunnel_idle;
+}
+
+void tunnel_set_deadline(struct conn *c)
+{
+    bool renews = c->moved && !c->tunnel->leaving;
+
+    if (renews || !deadline_is_on(&c->deadline))
+        conn_give_time(c, patience(c));
+}
+
+/* ---- rules ----------------------------------------------------------------------------------- */
+
+static dur_t shorter(dur_t a, dur_t b)
+{
+    return a.ns < b.ns ? a : b;
+}
+
+void tunnel_hurry(struct conn *c, dur_t window)
+{
+    struct loop *loop = c->lane->loop;
+    struct upstream *u = c->tunnel->up;
+    dur_t after = {(int64_t)rng_below(&c->lane->rng, (uint64_t)window.ns + 1)};
+
+    if (deadline_is_on(&u->deadline) &&
+        mono_before(u->deadline.at, mono_add(loop_now(loop), after)))
+        return;
+    upstream_expect(u, after);
+}
+
+/* Legacy's may stay as long as legacy may answer anybody: users that move to new lose no
+ * connection for it. New's follow what its user's requests do. */
+static bool may_stay(const struct tunnel *t, const struct ruleset_entry *e)
+{
+    if (!e)
+        return false;
+    if (t->system == SYSTEM_LEGACY && !e->route.forbid_legacy)
+        return true;
+    return decide(e, t->bucket, BREAKER_CLOSED).system == t->system;
+}
+
+static void judge(struct tunnel *t)
+{
+    struct lane *lane = t->conn->lane;
+    const struct ruleset_entry *e =
+        ruleset_find(lane->view->live->set, t->tally->stats.migration.s);
+    dur_t window = lane->config->tunnel_drain;
+
+    if (lane->draining || t->leaving)
+        return;
+    if (may_stay(t, e))
+        deadline_off(&t->up->deadline);
+    else
+        tunnel_hurry(t->conn,
+                     e && e->emergency.active ? shorter(window, EMERGENCY_WINDOW) : window);
+}
+
+void tunnel_judge_all(struct lane *lane)
+{
+    struct tunnel *t;
+
+    DL_FOREACH (lane->tunnels, t)
+        judge(t);
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+void tunnel_begin(struct conn *c)
+{
+    struct request *req = c->req;
+    struct lane *lane = c->lane;
+    struct tunnel *t = xnew(struct tunnel);
+
+    t->conn = c;
+    t->up = steal(req->up);
+    t->tally = req->route->tally;
+    t->tally->refs++;
+    t->system = req->system;
+    t->bucket = req->bucket;
+    t->websocket = upgrade_is_websocket(&req->answer);
+    t->tally->stats.tunnels[t->system]++;
+    DL_APPEND(lane->tunnels, t);
+    conn_end_request(c);
+    c->tunnel = t;
+    if (iobuf_is_empty(c->in))
+        iobuf_give(&lane->bufs, &c->in);
+    if (iobuf_is_empty(t->up->in))
+        iobuf_give(&lane->bufs, &t->up->in);
+    deadline_off(&t->up->deadline);
+    deadline_off(&c->deadline);
+    judge(t); /* the rules may be newer than the request */
+    if (lane->draining)
+        tunnel_hurry(c, dur_ms(0));
+}
+
+void tunnel_end(struct conn *c)
+{
+    struct tunnel *t = steal(c->tunnel);
+
+    if (!t)
+        return;
+    DL_DELETE(c->lane->tunnels, t);
+    t->tally->stats.tunnels[t->system]--;
+    t->tally->refs--;
+    upstream_close(&t->up);
+    xfreep(&t);
+}
