@@ -437,6 +437,19 @@ const struct command cli_commands[] = {
         .run = run_stats,
     },
     {
+        .words = "discrepancies",
+        .summary = "what comparing the answers of both systems came to, with examples",
+        .names = "[NAME]",
+        .names_max = 1,
+        .options = OPT(WINDOW) | OPT(LIMIT) | OPT(CRITICAL) | OPT(WATCH),
+        .help = "The plan's `compare` says which requests are answered by both systems and what "
+                "counts as a difference.\n"
+                "The latest 64 examples are kept; values that may be secret are left out.",
+        .example = "switchyard discrepancies orders\n"
+                   "switchyard discrepancies orders --critical --limit 5 --window 10m",
+        .run = run_discrepancies,
+    },
+    {
         .words = "history",
         .summary = "who did what, when and why, newest first",
         .names = "[NAME]",

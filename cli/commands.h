@@ -42,6 +42,7 @@
     X(CHECKLIST_DONE, "checklist-done", 0, NULL, "the plan's checklist has been gone through")     \
     X(DEFAULT, "default", 0, NULL, "what the stage says again, instead of a value by hand")        \
     X(ROLLBACK, "rollback", 0, NULL, "when there is a violation, roll back at once")               \
+    X(CRITICAL, "critical", 0, NULL, "critical differences only")                                  \
     X(ROLLBACKS, "rollbacks", 0, NULL, "rollbacks and aborts only")                                \
     X(QUARANTINE, "quarantine", 0, "LIST",                                                         \
       "nodes that no longer count until they serve the decision, or laggards")                     \
@@ -74,6 +75,8 @@ enum cli_option {
 #undef X
         OPT_COUNT
 };
+
+_Static_assert(OPT_COUNT <= 64, "a command says by bits which options it takes");
 
 struct option_spec {
     const char *name;

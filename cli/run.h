@@ -45,11 +45,12 @@ COMMAND(health);
 
 COMMAND(alerts); /* cmd_alerts.c */
 
-COMMAND(status);       /* cmd_status.c */
-COMMAND(check_health); /* cmd_check_health.c */
-COMMAND(check);        /* cmd_check.c */
-COMMAND(history);      /* cmd_history.c */
-COMMAND(stats);        /* cmd_stats.c */
+COMMAND(status);        /* cmd_status.c */
+COMMAND(check_health);  /* cmd_check_health.c */
+COMMAND(check);         /* cmd_check.c */
+COMMAND(history);       /* cmd_history.c */
+COMMAND(stats);         /* cmd_stats.c */
+COMMAND(discrepancies); /* cmd_discrepancies.c */
 
 COMMAND(events); /* cmd_events.c */
 

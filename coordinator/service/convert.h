@@ -53,6 +53,7 @@ struct convert_query {
     dur_t window;
     unsigned limit;
     unsigned days;
+    bool critical_only;
 };
 
 /* INVALID for a name that cannot be one. Limits are cut to what is allowed. */
@@ -74,6 +75,10 @@ const ProtobufCMessage *convert_flags(struct arena *a, const struct core *c,
                                       const struct view_status *s, unsigned count);
 const ProtobufCMessage *convert_stats(struct arena *a, const char *migration,
                                       const struct view_stats *s);
+const ProtobufCMessage *convert_discrepancies(struct arena *a, const char *migration,
+                                              const struct view_compared *v,
+                                              const struct compared_example *const *example,
+                                              unsigned count);
 const ProtobufCMessage *convert_history(struct arena *a, const struct history_entry *const *entry,
                                         unsigned count);
 /* One migration over some days; status is what convert_status() made. */

@@ -108,6 +108,56 @@ const ProtobufCMessage *convert_stats(struct arena *a, const char *migration,
     return &m->base;
 }
 
+static Switchyard__V1__ComparisonStats *comparison(struct arena *a, const struct compare_stats *s)
+{
+    Switchyard__V1__ComparisonStats *m = NEW(a, ComparisonStats, comparison_stats);
+
+    m->compared = s->compared;
+    m->equal = s->equal;
+    m->cosmetic = s->cosmetic;
+    m->critical = s->critical;
+    m->noise_compared = s->noise_compared;
+    m->noise_differed = s->noise_differed;
+    m->skipped = s->skipped;
+    m->overhead_ms = (double)s->overhead_us / 1000.0;
+    return m;
+}
+
+static Switchyard__V1__DiscrepancyExample *discrepancy(struct arena *a,
+                                                       const struct compared_example *e)
+{
+    Switchyard__V1__DiscrepancyExample *m = NEW(a, DiscrepancyExample, discrepancy_example);
+
+    m->time = block_time(a, e->what.at);
+    m->node = block_text(a, e->node.s);
+    m->class_ = block_text(a, e->what.critical ? "critical" : "cosmetic");
+    m->request = block_text(a, e->what.request);
+    m->where = block_text(a, e->what.where);
+    m->legacy = block_text(a, e->what.legacy);
+    m->new_ = block_text(a, e->what.new_value);
+    return m;
+}
+
+const ProtobufCMessage *convert_discrepancies(struct arena *a, const char *migration,
+                                              const struct view_compared *v,
+                                              const struct compared_example *const *example,
+                                              unsigned count)
+{
+    Switchyard__V1__Discrepancies *m = NEW(a, Discrepancies, discrepancies);
+
+    m->migration = block_text(a, migration);
+    m->sample = weight_percent(v->how->sample_bp);
+    m->off = v->off;
+    m->off_above = weight_percent(v->how->off_above_bp);
+    m->window_s = (double)dur_to_ms(v->window) / 1000.0;
+    m->recent = comparison(a, &v->recent);
+    m->total = comparison(a, &v->total);
+    m->examples = NEW_LIST(a, count, DiscrepancyExample);
+    for (unsigned i = 0; i < count; i++)
+        m->examples[m->n_examples++] = discrepancy(a, example[i]);
+    return &m->base;
+}
+
 static Switchyard__V1__HistoryEntry *history_entry(struct arena *a, const struct history_entry *e)
 {
     Switchyard__V1__HistoryEntry *m = NEW(a, HistoryEntry, history_entry);

@@ -373,6 +373,18 @@ static void take_history(const ProtobufCMessage *request, struct convert_query *
     ret->limit = m->limit == 0 || m->limit > HISTORY_MAX ? HISTORY_MAX : m->limit;
 }
 
+static void take_discrepancies(const ProtobufCMessage *request, struct convert_query *ret)
+{
+    const Switchyard__V1__DiscrepanciesRequest *m =
+        (const Switchyard__V1__DiscrepanciesRequest *)request;
+
+    ret->migration = m->migration;
+    ret->window = m->window_s == 0 ? dur_s(3600) : dur_s(m->window_s);
+    ret->limit =
+        m->limit == 0 || m->limit > COMPARED_EXAMPLES_MAX ? COMPARED_EXAMPLES_MAX : m->limit;
+    ret->critical_only = m->critical_only;
+}
+
 static void take_review(const ProtobufCMessage *request, struct convert_query *ret)
 {
     const Switchyard__V1__ReviewRequest *m = (const Switchyard__V1__ReviewRequest *)request;
@@ -397,6 +409,7 @@ static const struct {
     {&switchyard__v1__history_request__descriptor, take_history},
     {&switchyard__v1__flags_request__descriptor, take_flags},
     {&switchyard__v1__review_request__descriptor, take_review},
+    {&switchyard__v1__discrepancies_request__descriptor, take_discrepancies},
 };
 
 int convert_query(const ProtobufCMessage *request, struct convert_query *ret, struct err *err)

@@ -119,6 +119,24 @@ static int read_stats(struct service *s, const struct convert_query *q, struct a
     return r;
 }
 
+static int read_discrepancies(struct service *s, const struct convert_query *q, struct arena *a,
+                              const ProtobufCMessage **ret, struct err *err)
+{
+    const struct compared_example *example[COMPARED_EXAMPLES_MAX];
+    struct view_compared v;
+    unsigned count, kept = 0;
+    int r = view_compared(core_of(s), q->migration, q->window, loop_now(s->loop), &v, err);
+
+    if (r < 0)
+        return r;
+    count = view_discrepancies(core_of(s), q->migration, example, COMPARED_EXAMPLES_MAX);
+    for (unsigned i = 0; i < count && kept < q->limit; i++)
+        if (example[i]->what.critical || !q->critical_only)
+            example[kept++] = example[i];
+    *ret = convert_discrepancies(a, q->migration, &v, example, kept);
+    return 0;
+}
+
 static int read_history(struct service *s, const struct convert_query *q, struct arena *a,
                         const ProtobufCMessage **ret, struct err *err)
 {
@@ -281,6 +299,7 @@ READ(nodes)
 READ(flags)
 READ(coordinators)
 READ(review)
+READ(discrepancies)
 
 /* ---- backups --------------------------------------------------------------------------------- */
 
@@ -310,6 +329,7 @@ static const struct rpc_method methods[] = {
     {.name = "CheckStage", .unary = readiness_on_call},
     {.name = "Explain", .unary = explain_on_call},
     {.name = "Measure", .unary = measure_on_call},
+    {.name = "GetDiscrepancies", .unary = on_discrepancies},
     {.name = "GetLog", .unary = log_on_get},
     {.name = "SetLogLevel", .unary = log_on_set_level},
     {.name = "Events", .open = events_open, .events = &events_stream},

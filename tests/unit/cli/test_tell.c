@@ -3,6 +3,7 @@
 #include "tests/unit/cli/golden.h"
 #include "tests/unit/cli/sample_status.h"
 
+#include "cli/compared_tell.h"
 #include "cli/history_tell.h"
 #include "cli/laggards.h"
 #include "cli/probe_tell.h"
@@ -261,9 +262,51 @@ static void a_verdict_that_is_not_known_holds(void **state UNUSED)
     assert_string_equal(verdict_mark("none"), "[    ]");
 }
 
+static void discrepancies_are_told_without_what_terminals_obey(void **state UNUSED)
+{
+    CLEANUP(buf_deinitp) struct buf b = BUF_INIT(COMPARED_TEXT_MAX);
+    Switchyard__V1__ComparisonStats recent = SWITCHYARD__V1__COMPARISON_STATS__INIT;
+    Switchyard__V1__ComparisonStats total = SWITCHYARD__V1__COMPARISON_STATS__INIT;
+    Switchyard__V1__DiscrepancyExample example = SWITCHYARD__V1__DISCREPANCY_EXAMPLE__INIT;
+    Switchyard__V1__DiscrepancyExample *examples[] = {&example};
+    Switchyard__V1__Discrepancies d = SWITCHYARD__V1__DISCREPANCIES__INIT;
+
+    d.migration = TEXT("orders");
+    assert_false(compared_whole(&d));
+    d.recent = &recent;
+    d.total = &total;
+    assert_true(compared_whole(&d));
+    compared_summary(&b, &d);
+    buf_addf(&b, "\n");
+    d.sample = 10;
+    d.off = true;
+    d.off_above = 90;
+    d.window_s = 3600;
+    recent.compared = total.compared = 1000;
+    total.critical = recent.critical = 3;
+    total.cosmetic = 7;
+    total.noise_compared = 100;
+    total.noise_differed = 1;
+    total.skipped = 5;
+    total.overhead_ms = 42;
+    d.n_examples = 1;
+    d.examples = examples;
+    example.time = TEXT("2026-11-21T10:00:00Z");
+    example.node = TEXT("eu-1");
+    example.class_ = TEXT("critical");
+    example.request = TEXT("GET /orders/17");
+    example.where = TEXT("$.total");
+    example.legacy = TEXT("12\t\x1b[2J");
+    compared_summary(&b, &d);
+    buf_addf(&b, "\n");
+    compared_table(&b, &d);
+    golden_compare(buf_text(&b), "tests/golden/discrepancies.txt");
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(discrepancies_are_told_without_what_terminals_obey),
         cmocka_unit_test(status_tells_everything_that_it_knows),
         cmocka_unit_test(probes_are_told_side_by_side),
         cmocka_unit_test(why_is_told_layer_by_layer),
