@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Strict RFC 8259 grammar check of a text, ahead of cJSON, which is lenient (it takes "01", control
- * characters in strings and any depth). Private to json.c. Pure, no recursion, no allocation. */
+ * characters in strings and any depth). For json.c and common/compare. Pure, no recursion, no
+ * allocation. */
 #pragma once
 
 #include "common/base/str.h"
