@@ -50,6 +50,8 @@ static const struct option_row table[] = {
      OPTION_INTO(option_text, options, sidecar.proxy.listen)},
     {"admin", "ADDR:PORT", "answer /healthz, /readyz, /status and /metrics there (off)",
      OPTION_INTO(option_text, options, sidecar.admin)},
+    {"decide", "ADDR:PORT", "tell other proxies there where a request shall go (off)",
+     OPTION_INTO(option_text, options, sidecar.proxy.edge)},
     {"control", "ADDR:PORT", "take emergency orders from other machines there (off)",
      OPTION_INTO(option_text, options, sidecar.control)},
     {"coordinator", "LIST",

@@ -593,9 +593,11 @@ int sidecar_start(const struct sidecar_config *config, struct loop *control, str
     r = start_parts(s, err);
     if (r < 0)
         return r;
-    log_line(LOG_INFO, LOG_STARTED, "proxy=%s admin_port=%u control=%s coordinators=%s state=%s",
-             s->proxy_address, sidecar_admin_port(s), order_service_address(s->orders),
-             config->coordinators, agent_link_name(agent_link(s->agent)));
+    log_line(LOG_INFO, LOG_STARTED,
+             "proxy=%s admin_port=%u decide_port=%u control=%s coordinators=%s state=%s",
+             s->proxy_address, sidecar_admin_port(s), proxy_edge_port(s->proxy),
+             order_service_address(s->orders), config->coordinators,
+             agent_link_name(agent_link(s->agent)));
     *ret = steal(s);
     return 0;
 }

@@ -11,6 +11,21 @@ static const char *const reason_texts[DECIDE_REASON_COUNT] = {
     [DECIDE_WEIGHT] = "the key's bucket against the weight",
 };
 
+const char *decide_reason_name(enum decide_reason r)
+{
+    static const char *const names[DECIDE_REASON_COUNT] = {
+        [DECIDE_EMERGENCY] = "emergency",
+        [DECIDE_NOBODY] = "nobody",
+        [DECIDE_LEGACY_FORBIDDEN] = "legacy_forbidden",
+        [DECIDE_OVERRIDE_LEGACY] = "override_legacy",
+        [DECIDE_BREAKER] = "breaker",
+        [DECIDE_OVERRIDE_NEW] = "override_new",
+        [DECIDE_WEIGHT] = "weight",
+    };
+
+    return (unsigned)r < DECIDE_REASON_COUNT ? names[r] : "?";
+}
+
 const char *decide_reason_text(enum decide_reason r)
 {
     return (unsigned)r < DECIDE_REASON_COUNT ? reason_texts[r] : "?";

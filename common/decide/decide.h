@@ -29,6 +29,7 @@ struct decision {
 };
 
 const char *decide_reason_text(enum decide_reason r); /* a clause for people */
+const char *decide_reason_name(enum decide_reason r); /* a stable word for programs */
 
 /* What each layer has to say, as bits 1u << enum decide_reason; the lowest one decides. */
 unsigned decide_layers(const struct ruleset_entry *e, enum breaker_state breaker);

@@ -27,6 +27,7 @@ static enum verdict step_close(struct conn *c UNUSED)
 
 const struct step_row conn_steps[STEP_COUNT] = {
     [STEP_HEAD] = {"head", step_head, WAITS_FOR_CLIENT},
+    [STEP_EDGE] = {"edge", step_edge, WAITS_FOR_CLIENT},
     [STEP_ROUTE] = {"route", step_route, 0},
     [STEP_DECIDE] = {"decide", step_decide, 0},
     [STEP_TAKE] = {"take", step_take, 0},
@@ -125,7 +126,7 @@ static void set_busy_deadlines(struct conn *c)
     struct request *req = c->req;
     struct upstream *u = req ? req->up : NULL;
     bool uploads = u && u->connected && !u->broken && !req->upload.sent && !u->out;
-    bool on_client = c->out || uploads;
+    bool on_client = c->out || uploads || c->step == STEP_EDGE;
 
     if (!on_client)
         deadline_off(&c->deadline);
@@ -344,8 +345,9 @@ void conn_end_request(struct conn *c)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-void conn_accept(struct lane *lane, int fd, const struct address *peer, bool refuse)
+void conn_accept(struct door *door, int fd, const struct address *peer, bool refuse)
 {
+    struct lane *lane = door->lane;
     struct conn *c = xnew(struct conn);
 
     if (loop_watch(lane->loop, &c->watch, fd, LOOP_READ, on_event, NULL) < 0) {
@@ -354,6 +356,7 @@ void conn_accept(struct lane *lane, int fd, const struct address *peer, bool ref
         return;
     }
     c->lane = lane;
+    c->edge = door->kind == DOOR_EDGE;
     c->peer_len = (uint8_t)address_text(peer, c->peer);
     DL_APPEND(lane->conns, c);
     lane->conn_count++;

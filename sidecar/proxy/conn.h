@@ -9,12 +9,15 @@
  *                                └── FAILED: the other system ◄─┤       REFUSE ─► FINISH ─► LINGER
  *                                                               └─► TUNNEL ─► LINGER
  *
+ * What another proxy asks goes from HEAD to EDGE to FINISH (edge.h).
+ *
  * Events only leave bits behind and run the steps, so what happens does not depend on the order in
  * which they come. An idle connection is this struct and nothing else: buffers and the request come
  * from the lane's free lists when bytes arrive. owner: lane. */
 #pragma once
 
 #include "common/base/buf.h"
+#include "common/decide/decide.h"
 #include "common/http1/http1_body.h"
 #include "common/http1/http1_parse.h"
 #include "sidecar/proxy/address.h"
@@ -24,6 +27,7 @@
 
 enum step {
     STEP_HEAD,
+    STEP_EDGE,
     STEP_ROUTE,
     STEP_DECIDE,
     STEP_TAKE,
@@ -85,6 +89,7 @@ struct request {
     struct view_route *route;
     struct upstream *up;
     enum system system; /* it is being sent to */
+    enum decide_reason reason;
     enum failure failure;
     bool probe;      /* holds a slot of the breaker */
     bool rescued;    /* new failed, this is legacy's try */
@@ -117,6 +122,8 @@ struct request {
 enum { CONN_CLIENT_LATE = 1u << 0, CONN_UPSTREAM_LATE = 1u << 1 };
 enum { MOVED_CLIENT = 1u << 0, MOVED_UPSTREAM = 1u << 1 };
 
+struct door;
+
 struct conn {
     struct loop_watch watch;
     struct deadline deadline;
@@ -131,6 +138,7 @@ struct conn {
     unsigned late;
     unsigned moved;
     uint16_t status; /* of a refusal */
+    bool edge;       /* another proxy asks: no request of its own comes in here */
     bool eof;        /* the client has finished sending */
     bool closing;    /* after this answer */
     bool bad;        /* the client may be out of step with us: say nothing more after the refusal */
@@ -141,7 +149,7 @@ struct conn {
 };
 
 /* Takes over `fd`. With `refuse`, all it gets is a 503. */
-void conn_accept(struct lane *lane, int fd, const struct address *peer, bool refuse);
+void conn_accept(struct door *door, int fd, const struct address *peer, bool refuse);
 /* Run the steps until one waits. The connection may be gone afterwards. */
 void conn_run(struct conn *c);
 void conn_on_timeout(struct conn *c, unsigned late);
@@ -182,9 +190,16 @@ enum verdict conn_go(struct conn *c, enum step step);
 enum verdict conn_linger(struct conn *c);
 /* CONN_CLIENT_LATE comes `within` this time. */
 void conn_give_time(struct conn *c, dur_t within);
+/* "host:port" or "[v6]:port" without the port. */
+struct str conn_without_port(struct str host);
+/* The bucket of the request, which is for `path` and from the address `client`. */
+uint32_t conn_find_bucket(struct conn *c, struct str path, struct str client);
+/* Decide: req->system and req->reason; with req->probe it holds a slot of the breaker. */
+void conn_choose_system(struct conn *c, uint32_t bucket);
 
 /* The steps. */
 enum verdict step_head(struct conn *c);
+enum verdict step_edge(struct conn *c); /* in edge.c */
 enum verdict step_route(struct conn *c);
 enum verdict step_decide(struct conn *c);
 enum verdict step_take(struct conn *c);

@@ -108,6 +108,12 @@ void lane_note_closed(struct lane *lane)
         finish_drain(lane);
 }
 
+static void close_doors(struct lane *lane)
+{
+    for (unsigned i = 0; i < DOOR_COUNT; i++)
+        listener_close(&lane->door[i]);
+}
+
 static void drain(struct lane *lane, struct letter *l)
 {
     dur_t window = {l->deadline.ns / 2};
@@ -115,7 +121,7 @@ static void drain(struct lane *lane, struct letter *l)
 
     if (window.ns > lane->config->tunnel_drain.ns)
         window = lane->config->tunnel_drain;
-    listener_close(lane);
+    close_doors(lane);
     lane->draining = true;
     lane->drain = l;
     timer_set(lane->loop, &lane->drain_deadline, l->deadline, on_drain_deadline, "drain");
@@ -159,21 +165,36 @@ static void init_memory(struct lane *l)
                                       .head_max = (uint32_t)l->config->max_head_bytes};
 }
 
-int lane_new(struct lane_shared *shared, int fd, struct lane **ret, struct err *err)
+static int open_doors(struct lane *l, struct err *err)
+{
+    int r = 0;
+
+    for (unsigned i = 0; r == 0 && i < DOOR_COUNT; i++) {
+        if (l->door[i].watch.fd >= 0)
+            r = listener_open(&l->door[i], err);
+    }
+    return r;
+}
+
+int lane_new(struct lane_shared *shared, const int fds[DOOR_COUNT], struct lane **ret,
+             struct err *err)
 {
     struct lane *l = xnew(struct lane);
     int r;
 
     l->shared = shared;
     l->config = shared->config;
-    l->listener.fd = fd;
+    for (unsigned i = 0; i < DOOR_COUNT; i++) {
+        l->door[i] = (struct door){.lane = l, .kind = (enum door_kind)i};
+        l->door[i].watch.fd = fds[i];
+    }
     rng_seed_system(&l->rng);
     init_memory(l);
     r = loop_new(clock_system, &l->loop, err);
     if (r == 0)
         r = mailbox_new(l->loop, INBOX_MAX, on_letter, l, &l->inbox, err);
     if (r == 0)
-        r = listener_open(l, err);
+        r = open_doors(l, err);
     if (r < 0) {
         lane_free(l);
         return err_ctx(err, "start a proxy lane");
@@ -208,7 +229,7 @@ void lane_free(struct lane *l)
     if (l->inbox)
         mailbox_close(l->inbox, drop_letter);
     mailbox_unref(l->inbox);
-    listener_close(l);
+    close_doors(l);
     while (l->conns)
         conn_destroy(l->conns);
     probe_drop_all(l);

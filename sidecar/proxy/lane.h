@@ -43,6 +43,16 @@ struct lane_shared {
     const struct proxy_config *config;
     struct mailbox *control; /* where letters go back to */
     atomic_uint clients;     /* open client connections of all lanes */
+    struct edge_probes *edge_probes;
+};
+
+/* Where connections come in: requests, or questions of somebody else's proxy (edge.h). */
+enum door_kind { DOOR_REQUESTS, DOOR_EDGE, DOOR_COUNT };
+struct door {
+    struct lane *lane;
+    enum door_kind kind;
+    struct loop_watch watch; /* fd owned; -1: closed, or never there */
+    struct timer pause;
 };
 
 struct lane {
@@ -53,9 +63,8 @@ struct lane {
     struct mailbox *inbox;
     struct rng rng;
 
-    struct loop_watch listener; /* fd owned; closed when draining */
-    struct timer accept_pause;
-    struct conn *conns; /* utlist */
+    struct door door[DOOR_COUNT]; /* closed when draining */
+    struct conn *conns;           /* utlist */
     unsigned conn_count;
     struct tunnel *tunnels; /* utlist; of the connections */
 
@@ -76,8 +85,9 @@ struct lane {
     struct timer drain_deadline;
 };
 
-/* Takes over the listening socket `fd` in every case. The thread is not started yet. */
-int lane_new(struct lane_shared *shared, int fd, struct lane **ret, struct err *err) MUST_CHECK;
+/* Takes over the listening sockets (-1: none) in every case. The thread is not started yet. */
+int lane_new(struct lane_shared *shared, const int fds[DOOR_COUNT], struct lane **ret,
+             struct err *err) MUST_CHECK;
 int lane_start(struct lane *l, unsigned index, struct err *err) MUST_CHECK;
 /* Join the thread and close everything. Control thread; tolerates NULL. */
 void lane_free(struct lane *l);

@@ -93,69 +93,70 @@ static void on_readable(struct loop_watch *w, unsigned events);
 
 static void on_pause_over(struct timer *t)
 {
-    struct lane *lane = container_of(t, struct lane, accept_pause);
+    struct door *door = container_of(t, struct door, pause);
 
-    loop_want(&lane->listener, LOOP_READ);
+    loop_want(&door->watch, LOOP_READ);
 }
 
-static void pause_accepting(struct lane *lane)
+static void pause_accepting(struct door *door)
 {
-    loop_want(&lane->listener, 0);
-    timer_set(lane->loop, &lane->accept_pause, ACCEPT_PAUSE, on_pause_over, "accept pause");
+    loop_want(&door->watch, 0);
+    timer_set(door->lane->loop, &door->pause, ACCEPT_PAUSE, on_pause_over, "accept pause");
 }
 
-static void take_connection(struct lane *lane, int fd, const struct address *peer)
+static void take_connection(struct door *door, int fd, const struct address *peer)
 {
+    struct lane *lane = door->lane;
     unsigned clients = atomic_load_explicit(&lane->shared->clients, memory_order_relaxed);
     unsigned max = lane->config->max_connections;
 
     if (clients >= max + REFUSALS_MAX)
         close(fd);
     else
-        conn_accept(lane, fd, peer, clients >= max);
+        conn_accept(door, fd, peer, clients >= max);
 }
 
 /* One more, or false when there is none now. */
-static bool accept_one(struct lane *lane)
+static bool accept_one(struct door *door)
 {
     struct address peer = {.len = sizeof peer.u};
-    int fd = accept4(lane->listener.fd, &peer.u.any, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int fd = accept4(door->watch.fd, &peer.u.any, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
     if (fd >= 0) {
-        take_connection(lane, fd, &peer);
+        take_connection(door, fd, &peer);
         return true;
     }
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-        pause_accepting(lane);
+        pause_accepting(door);
     /* A connection that is gone already says nothing about the next one. */
     return errno == ECONNABORTED || errno == EINTR;
 }
 
 static void on_readable(struct loop_watch *w, unsigned events UNUSED)
 {
-    struct lane *lane = container_of(w, struct lane, listener);
+    struct door *door = container_of(w, struct door, watch);
 
     for (unsigned i = 0; i < ACCEPT_BATCH; i++) {
-        if (!accept_one(lane))
+        if (!accept_one(door))
             return;
     }
 }
 
-int listener_open(struct lane *lane, struct err *err)
+int listener_open(struct door *door, struct err *err)
 {
-    return loop_watch(lane->loop, &lane->listener, lane->listener.fd, LOOP_READ, on_readable, err);
+    return loop_watch(door->lane->loop, &door->watch, door->watch.fd, LOOP_READ, on_readable, err);
 }
 
-void listener_close(struct lane *lane)
+void listener_close(struct door *door)
 {
-    int fd = lane->listener.fd;
+    int fd = door->watch.fd;
 
     if (fd < 0)
         return;
-    while (lane->listener.loop && !timer_is_set(&lane->accept_pause) && accept_one(lane))
+    while (door->watch.loop && !timer_is_set(&door->pause) && accept_one(door))
         continue;
-    timer_cancel(&lane->accept_pause);
-    loop_unwatch(&lane->listener);
+    timer_cancel(&door->pause);
+    loop_unwatch(&door->watch);
     close(fd);
-    lane->listener.fd = -1;
+    door->watch.fd = -1;
 }

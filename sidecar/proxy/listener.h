@@ -10,7 +10,7 @@
 int listener_bind(struct address *address, int *ret_fds, unsigned count,
                   struct err *err) MUST_CHECK;
 
-/* Accept on lane->listener.fd. */
-int listener_open(struct lane *lane, struct err *err) MUST_CHECK;
+/* Accept on the door's socket. */
+int listener_open(struct door *door, struct err *err) MUST_CHECK;
 /* What already waits in the socket's queue is accepted first: closing it would reset them. */
-void listener_close(struct lane *lane);
+void listener_close(struct door *door);

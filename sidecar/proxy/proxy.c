@@ -8,6 +8,7 @@
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
+#include "sidecar/proxy/edge_probes.h"
 #include "sidecar/proxy/lane.h"
 #include "sidecar/proxy/listener.h"
 #include "sidecar/proxy/live.h"
@@ -21,14 +22,14 @@
 
 struct proxy {
     struct loop *loop;          /* borrowed; control */
-    struct proxy_config config; /* `listen` is not kept */
+    struct proxy_config config; /* `listen` and `edge` are not kept */
     struct proxy_events events;
     void *ctx;
     struct mailbox *mailbox;
     struct lane_shared shared;
     struct lane *lane[PROXY_THREADS_MAX];
     unsigned lane_count;
-    uint16_t port;
+    uint16_t port[DOOR_COUNT];
 
     struct names *names;
     struct ruleset *asked;  /* the latest published set, served or waiting for names */
@@ -231,6 +232,7 @@ static void on_collect(struct timer *t)
     struct proxy *p = container_of(t, struct proxy, collect);
 
     timer_set(p->loop, t, COLLECT_EVERY, on_collect, "proxy stats");
+    edge_probes_expire(p->shared.edge_probes, loop_now(p->loop), loop_wall(p->loop));
     if (p->live)
         live_tick(p->live, loop_now(p->loop), loop_wall(p->loop));
     if (p->collecting > 0)
@@ -378,42 +380,80 @@ static void set_defaults(struct proxy_config *c)
     default_dur(&c->tunnel_drain, dur_s(30));
 }
 
-static int start_lanes(struct proxy *p, struct address *address, struct err *err)
+static void close_all(const int fds[DOOR_COUNT])
 {
-    int fds[PROXY_THREADS_MAX];
-    const unsigned count = p->config.threads;
-    int r = listener_bind(address, fds, count, err);
+    for (unsigned d = 0; d < DOOR_COUNT; d++) {
+        if (fds[d] >= 0)
+            close(fds[d]);
+    }
+}
 
+static int bind_door(const char *listen, int *ret_fds, unsigned count, uint16_t *ret_port,
+                     struct err *err)
+{
+    struct address address;
+    int r = address_parse_listen(listen, &address, err);
+
+    if (r == 0)
+        r = listener_bind(&address, ret_fds, count, err);
+    if (r == 0)
+        *ret_port = address_port(&address);
+    return r;
+}
+
+/* One socket of each door for each lane; -1: there is no such door. */
+static int bind_doors(struct proxy *p, int fds[DOOR_COUNT][PROXY_THREADS_MAX], struct err *err)
+{
+    const char *const listen[DOOR_COUNT] = {p->config.listen, p->config.edge};
+
+    for (unsigned d = 0; d < DOOR_COUNT; d++) {
+        int r = listen[d] ? bind_door(listen[d], fds[d], p->config.threads, &p->port[d], err) : 0;
+
+        while (r < 0 && d-- > 0) {
+            for (unsigned i = 0; i < p->config.threads; i++)
+                close(fds[d][i]);
+        }
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int start_lanes(struct proxy *p, struct err *err)
+{
+    int fds[DOOR_COUNT][PROXY_THREADS_MAX];
+    int r;
+
+    memset(fds, -1, sizeof fds);
+    r = bind_doors(p, fds, err);
     if (r < 0)
         return r;
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < p->config.threads; i++) {
+        const int own[DOOR_COUNT] = {fds[DOOR_REQUESTS][i], fds[DOOR_EDGE][i]};
+
         if (r == 0)
-            r = lane_new(&p->shared, fds[i], &p->lane[i], err);
+            r = lane_new(&p->shared, own, &p->lane[i], err);
         else
-            close(fds[i]);
+            close_all(own);
         p->lane_count += r == 0;
     }
-    for (unsigned i = 0; i < count && r == 0; i++)
+    for (unsigned i = 0; i < p->config.threads && r == 0; i++)
         r = lane_start(p->lane[i], i, err);
     return r;
 }
 
 static int start(struct proxy *p, struct err *err)
 {
-    struct address address;
-    int r = address_parse_listen(p->config.listen, &address, err);
-
-    if (r == 0)
-        r = mailbox_new(p->loop, CONTROL_MAX, on_letter, p, &p->mailbox, err);
+    int r = mailbox_new(p->loop, CONTROL_MAX, on_letter, p, &p->mailbox, err);
     if (r == 0)
         r = names_new(p->loop, on_names, p, &p->names, err);
     p->shared.config = &p->config;
     p->shared.control = p->mailbox;
+    p->shared.edge_probes = edge_probes_new();
     if (r == 0)
-        r = start_lanes(p, &address, err);
+        r = start_lanes(p, err);
     if (r < 0)
         return r;
-    p->port = address_port(&address);
     timer_set(p->loop, &p->collect, COLLECT_EVERY, on_collect, "proxy stats");
     return 0;
 }
@@ -432,7 +472,7 @@ int proxy_new(const struct proxy_config *config, struct loop *control,
         p->config.listen = "127.0.0.1:8080";
     set_defaults(&p->config);
     r = start(p, err);
-    p->config.listen = NULL;
+    p->config.listen = p->config.edge = NULL;
     if (r < 0)
         return err_ctx(err, "start the proxy");
     *ret = steal(p);
@@ -449,6 +489,7 @@ struct proxy *proxy_free(struct proxy *p)
     names_free(p->names);
     for (unsigned i = 0; i < p->lane_count; i++)
         lane_free(p->lane[i]);
+    edge_probes_free(p->shared.edge_probes);
     if (p->mailbox)
         mailbox_close(p->mailbox, drop_letter);
     mailbox_unref(p->mailbox);
@@ -463,5 +504,10 @@ struct proxy *proxy_free(struct proxy *p)
 
 uint16_t proxy_port(const struct proxy *p)
 {
-    return p->port;
+    return p->port[DOOR_REQUESTS];
+}
+
+uint16_t proxy_edge_port(const struct proxy *p)
+{
+    return p->port[DOOR_EDGE];
 }

@@ -23,6 +23,7 @@
 /* Zero in any field but max_body_bytes means its default. Strings are copied. */
 struct proxy_config {
     const char *listen;       /* "ADDRESS:PORT", "[V6]:PORT"; port 0 picks one; 127.0.0.1:8080 */
+    const char *edge;         /* where other proxies ask (edge.h), as `listen`; NULL: nowhere */
     unsigned threads;         /* lanes; the number of cores, at most PROXY_THREADS_MAX */
     unsigned max_connections; /* client connections of all lanes; 20000. Past it: 503 and close */
     size_t max_head_bytes;    /* request and response heads; 32 KiB. Past it: 431 or 502 */
@@ -75,6 +76,7 @@ static inline void proxy_freep(struct proxy **p)
 
 /* Where it listens, the real port in place of 0. */
 uint16_t proxy_port(const struct proxy *p);
+uint16_t proxy_edge_port(const struct proxy *p); /* 0: nowhere */
 
 /* Serve with `set` (the reference moves here). IP literals, "localhost" and names that were
  * resolved before are used at once; other names are looked up on a worker first, for at most a

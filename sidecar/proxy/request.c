@@ -2,7 +2,6 @@
 /* The steps of a request on its way in: from the first byte of its head to the upstream. */
 #include <string.h>
 
-#include "common/decide/decide.h"
 #include "common/decide/request_key.h"
 #include "common/http1/http1_write.h"
 #include "sidecar/proxy/conn.h"
@@ -32,7 +31,7 @@ static enum verdict finish_head(struct conn *c)
 
     req->head.base = c->in->data + req->at;
     c->in->start = req->at + req->head.size;
-    return conn_go(c, STEP_ROUTE);
+    return conn_go(c, c->edge ? STEP_EDGE : STEP_ROUTE);
 }
 
 enum verdict step_head(struct conn *c)
@@ -59,10 +58,8 @@ enum verdict step_head(struct conn *c)
 
 /* ---- route ----------------------------------------------------------------------------------- */
 
-/* "host:port" or "[v6]:port" without the port. */
-static struct str host_of(const struct http1_head *head)
+struct str conn_without_port(struct str host)
 {
-    struct str host = http1_host(head);
     const char *colon = host.n ? memrchr(host.p, ':', host.n) : NULL;
     const char *bracket = host.n ? memrchr(host.p, ']', host.n) : NULL;
 
@@ -121,7 +118,8 @@ enum verdict step_route(struct conn *c)
         return conn_refuse(c, 501, "this proxy opens no tunnels", true);
     if (!lane->view)
         return conn_refuse(c, 503, "this node has no rule set yet", false);
-    req->route = view_match(lane->view, host_of(&req->head), http1_path(&req->head));
+    req->route =
+        view_match(lane->view, conn_without_port(http1_host(&req->head)), http1_path(&req->head));
     if (!req->route)
         return conn_refuse(c, 404, "no migration routes this host and path", false);
     req->view = lane->view;
@@ -144,13 +142,14 @@ static struct str nth_header(const void *head, struct str name, unsigned nth)
     return (struct str){NULL, 0};
 }
 
-static uint32_t find_bucket(struct conn *c, const struct route *route)
+uint32_t conn_find_bucket(struct conn *c, struct str path, struct str client)
 {
+    const struct route *route = &c->req->route->entry->route;
     const struct request_view view = {
         .header = nth_header,
         .head = &c->req->head,
-        .path = http1_path(&c->req->head),
-        .client_address = {c->peer, c->peer_len},
+        .path = path,
+        .client_address = client,
     };
     struct str key;
 
@@ -160,26 +159,29 @@ static uint32_t find_bucket(struct conn *c, const struct route *route)
 }
 
 /* A half-open breaker lets a request that would go to new pass as long as it has slots. */
-static void choose_system(struct conn *c, uint32_t bucket)
+void conn_choose_system(struct conn *c, uint32_t bucket)
 {
     struct request *req = c->req;
     struct loop *loop = c->lane->loop;
     const struct ruleset_entry *entry = req->route->entry;
     enum breaker_state breaker = BREAKER_DISABLED;
+    struct decision d;
 
     if (req->route->breaker)
         breaker = breaker_look(req->route->breaker, loop_now(loop), loop_wall(loop));
     if (breaker == BREAKER_HALF_OPEN && decide(entry, bucket, BREAKER_CLOSED).system == SYSTEM_NEW)
         req->probe = breaker_take_probe(req->route->breaker);
-    req->system = decide(entry, bucket, req->probe ? BREAKER_CLOSED : breaker).system;
+    d = decide(entry, bucket, req->probe ? BREAKER_CLOSED : breaker);
+    req->system = d.system;
+    req->reason = d.reason;
 }
 
 enum verdict step_decide(struct conn *c)
 {
     struct request *req = c->req;
 
-    req->bucket = find_bucket(c, &req->route->entry->route);
-    choose_system(c, req->bucket);
+    req->bucket = conn_find_bucket(c, http1_path(&req->head), (struct str){c->peer, c->peer_len});
+    conn_choose_system(c, req->bucket);
     if (req->system == SYSTEM_NONE) {
         conn_count_unserved(req);
         return conn_refuse(c, 503, "the new system's breaker is open, and legacy is forbidden",

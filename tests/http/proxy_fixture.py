@@ -16,6 +16,13 @@ BIN = os.environ.get("SWITCHYARD_BIN", "build/dev/bin")
 PATIENCE = 10.0
 
 
+class Place:
+    """Another port of the proxy, to be asked as the proxy is."""
+
+    def __init__(self, port):
+        self.port = port
+
+
 class Proxy:
     """proxy_main, steered by words on its standard input."""
 
@@ -28,6 +35,7 @@ class Proxy:
         self.lines = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
         self.port = int(self.expect("port"))
+        self.edge = Place(int(self.expect("edge"))) if "edge" in words else None
         self.revision = 0
         if "legacy" in words:
             self.revision = 1

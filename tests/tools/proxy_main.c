@@ -5,8 +5,8 @@
  *
  * The same NAME=VALUE words on standard input, a line at a time, change the rule set and publish it
  * as the next revision. "probe=both,/path" probes, "drain=5s" drains, "stats" shows the sums so
- * far. Standard output has one line per event: "port N", "serving REVISION", "refused REVISION
- * WHY", "stats JSON", "drained CUT".
+ * far. Standard output has one line per event: "port N", "edge N", "serving REVISION", "refused
+ * REVISION WHY", "stats JSON", "drained CUT".
  */
 #include <errno.h>
 #include <signal.h>
@@ -193,8 +193,10 @@ static int set_config(struct tool *t, struct str name, struct str value, struct 
         return str_to_u64(value, UINT64_MAX, &c->max_body_bytes);
     if (str_eq(name, STR("probe_timeout")))
         return unit_parse_duration(value, &t->probe_timeout, err) == 0;
-    if (str_eq(name, STR("listen"))) {
-        c->listen = xmemdup(value.p, value.n + 1); /* words end in NUL */
+    if (str_eq(name, STR("listen")) || str_eq(name, STR("edge"))) {
+        const char *text = xmemdup(value.p, value.n + 1); /* words end in NUL */
+
+        *(name.p[0] == 'l' ? &c->listen : &c->edge) = text;
         return true;
     }
     return -1;
@@ -421,6 +423,8 @@ static int run(struct tool *t, struct err *err)
     if (r < 0)
         return r;
     printf("port %u\n", proxy_port(t->proxy));
+    if (t->config.edge)
+        printf("edge %u\n", proxy_edge_port(t->proxy));
     if (t->route.upstream[SYSTEM_LEGACY].endpoint_count > 0)
         publish(t);
     /* Standard input that cannot be watched (/dev/null) says nothing. */
