@@ -2,6 +2,9 @@
 #include "sidecar/proxy/address.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <unistd.h>
 
 #include "common/base/check.h"
 
@@ -90,4 +93,26 @@ size_t address_text(const struct address *a, char dst[ADDRESS_TEXT_SIZE])
     if (!text)
         dst[0] = '\0';
     return strlen(dst);
+}
+
+int address_connect(const struct address *a)
+{
+    const int one = 1;
+    int fd = socket(a->u.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        return -1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (connect(fd, &a->u.any, a->len) == 0 || errno == EINPROGRESS)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+bool address_is_connected(int fd)
+{
+    int why = 0;
+    socklen_t n = sizeof why;
+
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &why, &n) == 0 && why == 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Socket addresses as plain values. Pure. */
+/* Socket addresses as plain values; pure, but for connecting to one. */
 #pragma once
 
 #include <netinet/in.h>
@@ -34,3 +34,8 @@ bool address_eq(const struct address *a, const struct address *b);
 /* The address without its port, IPv4 inside IPv6 as IPv4; "" for other families. Returns the
  * length. */
 size_t address_text(const struct address *a, char dst[ADDRESS_TEXT_SIZE]);
+
+/* A non-blocking socket (with TCP_NODELAY) that connects to it, or -1 with errno. */
+int address_connect(const struct address *a);
+/* Whether the connection stands, once the socket can be written to. */
+bool address_is_connected(int fd);

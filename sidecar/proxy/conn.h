@@ -20,6 +20,7 @@
 #include "common/decide/decide.h"
 #include "common/http1/http1_body.h"
 #include "common/http1/http1_parse.h"
+#include "common/http1/http1_write.h"
 #include "sidecar/proxy/address.h"
 #include "sidecar/proxy/gather.h"
 #include "sidecar/proxy/upstream.h"
@@ -101,6 +102,7 @@ struct request {
     bool may_fall_back; /* as far as route and method say */
     bool counted;       /* among the system's requests */
     bool on_new;        /* counted with the breaker, and not yet reported to it */
+    bool mirrored;      /* chosen to be copied when it is over */
     unsigned endpoint;  /* of the system: it is being sent there */
     unsigned tried;     /* a bit for each endpoint of the system that failed it */
     bool upgrade;       /* asks for another protocol, and may */
@@ -196,6 +198,11 @@ struct str conn_without_port(struct str host);
 uint32_t conn_find_bucket(struct conn *c, struct str path, struct str client);
 /* Decide: req->system and req->reason; with req->probe it holds a slot of the breaker. */
 void conn_choose_system(struct conn *c, uint32_t bucket);
+
+/* The request's head as a system gets it, framed as `out` says, with our fields and `more` (may be
+ * NULL). 0: it does not fit. */
+size_t conn_write_head(const struct conn *c, struct http1_out out, const struct http1_extra *more,
+                       char *dst, size_t size);
 
 /* The steps. */
 enum verdict step_head(struct conn *c);

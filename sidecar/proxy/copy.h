@@ -1,23 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copies of clients' requests, sent to a system over connections of their own when the client has
- * been answered. A copy can be lost and can never slow anybody: it shares no connection, buffer or
- * turn with a client's request, and past its limits it is dropped and counted. owner: lane.
+ * been answered. A copy can be lost and can never slow anybody: it shares no connection with a
+ * client's request, waits until the others of its turn of the loop have been seen to, and past its
+ * limits (how many at a time, bytes per second, time, size of the answer) it is dropped and
+ * counted. owner: lane.
  *
  * A copy says what it is by a field, X-Switchyard-Mirror: 1, and keeps its Host. A request that
  * bears that field is never copied again (loop guard), whoever sent it. */
 #pragma once
 
 #include "common/http1/http1.h"
+#include "common/loop/loop.h"
 #include "common/model/ruleset.h"
 
 struct conn;
 struct copy;
+struct copy_link;
 struct lane;
 
 enum copy_end {
     COPY_ANSWERED,
     COPY_FAILED,  /* no connection, a broken answer, the time was over */
-    COPY_DROPPED, /* it was not sent: too many, or too many bytes */
+    COPY_DROPPED, /* it was not sent: too many, or too many bytes; or it had to end */
 };
 
 struct copy_answer {
@@ -33,18 +37,48 @@ struct copy_wish {
     enum system to;
     size_t keep; /* bytes of the answer's body; 0: the answer is only counted */
     /* Called once, possibly from within copy_send(), and before the lane is freed. `answer` is
-     * borrowed for the call. NULL: nobody wants to know. */
+     * borrowed for the call. It must not send another copy. NULL: nobody wants to know. */
     void (*fn)(void *ctx, const struct copy_answer *answer);
     void *ctx;
 };
 
-/* May this request be copied at all: its method, its body's size (known only once it has been
- * received), that it is no copy itself, that the route wants it at this weight. */
+/* Of one migration on a lane: what its copies take at the moment. */
+struct copy_meter {
+    unsigned pending;
+    int64_t bytes; /* that may be sent and received now; below 0: a debt */
+    mono_t filled_at;
+};
+
+/* A lane's. */
+struct copies {
+    struct copy *waiting; /* utlist; for the end of the turn */
+    struct copy *busy;    /* utlist */
+    struct copy *spare;
+    unsigned spare_count;
+    struct copy_link *idle; /* utlist, the latest first */
+    unsigned idle_count;
+    struct loop_deferred begin;
+};
+
+/* May this request be copied at all: its method, its body's size, that it is no copy itself, that
+ * its route is under no order to keep to legacy, that new's breaker is closed, the rules are the
+ * latest and the node does not drain. True in STEP_DECIDE, it may still become false when the body
+ * comes or the rules change. */
 bool copy_is_suited(const struct conn *c);
 
+/* In STEP_DECIDE, of a route with a share: is this request to be mirrored when it is over? Then its
+ * body is kept. */
+bool copy_is_chosen(struct conn *c);
+/* When it is: send the copy, unless it is not suited after all. */
+void copy_mirror(struct conn *c);
+
 /* Copy the request that `c` has just finished with: its head is still in c->in and its body in
- * req->upload.keep, both of which are taken over or copied. */
+ * req->upload.keep. Only of one that is suited. */
 void copy_send(struct conn *c, const struct copy_wish *wish);
 
-/* Every copy of the lane ends now; their `fn` are called. */
+/* The rules have changed: copies that have not been sent end. */
+void copy_drop_unsent(struct lane *lane);
+/* Every copy of the lane ends now, and no connection stays; their `fn` are called. */
 void copy_drop_all(struct lane *lane);
+/* The lane goes. */
+void copy_deinit(struct lane *lane);

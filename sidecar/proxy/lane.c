@@ -42,6 +42,7 @@ static void serve(struct lane *lane, struct letter *l)
     lane->view = view_new(lane, live_ref(l->live));
     view_unref(before);
     tunnel_judge_all(lane);
+    copy_drop_unsent(lane);
     lane_send_back(lane, l);
 }
 
@@ -49,7 +50,7 @@ static bool is_empty(const struct route_stats *s)
 {
     return system_stats_is_empty(&s->system[SYSTEM_LEGACY]) &&
            system_stats_is_empty(&s->system[SYSTEM_NEW]) && !s->tunnels[SYSTEM_LEGACY] &&
-           !s->tunnels[SYSTEM_NEW];
+           !s->tunnels[SYSTEM_NEW] && mirror_stats_is_empty(&s->mirror);
 }
 
 static struct proxy_pools count_pools(const struct lane *lane)
@@ -76,6 +77,7 @@ static void collect(struct lane *lane, struct letter *l)
         l->stats = xrealloc(l->stats, (l->count + 1) * sizeof *l->stats);
         l->stats[l->count++] = t->stats;
         memset(t->stats.system, 0, sizeof t->stats.system);
+        memset(&t->stats.mirror, 0, sizeof t->stats.mirror);
     }
     l->pools = count_pools(lane);
     view_drop_tallies(lane);
@@ -123,6 +125,7 @@ static void drain(struct lane *lane, struct letter *l)
         window = lane->config->tunnel_drain;
     close_doors(lane);
     lane->draining = true;
+    copy_drop_all(lane);
     lane->drain = l;
     timer_set(lane->loop, &lane->drain_deadline, l->deadline, on_drain_deadline, "drain");
     DL_FOREACH (lane->conns, c)
@@ -233,6 +236,7 @@ void lane_free(struct lane *l)
     while (l->conns)
         conn_destroy(l->conns);
     probe_drop_all(l);
+    copy_deinit(l);
     timer_cancel(&l->drain_deadline);
     if (l->drain)
         letter_free(l->drain);

@@ -11,6 +11,7 @@
 #include "common/loop/mailbox.h"
 #include "common/loop/thread.h"
 #include "common/loop/timer.h"
+#include "sidecar/proxy/copy.h"
 #include "sidecar/proxy/iobuf.h"
 #include "sidecar/proxy/probe.h"
 #include "sidecar/proxy/proxy.h"
@@ -79,6 +80,7 @@ struct lane {
     unsigned spare_request_count;
 
     struct prober *probers; /* utlist */
+    struct copies copies;
 
     bool draining;
     struct letter *drain; /* being carried out */

@@ -3,8 +3,8 @@
  * or the end of the connection. */
 #include <sys/socket.h>
 
-#include "common/http1/http1_write.h"
 #include "sidecar/proxy/conn.h"
+#include "sidecar/proxy/copy.h"
 #include "sidecar/proxy/lane.h"
 #include "sidecar/proxy/relay.h"
 
@@ -249,6 +249,8 @@ enum verdict step_finish(struct conn *c)
         return conn_go(c, STEP_CLOSE);
     if (c->out)
         return WAIT;
+    if (c->req && c->req->mirrored)
+        copy_mirror(c);
     if (c->closing)
         return end_connection(c);
     conn_end_request(c);

@@ -3,24 +3,22 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <utlist.h>
 
 #include "common/base/buf.h"
 #include "common/base/mem.h"
-#include "common/http1/http1_body.h"
-#include "common/http1/http1_parse.h"
 #include "sidecar/proxy/lane.h"
+#include "sidecar/proxy/reply.h"
 
 #define HEAD_MAX 16384u
 #define IN_SIZE  (HEAD_MAX + 1024)
 #define OUT_MAX  (PROBE_PATH_SIZE + PROBE_HEADERS_MAX * (NAME_SIZE + PROBE_VALUE_SIZE + 4) + 1024)
 #define WHY_LATE "no %s within %" PRId64 " ms"
 
-/* connect ─► send ─► head ─► body; each may end it. */
-enum probe_step { PROBE_CONNECT, PROBE_SEND, PROBE_HEAD, PROBE_BODY };
+/* connect ─► send ─► answer; each may end it. */
+enum probe_step { PROBE_CONNECT, PROBE_SEND, PROBE_ANSWER };
 
 struct prober {
     struct prober *prev, *next; /* of the lane */
@@ -38,12 +36,8 @@ struct prober {
     mono_t since, until;
     struct buf out;
     size_t sent;
-    struct http1_parser parser;
-    struct http1_head head;
-    struct http1_header headers[HTTP1_HEADERS_MAX];
-    struct http1_body body;
+    struct reply reply;
     char in[IN_SIZE];
-    size_t received;
 };
 
 static void connect_next(struct prober *p);
@@ -118,125 +112,53 @@ static void expect_within(struct prober *p, uint32_t ms)
 
 static void keep_headers(struct prober *p)
 {
+    const struct http1_head *head = &p->reply.head;
     struct probe_answer *a = p->answer;
 
-    for (uint32_t i = 0; i < p->head.header_count && a->header_count < PROBE_ANSWER_HEADERS; i++) {
+    for (uint32_t i = 0; i < head->header_count && a->header_count < PROBE_ANSWER_HEADERS; i++) {
         struct probe_header *h = &a->header[a->header_count];
 
-        if (str_copy(http1_name(&p->head, i), h->name, sizeof h->name) &&
-            str_copy(http1_value(&p->head, i), h->value, sizeof h->value))
+        if (str_copy(http1_name(head, i), h->name, sizeof h->name) &&
+            str_copy(http1_value(head, i), h->value, sizeof h->value))
             a->header_count++;
     }
 }
 
-static void keep_body(struct probe_answer *a, struct str payload)
+static void keep_body(void *ctx, struct str piece)
 {
+    struct probe_answer *a = ctx;
     size_t room = PROBE_BODY_KEPT - a->body_kept;
-    size_t n = payload.n < room ? payload.n : room;
+    size_t n = piece.n < room ? piece.n : room;
 
-    if (n > 0)
-        memcpy(a->body + a->body_kept, payload.p, n);
+    memcpy(a->body + a->body_kept, piece.p, n);
     a->body_kept += n;
-    a->body_bytes += payload.n;
+    a->body_bytes += piece.n;
 }
 
-/* Returns whether the probe goes on. */
-static bool read_body(struct prober *p, size_t from, bool eof)
-{
-    struct str in = {p->in + from, p->received - from};
-    enum http1_body_result r;
-    size_t used;
-
-    do {
-        struct str payload = {NULL, 0};
-
-        r = http1_body_next(&p->body, in, &used, &payload);
-        keep_body(p->answer, payload);
-        in = (struct str){in.p + used, in.n - used};
-    } while (r == HTTP1_BODY_MORE && in.n > 0);
-    p->received = 0;
-    if (r == HTTP1_BODY_DONE || (r == HTTP1_BODY_MORE && eof && http1_body_may_end(&p->body)))
-        finish(p);
-    else if (r == HTTP1_BODY_BAD)
-        fail(p, p->body.why);
-    else if (eof)
-        fail(p, "it broke off its answer");
-    else if (p->answer->body_bytes > PROBE_BODY_MAX)
-        fail(p, "the answer is longer than 16 MiB");
-    else
-        return true;
-    return false;
-}
-
-static void expect_head(struct prober *p)
+static void expect_answer(struct prober *p)
 {
     const struct http1_limits limits = {.line_max = HEAD_MAX / 2, .head_max = HEAD_MAX};
 
-    p->head = (struct http1_head){.base = NULL};
-    http1_parser_init(&p->parser, HTTP1_RESPONSE, limits, &p->head, p->headers, HTTP1_HEADERS_MAX);
-}
-
-/* 1xx are passed over (RFC 9110 15.2). */
-static bool pass_interim(struct prober *p)
-{
-    size_t size = p->head.size;
-
-    if (p->head.status == 101) {
-        fail(p, "it switches protocols, which nobody asked for");
-        return false;
-    }
-    memmove(p->in, p->in + size, p->received - size);
-    p->received -= size;
-    expect_head(p);
-    return true;
-}
-
-static bool begin_body(struct prober *p, bool eof)
-{
-    enum http1_method asked = p->letter->probe->probe.head_only ? HTTP1_HEAD : HTTP1_GET;
-
-    p->answer->status = p->head.status;
-    p->step = PROBE_BODY;
-    keep_headers(p);
-    http1_body_init(&p->body, http1_response_framing(&p->head, asked));
-    return read_body(p, p->head.size, eof);
-}
-
-static bool read_head(struct prober *p, bool eof)
-{
-    for (;;) {
-        enum http1_result r = http1_parse(&p->parser, p->in, p->received);
-
-        p->head.base = p->in;
-        if (r == HTTP1_REFUSED) {
-            fail(p, p->parser.why);
-            return false;
-        }
-        if (r == HTTP1_MORE && eof)
-            fail(p, "it closed the connection without an answer");
-        if (r == HTTP1_MORE)
-            return !eof;
-        if (p->head.status >= 200)
-            return begin_body(p, eof);
-        if (!pass_interim(p))
-            return false;
-    }
+    reply_init(&p->reply, p->letter->probe->probe.head_only ? HTTP1_HEAD : HTTP1_GET, limits, p->in,
+               sizeof p->in);
 }
 
 static void receive(struct prober *p)
 {
-    ssize_t n = recv(p->watch.fd, p->in + p->received, sizeof p->in - p->received, 0);
-    bool goes_on;
+    bool had_head = p->reply.has_head;
+    enum reply_result r = reply_read(&p->reply, p->watch.fd, keep_body, p->answer);
 
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (n < 0) {
-        fail(p, "it broke off the connection");
-        return;
+    if (p->reply.has_head && !had_head) {
+        p->answer->status = p->reply.head.status;
+        keep_headers(p);
     }
-    p->received += (size_t)n;
-    goes_on = p->step == PROBE_HEAD ? read_head(p, n == 0) : read_body(p, 0, n == 0);
-    if (goes_on)
+    if (r == REPLY_DONE)
+        finish(p);
+    else if (r == REPLY_BROKEN)
+        fail(p, p->reply.why);
+    else if (p->answer->body_bytes > PROBE_BODY_MAX)
+        fail(p, "the answer is longer than 16 MiB");
+    else
         expect_within(p, p->route->upstream[p->answer->system].response_timeout_ms);
 }
 
@@ -255,7 +177,7 @@ static void send_out(struct prober *p)
         }
         p->sent += (size_t)n;
     }
-    p->step = PROBE_HEAD;
+    p->step = PROBE_ANSWER;
     loop_want(&p->watch, LOOP_READ);
 }
 
@@ -293,10 +215,7 @@ static void compose(struct prober *p)
 
 static void take_connection(struct prober *p)
 {
-    int why = 0;
-    socklen_t n = sizeof why;
-
-    if (getsockopt(p->watch.fd, SOL_SOCKET, SO_ERROR, &why, &n) < 0 || why != 0) {
+    if (!address_is_connected(p->watch.fd)) {
         disconnect(p);
         p->address++;
         connect_next(p);
@@ -321,14 +240,11 @@ static void on_event(struct loop_watch *w, unsigned events UNUSED)
 
 static bool begin_connect(struct prober *p, const struct address *a)
 {
-    const int one = 1;
-    int fd = socket(a->u.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = address_connect(a);
 
     if (fd < 0)
         return false;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    if ((connect(fd, &a->u.any, a->len) < 0 && errno != EINPROGRESS) ||
-        loop_watch(p->lane->loop, &p->watch, fd, LOOP_WRITE, on_event, NULL) < 0) {
+    if (loop_watch(p->lane->loop, &p->watch, fd, LOOP_WRITE, on_event, NULL) < 0) {
         close(fd);
         return false;
     }
@@ -413,7 +329,7 @@ static void ask(struct lane *lane, struct letter *l, enum system system)
     p->out = BUF_INIT(OUT_MAX);
     p->since = loop_now(lane->loop);
     p->until = mono_add(p->since, probe->timeout.ns > 0 ? probe->timeout : PROBE_TIMEOUT_MAX);
-    expect_head(p);
+    expect_answer(p);
     DL_APPEND(lane->probers, p);
     l->probe->open++;
     connect_next(p);

@@ -214,6 +214,7 @@ static void on_collected(struct proxy *p, const struct letter *l)
             system_stats_merge(&into->system[s], &l->stats[i].system[s]);
             into->tunnels[s] += l->stats[i].tunnels[s];
         }
+        mirror_stats_merge(&into->mirror, &l->stats[i].mirror);
     }
     p->counted.pools += l->pools.pools;
     p->counted.idle += l->pools.idle;

@@ -59,6 +59,14 @@ void upload_init(struct upload *u, struct http1_framing received, size_t keep_ma
     u->fault = 0;
 }
 
+void upload_keep(struct upload *u, size_t keep_max)
+{
+    if (keep_max <= u->keep.max || u->received || u->body.payload > 0)
+        return;
+    u->keeping = true;
+    buf_init(&u->keep, keep_max);
+}
+
 void upload_deinit(struct upload *u)
 {
     buf_deinit(&u->keep);

@@ -8,6 +8,8 @@
 /* A request whose body is framed as `received`. `keep_max` > 0: keep that much payload for a second
  * try. */
 void upload_init(struct upload *u, struct http1_framing received, size_t keep_max);
+/* Nothing has been taken yet: keep at least that much. */
+void upload_keep(struct upload *u, size_t keep_max);
 void upload_deinit(struct upload *u);
 /* Once more from the beginning, to another upstream. */
 void upload_restart(struct upload *u);

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "common/decide/request_key.h"
-#include "common/http1/http1_write.h"
 #include "sidecar/proxy/conn.h"
+#include "sidecar/proxy/copy.h"
 #include "sidecar/proxy/lane.h"
 #include "sidecar/proxy/relay.h"
 #include "sidecar/proxy/upgrade.h"
@@ -188,6 +188,7 @@ enum verdict step_decide(struct conn *c)
                            false);
     }
     req->on_new = req->system == SYSTEM_NEW && req->route->breaker;
+    req->mirrored = req->route->entry->route.mirror.share_bp > 0 && copy_is_chosen(c);
     return conn_go(c, STEP_TAKE);
 }
 
@@ -303,6 +304,19 @@ static struct http1_extra forwarded_for(const struct conn *c, char *text, size_t
     return own;
 }
 
+size_t conn_write_head(const struct conn *c, struct http1_out out, const struct http1_extra *more,
+                       char *dst, size_t size)
+{
+    char forwarded[FORWARDED_MAX];
+    struct http1_extra extra[2] = {forwarded_for(c, forwarded, sizeof forwarded)};
+
+    if (more)
+        extra[1] = *more;
+    out.extra = extra;
+    out.extra_count = more ? 2 : 1;
+    return http1_write_request(&c->req->head, &out, dst, size);
+}
+
 /* The answer to Expect: 100-continue, unless the client did not wait for it. */
 static bool invite_body(struct conn *c)
 {
@@ -322,17 +336,14 @@ enum verdict step_send(struct conn *c)
 {
     struct request *req = c->req;
     struct lane *lane = c->lane;
-    char forwarded[FORWARDED_MAX];
-    const struct http1_extra extra = forwarded_for(c, forwarded, sizeof forwarded);
-    const struct http1_out out = {
-        .body = req->upload.framing, .upgrade = req->upgrade, .extra = &extra, .extra_count = 1};
+    const struct http1_out out = {.body = req->upload.framing, .upgrade = req->upgrade};
     struct gather g;
     size_t n;
 
     if (!invite_body(c))
         return conn_go(c, STEP_CLOSE);
     gather_init(&g, lane->scratch, lane->bufs.size);
-    n = http1_write_request(&req->head, &out, gather_at(&g), gather_room(&g));
+    n = conn_write_head(c, out, NULL, gather_at(&g), gather_room(&g));
     if (n == 0)
         return conn_refuse(c, 431, "the head does not fit with what has to be added to it", true);
     gather_wrote(&g, n);

@@ -4,6 +4,7 @@
  * not in the shared set, keeps the threads out of each other's cache. owner: lane. */
 #pragma once
 
+#include "sidecar/proxy/copy.h"
 #include "sidecar/proxy/live.h"
 #include "sidecar/proxy/upstream.h"
 
@@ -12,6 +13,7 @@ struct tally {
     struct tally *prev, *next; /* of the lane */
     unsigned refs;             /* routes of views */
     struct route_stats stats;  /* since the last collection */
+    struct copy_meter copies;
 };
 
 struct view_system {

@@ -67,14 +67,14 @@ static bool read_fallback(struct str value, struct route_fallback *f)
     return true;
 }
 
-static bool read_methods(struct str value, struct route_fallback *f)
+static bool read_methods(struct str value, char method[ROUTE_METHODS_MAX][16], unsigned *count)
 {
     struct str one;
 
-    f->method_count = 0;
-    while (value.n > 0 && f->method_count < ROUTE_METHODS_MAX) {
+    *count = 0;
+    while (value.n > 0 && *count < ROUTE_METHODS_MAX) {
         str_cut(value, ',', &one, &value);
-        if (!str_copy(one, f->method[f->method_count++], sizeof f->method[0]))
+        if (!str_copy(one, method[(*count)++], sizeof method[0]))
             return false;
     }
     return true;
@@ -102,6 +102,23 @@ static bool read_breaker(struct str value, struct route_breaker *b)
         if (!read_u32(one, part[i]))
             return false;
     }
+    return true;
+}
+
+/* "share bp/timeout ms/max body/max pending/bytes per s" */
+static bool read_mirror(struct str value, struct route_mirror *m)
+{
+    uint32_t bytes = 0;
+    uint32_t *part[] = {&m->share_bp, &m->timeout_ms, &m->max_body, &m->max_pending, &bytes};
+
+    for (unsigned i = 0; i < ARRAY_LEN(part) && value.n > 0; i++) {
+        struct str one;
+
+        str_cut(value, '/', &one, &value);
+        if (!read_u32(one, part[i]))
+            return false;
+    }
+    m->max_bytes_per_s = bytes;
     return true;
 }
 
@@ -145,7 +162,13 @@ static int set_route(struct tool *t, struct str name, struct str value, struct e
     if (str_eq(name, STR("fallback")))
         return read_fallback(value, &r->fallback);
     if (str_eq(name, STR("methods")))
-        return read_methods(value, &r->fallback);
+        return read_methods(value, r->fallback.method, &r->fallback.method_count);
+    if (str_eq(name, STR("mirror")))
+        return read_mirror(value, &r->mirror);
+    if (str_eq(name, STR("mirror_methods")))
+        return read_methods(value, r->mirror.method, &r->mirror.method_count);
+    if (str_eq(name, STR("mirror_above")))
+        return read_u32(value, &r->mirror.off_above_bp);
     if (str_eq(name, STR("fallback_body")))
         return read_u32(value, &r->fallback.max_body);
     if (str_eq(name, STR("breaker")))
@@ -346,6 +369,16 @@ static void print_system(const char *name, const struct system_stats *s)
         hist_quantile_ms(&s->latency, 0.5), hist_quantile_ms(&s->latency, 0.99));
 }
 
+static void print_mirror(const struct mirror_stats *m)
+{
+    printf(
+        "\"mirror\":{\"sent\":%llu,\"failed\":%llu,\"errors\":%llu,\"dropped\":%llu,"
+        "\"unsuited\":%llu,\"answered\":%llu},",
+        (unsigned long long)m->sent, (unsigned long long)m->failed, (unsigned long long)m->errors,
+        (unsigned long long)m->dropped, (unsigned long long)m->unsuited,
+        (unsigned long long)m->latency.count);
+}
+
 static void on_stats(void *ctx, const struct route_stats *stats, size_t count, unsigned clients)
 {
     struct tool *t = ctx;
@@ -353,6 +386,7 @@ static void on_stats(void *ctx, const struct route_stats *stats, size_t count, u
     for (size_t i = 0; i < count; i++) {
         for (int s = SYSTEM_LEGACY; s < SYSTEM_COUNT; s++)
             system_stats_merge(&t->sums.system[s], &stats[i].system[s]);
+        mirror_stats_merge(&t->sums.mirror, &stats[i].mirror);
         t->sums.breaker = stats[i].breaker;
         memcpy(t->sums.tunnels, stats[i].tunnels, sizeof t->sums.tunnels);
     }
@@ -362,6 +396,7 @@ static void on_stats(void *ctx, const struct route_stats *stats, size_t count, u
     printf("stats {");
     print_system("legacy", &t->sums.system[SYSTEM_LEGACY]);
     print_system("new", &t->sums.system[SYSTEM_NEW]);
+    print_mirror(&t->sums.mirror);
     printf("\"breaker\":\"%s\",\"tunnels\":{\"legacy\":%u,\"new\":%u},\"clients\":%u}\n",
            breaker_state_name(t->sums.breaker), t->sums.tunnels[SYSTEM_LEGACY],
            t->sums.tunnels[SYSTEM_NEW], clients);
@@ -394,7 +429,12 @@ static void set_defaults(struct tool *t)
     str_fmt(r->salt, sizeof r->salt, "app");
     str_fmt(r->stage, sizeof r->stage, "stage");
     r->key = (struct route_key){.source = KEY_HEADER, .name = "X-User-Id"};
-    read_methods(STR("GET,HEAD"), &r->fallback);
+    read_methods(STR("GET,HEAD"), r->fallback.method, &r->fallback.method_count);
+    read_methods(STR("GET,HEAD"), r->mirror.method, &r->mirror.method_count);
+    r->mirror.timeout_ms = 5000;
+    r->mirror.max_body = 65536;
+    r->mirror.max_pending = 256;
+    r->mirror.off_above_bp = WEIGHT_BP_MAX;
     r->fallback.on = FALLBACK_CONNECT_ERROR | FALLBACK_TIMEOUT | FALLBACK_5XX;
     r->fallback.max_body = 65536;
     set_timeouts(r, STR("1000"), true);

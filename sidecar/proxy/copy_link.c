@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sidecar/proxy/copy_link.h"
+
+#include <unistd.h>
+#include <utlist.h>
+
+#include "common/base/mem.h"
+#include "sidecar/proxy/lane.h"
+
+static void leave_idle(struct copy_link *l)
+{
+    DL_DELETE(l->lane->copies.idle, l);
+    l->lane->copies.idle_count--;
+}
+
+static void close_idle(struct copy_link *l)
+{
+    leave_idle(l);
+    copy_link_close(&l);
+}
+
+/* ---- events ---------------------------------------------------------------------------------- */
+
+static void on_deadline(struct timer *t)
+{
+    struct copy_link *l = container_of(t, struct copy_link, deadline.timer);
+
+    if (!deadline_is_due(l->lane->loop, &l->deadline, on_deadline))
+        return;
+    if (l->copy)
+        copy_on_deadline(l->copy);
+    else
+        close_idle(l);
+}
+
+/* Idle, anything that comes is the end: the peer closed, or it talks out of turn. */
+static void on_event(struct loop_watch *w, unsigned events)
+{
+    struct copy_link *l = container_of(w, struct copy_link, watch);
+
+    if (l->copy)
+        copy_on_event(l->copy, events);
+    else
+        close_idle(l);
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+static struct copy_link *find_idle(struct lane *lane, const struct address *a)
+{
+    struct copy_link *l;
+
+    DL_FOREACH (lane->copies.idle, l) {
+        if (address_eq(&l->address, a))
+            break;
+    }
+    if (l) {
+        leave_idle(l);
+        l->reused = true;
+    }
+    return l;
+}
+
+static struct copy_link *dial(struct lane *lane, const struct address *a)
+{
+    struct copy_link *l;
+    int fd = address_connect(a);
+
+    if (fd < 0)
+        return NULL;
+    l = xnew(struct copy_link);
+    l->lane = lane;
+    l->address = *a;
+    if (loop_watch(lane->loop, &l->watch, fd, LOOP_WRITE, on_event, NULL) < 0) {
+        close(fd);
+        xfreep(&l);
+    }
+    return l;
+}
+
+struct copy_link *copy_link_take(struct copy *k, const struct address *a, bool fresh, dur_t time)
+{
+    struct lane *lane = copy_lane(k);
+    struct copy_link *l = fresh ? NULL : find_idle(lane, a);
+
+    if (!l)
+        l = dial(lane, a);
+    if (!l)
+        return NULL;
+    l->copy = k;
+    deadline_set(lane->loop, &l->deadline, time, on_deadline);
+    return l;
+}
+
+void copy_link_give(struct copy_link **lp)
+{
+    struct copy_link *l = *lp;
+    struct lane *lane = l->lane;
+
+    *lp = NULL;
+    l->copy = NULL;
+    loop_want(&l->watch, LOOP_READ);
+    deadline_set(lane->loop, &l->deadline, lane->config->upstream_idle, on_deadline);
+    DL_PREPEND(lane->copies.idle, l);
+    if (++lane->copies.idle_count > COPY_LINKS_IDLE_MAX)
+        close_idle(lane->copies.idle->prev); /* utlist: the head's prev is the tail */
+}
+
+void copy_link_close(struct copy_link **lp)
+{
+    struct copy_link *l = *lp;
+
+    if (!l)
+        return;
+    *lp = NULL;
+    deadline_cancel(&l->deadline);
+    loop_unwatch(&l->watch);
+    close(l->watch.fd);
+    xfreep(&l);
+}
+
+void copy_link_close_idle(struct lane *lane)
+{
+    while (lane->copies.idle)
+        close_idle(lane->copies.idle);
+}
