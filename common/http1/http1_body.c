@@ -102,8 +102,10 @@ static enum state step_size_lf(struct http1_body *b, char c)
 {
     if (c != '\n')
         return bad(b, "a chunk size line does not end with CR LF");
-    if (b->left > 0)
+    if (b->left > 0) {
+        b->extra -= b->extra < b->left ? b->extra : (uint32_t)b->left;
         return STATE_DATA;
+    }
     b->extra = 0;
     return STATE_TRAILER_LINE;
 }
@@ -132,6 +134,8 @@ static enum state step_trailer_line(struct http1_body *b, char c)
 {
     if (c == '\r')
         return STATE_LAST_LF;
+    if (++b->trailers > HTTP1_TRAILERS_COUNT_MAX)
+        return bad(b, "too many trailers");
     return c == ':' ? bad(b, "a trailer has no name") : step_trailer_name(b, c);
 }
 

@@ -30,8 +30,9 @@ struct http1_framing http1_response_framing(const struct http1_head *h, enum htt
 struct http1_framing http1_framing_for(struct http1_framing received, unsigned minor);
 
 enum {
-    HTTP1_CHUNK_EXT_MAX = 4096, /* bytes of chunk extensions in a body */
-    HTTP1_TRAILERS_MAX = 8192   /* bytes of trailer lines */
+    HTTP1_CHUNK_EXT_MAX = 4096, /* bytes of chunk extensions that a body has more than payload */
+    HTTP1_TRAILERS_MAX = 8192,  /* bytes of trailer lines */
+    HTTP1_TRAILERS_COUNT_MAX = 128
 };
 
 enum http1_body_result {
@@ -50,7 +51,8 @@ struct http1_body {
     int state;
     uint64_t left; /* payload bytes of the body or of this chunk still to come */
     uint32_t digits;
-    uint32_t extra; /* bytes of extensions, later of trailers */
+    uint32_t extra; /* bytes of extensions not yet made good by payload, later of trailers */
+    uint32_t trailers;
 };
 
 void http1_body_init(struct http1_body *b, struct http1_framing framing);

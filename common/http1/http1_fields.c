@@ -35,19 +35,37 @@ static size_t ip_literal_end(struct str host)
     return at > 1 && at < host.n && host.p[at] == ']' ? at + 1 : 0;
 }
 
+/* The length of the registered name at the front of `host`; 0 when one of its % encodes nothing. */
+static size_t name_end(struct str host)
+{
+    size_t end = chars_span(host, 0, CHAR_HOST);
+
+    for (size_t i = 0; i < end; i++) {
+        if (host.p[i] != '%')
+            continue;
+        if (i + 2 >= end || !char_is(host.p[i + 1], CHAR_HEX) || !char_is(host.p[i + 2], CHAR_HEX))
+            return 0;
+    }
+    return end;
+}
+
+static bool is_port(struct str port)
+{
+    uint64_t number;
+
+    return port.n == 0 || (port.n <= 5 && str_to_u64(port, UINT16_MAX, &number));
+}
+
 bool http1_host_valid(struct str host)
 {
     size_t end;
 
     if (host.n == 0)
-        return true;
-    end = host.p[0] == '[' ? ip_literal_end(host) : chars_span(host, 0, CHAR_HOST);
-    if (end == 0)
         return false;
-    if (end == host.n)
-        return true;
-    return host.p[end] == ':' && host.n - end <= 6 &&
-           chars_span(host, end + 1, CHAR_DIGIT) == host.n;
+    end = host.p[0] == '[' ? ip_literal_end(host) : name_end(host);
+    if (end == 0 || end == host.n)
+        return end > 0;
+    return host.p[end] == ':' && is_port((struct str){host.p + end + 1, host.n - end - 1});
 }
 
 /* `host` without ":" and the port that the scheme implies anyway. */
@@ -92,8 +110,9 @@ static bool on_content_length(struct http1_parser *p, struct http1_part part)
 
     if (!str_to_u64(http1_str(h, part), LENGTH_MAX, &length))
         return http1_refuse(p, 400, "Content-Length is not one decimal number");
-    if (h->has_length && h->content_length != length)
-        return http1_refuse(p, 400, "two Content-Length fields differ");
+    /* RFC 9112 6.3 lets equal ones pass; but who says it twice does not know what it says. */
+    if (h->has_length)
+        return http1_refuse(p, 400, "more than one Content-Length field");
     h->has_length = true;
     h->content_length = length;
     return true;
@@ -176,6 +195,20 @@ static enum http1_id id_of(struct str name)
     return HTTP1_ID_OTHER;
 }
 
+/* Gateways in the manner of CGI see no difference between - and _ (RFC 3875 4.1.18): behind one of
+ * them such a field would be framing. */
+static bool is_in_disguise(struct str name)
+{
+    enum http1_id id = name.n == 14 ? HTTP1_ID_CONTENT_LENGTH : HTTP1_ID_TRANSFER_ENCODING;
+    size_t dash = name.n == 14 ? 7 : 8;
+
+    if ((name.n != 14 && name.n != 17) || name.p[dash] != '_')
+        return false;
+    return str_ieq((struct str){name.p, dash}, (struct str){known[id].name.p, dash}) &&
+           str_ieq((struct str){name.p + dash + 1, name.n - dash - 1},
+                   (struct str){known[id].name.p + dash + 1, name.n - dash - 1});
+}
+
 /* ---- lines ---------------------------------------------------------------------------------- */
 
 static bool refuse_name(struct http1_parser *p, struct str line, size_t at)
@@ -209,6 +242,24 @@ static bool cut_line(struct http1_parser *p, uint32_t at, uint32_t n, struct htt
     return true;
 }
 
+/* Which white space goes around a value is read in many ways, and framing must not depend on it. */
+static bool is_plain(struct http1_parser *p, struct str line, enum http1_id id)
+{
+    if ((id == HTTP1_ID_CONTENT_LENGTH || id == HTTP1_ID_TRANSFER_ENCODING) &&
+        memchr(line.p, '\t', line.n))
+        return http1_refuse(p, 400, "a tab in a framing field");
+    return true;
+}
+
+static bool take_known(struct http1_parser *p, struct str line, const struct http1_header *f)
+{
+    if (f->id != HTTP1_ID_OTHER)
+        return is_plain(p, line, f->id) && known[f->id].take(p, f->value);
+    if (is_in_disguise(http1_str(p->head, f->name)))
+        return http1_refuse(p, 400, "a framing field is spelled with an underscore");
+    return true;
+}
+
 bool http1_field_add(struct http1_parser *p, uint32_t at, uint32_t n)
 {
     struct http1_head *h = p->head;
@@ -223,7 +274,7 @@ bool http1_field_add(struct http1_parser *p, uint32_t at, uint32_t n)
     id = id_of(http1_str(h, f->name));
     f->id = (uint8_t)id;
     f->hop = known[id].hop;
-    if (id != HTTP1_ID_OTHER && !known[id].take(p, f->value))
+    if (!take_known(p, (struct str){h->base + at, n}, f))
         return false;
     p->seen |= 1u << id;
     h->header_count++;
@@ -239,8 +290,35 @@ struct options {
     unsigned count;
 };
 
+/* RFC 9110 7.6.1: fields for all recipients are never a connection's own affair. Whoever names one
+ * wants the next hop not to see it. */
+static bool is_for_all(struct str name)
+{
+    static const struct str names[] = {
+        {"host", 4},
+        {"authorization", 13},
+        {"cookie", 6},
+        {"cache-control", 13},
+        {"via", 3},
+        {"forwarded", 9},
+        {"x-forwarded-for", 15},
+        {"x-forwarded-host", 16},
+        {"x-forwarded-proto", 17},
+        {"traceparent", 11},
+        {"tracestate", 10},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (str_ieq(names[i], name))
+            return true;
+    }
+    return false;
+}
+
 static void mark_hop(struct http1_head *h, struct str name)
 {
+    if (is_for_all(name))
+        return;
     for (uint32_t i = 0; i < h->header_count; i++) {
         if (str_ieq(http1_name(h, i), name))
             h->headers[i].hop = true;

@@ -15,5 +15,6 @@ bool http1_field_add(struct http1_parser *p, uint32_t at, uint32_t n) MUST_CHECK
 /* After the last field: everything that needs all of them. */
 bool http1_fields_finish(struct http1_parser *p) MUST_CHECK;
 
-/* host [":" port], RFC 3986 3.2, without user information; empty is valid. */
+/* host [":" port], RFC 3986 3.2, without user information; the port may be empty, the host not (RFC
+ * 9110 4.2.1). */
 bool http1_host_valid(struct str host);

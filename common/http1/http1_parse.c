@@ -44,10 +44,22 @@ static enum http1_method method_of(struct str name)
     };
 
     for (unsigned m = HTTP1_METHOD_OTHER + 1; m < HTTP1_METHOD_COUNT; m++) {
-        if (str_eq(name, names[m]))
+        if (str_ieq(name, names[m]))
             return m;
     }
     return HTTP1_METHOD_OTHER;
+}
+
+/* RFC 9110 9.1: methods have case. Who takes "head" for HEAD and who does not disagree about where
+ * the answer ends. */
+static bool take_method(struct http1_parser *p, struct str name)
+{
+    p->head->method = method_of(name);
+    for (size_t i = 0; p->head->method != HTTP1_METHOD_OTHER && i < name.n; i++) {
+        if (name.p[i] & 0x20)
+            return http1_refuse(p, 400, "a well-known method is not in capital letters");
+    }
+    return true;
 }
 
 static bool take_version(struct http1_parser *p, struct str version)
@@ -91,7 +103,7 @@ static bool take_absolute(struct http1_parser *p, struct str target)
     h->form = HTTP1_FORM_ABSOLUTE;
     h->host = (struct http1_part){h->target.at + (uint32_t)from, (uint32_t)(end - from)};
     h->path = (struct http1_part){h->target.at + (uint32_t)end, (uint32_t)(target.n - end)};
-    if (h->host.n == 0 || !http1_host_valid(http1_host(h)))
+    if (!http1_host_valid(http1_host(h)))
         return http1_refuse(p, 400, "the target's authority is not a host and port");
     return true;
 }
@@ -141,8 +153,8 @@ static bool take_request_line(struct http1_parser *p, struct str line)
     h->method_name = (struct http1_part){p->line, (uint32_t)method_end};
     h->target = (struct http1_part){p->line + (uint32_t)method_end + 1,
                                     (uint32_t)(target_end - method_end - 1)};
-    h->method = method_of(http1_str(h, h->method_name));
-    return take_version(p, (struct str){line.p + target_end + 1, line.n - target_end - 1}) &&
+    return take_method(p, http1_str(h, h->method_name)) &&
+           take_version(p, (struct str){line.p + target_end + 1, line.n - target_end - 1}) &&
            take_target(p, http1_str(h, h->target));
 }
 

@@ -2,10 +2,10 @@
 /* Incremental, strict parser of request and response heads (RFC 9110, RFC 9112).
  *
  * Strict means that whatever two implementations could read differently is refused, never repaired:
- * both Content-Length and Transfer-Encoding, lengths that are lists or differ, any transfer coding
- * but a single "chunked", folded lines, white space before a colon, bare CR or LF, control bytes,
- * more or less than one Host. Pure: no allocation, no socket, no clock. One byte is looked at twice
- * at most, however it arrives. */
+ * both Content-Length and Transfer-Encoding, lengths that are lists or said twice, any transfer
+ * coding but a single "chunked", framing fields with tabs or underscores, folded lines, white space
+ * before a colon, bare CR or LF, control bytes, more or less than one Host, or an empty one. Pure:
+ * no allocation, no socket, no clock. One byte is looked at twice at most, however it arrives. */
 #pragma once
 
 #include "common/http1/http1.h"

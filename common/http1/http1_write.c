@@ -137,11 +137,11 @@ static void put_ours(struct span *o, const struct http1_head *h, const struct ht
 
 /* ---- requests ------------------------------------------------------------------------------- */
 
-static bool has_usable_host(const struct http1_head *h)
+static bool has_host(const struct http1_head *h)
 {
     for (uint32_t i = 0; i < h->header_count; i++) {
         if (h->headers[i].id == HTTP1_ID_HOST)
-            return !h->headers[i].hop; /* somebody may have named it in Connection */
+            return true;
     }
     return false;
 }
@@ -150,7 +150,7 @@ size_t http1_write_request(const struct http1_head *h, const struct http1_out *o
                            size_t size)
 {
     struct span o = {.dst = dst, .size = size};
-    bool keeps_host = out->host.n == 0 && has_usable_host(h);
+    bool keeps_host = out->host.n == 0 && has_host(h);
 
     put(&o, http1_str(h, h->method_name));
     put(&o, STR(" "));

@@ -249,12 +249,31 @@ static void extensions_and_trailers_are_limited(void **state UNUSED)
     assert_int_equal(take_until_refused("1;", "x", &why), HTTP1_CHUNK_EXT_MAX);
     assert_string_equal(why, "the chunk extensions are too long");
     /* The limit is for all chunks together: many small extensions cost as much as a long one. */
-    assert_int_equal(take_until_refused("", "1;x\r\na\r\n", &why), HTTP1_CHUNK_EXT_MAX);
+    assert_int_equal(take_until_refused("", "1;xx\r\na\r\n", &why), HTTP1_CHUNK_EXT_MAX - 1);
     assert_string_equal(why, "the chunk extensions are too long");
     assert_int_equal(take_until_refused("0\r\na:", "x", &why), HTTP1_TRAILERS_MAX - 2);
     assert_string_equal(why, "the trailers are too long");
     assert_int_equal(take_until_refused("0\r\n", "x", &why), HTTP1_TRAILERS_MAX);
-    assert_int_equal(take_until_refused("0\r\n", "a:1\r\n", &why), HTTP1_TRAILERS_MAX / 3);
+    assert_int_equal(take_until_refused("0\r\n", "a:1\r\n", &why), HTTP1_TRAILERS_COUNT_MAX);
+    assert_string_equal(why, "too many trailers");
+}
+
+/* Uploads whose every chunk is signed are as long as they like. */
+static void extensions_that_come_with_payload_have_no_limit(void **state UNUSED)
+{
+    const struct str chunk = STR("8;sign=12\r\n01234567\r\n");
+    struct http1_body body;
+
+    http1_body_init(&body, (struct http1_framing){.kind = HTTP1_BODY_CHUNKED});
+    for (unsigned i = 0; i < 10 * HTTP1_CHUNK_EXT_MAX; i++) {
+        char data[32];
+        size_t used, payload;
+
+        memcpy(data, chunk.p, chunk.n);
+        assert_int_equal(http1_body_squeeze(&body, data, chunk.n, &used, &payload),
+                         HTTP1_BODY_MORE);
+        assert_int_equal(payload, 8);
+    }
 }
 
 static void payload_is_handed_out_without_copying(void **state UNUSED)
@@ -311,6 +330,7 @@ int main(void)
         cmocka_unit_test(bodies_with_a_length_hold),
         cmocka_unit_test(a_body_until_close_takes_everything_and_may_end),
         cmocka_unit_test(extensions_and_trailers_are_limited),
+        cmocka_unit_test(extensions_that_come_with_payload_have_no_limit),
         cmocka_unit_test(payload_is_handed_out_without_copying),
         cmocka_unit_test(chunk_heads_are_hexadecimal),
     };

@@ -12,6 +12,7 @@
 
 /* The reasons that come more than once. */
 #define NO_METHOD    "400 the request line does not begin with a method"
+#define SMALL_METHOD "400 a well-known method is not in capital letters"
 #define NO_TARGET    "400 the target is missing or holds a byte that no URL may hold"
 #define NO_VERSION   "400 the first line has no HTTP version where one belongs"
 #define NOT_SPOKEN   "505 only HTTP/1.0 and HTTP/1.1 are spoken here"
@@ -24,6 +25,9 @@
 #define SPACED       "400 white space in or after a header name"
 #define BAD_NAME     "400 a header name is empty or holds a byte that none may hold"
 #define BAD_LENGTH   "400 Content-Length is not one decimal number"
+#define TWO_LENGTHS  "400 more than one Content-Length field"
+#define TAB          "400 a tab in a framing field"
+#define DISGUISED    "400 a framing field is spelled with an underscore"
 #define BAD_CODING   "501 the only Transfer-Encoding understood is \"chunked\""
 #define CONTROL      "400 a control byte"
 #define BARE_CR      "400 a CR without LF"
@@ -47,7 +51,10 @@ static const struct head_case first_lines[] = {
     CASE("GET /%00%0d%0A HTTP/1.1\r\n" HOST END, "GET /%00%0d%0A host=a 1.1 fields=1"),
     CASE("GET /{a}|[b]^`\\ HTTP/1.1\r\n" HOST END, "GET /{a}|[b]^`\\ host=a 1.1 fields=1"),
     CASE("GET //evil/ HTTP/1.1\r\n" HOST END, "GET //evil/ host=a 1.1 fields=1"),
-    CASE("get / HTTP/1.1\r\n" HOST END, "get / host=a 1.1 fields=1"),
+    CASE("get / HTTP/1.1\r\n" HOST END, SMALL_METHOD),
+    CASE("gET / HTTP/1.1\r\n" HOST END, SMALL_METHOD),
+    CASE("Options * HTTP/1.1\r\n" HOST END, SMALL_METHOD),
+    CASE("purge / HTTP/1.1\r\n" HOST END, "purge / host=a 1.1 fields=1"),
     CASE("PURGE-ALL! / HTTP/1.1\r\n" HOST END, "PURGE-ALL! / host=a 1.1 fields=1"),
     CASE("PATCH /x HTTP/1.1\r\n" HOST END, "PATCH /x host=a 1.1 fields=1"),
     CASE("G(T / HTTP/1.1\r\n" HOST END, NO_METHOD),
@@ -122,7 +129,18 @@ static const struct head_case hosts[] = {
     CASE(GET11 HOST HOST END, TWO_HOSTS),
     CASE(GET10 HOST HOST END, TWO_HOSTS),
     CASE(GET11 "Host: a\r\nhOSt: b\r\n" END, TWO_HOSTS),
-    CASE(GET11 "Host:\r\n" END, "GET / host= 1.1 fields=1"),
+    CASE(GET11 "Host:\r\n" END, BAD_HOST),
+    CASE(GET11 "Host: \r\n" END, BAD_HOST),
+    CASE(GET10 "Host:\r\n" END, BAD_HOST),
+    CASE(GET11 "Host: :80\r\n" END, BAD_HOST),
+    CASE(GET11 "Host: a:65535\r\n" END, "GET / host=a:65535 1.1 fields=1"),
+    CASE(GET11 "Host: a:65536\r\n" END, BAD_HOST),
+    CASE(GET11 "Host: a:00080\r\n" END, "GET / host=a:00080 1.1 fields=1"),
+    CASE(GET11 "Host: a%41%c3\r\n" END, "GET / host=a%41%c3 1.1 fields=1"),
+    CASE(GET11 "Host: a%4\r\n" END, BAD_HOST),
+    CASE(GET11 "Host: a%4g\r\n" END, BAD_HOST),
+    CASE(GET11 "Host: %\r\n" END, BAD_HOST),
+    CASE(GET11 "Host: a%4:80\r\n" END, BAD_HOST),
     CASE(GET11 "host:a.example:8080\r\n" END, "GET / host=a.example:8080 1.1 fields=1"),
     CASE(GET11 "Host: [::1]:80\r\n" END, "GET / host=[::1]:80 1.1 fields=1"),
     CASE(GET11 "Host: [::1]\r\n" END, "GET / host=[::1] 1.1 fields=1"),
@@ -171,16 +189,17 @@ static const struct head_case lengths[] = {
     CASE(POST "Content-Length: 5\r\n" END "hello",
          "POST / host=a 1.1 fields=2 length=5 hop=Content-Length"),
     CASE(POST "content-LENGTH:0\r\n" END, "POST / host=a 1.1 fields=2 length=0 hop=content-LENGTH"),
-    CASE(POST "Content-Length: \t007 \r\n" END,
+    CASE(POST "Content-Length:  007 \r\n" END,
          "POST / host=a 1.1 fields=2 length=7 hop=Content-Length"),
     CASE(POST "Content-Length: 9223372036854775807\r\n" END,
          "POST / host=a 1.1 fields=2 length=9223372036854775807 hop=Content-Length"),
     CASE(POST "Content-Length: 9223372036854775808\r\n" END, BAD_LENGTH),
     CASE(POST "Content-Length: 99999999999999999999999\r\n" END, BAD_LENGTH),
-    CASE(POST "Content-Length: 5\r\nContent-Length: 5\r\n" END,
-         "POST / host=a 1.1 fields=3 length=5 hop=Content-Length,Content-Length"),
-    CASE(POST "Content-Length: 5\r\nContent-Length: 6\r\n" END,
-         "400 two Content-Length fields differ"),
+    CASE(POST "Content-Length: 5\r\nContent-Length: 5\r\n" END, TWO_LENGTHS),
+    CASE(POST "Content-Length: 5\r\nContent-Length: 6\r\n" END, TWO_LENGTHS),
+    CASE(POST "Content-Length: 0\r\nA: b\r\ncontent-length: 0\r\n" END, TWO_LENGTHS),
+    CASE(POST "Content-Length:\t5\r\n" END, TAB),
+    CASE(POST "Content-Length: 5\t\r\n" END, TAB),
     CASE(POST "Content-Length: 5, 5\r\n" END, BAD_LENGTH),
     CASE(POST "Content-Length:\r\n" END, BAD_LENGTH),
     CASE(POST "Content-Length: +5\r\n" END, BAD_LENGTH),
@@ -188,7 +207,10 @@ static const struct head_case lengths[] = {
     CASE(POST "Content-Length: 0x5\r\n" END, BAD_LENGTH),
     CASE(POST "Content-Length: 5 5\r\n" END, BAD_LENGTH),
     CASE(POST "Content-Length: 5.0\r\n" END, BAD_LENGTH),
-    CASE(POST "Content_Length: 5\r\n" END, "POST / host=a 1.1 fields=2"),
+    CASE(POST "Content_Length: 5\r\n" END, DISGUISED),
+    CASE(POST "cONTENT_lENGTH: 5\r\n" END, DISGUISED),
+    CASE(POST "Content_Lengthy: 5\r\nContent-Lengtx: 5\r\nContent_Lengtx: 5\r\n" END,
+         "POST / host=a 1.1 fields=4"),
 };
 
 static const struct head_case codings[] = {
@@ -196,6 +218,11 @@ static const struct head_case codings[] = {
          "POST / host=a 1.1 fields=2 chunked hop=Transfer-Encoding"),
     CASE(POST "transfer-encoding:CHUNKED \r\n" END,
          "POST / host=a 1.1 fields=2 chunked hop=transfer-encoding"),
+    CASE(POST "Transfer-Encoding:\tchunked\r\n" END, TAB),
+    CASE(POST "Transfer-Encoding: chunked\t\r\n" END, TAB),
+    CASE(POST "Transfer_Encoding: chunked\r\n" END, DISGUISED),
+    CASE(POST "Transfer_Encodings: chunked\r\nTransfer_Encodinx: chunked\r\n" END,
+         "POST / host=a 1.1 fields=3"),
     CASE(POST "Transfer-Encoding: gzip, chunked\r\n" END, BAD_CODING),
     CASE(POST "Transfer-Encoding: chunked, chunked\r\n" END, BAD_CODING),
     CASE(POST "Transfer-Encoding: xchunked\r\n" END, BAD_CODING),
@@ -227,7 +254,9 @@ static const struct head_case connections[] = {
          "GET / host=a 1.1 fields=5 hop=Connection,X-a,X-B"),
     CASE(GET11 HOST "Connection: a\r\nA: 1\r\nConnection: CLOSE\r\n" END,
          "GET / host=a 1.1 fields=4 close hop=Connection,A,Connection"),
-    CASE(GET11 HOST "Connection: host\r\n" END, "GET / host=a 1.1 fields=2 hop=Host,Connection"),
+    CASE(GET11 HOST "Connection: host\r\n" END, "GET / host=a 1.1 fields=2 hop=Connection"),
+    CASE(GET11 HOST "Connection: Cookie, X-Forwarded-For, via\r\nCookie: a\r\nVia: b\r\n" END,
+         "GET / host=a 1.1 fields=4 hop=Connection"),
     CASE(GET11 HOST "Connection: a b\r\n" END, "400 Connection is not a list of tokens"),
     CASE(GET11 HOST "Connection: \"close\"\r\n" END, "400 Connection is not a list of tokens"),
     CASE(GET11 HOST "Connection: a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q,r,s,t,u,v,w,x,y,z,1,2,3,4,5,6"

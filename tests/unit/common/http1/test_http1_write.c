@@ -122,8 +122,8 @@ static void request_framing_is_ours(void **state UNUSED)
                   "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 18446744073709551615\r\n\r\n");
     check_request("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nHost: a\r\n\r\n", &chunked,
                   "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
-    check_request("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\n",
-                  &plain, "POST / HTTP/1.1\r\nHost: a\r\n\r\n");
+    check_request("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n", &plain,
+                  "POST / HTTP/1.1\r\nHost: a\r\n\r\n");
 }
 
 static void extra_fields_are_added_or_replace(void **state UNUSED)
