@@ -1,66 +1,99 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sidecar/proxy/names.h"
 
-#include <netdb.h>
-#include <stdatomic.h>
+#include <utlist.h>
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
-#include "common/loop/worker.h"
+#include "common/loop/timer.h"
+#include "sidecar/proxy/resolver.h"
 
-struct name_entry {
-    char host[ENDPOINT_SIZE];
-    struct address address[NAMES_ADDRESSES_MAX]; /* without port */
+#define TTL_MIN dur_s(1)
+#define TTL_MAX dur_s(300)
+/* A name that fails, and a family that a name does not have. */
+#define FAILED_AGAIN dur_s(5)
+#define NONE_AGAIN   dur_s(60)
+
+/* The addresses of one family: asked for on their own, so that a server that drops questions for
+ * IPv6 holds up nobody. */
+struct half {
+    struct name_entry *entry;
+    struct address address[RESOLVER_ADDRESSES_MAX]; /* without port; in the resolver's order */
     unsigned count;
+    bool asking;
+    bool answered; /* once at least */
+    mono_t due;    /* to be asked for again, when it is not being asked for */
 };
 
-/* One lookup; moves to the worker and back. */
-struct lookup {
-    struct worker_job job;
+struct name_entry {
+    struct name_entry *prev, *next;
     struct names *names;
-    struct ruleset *set; /* one reference */
-    struct name_entry
-        *entry; /* the worker writes those from `done` on, the loop reads the others */
-    unsigned count;
-    atomic_uint done;
-    unsigned failed; /* index + 1 of the first entry without an address */
-    char why[TEXT_SIZE];
+    char host[ENDPOINT_SIZE];
+    struct half half[RESOLVER_FAMILY_COUNT];
+    const char *why; /* the latest failure; NULL: none */
+    bool used;       /* by the set */
 };
 
 struct names {
-    struct worker *worker;
+    struct loop *loop;
+    struct resolver *resolver;
     names_fn fn;
     void *ctx;
-    bool closing;
-    struct lookup *running; /* with the worker */
-    struct ruleset *next;   /* waits for it; one reference */
-    struct name_entry *known;
+    struct ruleset *set;      /* one reference; NULL: none yet */
+    struct name_entry *known; /* utlist */
     unsigned known_count;
-    uint64_t version; /* rises when `known` changes */
+    bool too_many;    /* a host of the set has no entry */
+    uint64_t version; /* rises when an address changes */
+    uint64_t told_version;
+    bool told_complete; /* of this set */
+    struct loop_deferred tell;
+    struct timer timer; /* the next half that is due */
 };
 
-static struct name_entry *find_entry(struct name_entry *entry, unsigned count, const char *host)
+static struct name_entry *find_entry(const struct names *n, const char *host)
 {
-    for (unsigned i = 0; i < count; i++) {
-        if (strcmp(entry[i].host, host) == 0)
-            return &entry[i];
+    struct name_entry *e;
+
+    DL_FOREACH (n->known, e) {
+        if (strcmp(e->host, host) == 0)
+            break;
     }
-    return NULL;
+    return e;
+}
+
+static bool has_address(const struct name_entry *e)
+{
+    return e->half[RESOLVER_V4].count > 0 || e->half[RESOLVER_V6].count > 0;
+}
+
+static bool is_answered(const struct name_entry *e)
+{
+    return e->half[RESOLVER_V4].answered && e->half[RESOLVER_V6].answered;
 }
 
 unsigned names_get(const struct names *n, const struct endpoint *e,
                    struct address ret[NAMES_ADDRESSES_MAX])
 {
     const struct name_entry *known;
+    unsigned count = 0;
 
     if (address_parse(e->host, e->port, &ret[0]))
         return 1;
-    known = find_entry(n->known, n->known_count, e->host);
-    for (unsigned i = 0; known && i < known->count; i++) {
-        ret[i] = known->address[i];
-        address_set_port(&ret[i], e->port);
+    known = find_entry(n, e->host);
+    for (unsigned f = 0; known && f < RESOLVER_FAMILY_COUNT; f++) {
+        const struct half *h = &known->half[f];
+
+        for (unsigned i = 0; i < h->count && count < NAMES_ADDRESSES_MAX; i++) {
+            ret[count] = h->address[i];
+            address_set_port(&ret[count++], e->port);
+        }
     }
-    return known ? known->count : 0;
+    return count;
+}
+
+uint64_t names_version(const struct names *n)
+{
+    return n->version;
 }
 
 /* ---- the names of a set ---------------------------------------------------------------------- */
@@ -83,192 +116,239 @@ static void each_name(const struct ruleset *set, endpoint_fn fn, void *ctx)
     }
 }
 
-struct need_walk {
+struct lacking_walk {
     const struct names *names;
-    struct names_need need;
+    bool lacks;
 };
 
-static void note_need(void *ctx, const struct endpoint *e)
+static void note_lacking(void *ctx, const struct endpoint *e)
 {
-    struct need_walk *w = ctx;
+    struct lacking_walk *w = ctx;
+    const struct name_entry *known = find_entry(w->names, e->host);
 
-    w->need.any = true;
-    if (!find_entry(w->names->known, w->names->known_count, e->host))
-        w->need.unknown = true;
+    if (!known || !has_address(known))
+        w->lacks = true;
 }
 
-struct names_need names_check(const struct names *n, const struct ruleset *set)
+bool names_has_all(const struct names *n, const struct ruleset *set)
 {
-    struct need_walk w = {.names = n};
+    struct lacking_walk w = {.names = n};
 
-    each_name(set, note_need, &w);
-    return w.need;
+    each_name(set, note_lacking, &w);
+    return !w.lacks;
 }
 
-static void note_host(void *ctx, const struct endpoint *e)
+/* ---- telling --------------------------------------------------------------------------------- */
+
+/* Whether all are answered for, and which has no address. */
+static bool look_over(const struct names *n, struct names_news *news)
 {
-    struct lookup *l = ctx;
+    const struct name_entry *e;
 
-    if (l->count == NAMES_MAX || find_entry(l->entry, l->count, e->host))
-        return;
-    l->entry = xrealloc(l->entry, (l->count + 1) * sizeof *l->entry);
-    l->entry[l->count] = (struct name_entry){.count = 0};
-    CHECK(str_copy(str_of(e->host), l->entry[l->count].host, ENDPOINT_SIZE));
-    l->count++;
-}
-
-/* ---- the lookup, on the worker's thread ------------------------------------------------------ */
-
-static void take_addresses(struct name_entry *e, const struct addrinfo *found)
-{
-    for (; found && e->count < NAMES_ADDRESSES_MAX; found = found->ai_next) {
-        struct address *a = &e->address[e->count];
-
-        if (found->ai_addrlen > sizeof a->u)
+    if (n->too_many) {
+        news->unresolved = "one more host";
+        news->why = "the plans name more than 1024 hosts";
+    }
+    DL_FOREACH (n->known, e) {
+        if (!e->used)
             continue;
-        memcpy(&a->u, found->ai_addr, found->ai_addrlen);
-        a->len = found->ai_addrlen;
-        e->count++;
-    }
-}
-
-static void look_up(struct worker_job *job)
-{
-    struct lookup *l = container_of(job, struct lookup, job);
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-
-    for (unsigned i = 0; i < l->count; i++) {
-        struct addrinfo *found = NULL;
-        int r = getaddrinfo(l->entry[i].host, NULL, &hints, &found);
-
-        if (r == 0)
-            take_addresses(&l->entry[i], found);
-        if (found)
-            freeaddrinfo(found);
-        if (l->entry[i].count == 0 && l->failed == 0) {
-            l->failed = i + 1;
-            str_fmt(l->why, sizeof l->why, "%s", r ? gai_strerror(r) : "it has no address");
-        }
-        atomic_store_explicit(&l->done, i + 1, memory_order_release);
-    }
-}
-
-/* ---- and back -------------------------------------------------------------------------------- */
-
-static bool has_address(const struct name_entry *e, const struct address *a)
-{
-    for (unsigned i = 0; i < e->count; i++)
-        if (address_eq(&e->address[i], a))
-            return true;
-    return false;
-}
-
-/* Resolvers turn the order round at each answer. */
-static bool same_addresses(const struct name_entry *a, const struct name_entry *b)
-{
-    for (unsigned i = 0; i < a->count; i++)
-        if (!has_address(b, &a->address[i]))
+        if (!is_answered(e))
             return false;
-    return a->count == b->count;
-}
-
-static void remember(struct names *n, const struct name_entry *e)
-{
-    struct name_entry *known = find_entry(n->known, n->known_count, e->host);
-
-    if (e->count == 0 || (known && same_addresses(known, e)))
-        return; /* a name that was known and fails now keeps its addresses */
-    n->version++;
-    if (!known) {
-        if (n->known_count == NAMES_MAX)
-            n->known_count = 0; /* the names in use come back with the next lookup */
-        n->known = xrealloc(n->known, (n->known_count + 1) * sizeof *n->known);
-        known = &n->known[n->known_count++];
+        if (has_address(e) || news->unresolved)
+            continue;
+        news->unresolved = e->host;
+        news->why = e->why ? e->why : "it has no address";
     }
-    *known = *e;
+    return true;
 }
 
-static void remember_done(struct names *n, const struct lookup *l)
+static void on_tell(struct loop_deferred *d)
 {
-    unsigned done = atomic_load_explicit(&l->done, memory_order_acquire);
+    struct names *n = container_of(d, struct names, tell);
+    struct names_news news = {.set = n->set};
 
-    for (unsigned i = 0; i < done; i++)
-        remember(n, &l->entry[i]);
+    news.complete = look_over(n, &news);
+    if (n->version == n->told_version && (n->told_complete || !news.complete))
+        return;
+    n->told_version = n->version;
+    n->told_complete = news.complete;
+    n->fn(n->ctx, &news);
 }
 
-void names_take_early(struct names *n)
+/* ---- asking ---------------------------------------------------------------------------------- */
+
+static void on_timer(struct timer *t);
+
+static void set_timer(struct names *n)
 {
-    if (n->running)
-        remember_done(n, n->running);
+    const struct name_entry *e;
+    mono_t first = {INT64_MAX};
+
+    DL_FOREACH (n->known, e) {
+        for (unsigned f = 0; e->used && f < RESOLVER_FAMILY_COUNT; f++)
+            if (!e->half[f].asking && mono_before(e->half[f].due, first))
+                first = e->half[f].due;
+    }
+    if (first.ns < INT64_MAX)
+        timer_set(n->loop, &n->timer, mono_sub(first, loop_now(n->loop)), on_timer, "proxy names");
 }
 
-uint64_t names_version(const struct names *n)
+static bool same_addresses(const struct half *h, const struct resolver_answer *a)
 {
-    return n->version;
+    if (h->count != a->count)
+        return false;
+    for (unsigned i = 0; i < h->count; i++)
+        if (!address_eq(&h->address[i], &a->address[i]))
+            return false;
+    return true;
 }
 
-static void free_lookup(struct lookup *l)
+static dur_t bounded(dur_t ttl)
 {
-    ruleset_unref(l->set);
-    xfreep(&l->entry);
-    xfreep(&l);
+    if (ttl.ns < TTL_MIN.ns)
+        return TTL_MIN;
+    return ttl.ns > TTL_MAX.ns ? TTL_MAX : ttl;
 }
 
-static void start(struct names *n, struct ruleset *set);
-
-static void on_looked_up(struct worker_job *job)
+/* A family that the name has no more goes only while the other one stands. */
+static bool is_believed(const struct half *h, const struct resolver_answer *a)
 {
-    struct lookup *l = container_of(job, struct lookup, job);
-    struct names *n = l->names;
-    struct ruleset *next = steal(n->next);
-    const char *failed = NULL;
+    const struct half *other = &h->entry->half[h == &h->entry->half[RESOLVER_V4]];
 
-    n->running = NULL;
-    remember_done(n, l);
-    for (unsigned i = 0; i < l->count && !failed; i++)
-        if (!find_entry(n->known, n->known_count, l->entry[i].host))
-            failed = l->entry[i].host;
-    if (n->closing)
-        ruleset_unref(next);
-    else if (next)
-        start(n, next);
-    if (!n->closing && !next)
-        n->fn(n->ctx, l->set, failed, l->why);
-    free_lookup(l);
+    return a->outcome == RESOLVER_FOUND || (a->outcome == RESOLVER_NONE && other->count > 0);
 }
 
-static void start(struct names *n, struct ruleset *set)
+static void on_answer(void *ctx, const struct resolver_answer *a)
 {
-    struct lookup *l = xnew(struct lookup);
+    struct half *h = ctx;
+    struct names *n = h->entry->names;
+    dur_t again = a->outcome == RESOLVER_FOUND ? bounded(a->ttl) : FAILED_AGAIN;
 
-    l->names = n;
-    l->set = set;
-    l->job.run = look_up;
-    l->job.done = on_looked_up;
-    each_name(set, note_host, l);
-    n->running = l;
-    CHECK(worker_do(n->worker, &l->job));
+    h->asking = false;
+    h->answered = true;
+    h->entry->why = a->why;
+    if (is_believed(h, a) && !same_addresses(h, a)) {
+        memcpy(h->address, a->address, sizeof h->address);
+        h->count = a->count;
+        n->version++;
+    }
+    if (a->outcome == RESOLVER_NONE && has_address(h->entry))
+        again = NONE_AGAIN;
+    h->due = mono_add(loop_now(n->loop), again);
+    loop_defer(n->loop, &n->tell, on_tell);
+    set_timer(n);
+}
+
+/* Those of the set whose time has come. */
+static void ask_due(struct names *n)
+{
+    struct name_entry *e;
+
+    DL_FOREACH (n->known, e) {
+        for (unsigned f = 0; e->used && f < RESOLVER_FAMILY_COUNT; f++) {
+            struct half *h = &e->half[f];
+
+            if (h->asking || mono_before(loop_now(n->loop), h->due))
+                continue;
+            h->asking = true;
+            resolver_ask(n->resolver, e->host, (enum resolver_family)f, on_answer, h);
+        }
+    }
+    set_timer(n);
+}
+
+static void on_timer(struct timer *t)
+{
+    ask_due(container_of(t, struct names, timer));
+}
+
+/* ---- the set --------------------------------------------------------------------------------- */
+
+static void forget(struct names *n, struct name_entry *e)
+{
+    DL_DELETE(n->known, e);
+    n->known_count--;
+    xfreep(&e);
+}
+
+static bool is_idle(const struct name_entry *e)
+{
+    return !e->used && !e->half[RESOLVER_V4].asking && !e->half[RESOLVER_V6].asking;
+}
+
+/* The one that was not used for longest gives way. */
+static void make_room(struct names *n)
+{
+    struct name_entry *e;
+
+    DL_FOREACH (n->known, e) {
+        if (is_idle(e))
+            break;
+    }
+    if (e)
+        forget(n, e);
+}
+
+static struct name_entry *add_entry(struct names *n, const char *host)
+{
+    struct name_entry *e;
+
+    if (n->known_count == NAMES_MAX)
+        make_room(n);
+    if (n->known_count == NAMES_MAX)
+        return NULL;
+    e = xnew(struct name_entry);
+    e->names = n;
+    for (unsigned f = 0; f < RESOLVER_FAMILY_COUNT; f++)
+        e->half[f].entry = e;
+    CHECK(str_copy(str_of(host), e->host, sizeof e->host));
+    DL_APPEND(n->known, e);
+    n->known_count++;
+    return e;
+}
+
+static void use_host(void *ctx, const struct endpoint *endpoint)
+{
+    struct names *n = ctx;
+    struct name_entry *e = find_entry(n, endpoint->host);
+
+    if (!e)
+        e = add_entry(n, endpoint->host);
+    if (e)
+        e->used = true;
+    else
+        n->too_many = true;
 }
 
 void names_look_up(struct names *n, struct ruleset *set)
 {
-    if (!n->running) {
-        start(n, ruleset_ref(set));
-        return;
+    struct name_entry *e;
+
+    ruleset_unref(n->set);
+    n->set = ruleset_ref(set);
+    n->told_complete = false;
+    n->too_many = false;
+    DL_FOREACH (n->known, e) {
+        e->used = false;
     }
-    ruleset_unref(n->next);
-    n->next = ruleset_ref(set);
+    each_name(set, use_host, n);
+    loop_defer(n->loop, &n->tell, on_tell);
+    ask_due(n);
 }
 
-int names_new(struct loop *control, names_fn fn, void *ctx, struct names **ret, struct err *err)
+/* ---- life ------------------------------------------------------------------------------------ */
+
+int names_new(struct loop *control, const char *resolver, names_fn fn, void *ctx,
+              struct names **ret, struct err *err)
 {
     struct names *n = xnew(struct names);
-    int r = worker_new(control, "proxy-names", 1, &n->worker, err);
+    int r = resolver_new(control, resolver, &n->resolver, err);
 
     if (r < 0) {
         xfreep(&n);
         return err_ctx(err, "start the name lookup");
     }
+    n->loop = control;
     n->fn = fn;
     n->ctx = ctx;
     *ret = n;
@@ -279,9 +359,11 @@ void names_free(struct names *n)
 {
     if (!n)
         return;
-    n->closing = true;
-    worker_free(n->worker);
-    ruleset_unref(n->next);
-    xfreep(&n->known);
+    resolver_free(n->resolver);
+    timer_cancel(&n->timer);
+    loop_undefer(&n->tell);
+    while (n->known)
+        forget(n, n->known);
+    ruleset_unref(n->set);
     xfreep(&n);
 }

@@ -16,13 +16,12 @@
 /* Letters on their way back: a lane has one of a kind, and there are some probes. */
 #define CONTROL_MAX   (3 * PROXY_THREADS_MAX + PROBES_MAX)
 #define COLLECT_EVERY dur_s(1)
-#define NAMES_AGAIN   dur_s(5)
 /* A resolver answers in milliseconds; one that does not holds up no other route. */
 #define NAMES_PATIENCE dur_s(1)
 
 struct proxy {
     struct loop *loop;          /* borrowed; control */
-    struct proxy_config config; /* `listen` and `edge` are not kept */
+    struct proxy_config config; /* without `listen`, `edge` and `resolver` */
     struct proxy_events events;
     void *ctx;
     struct mailbox *mailbox;
@@ -39,7 +38,6 @@ struct proxy {
     unsigned waiting;       /* lanes that do not serve with it yet */
     struct ruleset *next;   /* to be sent when they do, or NULL */
     struct timer patience;  /* set while `asked` waits */
-    struct timer ask_again; /* for names that it still lacks */
 
     struct timer collect;
     unsigned collecting; /* lanes that have yet to answer */
@@ -111,15 +109,7 @@ static void on_patience(struct timer *t)
 {
     struct proxy *p = container_of(t, struct proxy, patience);
 
-    names_take_early(p->names);
     distribute(p);
-}
-
-static void on_ask_again(struct timer *t)
-{
-    struct proxy *p = container_of(t, struct proxy, ask_again);
-
-    names_look_up(p->names, p->asked);
 }
 
 static void tell_lacking(struct proxy *p, const char *unresolved, const char *why)
@@ -134,35 +124,29 @@ static void tell_lacking(struct proxy *p, const char *unresolved, const char *wh
     p->events.on_lacking(p->ctx, p->asked, &err);
 }
 
-static void on_names(void *ctx, const struct ruleset *set, const char *unresolved, const char *why)
+static void on_names(void *ctx, const struct names_news *news)
 {
     struct proxy *p = ctx;
 
-    if (set != p->asked)
-        return; /* overtaken by a set without names */
+    if (news->set != p->asked || (p->asked_version == 0 && !news->complete))
+        return; /* overtaken by a set without names, or there is patience left for the others */
     catch_up(p);
-    if (!unresolved)
-        return;
-    timer_set(p->loop, &p->ask_again, NAMES_AGAIN, on_ask_again, "proxy names");
-    tell_lacking(p, unresolved, why);
+    if (news->unresolved)
+        tell_lacking(p, news->unresolved, news->why);
 }
 
 void proxy_publish(struct proxy *p, struct ruleset *set)
 {
-    struct names_need need = names_check(p->names, set);
-
     loop_assert_owner(p->loop);
     ruleset_unref(p->asked);
     p->asked = set;
     p->asked_version = 0;
     p->told_lacking = false;
-    timer_cancel(&p->ask_again);
-    if (!need.unknown || live_is_urgent(set, p->live))
+    if (names_has_all(p->names, set) || live_is_urgent(set, p->live))
         distribute(p);
     else if (!timer_is_set(&p->patience))
         timer_set(p->loop, &p->patience, NAMES_PATIENCE, on_patience, "proxy names");
-    if (need.any)
-        names_look_up(p->names, set);
+    names_look_up(p->names, set);
 }
 
 static void on_served(struct proxy *p, const struct letter *l)
@@ -447,7 +431,7 @@ static int start(struct proxy *p, struct err *err)
 {
     int r = mailbox_new(p->loop, CONTROL_MAX, on_letter, p, &p->mailbox, err);
     if (r == 0)
-        r = names_new(p->loop, on_names, p, &p->names, err);
+        r = names_new(p->loop, p->config.resolver, on_names, p, &p->names, err);
     p->shared.config = &p->config;
     p->shared.control = p->mailbox;
     p->shared.edge_probes = edge_probes_new();
@@ -473,7 +457,7 @@ int proxy_new(const struct proxy_config *config, struct loop *control,
         p->config.listen = "127.0.0.1:8080";
     set_defaults(&p->config);
     r = start(p, err);
-    p->config.listen = p->config.edge = NULL;
+    p->config.listen = p->config.edge = p->config.resolver = NULL;
     if (r < 0)
         return err_ctx(err, "start the proxy");
     *ret = steal(p);
@@ -486,7 +470,6 @@ struct proxy *proxy_free(struct proxy *p)
         return NULL;
     timer_cancel(&p->collect);
     timer_cancel(&p->patience);
-    timer_cancel(&p->ask_again);
     names_free(p->names);
     for (unsigned i = 0; i < p->lane_count; i++)
         lane_free(p->lane[i]);

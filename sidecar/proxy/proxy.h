@@ -35,6 +35,7 @@ struct proxy_config {
     dur_t upstream_idle;      /* of pooled upstream connections; 50 s */
     dur_t tunnel_idle;        /* between two bytes in a tunnel (WebSocket and the like); 1 h */
     dur_t tunnel_drain;       /* tunnels that rules take away end spread over this; 30 s */
+    const char *resolver;     /* "ADDRESS:PORT" of a DNS server; those of /etc/resolv.conf */
 };
 
 /* The limit that suits most: 1 GiB. */
@@ -79,9 +80,9 @@ uint16_t proxy_port(const struct proxy *p);
 uint16_t proxy_edge_port(const struct proxy *p); /* 0: nowhere */
 
 /* Serve with `set` (the reference moves here). IP literals, "localhost" and names that were
- * resolved before are used at once; other names are looked up on a worker first, for at most a
- * second: then the set serves with what is known. A set with an emergency order that is not served
- * yet never waits. */
+ * resolved before are used at once; other names are looked up first, for at most a second: then the
+ * set serves with what is known, and again when that changes. A set with an emergency order that is
+ * not served yet never waits. */
 void proxy_publish(struct proxy *p, struct ruleset *set);
 
 /* Of the migration's new system; BREAKER_DISABLED when its route has none, or there is no route. */

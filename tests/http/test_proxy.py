@@ -301,7 +301,10 @@ def test_a_name_that_does_not_resolve_is_told_and_its_system_goes_on_where_it_wa
             assert "no-such-host.invalid" in proxy.expect("lacking")
             assert proxy.expect("serving") == str(proxy.revision)
             assert ask(proxy).body == b"new"
-            proxy.set(emergency=1)
+            proxy.say("emergency=1")
+            proxy.revision += 1
+            assert "no-such-host.invalid" in proxy.expect("lacking"), "this set lacks it, too"
+            assert proxy.expect("serving") == str(proxy.revision)
             assert ask(proxy).body == b"legacy", "an emergency order waits for no name"
 
 

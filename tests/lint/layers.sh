@@ -44,6 +44,7 @@ grpc/: common/rpc
 protobuf-c/: common/rpc coordinator/service
 libpq-fe.h: common/pg
 sqlite3.h: coordinator/store/store_sqlite.c
+ares.h: sidecar/proxy/resolver.c
 curl/: coordinator/web coordinator/store/etcd_http.c
 sha2.h: common/base/hash.c
 zlib.h: cli/gzip.c

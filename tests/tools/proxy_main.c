@@ -216,10 +216,10 @@ static int set_config(struct tool *t, struct str name, struct str value, struct 
         return str_to_u64(value, UINT64_MAX, &c->max_body_bytes);
     if (str_eq(name, STR("probe_timeout")))
         return unit_parse_duration(value, &t->probe_timeout, err) == 0;
-    if (str_eq(name, STR("listen")) || str_eq(name, STR("edge"))) {
+    if (str_eq(name, STR("listen")) || str_eq(name, STR("edge")) || str_eq(name, STR("resolver"))) {
         const char *text = xmemdup(value.p, value.n + 1); /* words end in NUL */
 
-        *(name.p[0] == 'l' ? &c->listen : &c->edge) = text;
+        *(name.p[0] == 'l' ? &c->listen : name.p[0] == 'e' ? &c->edge : &c->resolver) = text;
         return true;
     }
     return -1;

@@ -1,56 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The proxy under a resolver that can be told to fail and to hang: it stands in for the system's in
- * this program. */
-#include <netdb.h>
+/* The proxy under a DNS server that can be told to fail and to be silent. */
 #include <netinet/in.h>
-#include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "sidecar/proxy/proxy.h"
+#include "tests/lib/dns.h"
 #include "tests/lib/wait.h"
-
-static struct {
-    pthread_mutex_t lock;
-    pthread_cond_t change;
-    bool hangs; /* on names that begin with "slow" */
-    bool fails; /* on names that begin with "new" */
-} resolver = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, false};
-
-static void resolver_set(bool hangs, bool fails)
-{
-    pthread_mutex_lock(&resolver.lock);
-    resolver.hangs = hangs;
-    resolver.fails = fails;
-    pthread_cond_broadcast(&resolver.change);
-    pthread_mutex_unlock(&resolver.lock);
-}
-
-int getaddrinfo(const char *host, const char *service UNUSED, const struct addrinfo *hints UNUSED,
-                struct addrinfo **ret)
-{
-    static struct sockaddr_in loopback = {.sin_family = AF_INET};
-    static struct addrinfo found = {.ai_family = AF_INET,
-                                    .ai_addr = (struct sockaddr *)&loopback,
-                                    .ai_addrlen = sizeof loopback};
-    bool fails;
-
-    pthread_mutex_lock(&resolver.lock);
-    while (resolver.hangs && strncmp(host, "slow", 4) == 0)
-        pthread_cond_wait(&resolver.change, &resolver.lock);
-    fails = resolver.fails && strncmp(host, "new", 3) == 0;
-    pthread_mutex_unlock(&resolver.lock);
-    loopback.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    *ret = fails ? NULL : &found;
-    return fails ? EAI_NONAME : 0;
-}
-
-void freeaddrinfo(struct addrinfo *found UNUSED)
-{
-}
 
 struct fixture {
     struct loop *loop;
+    struct dns dns;
     struct proxy *proxy;
     int origin; /* a listening socket */
     uint16_t port;
@@ -77,7 +37,7 @@ static void on_lacking(void *ctx, const struct ruleset *set UNUSED, const struct
 
 static void listen_somewhere(struct fixture *f)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_ANY)}};
     socklen_t n = sizeof a;
 
     f->origin = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -87,17 +47,23 @@ static void listen_somewhere(struct fixture *f)
     f->port = ntohs(a.sin_port);
 }
 
+enum { SLOW, NEW };
+static const char *const names[] = {[SLOW] = "slow", [NEW] = "new", "old", "quick"};
+
 static int setup(void **state)
 {
-    const struct proxy_config config = {.listen = "127.0.0.1:0", .threads = 2};
+    struct proxy_config config = {.listen = "127.0.0.1:0", .threads = 2};
     const struct proxy_events events = {.on_serving = on_serving, .on_lacking = on_lacking};
     struct fixture *f = test_calloc(1, sizeof *f);
     struct err err = {0};
 
     *state = f;
-    resolver_set(false, false);
     listen_somewhere(f);
     assert_ok(loop_new(clock_system, &f->loop, &err), &err);
+    dns_start(&f->dns, f->loop);
+    for (unsigned i = 0; i < ARRAY_LEN(names); i++)
+        f->dns.zone[i] = (struct dns_zone){.name = names[i], .first = 1, .count = 1, .ttl = 300};
+    config.resolver = f->dns.text;
     assert_ok(proxy_new(&config, f->loop, &events, f, &f->proxy, &err), &err);
     return 0;
 }
@@ -106,8 +72,8 @@ static int teardown(void **state)
 {
     struct fixture *f = *state;
 
-    resolver_set(false, false);
     proxy_free(f->proxy);
+    dns_stop(&f->dns);
     loop_free(f->loop);
     close(f->origin);
     test_free(f);
@@ -169,12 +135,12 @@ static void a_resolver_that_hangs_holds_up_no_other_route(void **state)
 {
     struct fixture *f = *state;
 
-    resolver_set(true, false);
+    f->dns.zone[SLOW].silent = true;
     publish(f, 1, "quick.example", "slow.example");
     WAIT_FOR(f->loop, f->serving == 1);
     assert_true(reaches(f, "/a"));
     assert_false(reaches(f, "/b"));
-    resolver_set(false, false);
+    f->dns.zone[SLOW].silent = false;
     WAIT_FOR(f->loop, f->served == 2); /* with the other name, too */
     assert_true(reaches(f, "/b"));
     assert_int_equal(f->complaints, 0);
@@ -184,13 +150,13 @@ static void a_name_that_does_not_resolve_is_tried_again_until_it_does(void **sta
 {
     struct fixture *f = *state;
 
-    resolver_set(false, true);
+    f->dns.zone[NEW].code = 3;
     publish(f, 1, "old.example", "new.example");
     WAIT_FOR(f->loop, f->serving == 1 && f->complaints == 1);
     assert_holds(f->why, "new.example");
     assert_true(reaches(f, "/a"));
     assert_false(reaches(f, "/b"));
-    resolver_set(false, false);
+    f->dns.zone[NEW].code = 0;
     WAIT_FOR(f->loop, f->served == 2);
     assert_true(reaches(f, "/b"));
     assert_int_equal(f->complaints, 1);
@@ -203,7 +169,7 @@ static void a_route_that_works_goes_on_where_it_was(void **state)
 
     publish(f, 1, "old.example", "old.example");
     WAIT_FOR(f->loop, f->serving == 1);
-    resolver_set(false, true);
+    f->dns.zone[NEW].code = 3;
     publish(f, 2, "old.example", "new.example");
     WAIT_FOR(f->loop, f->serving == 2 && f->complaints == 1);
     assert_true(reaches(f, "/b"));
