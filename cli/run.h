@@ -29,6 +29,10 @@ COMMAND(set_weight); /* cmd_set.c */
 COMMAND(set_override);
 COMMAND(set_flag);
 
+COMMAND(breaker_open); /* cmd_breaker.c */
+COMMAND(breaker_close);
+COMMAND(breaker_reset);
+
 COMMAND(logs); /* cmd_logs.c */
 COMMAND(set_log_level);
 

@@ -6,6 +6,7 @@
 
 #include "common/fsm/sm_dump.h"
 #include "coordinator/core/drill_fsm.h"
+#include "coordinator/core/fleet_breaker_fsm.h"
 #include "coordinator/core/stage_fsm.h"
 #include "coordinator/election/election.h"
 #include "sidecar/proxy/breaker_fsm.h"
@@ -14,7 +15,8 @@
 #define DUMP_MAX (1u << 20)
 
 static const struct sm_machine *const machines[] = {
-    &stage_machine, &drill_machine, &election_machine, &breaker_machine, &endpoint_machine,
+    &stage_machine,    &drill_machine,   &fleet_breaker_machine,
+    &election_machine, &breaker_machine, &endpoint_machine,
 };
 
 static const struct {

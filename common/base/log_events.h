@@ -13,6 +13,7 @@
     X(COORDINATOR_LOST, "coordinator.lost", "the stream to the coordinator ended; decisions stay") \
     X(COORDINATOR_FOUND, "coordinator.found", "the stream to the coordinator is up")               \
     X(DRILL, "drill", "a rehearsal of a rollback began, or a part of it is over")                  \
+    X(FLEET_BREAKER, "fleet_breaker", "the breakers of all nodes were given an order")             \
     X(ELECTION, "election", "who leads, and what part this coordinator has in it")                 \
     X(EMERGENCY, "emergency",                                                                      \
       "an emergency order came from beside the coordinator, or was adopted")                       \

@@ -34,7 +34,10 @@
     X(DRILL_STARTED, "drill_started", "a rollback is rehearsed")                             \
     X(DRILL_ENDED, "drill_ended", "the rehearsal is over, with what was measured")           \
     X(DECOMMISSIONED, "decommissioned", "legacy is not needed any more")                     \
-    X(DELETED, "deleted", "the plan was forgotten")
+    X(DELETED, "deleted", "the plan was forgotten")                                          \
+    X(FLEET_BREAKER_OPENED, "fleet_breaker_opened", "every node sends all to legacy")        \
+    X(FLEET_BREAKER_CLOSED, "fleet_breaker_closed",                                          \
+      "nodes decide for themselves again, or are held to new")
 
 enum event_kind {
 #define X(id, name, help) EVENT_##id,

@@ -58,3 +58,50 @@ bool drill_state_parse(struct str s, enum drill_state *ret)
     }
     return false;
 }
+
+/* The place of `s` among `count` names, or -1. */
+static int place_of(struct str s, const char *const *names, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (str_eq(s, str_of(names[i])))
+            return (int)i;
+    return -1;
+}
+
+static const char *const fleet_breaker_states[FLEET_BREAKER_STATE_COUNT] = {
+#define X(id, name, coarse, help) [FLEET_BREAKER_##id] = name,
+    FLEET_BREAKER_STATES(X)
+#undef X
+};
+
+const char *fleet_breaker_state_name(enum fleet_breaker_state s)
+{
+    return (unsigned)s < FLEET_BREAKER_STATE_COUNT ? fleet_breaker_states[s] : "?";
+}
+
+bool fleet_breaker_state_parse(struct str s, enum fleet_breaker_state *ret)
+{
+    int place = place_of(s, fleet_breaker_states, FLEET_BREAKER_STATE_COUNT);
+
+    *ret = place < 0 ? FLEET_BREAKER_CLOSED : (enum fleet_breaker_state)place;
+    return place >= 0;
+}
+
+static const char *const breaker_orders[BREAKER_ORDER_COUNT] = {
+    [BREAKER_ORDER_NONE] = "none",   [BREAKER_ORDER_OPEN] = "open",
+    [BREAKER_ORDER_CLOSE] = "close", [BREAKER_ORDER_PROBE] = "probe",
+    [BREAKER_ORDER_RESET] = "reset",
+};
+
+const char *breaker_order_name(enum breaker_order o)
+{
+    return (unsigned)o < BREAKER_ORDER_COUNT ? breaker_orders[o] : "?";
+}
+
+bool breaker_order_parse(struct str s, enum breaker_order *ret)
+{
+    int place = place_of(s, breaker_orders, BREAKER_ORDER_COUNT);
+
+    *ret = place < 0 ? BREAKER_ORDER_NONE : (enum breaker_order)place;
+    return place >= 0;
+}

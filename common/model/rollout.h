@@ -5,8 +5,8 @@
 #include "common/base/clock.h"
 #include "common/base/json.h"
 #include "common/model/drill_states.h"
-#include "common/model/flags.h"
-#include "common/model/selector.h"
+#include "common/model/fleet_breaker_states.h"
+#include "common/model/ruleset.h"
 #include "common/model/stage_states.h"
 
 #define VIOLATIONS_MAX 4
@@ -57,6 +57,16 @@ struct drill_record {
     char why[TEXT_SIZE];         /* what went wrong; "" */
 };
 
+/* The breaker of the whole fleet, and the latest order to every node's. */
+struct fleet_breaker {
+    enum fleet_breaker_state state;
+    enum breaker_order order;
+    uint64_t order_number; /* 0: none ever; only rises */
+    wall_t since;          /* of the order */
+    char why[TEXT_SIZE];
+    char operator_name[NAME_SIZE * 2]; /* who gave it */
+};
+
 struct rollout {
     struct name migration;
     enum rollout_phase phase;
@@ -98,7 +108,8 @@ struct rollout {
     struct approval approval[APPROVALS_MAX]; /* of stages that are not entered yet */
     unsigned approval_count;
     enum drill_state drill_state;
-    struct drill_record drill;  /* the latest */
+    struct drill_record drill; /* the latest */
+    struct fleet_breaker breaker;
     struct flags flags_by_hand; /* over those of the stage; only ones that the plan knows count */
     uint64_t event_seq;         /* of the newest event (event_kinds.h) */
     struct json *extra; /* owned, may be NULL: fields of a newer version, kept as they are */
@@ -125,3 +136,10 @@ bool phase_parse(struct str s, enum rollout_phase *ret) MUST_CHECK;
 /* The same of drill_states.h. */
 const char *drill_state_name(enum drill_state s);
 bool drill_state_parse(struct str s, enum drill_state *ret) MUST_CHECK;
+
+/* The same of fleet_breaker_states.h, and the orders of struct route_breaker: "open", "probe", ...
+ */
+const char *fleet_breaker_state_name(enum fleet_breaker_state s);
+bool fleet_breaker_state_parse(struct str s, enum fleet_breaker_state *ret) MUST_CHECK;
+const char *breaker_order_name(enum breaker_order o);
+bool breaker_order_parse(struct str s, enum breaker_order *ret) MUST_CHECK;

@@ -6,6 +6,7 @@
 #include "coordinator/core/drill.h"
 #include "coordinator/core/events_watch.h"
 #include "coordinator/core/facts.h"
+#include "coordinator/core/fleet_breaker.h"
 #include "coordinator/core/gates.h"
 #include "coordinator/core/waves.h"
 
@@ -164,6 +165,6 @@ void advance(struct core *c, struct migration *m, struct core_update *u)
             run_other(c, m, row, u);
         return;
     }
-    if (!drill_advance(c, m, u))
+    if (!fleet_breaker_advance(c, m, u) && !drill_advance(c, m, u))
         end_quarantines(c, m, u);
 }

@@ -60,6 +60,7 @@ static void move_rollout(struct rollout *r, dur_t by)
     move(&r->step_at, by);
     move(&r->proven_until, by);
     move(&r->standby_until, by);
+    move(&r->breaker.since, by);
 }
 
 /* While it is under way; then it is a record. */

@@ -53,6 +53,9 @@ int command_drill(struct command_run *q);
 /* command_flag.c */
 int command_set_flag(struct command_run *q);
 
+/* command_breaker.c */
+int command_breaker(struct command_run *q);
+
 /* command_force.c */
 int command_emergency(struct command_run *q);
 int command_clear(struct command_run *q);

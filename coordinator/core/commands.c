@@ -133,6 +133,9 @@ static const struct {
     [CMD_DECOMMISSION] = {command_decommission, ON_MIGRATION | NEEDS_REASON},
     [CMD_SET_FLAG] = {command_set_flag, ON_MIGRATION | NEEDS_REASON},
     [CMD_APPROVE] = {command_approve, ON_MIGRATION | NEEDS_REASON},
+    [CMD_BREAKER_OPEN] = {command_breaker, ON_MIGRATION | NEEDS_REASON},
+    [CMD_BREAKER_CLOSE] = {command_breaker, ON_MIGRATION | NEEDS_REASON},
+    [CMD_BREAKER_RESET] = {command_breaker, ON_MIGRATION | NEEDS_REASON},
 };
 
 int command_needs_reason(const struct core_command *cmd, const char *what, struct err *err)

@@ -40,12 +40,21 @@ static void set_ahead(const struct durable *d, struct route_ahead *ret)
         ret->selector[ret->selector_count++] = stage->wave[i].select;
 }
 
+static void set_breaker(const struct durable *d, struct route_breaker *ret)
+{
+    if (!route_breaker_is_on(ret))
+        return;
+    ret->order = d->rollout.breaker.order;
+    ret->order_number = d->rollout.breaker.order_number;
+}
+
 void compile_route(const struct durable *d, struct route *ret)
 {
     CHECK(d->plan);
     /* memcpy keeps the padding too: compile_differs() compares bytes. */
     memcpy(ret, &d->plan->route, sizeof *ret);
     ret->override = d->rollout.override;
+    set_breaker(d, &ret->breaker);
     if (waves_remain(d)) {
         set_base(d, d->rollout.base_stage, waves_base_weight(d), ret);
         set_ahead(d, &ret->ahead);

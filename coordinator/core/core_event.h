@@ -7,24 +7,27 @@
 #include "common/model/stats.h"
 
 /*   X(NAME, name, what) */
-#define CORE_COMMANDS(X)                                                                    \
-    X(APPLY, "apply", "store a new plan, or a change to one")                               \
-    X(START, "start", "enter the first stage")                                              \
-    X(PROMOTE, "promote", "enter the next stage, or a given later one")                     \
-    X(PAUSE, "pause", "stop moving on; keep the weight")                                    \
-    X(RESUME, "resume", "go on where pause stopped")                                        \
-    X(ABORT, "abort", "end the rollout; everything to legacy")                              \
-    X(ROLLBACK, "rollback", "go back to an earlier stage")                                  \
-    X(EMERGENCY, "emergency_rollback", "legacy, now; beats everything until it is cleared") \
-    X(CLEAR, "emergency_cleared", "lift an emergency order; the weight stays 0")            \
-    X(SET_WEIGHT, "set_weight", "set the share of new by hand")                             \
-    X(SET_OVERRIDE, "set_override", "send everything to one system, or stop doing so")      \
-    X(DELETE, "delete", "forget a plan that has no traffic on new")                         \
-    X(RECOVER, "recover", "try a rollback again that has not reached every node")           \
-    X(APPROVE, "approved", "agree to a stage that asks for several operators")              \
-    X(DRILL, "drill_started", "rehearse a rollback on a part of the fleet, and end it")     \
-    X(DECOMMISSION, "decommissioned", "give up legacy for good")                            \
-    X(SET_FLAG, "feature_flag_changed", "give flags a value by hand, or take that back")
+#define CORE_COMMANDS(X)                                                                         \
+    X(APPLY, "apply", "store a new plan, or a change to one")                                    \
+    X(START, "start", "enter the first stage")                                                   \
+    X(PROMOTE, "promote", "enter the next stage, or a given later one")                          \
+    X(PAUSE, "pause", "stop moving on; keep the weight")                                         \
+    X(RESUME, "resume", "go on where pause stopped")                                             \
+    X(ABORT, "abort", "end the rollout; everything to legacy")                                   \
+    X(ROLLBACK, "rollback", "go back to an earlier stage")                                       \
+    X(EMERGENCY, "emergency_rollback", "legacy, now; beats everything until it is cleared")      \
+    X(CLEAR, "emergency_cleared", "lift an emergency order; the weight stays 0")                 \
+    X(SET_WEIGHT, "set_weight", "set the share of new by hand")                                  \
+    X(SET_OVERRIDE, "set_override", "send everything to one system, or stop doing so")           \
+    X(DELETE, "delete", "forget a plan that has no traffic on new")                              \
+    X(RECOVER, "recover", "try a rollback again that has not reached every node")                \
+    X(APPROVE, "approved", "agree to a stage that asks for several operators")                   \
+    X(DRILL, "drill_started", "rehearse a rollback on a part of the fleet, and end it")          \
+    X(DECOMMISSION, "decommissioned", "give up legacy for good")                                 \
+    X(SET_FLAG, "feature_flag_changed", "give flags a value by hand, or take that back")         \
+    X(BREAKER_OPEN, "breaker_open", "open the breaker of every node until it is told otherwise") \
+    X(BREAKER_CLOSE, "breaker_close", "hold the breaker of every node closed")                   \
+    X(BREAKER_RESET, "breaker_reset", "close the breaker of every node, with nothing counted")
 
 enum core_command_kind {
 #define X(id, name, help) CMD_##id,

@@ -6,6 +6,7 @@
 #include "common/base/check.h"
 #include "common/base/mem.h"
 #include "coordinator/core/drill.h"
+#include "coordinator/core/fleet_breaker.h"
 #include "coordinator/core/facts.h"
 #include "coordinator/core/keys.h"
 #include "coordinator/core/record.h"
@@ -404,6 +405,7 @@ static const char *broken_promise(const struct draft *d, const char **ret_state)
     const char *why = "no reason given";
     struct stage_facts facts;
     struct drill_facts drill;
+    struct fleet_breaker_facts breaker;
 
     *ret_state = phase_name(r->phase);
     facts_stored(&d->is, &facts);
@@ -411,7 +413,11 @@ static const char *broken_promise(const struct draft *d, const char **ret_state)
         return why;
     *ret_state = drill_state_name(r->drill_state);
     drill_stored(&d->is, &drill);
-    return drill_machine.invariant((int)r->drill_state, &drill, &why) ? NULL : why;
+    if (!drill_machine.invariant((int)r->drill_state, &drill, &why))
+        return why;
+    *ret_state = fleet_breaker_state_name(r->breaker.state);
+    fleet_breaker_collect(&d->is, &breaker);
+    return fleet_breaker_machine.invariant((int)r->breaker.state, &breaker, &why) ? NULL : why;
 }
 
 static int check_rollout(const struct draft *d, struct err *err)

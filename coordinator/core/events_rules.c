@@ -135,6 +135,22 @@ static bool drill_ended(const struct event_change *d)
     return d->is->drill_state == DRILL_IDLE && d->was->drill_state != DRILL_IDLE;
 }
 
+static bool is_open(const struct fleet_breaker *b)
+{
+    return b->order == BREAKER_ORDER_OPEN;
+}
+
+static bool fleet_breaker_opened(const struct event_change *d)
+{
+    return is_open(&d->is->breaker) && !is_open(&d->was->breaker);
+}
+
+/* Every other order lets requests to new again. */
+static bool fleet_breaker_closed(const struct event_change *d)
+{
+    return !is_open(&d->is->breaker) && d->is->breaker.order_number != d->was->breaker.order_number;
+}
+
 static bool decommissioned(const struct event_change *d)
 {
     return moved_to(d, PHASE_DECOMMISSIONED);
@@ -236,6 +252,11 @@ static const char *say_drill_end(const struct event_change *d)
                       drill->measured_ms, drill->restored_ms);
 }
 
+static const char *say_fleet_breaker(const struct event_change *d)
+{
+    return d->is->breaker.why;
+}
+
 static const char *say_deleted(const struct event_change *d)
 {
     return with_reason(d, "the plan and its history are forgotten");
@@ -267,6 +288,8 @@ static const struct {
     {EVENT_OVERRIDE_SET, override_set, say_override},
     {EVENT_DRILL_STARTED, drill_started, say_drill},
     {EVENT_DRILL_ENDED, drill_ended, say_drill_end},
+    {EVENT_FLEET_BREAKER_OPENED, fleet_breaker_opened, say_fleet_breaker},
+    {EVENT_FLEET_BREAKER_CLOSED, fleet_breaker_closed, say_fleet_breaker},
     {EVENT_DECOMMISSIONED, decommissioned, why},
     {EVENT_DELETED, deleted, say_deleted},
 };

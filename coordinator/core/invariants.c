@@ -5,6 +5,7 @@
 #include "coordinator/core/drill.h"
 #include "coordinator/core/drill_watch.h"
 #include "coordinator/core/facts.h"
+#include "coordinator/core/fleet_breaker.h"
 
 /* Each returns what is broken, or NULL. */
 typedef const char *(*promise_fn)(const struct core *c, const struct migration *m);
@@ -53,6 +54,23 @@ static const char *drill_counted(const struct core *c, const struct migration *m
     return counted == m->scope.counted && serving == m->scope.serving
                ? NULL
                : "the count of a drill's nodes is wrong";
+}
+
+static const char *one_breaker_state(const struct core *c UNUSED, const struct migration *m)
+{
+    return m->is.breaker.state == (int)m->is.rollout.breaker.state
+               ? NULL
+               : "the fleet breaker's machine and record differ in state";
+}
+
+static const char *breaker_promise(const struct core *c UNUSED, const struct migration *m)
+{
+    const char *why = NULL;
+    struct fleet_breaker_facts facts;
+
+    fleet_breaker_collect(&m->is, &facts);
+    return fleet_breaker_machine.invariant((int)m->is.rollout.breaker.state, &facts, &why) ? NULL
+                                                                                           : why;
 }
 
 static const char *approvals_lie_ahead(const struct core *c UNUSED, const struct migration *m)
@@ -137,9 +155,10 @@ static const char *events_in_order(const struct core *c, const struct migration 
 int invariants_check(const struct core *c, struct err *err)
 {
     static const promise_fn promises[] = {
-        one_phase,       phase_promise,      weight_in_range,  order_dominates,
-        serving_counted, revisions_in_order, history_in_order, events_in_order,
-        one_drill_state, drill_promise,      drill_counted,    approvals_lie_ahead,
+        one_phase,         phase_promise,      weight_in_range,  order_dominates,
+        serving_counted,   revisions_in_order, history_in_order, events_in_order,
+        one_drill_state,   drill_promise,      drill_counted,    approvals_lie_ahead,
+        one_breaker_state, breaker_promise,
     };
 
     if (c->staged)

@@ -10,6 +10,7 @@
 #include "coordinator/core/days.h"
 #include "coordinator/core/drill.h"
 #include "coordinator/core/facts.h"
+#include "coordinator/core/fleet_breaker.h"
 #include "coordinator/core/jobs.h"
 #include "coordinator/core/retire.h"
 #include "coordinator/core/waves.h"
@@ -501,6 +502,7 @@ int moves_run(struct core *c, struct staged *s, const struct move *move, struct 
     tidy(r);
     if (r->stage == 0 || phase_coarse(r->phase) == COARSE_FALLING)
         drill_fall(c, s, u);
+    fleet_breaker_follow(c, s, u);
     detail(&v, r->phase, more);
     str_fmt(r->why, sizeof r->why, "%s%s%s", row->why, more[0] ? ": " : "", more);
 

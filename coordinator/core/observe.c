@@ -30,6 +30,9 @@ static void swap_contents(struct migration *m, struct draft *d)
     m->is.drill = was.drill;
     if (m->is.rollout.drill_state != was.rollout.drill_state)
         sm_init(&m->is.drill, &drill_machine, (int)m->is.rollout.drill_state);
+    m->is.breaker = was.breaker;
+    if (m->is.rollout.breaker.state != was.rollout.breaker.state)
+        sm_init(&m->is.breaker, &fleet_breaker_machine, (int)m->is.rollout.breaker.state);
     d->is = was;
     m->history = d->history;
     d->history = history;

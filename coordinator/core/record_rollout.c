@@ -12,12 +12,13 @@ static const char *const rollback_fields[] = {
 };
 
 static const char *const rollout_fields[] = {
-    "version",      "phase",      "resumePhase",    "stage",        "stageName",    "weight",
-    "weightByHand", "override",   "since",          "bakeUntil",    "bakeLeftMs",   "deadline",
-    "why",          "historySeq", "rollbacksToday", "rollbacksDay", "lastRollback", "decision",
-    "quarantined",  "approvals",  "drill",          "flagsByHand",  "standbyUntil", "eventSeq",
-    "wave",         "base",       "full",           "entering",     "barred",       "proven",
-    "retreat",      NULL,
+    "version",      "phase",        "resumePhase",  "stage",       "stageName",
+    "weight",       "weightByHand", "override",     "since",       "bakeUntil",
+    "bakeLeftMs",   "deadline",     "why",          "historySeq",  "rollbacksToday",
+    "rollbacksDay", "lastRollback", "decision",     "quarantined", "approvals",
+    "drill",        "flagsByHand",  "standbyUntil", "eventSeq",    "wave",
+    "base",         "full",         "entering",     "barred",      "proven",
+    "retreat",      "breaker",      NULL,
 };
 
 static struct json *rollback_json(const struct rollback_record *r)
@@ -234,6 +235,49 @@ static int get_drill(const struct json *j, struct rollout *ret, struct err *err)
     return read_drill(drill, &ret->drill, err) < 0 ? err_ctx(err, "drill") : 0;
 }
 
+static const char *const breaker_fields[] = {
+    "state", "order", "number", "since", "why", "operator", NULL,
+};
+
+/* Once anything was ordered. */
+static void set_breaker(struct json *j, const struct rollout *r)
+{
+    const struct fleet_breaker *b = &r->breaker;
+    struct json *breaker;
+
+    if (b->order_number == 0)
+        return;
+    breaker = json_object();
+    json_set_string(breaker, "state", fleet_breaker_state_name(b->state));
+    json_set_string(breaker, "order", breaker_order_name(b->order));
+    json_set_u64(breaker, "number", b->order_number);
+    fields_set_time(breaker, "since", b->since);
+    fields_set_text(breaker, "why", b->why);
+    fields_set_text(breaker, "operator", b->operator_name);
+    fields_add_unknown(breaker, json_get(r->extra, "breaker"));
+    json_set(j, "breaker", breaker);
+}
+
+static int get_breaker(const struct json *j, struct rollout *ret, struct err *err)
+{
+    const struct json *breaker = json_get(j, "breaker");
+    struct fleet_breaker *b = &ret->breaker;
+    const char *state = json_get_string(breaker, "state", "");
+    const char *order = json_get_string(breaker, "order", "");
+
+    if (!breaker)
+        return 0;
+    if (!fleet_breaker_state_parse(str_of(state), &b->state))
+        return err_set(err, ERR_CORRUPT, "breaker: \"%s\" is not a state of the fleet's breaker",
+                       state);
+    if (!breaker_order_parse(str_of(order), &b->order))
+        return err_set(err, ERR_CORRUPT, "breaker: \"%s\" is not an order", order);
+    b->order_number = json_get_u64(breaker, "number", 0);
+    fields_get_text(breaker, "why", b->why, sizeof b->why);
+    fields_get_text(breaker, "operator", b->operator_name, sizeof b->operator_name);
+    return fields_get_time(breaker, "since", &b->since, err) < 0 ? err_ctx(err, "breaker") : 0;
+}
+
 static void set_flags(struct json *j, const struct rollout *r)
 {
     if (r->flags_by_hand.count > 0)
@@ -405,6 +449,7 @@ bool record_write_rollout(const struct rollout *r, const struct plan *plan, stru
     set_quarantined(j, r);
     set_approvals(j, r);
     set_drill(j, r);
+    set_breaker(j, r);
     set_flags(j, r);
     fields_set_time(j, "standbyUntil", r->standby_until);
     set_wave(j, r);
@@ -434,7 +479,7 @@ static int read_rollout_fields(const struct json *j, struct rollout *ret, struct
         (r = fields_get_day(j, "rollbacksDay", &ret->rollbacks_day, err)) < 0 ||
         (r = get_decision(j, ret, err)) < 0 || (r = get_quarantined(j, ret, err)) < 0 ||
         (r = get_approvals(j, ret, err)) < 0 || (r = get_drill(j, ret, err)) < 0 ||
-        (r = get_flags(j, ret, err)) < 0 ||
+        (r = get_breaker(j, ret, err)) < 0 || (r = get_flags(j, ret, err)) < 0 ||
         (r = fields_get_time(j, "standbyUntil", &ret->standby_until, err)) < 0 ||
         (r = get_wave(j, ret, err)) < 0 || (r = get_entering(j, ret, err)) < 0 ||
         (r = get_proven(j, ret, err)) < 0 || (r = get_retreat(j, ret, err)) < 0)
@@ -463,5 +508,6 @@ int record_read_rollout(struct str value, struct rollout *ret, struct err *err)
     ret->extra = fields_unknown(j, rollout_fields);
     keep_unknown_inside(j, "lastRollback", rollback_fields, ret);
     keep_unknown_inside(j, "drill", drill_fields, ret);
+    keep_unknown_inside(j, "breaker", breaker_fields, ret);
     return 0;
 }

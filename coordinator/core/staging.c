@@ -345,6 +345,7 @@ static void commit_removal(struct core *c, struct migration *m, uint64_t rev)
     m->is.rollout = (struct rollout){.migration = m->name};
     sm_init(&m->is.machine, &stage_machine, PHASE_PENDING);
     sm_init(&m->is.drill, &drill_machine, DRILL_IDLE);
+    sm_init(&m->is.breaker, &fleet_breaker_machine, FLEET_BREAKER_CLOSED);
     m->plan_rev = m->rollout_rev = 0;
     history_deinit(&m->history);
     /* The epoch of its orders must keep rising if the plan comes back, and its events stay. */

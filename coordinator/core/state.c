@@ -19,6 +19,7 @@ struct migration *migration_new(const struct name *name)
     m->beyond = samples_new();
     sm_init(&m->is.machine, &stage_machine, PHASE_PENDING);
     sm_init(&m->is.drill, &drill_machine, DRILL_IDLE);
+    sm_init(&m->is.breaker, &fleet_breaker_machine, FLEET_BREAKER_CLOSED);
     return m;
 }
 

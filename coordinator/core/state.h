@@ -9,6 +9,7 @@
 #include "coordinator/core/days.h"
 #include "coordinator/core/drill_fsm.h"
 #include "coordinator/core/event_log.h"
+#include "coordinator/core/fleet_breaker_fsm.h"
 #include "coordinator/core/history.h"
 #include "coordinator/core/jobs.h"
 #include "coordinator/core/nodes.h"
@@ -24,6 +25,7 @@ struct durable {
     struct json *order_extra; /* owned, may be NULL */
     struct sm machine;        /* in rollout.phase */
     struct sm drill;          /* in rollout.drill_state */
+    struct sm breaker;        /* in rollout.breaker.state */
 };
 
 /* How the fleet takes over the latest decision. In memory only: after a start it is found out

@@ -198,6 +198,26 @@ static int take_flag(const Switchyard__V1__Command *m, struct convert_command *r
     return r;
 }
 
+static int take_breaker(const Switchyard__V1__Command *m, struct convert_command *ret,
+                        struct err *err)
+{
+    switch (m->breaker_order->kind) {
+    case SWITCHYARD__V1__BREAKER_ORDER__KIND__KIND_OPEN:
+        ret->core.kind = CMD_BREAKER_OPEN;
+        return 0;
+    case SWITCHYARD__V1__BREAKER_ORDER__KIND__KIND_CLOSE:
+        ret->core.kind = CMD_BREAKER_CLOSE;
+        return 0;
+    case SWITCHYARD__V1__BREAKER_ORDER__KIND__KIND_RESET:
+        ret->core.kind = CMD_BREAKER_RESET;
+        return 0;
+    case SWITCHYARD__V1__BREAKER_ORDER__KIND__KIND_UNSPECIFIED:
+    case _SWITCHYARD__V1__BREAKER_ORDER__KIND_IS_INT_SIZE:
+        break;
+    }
+    return err_set(err, ERR_INVALID, "a breaker is ordered to open, close or reset");
+}
+
 /* One line per action of Command. */
 static const struct action {
     Switchyard__V1__Command__ActionCase action;
@@ -222,6 +242,7 @@ static const struct action {
     {SWITCHYARD__V1__COMMAND__ACTION_SET_FLAG, CMD_SET_FLAG, true, take_flag},
     {SWITCHYARD__V1__COMMAND__ACTION_RECOVER, CMD_RECOVER, false, take_quarantine},
     {SWITCHYARD__V1__COMMAND__ACTION_APPROVE, CMD_APPROVE, true, take_approval},
+    {SWITCHYARD__V1__COMMAND__ACTION_BREAKER_ORDER, CMD_BREAKER_RESET, true, take_breaker},
 };
 
 static const struct action *action_of(const Switchyard__V1__Command *m)

@@ -2,7 +2,6 @@
 #include "sidecar/control/convert.h"
 
 #include "common/base/mem.h"
-#include "sidecar/control/convert_compare.h"
 
 /* ---- texts ----------------------------------------------------------------------------------- */
 
@@ -253,7 +252,6 @@ static int take_route(const Switchyard__V1__Route *m, struct route *ret, struct 
     if (r < 0)
         return r;
     take_breaker(m->breaker, &ret->breaker);
-    convert_take_compare(m->compare, &ret->compare);
     return route_check(ret, err);
 }
 
@@ -497,7 +495,6 @@ Switchyard__V1__RouteReport *convert_route_report(const struct route_stats *stat
     m->breaker = rpc_lend(breaker_state_name(stats->breaker));
     m->breaker_seen = give_breaker(stats);
     m->over_budget = stats->over_budget;
-    convert_give_compared(stats, m);
     return m;
 }
 
@@ -508,7 +505,6 @@ void convert_route_report_free(Switchyard__V1__RouteReport *m)
     free_system(m->legacy);
     free_system(m->new_);
     xfreep(&m->breaker_seen);
-    convert_drop_compared(m);
     xfreep(&m->migration);
     xfreep(&m);
 }

@@ -85,6 +85,8 @@ static const char *find_difference(const struct rollout *a, const struct rollout
         return "flags";
     if (a->approval_count != b->approval_count)
         return "approvals";
+    if (!sim_check_same_breaker(a, b))
+        return "breaker";
     return sim_check_same_drill(a, b) ? NULL : "drill";
 }
 
@@ -108,8 +110,10 @@ static const struct sm_row *find_row(const struct rollout *a, const struct rollo
 /* What is recorded of changes beside the machine. */
 static bool is_beside(const struct sim_decision *d)
 {
-    static const enum core_command_kind kinds[] = {CMD_APPLY, CMD_CLEAR,   CMD_DELETE,
-                                                   CMD_DRILL, CMD_APPROVE, CMD_SET_FLAG};
+    static const enum core_command_kind kinds[] = {
+        CMD_APPLY,    CMD_CLEAR,        CMD_DELETE,        CMD_DRILL,         CMD_APPROVE,
+        CMD_SET_FLAG, CMD_BREAKER_OPEN, CMD_BREAKER_CLOSE, CMD_BREAKER_RESET,
+    };
 
     for (unsigned i = 0; i < ARRAY_LEN(kinds); i++)
         if (strcmp(d->event, core_command_name(kinds[i])) == 0)
@@ -225,6 +229,7 @@ static void check_moves(struct sim_check *c, uint64_t rev)
             check_move(c, was, is);
             sim_check_needs(c, was, is);
             sim_check_drill(c, was, is);
+            sim_check_breaker(c, was, is);
         } else if (is->rollout.phase != PHASE_PENDING) {
             sim_fail(c->sim, "%s begins as %s", is->migration.s, phase_name(is->rollout.phase));
         }

@@ -16,6 +16,10 @@
  * Drills (sim_check_drill.c)
  *   each drill's history in the store is a path in its table
  *   a drill moves nothing that belongs to the stage machine, and one that runs has its stage
+ * Breakers (sim_check_breaker.c)
+ *   the history of each fleet breaker in the store is a path in its table
+ *   the numbers of orders to breakers only rise, and no two orders have the same
+ *   no breaker is ordered to open while legacy is forbidden
  * Events (sim_check_events.c)
  *   all coordinators tell the same ones, those of the store, by revision, and leave none out
  *   whatever is recorded is told, in the same transaction
@@ -56,6 +60,7 @@ struct sim_coverage {
     unsigned taken[SIM_ROWS_MAX];   /* of the stages' */
     unsigned elected[SIM_ROWS_MAX]; /* of the election's */
     unsigned drilled[SIM_ROWS_MAX]; /* of the drills' */
+    unsigned braked[SIM_ROWS_MAX];  /* of the fleet breakers' */
 };
 
 struct sim_check *sim_check_new(struct sim *s);

@@ -87,5 +87,9 @@ void sim_check_deeds_told(struct sim_check *c, uint64_t rev);
 void sim_check_drill(struct sim_check *c, const struct sim_decision *was,
                      const struct sim_decision *is);
 bool sim_check_same_drill(const struct rollout *a, const struct rollout *b);
+/* The same of the fleet's breaker; sim_check_breaker.c. */
+void sim_check_breaker(struct sim_check *c, const struct sim_decision *was,
+                       const struct sim_decision *is);
+bool sim_check_same_breaker(const struct rollout *a, const struct rollout *b);
 /* A core's sums of what nodes reported; sim_check_nodes.c. */
 void sim_check_counted(struct sim_check *c, const struct sim_coord *coord);

@@ -82,7 +82,10 @@ static bool misses_approvals(const struct view_status *st)
 /* What moves no stage. */
 static enum core_command_kind choose_beside(struct sim *s)
 {
-    static const enum core_command_kind kinds[] = {CMD_DRILL, CMD_DRILL, CMD_SET_FLAG, CMD_APPROVE};
+    static const enum core_command_kind kinds[] = {
+        CMD_DRILL,        CMD_DRILL,         CMD_SET_FLAG,      CMD_APPROVE,
+        CMD_BREAKER_OPEN, CMD_BREAKER_CLOSE, CMD_BREAKER_RESET,
+    };
 
     return PICK(s, kinds);
 }

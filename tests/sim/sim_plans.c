@@ -167,6 +167,8 @@ void sim_plans_write(struct sim *s, const char *migration, unsigned count, struc
                    migration, migration, migration));
     if (!sim_chance(s, 4))
         add_triggers(s, count, b);
+    if (!sim_chance(s, 6))
+        CHECK(buf_addf(b, "  breaker: {errors: 5, window: 5s, openFor: 3s}\n"));
     CHECK(buf_addf(b, "  rollback:\n    deadline: %us\n", ms(s, 1, 4)));
     if (s->config.rich) {
         if (sim_chance(s, 3))

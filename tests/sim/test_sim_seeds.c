@@ -5,8 +5,8 @@
  *     sim.test_sim_seeds [--rows] [--from K] [--seeds N]
  *     sim.test_sim_seeds --seed K
  *
- * --rows: together the seeds take every row of the tables of stages, drills and elections; those
- * that were not taken are listed. --seed K plays one and prints its trace. A seed that fails
+ * --rows: together the seeds take every row of the tables of stages, drills, fleet breakers and
+ * elections; those that were not taken are listed. --seed K plays one and prints its trace. A seed that fails
  * becomes a test with a name in test_sim_traces.c, test_sim_stages.c or test_sim_failover.c.
  * tests/sim.sh plays many. */
 #include <inttypes.h>
@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "coordinator/core/drill_fsm.h"
+#include "coordinator/core/fleet_breaker_fsm.h"
 #include "coordinator/core/stage_fsm.h"
 #include "tests/sim/sim_chaos.h"
 #include "tests/sim/sim_check.h"
@@ -88,7 +89,8 @@ static unsigned count_missed(const struct sim_coverage *coverage)
 {
     return count_zeros(coverage->taken, &stage_machine) +
            count_zeros(coverage->elected, &election_machine) +
-           count_zeros(coverage->drilled, &drill_machine);
+           count_zeros(coverage->drilled, &drill_machine) +
+           count_zeros(coverage->braked, &fleet_breaker_machine);
 }
 
 static void print_rows(const struct sm_machine *machine, const unsigned *taken)
@@ -122,6 +124,7 @@ static int play_all(const struct options *o)
         print_rows(&stage_machine, coverage.taken);
         print_rows(&election_machine, coverage.elected);
         print_rows(&drill_machine, coverage.drilled);
+        print_rows(&fleet_breaker_machine, coverage.braked);
     }
     printf("%" PRIu64 " seeds, %u failed\n", played, failed);
     return failed > 0 || (o->rows && count_missed(&coverage) > 0);

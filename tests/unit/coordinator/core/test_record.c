@@ -144,6 +144,15 @@ static void sample_moving(unsigned i, struct rollout *r)
          .step_every = dur_s(60)},
         {.phase = PHASE_READY, .stage = 1, .weight_bp = 1000, .barred = true},
         {.phase = PHASE_CONVERGING, .stage = 4, .weight_bp = 10000, .full = true},
+        {.phase = PHASE_READY,
+         .stage = 1,
+         .weight_bp = 1000,
+         .breaker = {.state = FLEET_BREAKER_FORCED_OPEN,
+                     .order = BREAKER_ORDER_OPEN,
+                     .order_number = 1795255624123,
+                     .since = wall("2026-11-21T10:07:04.123Z"),
+                     .why = "an operator opened it on every node: INC-1234",
+                     .operator_name = "ann@example.com"}},
     };
 
     *r = all[i];
@@ -153,7 +162,7 @@ static void sample_moving(unsigned i, struct rollout *r)
 
 static const char *const moving[] = {"rollout-preparing.json", "rollout-in-a-wave.json",
                                      "rollout-retreating.json", "rollout-barred.json",
-                                     "rollout-full.json"};
+                                     "rollout-full.json", "rollout-breaker-open.json"};
 
 static void test_a_rollout_on_its_way_looks_like_this(void **state UNUSED)
 {
