@@ -197,7 +197,9 @@ static enum verdict begin_answer(struct conn *c)
         return conn_fail(c, FAILURE_BROKEN);
     note_answered(req);
     gather_wrote(&g, n);
-    if (!download_piece(&req->download, req->up->in, &g) || !conn_send(c, &g))
+    if (!download_piece(&req->download, req->up->in, &g))
+        return conn_fail(c, FAILURE_BROKEN);
+    if (!conn_send(c, &g))
         return conn_go(c, STEP_CLOSE);
     return conn_go(c, STEP_RELAY);
 }
@@ -282,13 +284,15 @@ enum verdict step_answer(struct conn *c)
 
 /* ---- the body of the answer ------------------------------------------------------------------ */
 
-/* The next piece to the client. False: the answer cannot be completed. */
-static bool pump_download(struct conn *c)
+/* The next piece to the client. False: the upstream's answer cannot be completed, or the client is
+ * gone, and *ret_why says which (FAILURE_NONE: that is nobody's failure). */
+static bool pump_download(struct conn *c, enum failure *ret_why)
 {
     struct request *req = c->req;
     struct upstream *u = req->up;
     struct gather g;
 
+    *ret_why = FAILURE_BROKEN;
     gather_init(&g, c->lane->scratch, c->lane->bufs.size);
     if (!iobuf_is_empty(u->in)) {
         if (!download_piece(&req->download, u->in, &g))
@@ -296,12 +300,14 @@ static bool pump_download(struct conn *c)
     } else if (u->eof && (u->broken || !download_end(&req->download, &g))) {
         return false;
     }
+    *ret_why = FAILURE_NONE;
     return conn_send(c, &g);
 }
 
 enum verdict step_relay(struct conn *c)
 {
     struct request *req = c->req;
+    enum failure why;
 
     if (!conn_flush(c))
         return conn_go(c, STEP_CLOSE);
@@ -311,8 +317,8 @@ enum verdict step_relay(struct conn *c)
     while (!req->download.done && !c->out) {
         if (iobuf_is_empty(req->up->in) && !fill_upstream(c, req->up))
             return WAIT;
-        if (!pump_download(c))
-            return conn_fail(c, FAILURE_BROKEN);
+        if (!pump_download(c, &why))
+            return conn_fail(c, why);
     }
     return req->download.done ? conn_go(c, STEP_FINISH) : WAIT;
 }
