@@ -86,6 +86,8 @@ static void add_traffic(struct buf *b, const Switchyard__V1__Status *s)
         buf_addf(b, " on %u node%s", s->breaker->open_nodes,
                  s->breaker->open_nodes == 1 ? "" : "s");
     buf_addf(b, "\n");
+    if (s->legacy_tunnels > 0 || s->new_tunnels > 0)
+        buf_addf(b, "tunnels\t%u open on legacy, %u on new\n", s->legacy_tunnels, s->new_tunnels);
     if (s->canary_percent > 0)
         buf_addf(b, "canary\t%u %% of requests are compared\n", s->canary_percent);
     else

@@ -123,6 +123,7 @@ static void take_report(struct core *c, struct node *node, const struct route_st
         return;
     if (node) {
         node_set_breaker(node, m->slot, route->breaker);
+        node_set_tunnels(node, m->slot, route->tunnels);
         events_watch_breaker(c, m, node);
     }
     /* It will come once more, in the node's past: so, too, from one that left before it was heard

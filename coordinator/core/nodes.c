@@ -20,6 +20,10 @@ struct ack {
     mono_t at;
 };
 
+struct tunnels {
+    uint32_t open[SYSTEM_COUNT];
+};
+
 struct node {
     struct name name;
     struct labels labels;
@@ -32,8 +36,15 @@ struct node {
     uint64_t reported_rev;                      /* serving_rev at the time of the latest report */
     uint8_t breaker[CORE_MIGRATIONS_MAX];       /* enum breaker_state by slot */
     uint8_t told_open[CORE_MIGRATIONS_MAX / 8]; /* bits: subscribers know the breaker as open */
+    struct tunnels *tunnels;                    /* by slot; NULL: it never had any, as most nodes */
     UT_hash_handle hh;
 };
+
+static void free_node(struct node *node)
+{
+    xfreep(&node->tunnels);
+    xfreep(&node);
+}
 
 void nodes_deinit(struct nodes *n)
 {
@@ -41,7 +52,7 @@ void nodes_deinit(struct nodes *n)
 
     HASH_ITER (hh, n->by_name, node, next) {
         HASH_DEL(n->by_name, node);
-        free(node);
+        free_node(node);
     }
     *n = (struct nodes){.by_name = NULL};
 }
@@ -73,7 +84,7 @@ static bool forget_a_gone_node(struct nodes *n)
             continue;
         set_past(n, node, PAST_KNOWN);
         HASH_DEL(n->by_name, node);
-        free(node);
+        free_node(node);
         n->known--;
         return true;
     }
@@ -110,6 +121,7 @@ static void joined(struct node *node)
 {
     node->reported_rev = 0;
     memset(node->breaker, BREAKER_DISABLED, sizeof node->breaker);
+    xfreep(&node->tunnels);
 }
 
 static void take_ack(struct node *node, uint64_t rev, mono_t now)
@@ -537,6 +549,27 @@ void nodes_breaker_told(struct nodes *n, int slot)
     }
 }
 
+void node_set_tunnels(struct node *n, int slot, const uint32_t open[SYSTEM_COUNT])
+{
+    CHECK(slot >= 0 && slot < CORE_MIGRATIONS_MAX);
+    if (!n->tunnels && !open[SYSTEM_LEGACY] && !open[SYSTEM_NEW])
+        return;
+    if (!n->tunnels)
+        n->tunnels = xcalloc(CORE_MIGRATIONS_MAX, sizeof *n->tunnels);
+    memcpy(n->tunnels[slot].open, open, sizeof n->tunnels[slot].open);
+}
+
+void nodes_tunnels(const struct nodes *n, int slot, uint32_t ret[SYSTEM_COUNT])
+{
+    struct node *node, *next;
+
+    memset(ret, 0, SYSTEM_COUNT * sizeof *ret);
+    HASH_ITER (hh, n->by_name, node, next) {
+        for (int s = SYSTEM_LEGACY; node->tunnels && s < SYSTEM_COUNT; s++)
+            ret[s] += node->presence == CONNECTED ? node->tunnels[slot].open[s] : 0;
+    }
+}
+
 void nodes_forget_slot(struct nodes *n, int slot)
 {
     struct node *node, *next;
@@ -544,5 +577,6 @@ void nodes_forget_slot(struct nodes *n, int slot)
     HASH_ITER (hh, n->by_name, node, next) {
         node_set_breaker(node, slot, BREAKER_DISABLED);
         tell_open(node, slot, false);
+        node_set_tunnels(node, slot, (const uint32_t[SYSTEM_COUNT]){0});
     }
 }

@@ -35,6 +35,7 @@ int view_status(const struct core *c, const char *migration, wall_t now, mono_t 
     ret->freeze = plan_frozen(m->is.plan, now, &ret->frozen_until);
     holdback_list(&m->is, m->is.rollout.stage + 1, now, ret->holdback);
     ret->breaker = nodes_breaker(&c->nodes, m->slot, &ret->breaker_open_nodes);
+    nodes_tunnels(&c->nodes, m->slot, ret->tunnels);
     convergence_list(c, m, m->takeover.rev, mono, &ret->convergence);
     facts_gate(c, m, &m->is, mono, &ret->gate);
     facts_trigger(c, m, &m->is, mono, &ret->trigger);

@@ -130,6 +130,8 @@ static bool fill_route(struct arena *a, const struct route_stats *s, Switchyard_
     switchyard__v1__route_report__init(m);
     m->migration = arena_strdup(a, str_of(s->migration.s));
     m->breaker = rpc_lend(breaker_state_name(s->breaker));
+    m->legacy_tunnels = s->tunnels[SYSTEM_LEGACY];
+    m->new_tunnels = s->tunnels[SYSTEM_NEW];
     return m->migration && add_system(a, &s->system[SYSTEM_LEGACY], &m->legacy) &&
            add_system(a, &s->system[SYSTEM_NEW], &m->new_);
 }

@@ -276,6 +276,8 @@ const ProtobufCMessage *convert_status(struct arena *a, const struct view_status
 
     fill_rollout(a, s, m);
     m->breaker = breaker(a, s);
+    m->legacy_tunnels = s->tunnels[SYSTEM_LEGACY];
+    m->new_tunnels = s->tunnels[SYSTEM_NEW];
     m->convergence = block_convergence(a, &s->convergence);
     m->last_rollback = last_rollback(a, s);
     m->quarantined = block_alloc(a, (s->quarantined_count + 1) * sizeof(char *));

@@ -493,6 +493,8 @@ Switchyard__V1__RouteReport *convert_route_report(const struct route_stats *stat
     m->legacy = give_system(&stats->system[SYSTEM_LEGACY]);
     m->new_ = give_system(&stats->system[SYSTEM_NEW]);
     m->breaker = rpc_lend(breaker_state_name(stats->breaker));
+    m->legacy_tunnels = stats->tunnels[SYSTEM_LEGACY];
+    m->new_tunnels = stats->tunnels[SYSTEM_NEW];
     m->breaker_seen = give_breaker(stats);
     m->over_budget = stats->over_budget;
     return m;

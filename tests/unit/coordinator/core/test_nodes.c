@@ -187,6 +187,31 @@ static void test_the_worst_breaker_of_connected_nodes_shows(void **state UNUSED)
     nodes_deinit(&n);
 }
 
+static void test_open_tunnels_of_connected_nodes_add_up(void **state UNUSED)
+{
+    static const uint32_t some[SYSTEM_COUNT] = {[SYSTEM_LEGACY] = 2, [SYSTEM_NEW] = 3};
+    static const uint32_t none[SYSTEM_COUNT] = {0};
+    struct nodes n = {.by_name = NULL};
+    uint32_t sum[SYSTEM_COUNT];
+
+    see(&n, "n1", true, 1, 0);
+    see(&n, "n2", true, 1, 0);
+    node_set_tunnels(nodes_find(&n, "n1"), 3, some);
+    node_set_tunnels(nodes_find(&n, "n2"), 3, some);
+    nodes_tunnels(&n, 3, sum);
+    assert_int_equal(sum[SYSTEM_LEGACY], 4);
+    assert_int_equal(sum[SYSTEM_NEW], 6);
+    nodes_tunnels(&n, 4, sum);
+    assert_int_equal(sum[SYSTEM_NEW], 0);
+    node_set_tunnels(nodes_find(&n, "n1"), 3, none);
+    nodes_tunnels(&n, 3, sum);
+    assert_int_equal(sum[SYSTEM_NEW], 3);
+    see(&n, "n2", false, 1, 1);
+    nodes_tunnels(&n, 3, sum);
+    assert_int_equal(sum[SYSTEM_NEW], 0);
+    nodes_deinit(&n);
+}
+
 /* The fleet has a size; nodes that are gone make room, others do not. */
 static void test_a_full_fleet_takes_no_more(void **state UNUSED)
 {
@@ -241,6 +266,7 @@ int main(void)
         cmocka_unit_test(test_gone_nodes_are_named),
         cmocka_unit_test(test_acknowledgements_are_dated),
         cmocka_unit_test(test_the_worst_breaker_of_connected_nodes_shows),
+        cmocka_unit_test(test_open_tunnels_of_connected_nodes_add_up),
         cmocka_unit_test(test_a_full_fleet_takes_no_more),
         cmocka_unit_test(test_thousands_of_nodes_converge),
     };

@@ -445,6 +445,12 @@ static void counters_go_up_as_they_were_counted(void **state UNUSED)
                                                   .order_number = 8,
                                                   .opened = 2};
     stats[0].over_budget = 4;
+    stats[0].compare = (struct compare_stats){9, 4, 3, 2, 5, 1, 6, 70};
+    stats[0].discrepancy_count = 2;
+    stats[0].discrepancy[1] =
+        (struct discrepancy){.at = {7000000}, .critical = true, "GET /a", "$.total", "1", "2"};
+    stats[0].tunnels[SYSTEM_LEGACY] = 6;
+    stats[0].tunnels[SYSTEM_NEW] = 7;
     *s = (struct system_stats){
         .requests = 5, .errors = 4, .fallbacks = 3, .timeouts = 2, .connect_errors = 1};
     hist_add(&s->latency, 100);
@@ -464,6 +470,8 @@ static void counters_go_up_as_they_were_counted(void **state UNUSED)
     assert_int_equal(r.routes[0]->breaker_seen->order_number, 8);
     assert_int_equal(r.routes[0]->breaker_seen->opened, 2);
     assert_int_equal(r.routes[0]->over_budget, 4);
+    assert_int_equal(r.routes[0]->legacy_tunnels, 6);
+    assert_int_equal(r.routes[0]->new_tunnels, 7);
     assert_null(r.routes[1]->breaker_seen);
     assert_null(r.routes[0]->legacy); /* not asked */
     assert_null(r.routes[1]->new_);
