@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The commands about plans that change nothing: lint, diff, explain. */
 #include "cli/cli.h"
+#include "cli/migration.h"
 #include "cli/plan_report.h"
 #include "cli/run.h"
 #include "common/base/mem.h"
@@ -32,28 +33,6 @@ static int read_plan(const struct args *a, struct plan **ret, struct err *err)
         return r;
     return plan_parse_for(buf_view(&text), source_of(a->name[0]), environment ? environment : "",
                           ret, err);
-}
-
-/* The plan that a coordinator has. */
-static int fetch_plan(struct cli *cli, const char *migration, struct plan **ret, struct err *err)
-{
-    CLEANUP(cli_reply_freep) ProtobufCMessage *reply = NULL;
-    CLEANUP(json_freep) struct json *document = NULL;
-    Switchyard__V1__PlanRequest request = SWITCHYARD__V1__PLAN_REQUEST__INIT;
-    const Switchyard__V1__PlanDocument *m;
-    int r;
-
-    request.migration = rpc_lend(migration);
-    r = cli_call(cli, "GetPlan", &request.base, dur_ms(0), &reply, err);
-    if (r < 0)
-        return r;
-    m = (const Switchyard__V1__PlanDocument *)reply;
-    r = json_parse((struct str){(const char *)m->document.data, m->document.len}, &document, err);
-    if (r == 0)
-        r = plan_load(document, ret, err);
-    if (r < 0)
-        return err_ctx(err, "the coordinator's plan %s", migration);
-    return 0;
 }
 
 /* As JSON or YAML when that was asked for, else as `write` puts it. */
@@ -89,7 +68,7 @@ int run_plan_diff(struct cli *cli, const struct args *a, int *ret_status, struct
     int r = read_plan(a, &file, err);
 
     if (r == 0)
-        r = fetch_plan(cli, file->name.s, &in_force, err);
+        r = migration_plan(cli, file->name.s, &in_force, err);
     if (r < 0)
         return r;
     report = plan_report_diff(in_force, file);
@@ -132,7 +111,7 @@ int run_plan_explain(struct cli *cli, const struct args *a, int *ret_status, str
         return err_set(err, ERR_INVALID, "--env goes with a file; %s is in force in its own",
                        a->name[0]);
     else
-        r = fetch_plan(cli, a->name[0], &plan, err);
+        r = migration_plan(cli, a->name[0], &plan, err);
     if (r < 0)
         return r;
     if (!plan_explain(plan, &text))

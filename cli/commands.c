@@ -476,6 +476,22 @@ const struct command cli_commands[] = {
         .run = run_stats,
     },
     {
+        .words = "ab",
+        .summary = "run requests on both systems, and compare answers and times",
+        .names = "NAME",
+        .names_min = 1,
+        .names_max = 1,
+        .options = OPT(RUNS) | OPT(REQUESTS) | OPT(PATH) | OPT(NODE) | OPT(REPORT),
+        .markdown = true,
+        .help = "A node asks both systems, one request after the other; users notice nothing, "
+                "and no gate counts them.\n"
+                "The plan's `compare` says what a difference is. Exit status 1: something critical "
+                "differs, or one did not answer.",
+        .example = "switchyard ab orders --path /orders/17 --runs 200\n"
+                   "switchyard ab orders --requests access.log --report ab.md",
+        .run = run_ab,
+    },
+    {
         .words = "discrepancies",
         .summary = "what comparing the answers of both systems came to, with examples",
         .names = "[NAME]",

@@ -53,6 +53,9 @@
     X(BYPASS_BREAKER, "bypass-breaker", 0, NULL, "ask new although its breaker is open")           \
     X(PATH, "path", 0, "PATH", "what is asked for (/)")                                            \
     X(HEADER, "header", 0, "'NAME: VALUE'", "sent along")                                          \
+    X(REQUESTS, "requests", 0, "FILE", "a request a line: PATH, HEAD PATH, or JSON records")       \
+    X(RUNS, "runs", 0, "N", "so many requests (each of the file once, or 100)")                    \
+    X(REPORT, "report", 0, "FILE", "write the report there, too: JSON for *.json, else Markdown")  \
     X(WINDOW, "window", 0, "DURATION", "only the last so long (since the coordinator started)")    \
     X(LIMIT, "limit", 0, "N", "at most so many (20)")                                              \
     X(FOLLOW, "follow", 0, NULL, "go on with what happens, until Ctrl-C")                          \

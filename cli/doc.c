@@ -6,20 +6,29 @@
 #define LINE_MAX_BYTES (64u << 10)
 #define TABLE_MAX      (32u << 20)
 
-static void say(const char *before, const char *fmt, va_list ap, const char *after)
+static void put(const struct doc *d, const char *before, const char *text, const char *after)
+{
+    if (d->into)
+        buf_addf(d->into, "%s%s%s", before, text, after);
+    else
+        cli_say("%s%s%s", before, text, after);
+}
+
+static void say(const struct doc *d, const char *before, const char *fmt, va_list ap,
+                const char *after)
 {
     CLEANUP(buf_deinitp) struct buf b = BUF_INIT(LINE_MAX_BYTES);
 
     buf_vaddf(&b, fmt, ap);
-    cli_say("%s%s%s", before, buf_text(&b), after);
+    put(d, before, buf_text(&b), after);
 }
 
-#define SAY(before, after)           \
-    do {                             \
-        va_list ap;                  \
-        va_start(ap, fmt);           \
-        say(before, fmt, ap, after); \
-        va_end(ap);                  \
+#define SAY(before, after)              \
+    do {                                \
+        va_list ap;                     \
+        va_start(ap, fmt);              \
+        say(d, before, fmt, ap, after); \
+        va_end(ap);                     \
     } while (0)
 
 void doc_title(const struct doc *d, const char *fmt, ...)
@@ -37,7 +46,7 @@ void doc_say(const struct doc *d, const char *fmt, ...)
     SAY(d->markdown ? "\n" : "", "\n");
 }
 
-void doc_item(const struct doc *d UNUSED, const char *fmt, ...)
+void doc_item(const struct doc *d, const char *fmt, ...)
 {
     SAY("- ", "\n");
 }
@@ -82,7 +91,7 @@ static void add_rule(struct buf *b, unsigned columns)
     buf_addf(b, "\n");
 }
 
-static void say_markdown(const char *rows, bool headless)
+static void put_markdown(const struct doc *d, const char *rows, bool headless)
 {
     CLEANUP(buf_deinitp) struct buf b = BUF_INIT(TABLE_MAX);
     struct str rest = str_of(rows), row;
@@ -103,13 +112,15 @@ static void say_markdown(const char *rows, bool headless)
             add_row(&b, row, columns);
         }
     }
-    cli_say("\n%s", buf_text(&b));
+    put(d, "\n", buf_text(&b), "");
 }
 
 void doc_table(const struct doc *d, const char *rows, bool headless)
 {
     if (d->markdown)
-        say_markdown(rows, headless);
+        put_markdown(d, rows, headless);
+    else if (d->into)
+        put(d, "", rows, "");
     else
         cli_print_table(rows);
 }

@@ -6,6 +6,7 @@
 
 struct doc {
     bool markdown;
+    struct buf *into; /* NULL: standard output */
 };
 
 void doc_title(const struct doc *d, const char *fmt, ...) PRINTF(2, 3);

@@ -22,6 +22,27 @@ int migration_status(struct cli *c, const char *name, ProtobufCMessage **ret, st
     return err_hint(err, "are the CLI and all coordinators of one version?");
 }
 
+int migration_plan(struct cli *c, const char *name, struct plan **ret, struct err *err)
+{
+    CLEANUP(cli_reply_freep) ProtobufCMessage *reply = NULL;
+    CLEANUP(json_freep) struct json *document = NULL;
+    Switchyard__V1__PlanRequest request = SWITCHYARD__V1__PLAN_REQUEST__INIT;
+    const Switchyard__V1__PlanDocument *m;
+    int r;
+
+    request.migration = rpc_lend(name);
+    r = cli_call(c, "GetPlan", &request.base, dur_ms(0), &reply, err);
+    if (r < 0)
+        return r;
+    m = (const Switchyard__V1__PlanDocument *)reply;
+    r = json_parse((struct str){(const char *)m->document.data, m->document.len}, &document, err);
+    if (r == 0)
+        r = plan_load(document, ret, err);
+    if (r < 0)
+        return err_ctx(err, "the coordinator's plan %s", name);
+    return 0;
+}
+
 /* "its stages: 1 shadow, 2 canary-10, ..., as far as a line goes" */
 static int unknown_stage(const Switchyard__V1__Status *status, const char *name, struct err *err)
 {

@@ -54,6 +54,7 @@ COMMAND(check_health);  /* cmd_check_health.c */
 COMMAND(check);         /* cmd_check.c */
 COMMAND(history);       /* cmd_history.c */
 COMMAND(stats);         /* cmd_stats.c */
+COMMAND(ab);            /* cmd_ab.c */
 COMMAND(discrepancies); /* cmd_discrepancies.c */
 
 COMMAND(events); /* cmd_events.c */

@@ -78,6 +78,8 @@ int probe_check(const struct probe *p, struct err *err)
         if (r < 0)
             return r;
     }
+    if (p->keep > PROBE_BODY_KEPT)
+        return err_set(err, ERR_INVALID, "at most %d bytes of an answer are kept", PROBE_BODY_KEPT);
     if (p->timeout.ns < 0 || p->timeout.ns > PROBE_TIMEOUT_MAX.ns)
         return err_set(err, ERR_INVALID, "a probe takes at most 60 s");
     return 0;

@@ -9,7 +9,8 @@
 #define PROBE_VALUE_SIZE     512
 #define PROBE_HEADERS_MAX    16 /* of the request */
 #define PROBE_ANSWER_HEADERS 32 /* of the answer; more are left out */
-#define PROBE_BODY_KEPT      4096
+#define PROBE_BODY_KEPT      65536
+#define PROBE_BODY_SHOWN     4096
 #define PROBE_BODY_MAX       (16u << 20) /* more is not read */
 #define PROBE_TIMEOUT_MAX    dur_s(60)
 
@@ -27,6 +28,7 @@ struct probe {
     struct probe_header header[PROBE_HEADERS_MAX];
     unsigned header_count;
     dur_t timeout; /* for each answer as a whole; 0: as the route says */
+    unsigned keep; /* bytes of each answer's body, at most PROBE_BODY_KEPT; 0: PROBE_BODY_SHOWN */
 };
 
 struct probe_answer {
@@ -40,6 +42,7 @@ struct probe_answer {
     char body[PROBE_BODY_KEPT]; /* the first bytes */
     size_t body_kept;
     uint64_t body_bytes; /* of all of it */
+    uint64_t body_hash;  /* of all of it; see compare_hash() */
 };
 
 /* Answers of the systems that were asked for, legacy first; or `why` there are none. Borrowed. */

@@ -55,6 +55,7 @@ static int take_request(const Switchyard__V1__ProbeRequest *m, struct probe *ret
         r = take_headers(m, ret, err);
     ret->bypass_breaker = m->bypass_breaker;
     ret->timeout = dur_ms(m->timeout_ms);
+    ret->keep = m->keep_bytes;
     return r;
 }
 
@@ -102,6 +103,7 @@ static void fill(struct answer_message *ret, const struct probe_answer *a)
     ret->m.n_headers = a->header_count;
     ret->m.body = (ProtobufCBinaryData){a->body_kept, (uint8_t *)(uintptr_t)a->body};
     ret->m.body_bytes = a->body_bytes;
+    ret->m.body_hash = a->body_hash;
 }
 
 static void reply(const struct probe_call *p, const struct probe_answer *answer, unsigned count)

@@ -9,6 +9,7 @@
 
 #include "common/base/buf.h"
 #include "common/base/mem.h"
+#include "common/compare/compare.h"
 #include "sidecar/proxy/lane.h"
 #include "sidecar/proxy/reply.h"
 
@@ -126,13 +127,16 @@ static void keep_headers(struct prober *p)
 
 static void keep_body(void *ctx, struct str piece)
 {
-    struct probe_answer *a = ctx;
-    size_t room = PROBE_BODY_KEPT - a->body_kept;
+    struct prober *p = ctx;
+    struct probe_answer *a = p->answer;
+    unsigned keep = p->letter->probe->probe.keep;
+    size_t room = (keep ? keep : PROBE_BODY_SHOWN) - a->body_kept;
     size_t n = piece.n < room ? piece.n : room;
 
     memcpy(a->body + a->body_kept, piece.p, n);
     a->body_kept += n;
     a->body_bytes += piece.n;
+    a->body_hash = compare_hash(a->body_hash, piece);
 }
 
 static void expect_answer(struct prober *p)
@@ -146,7 +150,7 @@ static void expect_answer(struct prober *p)
 static void receive(struct prober *p)
 {
     bool had_head = p->reply.has_head;
-    enum reply_result r = reply_read(&p->reply, p->watch.fd, keep_body, p->answer);
+    enum reply_result r = reply_read(&p->reply, p->watch.fd, keep_body, p);
 
     if (p->reply.has_head && !had_head) {
         p->answer->status = p->reply.head.status;
@@ -314,6 +318,7 @@ static void ask(struct lane *lane, struct letter *l, enum system system)
     struct prober *p;
 
     answer->system = system;
+    answer->body_hash = COMPARE_HASH_START;
     if (objection) {
         str_fmt(answer->error, sizeof answer->error, "%s", objection);
         return;

@@ -142,20 +142,21 @@ class Nginx:
     def url(self):
         return f"http://127.0.0.1:{self.port}"
 
-    def configure(self, status=200, body=None):
+    def configure(self, status=200, body=None, media="text/plain"):
+        text = (body or self.name).replace('"', '\\"')
         conf = f"""
             daemon off; worker_processes 1; worker_shutdown_timeout 1s; pid {self.folder}/pid; error_log {self.folder}/error.log;
             events {{ worker_connections 2048; }}
             http {{
                 log_format line '$msec $status $request_method $uri $http_x_user_id';
                 access_log {self.access} line;
-                keepalive_requests 1000000; default_type text/plain;
+                keepalive_requests 1000000; default_type {media};
                 client_body_temp_path {self.folder}/body; proxy_temp_path {self.folder}/proxy;
                 fastcgi_temp_path {self.folder}/fcgi; uwsgi_temp_path {self.folder}/uwsgi;
                 scgi_temp_path {self.folder}/scgi;
                 server {{
                     listen 127.0.0.1:{self.port} backlog=1024;
-                    location / {{ return {status} "{body or self.name}\\n"; }}
+                    location / {{ return {status} "{text}\\n"; }}
                 }}
             }}"""
         (self.folder / "nginx.conf").write_text(conf)
@@ -176,10 +177,10 @@ class Nginx:
             return answer.status
         return None
 
-    def become(self, status, body=None):
+    def become(self, status, body=None, **how):
         """Answer like this from now on; the service stays up while it reloads."""
         before = self.workers()
-        self.configure(status, body)
+        self.configure(status, body, **how)
         os.kill(self.process.pid, signal.SIGHUP)
         wait_for(lambda: not before & self.workers(), f"nginx {self.name} lets its old workers go")
         wait_for(lambda: self.answers() == status, f"nginx {self.name} answers {status}")
