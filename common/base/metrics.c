@@ -74,6 +74,9 @@ void metrics_family(struct metrics *m, enum metric family)
                                    metric_help(family), metric_name(family), metric_type(family));
 }
 
+static void write_labels(struct metrics *m, char text[LABELS_SIZE], const char *labels, va_list ap)
+    PRINTF(3, 0);
+
 /* Cuts nothing: what does not fit is a page that is too large. */
 static void write_labels(struct metrics *m, char text[LABELS_SIZE], const char *labels, va_list ap)
 {

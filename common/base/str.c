@@ -232,17 +232,19 @@ static bool is_in_lines(uint32_t c)
 bool str_is_line(struct str s, size_t *ret_bad)
 {
     const unsigned char *p = (const unsigned char *)s.p;
-    bool valid = str_utf8_valid(s, ret_bad);
+    size_t bad = s.n;
+    bool valid = str_utf8_valid(s, &bad);
     unsigned char low, high;
 
-    for (size_t i = 0, len; valid && i < s.n; i += len) {
+    for (size_t i = 0, len; i < bad; i += len) {
         len = utf8_shape(p[i], &low, &high);
         if (is_in_lines(utf8_decode(p + i, len)))
             continue;
-        if (ret_bad)
-            *ret_bad = i;
-        return false;
+        valid = false;
+        bad = i;
     }
+    if (!valid && ret_bad)
+        *ret_bad = bad;
     return valid;
 }
 

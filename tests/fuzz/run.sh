@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Builds the fuzzers with clang and runs each on its corpus, two at a time.
+# Builds the fuzzers with clang, and has each replay its corpus and go on from there, one on each core.
 #
-# usage: tests/fuzz/run.sh [SECONDS for each]     (60)
+# usage: tests/fuzz/run.sh [SECONDS for each]     ($FUZZ_SECONDS, or else what makes a minute of all together)
 #        tests/fuzz/run.sh --build                only build them
 #
 # Exits with 77 and the reason when they cannot be built here. What a fuzzer finds is left as
@@ -59,5 +59,7 @@ fuzz() {
 
 build
 [ "${1:-}" != --build ] || exit 0
+cores=$(nproc)
+seconds=${1:-${FUZZ_SECONDS:-$((60 * cores / ${#targets[@]}))}}
 export -f fuzz
-printf '%s\n' "${targets[@]}" | xargs -P 2 -I TARGET bash -euo pipefail -c "fuzz TARGET ${1:-60}"
+printf '%s\n' "${targets[@]}" | xargs -P "$cores" -I TARGET bash -euo pipefail -c "fuzz TARGET $seconds"

@@ -140,6 +140,11 @@ static void lines_hold_nothing_that_a_terminal_obeys(void **state UNUSED)
         assert_int_equal(at, 5);
         assert_false(str_is_line(str_of(bad[i]), NULL));
     }
+    /* The first of several, of whichever kind. */
+    assert_false(str_is_line(STR("a\rb\xf7"), &at));
+    assert_int_equal(at, 1);
+    assert_false(str_is_line(STR("ab\xf7\r"), &at));
+    assert_int_equal(at, 2);
 }
 
 static void distance_counts_edits_and_swaps(void **state UNUSED)
