@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The parts of a route: keys and endpoints as people write them, and the check of a whole one. */
+#include "common/model/compare_rule.h"
 #include "common/model/ruleset.h"
 
 #define KEY_SEGMENT_MAX 64
@@ -313,9 +314,26 @@ static const char *find_breaker_fault(const struct route_breaker *b)
     return NULL;
 }
 
+static const char *find_compare_fault(const struct route_compare *c)
+{
+    if (c->sample_bp > WEIGHT_BP_MAX || c->noise_bp > WEIGHT_BP_MAX ||
+        c->off_above_bp > WEIGHT_BP_MAX)
+        return "a share of the comparison is over 100 %";
+    if (c->sample_bp && c->max_body == 0)
+        return "the comparison keeps nothing of a body";
+    if (c->rule_count > COMPARE_RULES_MAX)
+        return "the comparison has too many rules";
+    for (unsigned i = 0; i < c->rule_count; i++) {
+        if (compare_rule_check(&c->rule[i], NULL) < 0)
+            return "a rule of the comparison is off";
+    }
+    return NULL;
+}
+
 static const char *find_policy_fault(const struct route *r)
 {
     const struct route_fallback *f = &r->fallback;
+    const char *why;
 
     if (r->weight_bp > WEIGHT_BP_MAX)
         return "the weight is over 100 %";
@@ -331,7 +349,8 @@ static const char *find_policy_fault(const struct route *r)
         if (!is_token(str_of(f->method[i])))
             return "a fallback's method is not a token";
     }
-    return find_breaker_fault(&r->breaker);
+    why = find_breaker_fault(&r->breaker);
+    return why ? why : find_compare_fault(&r->compare);
 }
 
 int route_check(const struct route *r, struct err *err)

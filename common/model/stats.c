@@ -96,3 +96,19 @@ bool compare_stats_is_empty(const struct compare_stats *s)
 {
     return !s->compared && !s->noise_compared && !s->skipped && !s->overhead_us;
 }
+
+void route_stats_add_discrepancy(struct route_stats *s, const struct discrepancy *d)
+{
+    struct discrepancy *list = s->discrepancy;
+    unsigned out = 0;
+
+    if (s->discrepancy_count == DISCREPANCIES_MAX) {
+        while (out < DISCREPANCIES_MAX - 1 && list[out].critical)
+            out++;
+        if (list[out].critical)
+            out = 0;
+        s->discrepancy_count--;
+        memmove(&list[out], &list[out + 1], (s->discrepancy_count - out) * sizeof *list);
+    }
+    list[s->discrepancy_count++] = *d;
+}

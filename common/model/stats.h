@@ -119,3 +119,6 @@ void mirror_stats_merge(struct mirror_stats *into, const struct mirror_stats *fr
 bool mirror_stats_is_empty(const struct mirror_stats *s);
 void compare_stats_merge(struct compare_stats *into, const struct compare_stats *from);
 bool compare_stats_is_empty(const struct compare_stats *s);
+
+/* When there is no more room the oldest cosmetic one gives way, or else the oldest. */
+void route_stats_add_discrepancy(struct route_stats *s, const struct discrepancy *d);

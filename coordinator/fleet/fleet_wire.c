@@ -5,6 +5,7 @@
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
+#include "coordinator/fleet/fleet_wire_compare.h"
 
 /* ---- a route to bytes ------------------------------------------------------------------------ */
 
@@ -36,6 +37,7 @@ struct route_message {
     struct upstream_message legacy, new_system;
     struct flags_message flags;
     struct ahead_message ahead;
+    struct compare_message compare;
     char *host[ROUTE_HOSTS_MAX];
     char *method[ROUTE_METHODS_MAX];
 };
@@ -190,6 +192,7 @@ static void fill_route(struct route *r, struct route_message *ret)
     m->ahead = fill_ahead(&r->ahead, &ret->ahead);
     m->drill = r->drill.text;
     m->forbid_legacy = r->forbid_legacy;
+    m->compare = fleet_wire_compare(&r->compare, &ret->compare);
 }
 
 void fleet_wire_route(struct route *r, struct buf *b)

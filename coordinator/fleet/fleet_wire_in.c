@@ -3,6 +3,7 @@
 
 #include "common/base/mem.h"
 #include "coordinator/fleet/fleet_wire.h"
+#include "coordinator/fleet/fleet_wire_compare.h"
 
 void fleet_wire_text(const char *from, char *ret_dst, size_t size)
 {
@@ -173,6 +174,7 @@ int fleet_wire_stats(const Switchyard__V1__RouteReport *m, struct route_stats *r
                     ids_show(str_of(m->breaker), shown));
     take_breaker_seen(m->breaker_seen, &ret->breaker_seen);
     ret->over_budget = m->over_budget;
+    fleet_wire_compared(m, ret);
     return r < 0 ? err_ctx(err, "counters of %s", ids_show(str_of(m->migration), shown)) : 0;
 }
 

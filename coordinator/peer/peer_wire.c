@@ -125,6 +125,56 @@ static bool add_system(struct arena *a, const struct system_stats *s,
     return m->latency != NULL;
 }
 
+/* Absent when nothing was compared. */
+static bool add_compared(struct arena *a, const struct compare_stats *s,
+                         Switchyard__V1__CompareReport **ret)
+{
+    Switchyard__V1__CompareReport *m;
+
+    if (compare_stats_is_empty(s))
+        return true;
+    m = *ret = arena_new(a, Switchyard__V1__CompareReport);
+    if (!m)
+        return false;
+    switchyard__v1__compare_report__init(m);
+    m->compared = s->compared;
+    m->equal = s->equal;
+    m->cosmetic = s->cosmetic;
+    m->critical = s->critical;
+    m->noise_compared = s->noise_compared;
+    m->noise_differed = s->noise_differed;
+    m->skipped = s->skipped;
+    m->overhead_us = s->overhead_us;
+    return true;
+}
+
+static bool fill_discrepancy(struct arena *a, const struct discrepancy *d,
+                             Switchyard__V1__Discrepancy *m)
+{
+    switchyard__v1__discrepancy__init(m);
+    m->at_unix_ms = d->at.ns / 1000000;
+    m->critical = d->critical;
+    m->request = arena_strdup(a, str_of(d->request));
+    m->where = arena_strdup(a, str_of(d->where));
+    m->legacy = arena_strdup(a, str_of(d->legacy));
+    m->new_ = arena_strdup(a, str_of(d->new_value));
+    return m->request && m->where && m->legacy && m->new_;
+}
+
+static bool add_discrepancies(struct arena *a, const struct route_stats *s,
+                              Switchyard__V1__RouteReport *m)
+{
+    if (s->discrepancy_count == 0)
+        return true;
+    m->discrepancies = NEW_LIST_OF(a, s->discrepancy_count, Switchyard__V1__Discrepancy);
+    for (unsigned i = 0; m->discrepancies && i < s->discrepancy_count; i++) {
+        if (!fill_discrepancy(a, &s->discrepancy[i], m->discrepancies[i]))
+            return false;
+        m->n_discrepancies++;
+    }
+    return m->discrepancies != NULL;
+}
+
 static bool fill_route(struct arena *a, const struct route_stats *s, Switchyard__V1__RouteReport *m)
 {
     switchyard__v1__route_report__init(m);
@@ -133,7 +183,8 @@ static bool fill_route(struct arena *a, const struct route_stats *s, Switchyard_
     m->legacy_tunnels = s->tunnels[SYSTEM_LEGACY];
     m->new_tunnels = s->tunnels[SYSTEM_NEW];
     return m->migration && add_system(a, &s->system[SYSTEM_LEGACY], &m->legacy) &&
-           add_system(a, &s->system[SYSTEM_NEW], &m->new_);
+           add_system(a, &s->system[SYSTEM_NEW], &m->new_) &&
+           add_compared(a, &s->compare, &m->compare) && add_discrepancies(a, s, m);
 }
 
 static Switchyard__V1__RouteReport **routes(struct arena *a, const struct route_stats *s,

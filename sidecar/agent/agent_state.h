@@ -7,9 +7,9 @@
 #include "common/base/buf.h"
 #include "sidecar/agent/epoch.h"
 
-#define AGENT_STATE_MAX (12u << 20)
+#define AGENT_STATE_MAX (18u << 20)
 /* Of one rule's bytes; a full set of the largest still fits into AGENT_STATE_MAX. */
-#define AGENT_RULE_MAX (20u << 10)
+#define AGENT_RULE_MAX (28u << 10)
 
 /* Decodes a rule's bytes; the shell knows the encoding. */
 typedef int (*agent_route_fn)(struct str rule, struct route *ret, struct err *err);

@@ -173,6 +173,36 @@ static void get_system(const uint8_t **at, struct system_stats *ret)
     get_latency(at, &ret->latency);
 }
 
+/* A route of which nothing was compared is one zero. */
+static void put_compared(struct buf *b, const struct compare_stats *s)
+{
+    put_number(b, !compare_stats_is_empty(s));
+    if (compare_stats_is_empty(s))
+        return;
+    put_number(b, s->compared);
+    put_number(b, s->equal);
+    put_number(b, s->cosmetic);
+    put_number(b, s->critical);
+    put_number(b, s->noise_compared);
+    put_number(b, s->noise_differed);
+    put_number(b, s->skipped);
+    put_number(b, s->overhead_us);
+}
+
+static void get_compared(const uint8_t **at, struct compare_stats *ret)
+{
+    if (get_number(at) == 0)
+        return;
+    ret->compared = get_number(at);
+    ret->equal = get_number(at);
+    ret->cosmetic = get_number(at);
+    ret->critical = get_number(at);
+    ret->noise_compared = get_number(at);
+    ret->noise_differed = get_number(at);
+    ret->skipped = get_number(at);
+    ret->overhead_us = get_number(at);
+}
+
 static void put_route(struct buf *b, const struct route_stats *s)
 {
     size_t n = strlen(s->migration.s);
@@ -182,6 +212,7 @@ static void put_route(struct buf *b, const struct route_stats *s)
     put_number(b, s->breaker);
     put_system(b, &s->system[SYSTEM_LEGACY]);
     put_system(b, &s->system[SYSTEM_NEW]);
+    put_compared(b, &s->compare);
 }
 
 static void get_route(const uint8_t **at, struct route_stats *ret)
@@ -195,6 +226,7 @@ static void get_route(const uint8_t **at, struct route_stats *ret)
     ret->breaker = (enum breaker_state)get_number(at);
     get_system(at, &ret->system[SYSTEM_LEGACY]);
     get_system(at, &ret->system[SYSTEM_NEW]);
+    get_compared(at, &ret->compare);
 }
 
 /* ---- filling --------------------------------------------------------------------------------- */
@@ -233,7 +265,8 @@ static void merge(struct filling *f, const struct route_stats *stats)
     struct route_stats *into = NULL;
 
     if (system_stats_is_empty(&stats->system[SYSTEM_LEGACY]) &&
-        system_stats_is_empty(&stats->system[SYSTEM_NEW]))
+        system_stats_is_empty(&stats->system[SYSTEM_NEW]) &&
+        compare_stats_is_empty(&stats->compare))
         return;
     for (size_t i = 0; i < f->count && !into; i++)
         if (name_eq(&f->stats[i].migration, &stats->migration))
@@ -246,6 +279,7 @@ static void merge(struct filling *f, const struct route_stats *stats)
     into->breaker = stats->breaker;
     system_stats_merge(&into->system[SYSTEM_LEGACY], &stats->system[SYSTEM_LEGACY]);
     system_stats_merge(&into->system[SYSTEM_NEW], &stats->system[SYSTEM_NEW]);
+    compare_stats_merge(&into->compare, &stats->compare);
 }
 
 /* Revisions of one store say nothing in another's history. */

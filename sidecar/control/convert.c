@@ -2,6 +2,7 @@
 #include "sidecar/control/convert.h"
 
 #include "common/base/mem.h"
+#include "sidecar/control/convert_compare.h"
 
 /* ---- texts ----------------------------------------------------------------------------------- */
 
@@ -252,6 +253,7 @@ static int take_route(const Switchyard__V1__Route *m, struct route *ret, struct 
     if (r < 0)
         return r;
     take_breaker(m->breaker, &ret->breaker);
+    convert_take_compare(m->compare, &ret->compare);
     return route_check(ret, err);
 }
 
@@ -497,6 +499,7 @@ Switchyard__V1__RouteReport *convert_route_report(const struct route_stats *stat
     m->new_tunnels = stats->tunnels[SYSTEM_NEW];
     m->breaker_seen = give_breaker(stats);
     m->over_budget = stats->over_budget;
+    convert_give_compared(stats, m);
     return m;
 }
 
@@ -507,6 +510,7 @@ void convert_route_report_free(Switchyard__V1__RouteReport *m)
     free_system(m->legacy);
     free_system(m->new_);
     xfreep(&m->breaker_seen);
+    convert_drop_compared(m);
     xfreep(&m->migration);
     xfreep(&m);
 }

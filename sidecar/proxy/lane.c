@@ -49,8 +49,9 @@ static void serve(struct lane *lane, struct letter *l)
 static bool is_empty(const struct route_stats *s)
 {
     return system_stats_is_empty(&s->system[SYSTEM_LEGACY]) &&
-           system_stats_is_empty(&s->system[SYSTEM_NEW]) && !s->tunnels[SYSTEM_LEGACY] &&
-           !s->tunnels[SYSTEM_NEW] && mirror_stats_is_empty(&s->mirror);
+           system_stats_is_empty(&s->system[SYSTEM_NEW]) && mirror_stats_is_empty(&s->mirror) &&
+           compare_stats_is_empty(&s->compare) && !s->tunnels[SYSTEM_LEGACY] &&
+           !s->tunnels[SYSTEM_NEW];
 }
 
 static struct proxy_pools count_pools(const struct lane *lane)
@@ -78,6 +79,8 @@ static void collect(struct lane *lane, struct letter *l)
         l->stats[l->count++] = t->stats;
         memset(t->stats.system, 0, sizeof t->stats.system);
         memset(&t->stats.mirror, 0, sizeof t->stats.mirror);
+        t->stats.compare = (struct compare_stats){0};
+        t->stats.discrepancy_count = 0;
     }
     l->pools = count_pools(lane);
     view_drop_tallies(lane);

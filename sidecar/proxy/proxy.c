@@ -199,6 +199,9 @@ static void on_collected(struct proxy *p, const struct letter *l)
             into->tunnels[s] += l->stats[i].tunnels[s];
         }
         mirror_stats_merge(&into->mirror, &l->stats[i].mirror);
+        compare_stats_merge(&into->compare, &l->stats[i].compare);
+        for (unsigned k = 0; k < l->stats[i].discrepancy_count; k++)
+            route_stats_add_discrepancy(into, &l->stats[i].discrepancy[k]);
     }
     p->counted.pools += l->pools.pools;
     p->counted.idle += l->pools.idle;

@@ -66,6 +66,38 @@ static void empty_means_that_nothing_happened(void **state UNUSED)
     assert_false(system_stats_is_empty(&s));
 }
 
+static const char *requests_of(const struct route_stats *s)
+{
+    static char text[64];
+
+    text[0] = '\0';
+    for (unsigned i = 0; i < s->discrepancy_count; i++)
+        str_join(text, sizeof text, " ", "%s", s->discrepancy[i].request);
+    return text;
+}
+
+static void the_newest_discrepancies_stay_and_critical_ones_longest(void **state UNUSED)
+{
+    static const struct discrepancy list[] = {
+        {.request = "a", .critical = true},
+        {.request = "b"},
+        {.request = "c", .critical = true},
+        {.request = "d"},
+        {.request = "e"},
+        {.request = "f", .critical = true},
+        {.request = "g", .critical = true},
+        {.request = "h"},
+    };
+    static struct route_stats s;
+
+    for (unsigned i = 0; i < 5; i++)
+        route_stats_add_discrepancy(&s, &list[i]);
+    assert_string_equal(requests_of(&s), "a c d e");
+    for (unsigned i = 5; i < ARRAY_LEN(list); i++)
+        route_stats_add_discrepancy(&s, &list[i]);
+    assert_string_equal(requests_of(&s), "c f g h");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -73,6 +105,7 @@ int main(void)
         cmocka_unit_test(causes_of_openings_have_names),
         cmocka_unit_test(sums_add_up_in_any_order),
         cmocka_unit_test(empty_means_that_nothing_happened),
+        cmocka_unit_test(the_newest_discrepancies_stay_and_critical_ones_longest),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

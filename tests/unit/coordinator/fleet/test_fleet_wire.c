@@ -2,6 +2,8 @@
 /* Routes as bytes: every field is in them, and the largest fits what nodes take. */
 #include "coordinator/fleet/fleet_wire.h"
 
+#include "common/base/mem.h"
+#include "common/rpc/rpc.h"
 #include "sidecar/agent/agent_state.h"
 #include "tests/lib/unit.h"
 
@@ -86,6 +88,89 @@ static void fill_ahead(struct route_ahead *a)
     fill_flags(&a->flags);
 }
 
+static void fill_compare(struct route_compare *c)
+{
+    *c =
+        (struct route_compare){WEIGHT_BP_MAX, WEIGHT_BP_MAX, WEIGHT_BP_MAX, .max_body = UINT32_MAX};
+    for (; c->rule_count < COMPARE_RULES_MAX; c->rule_count++) {
+        c->rule[c->rule_count].kind = COMPARE_TOLERANCE;
+        c->rule[c->rule_count].tolerance = 0.01;
+        fill(c->rule[c->rule_count].path, COMPARE_PATH_SIZE);
+    }
+}
+
+static void what_is_compared_is_encoded(void **state UNUSED)
+{
+    CLEANUP(buf_deinitp) struct buf b = BUF_INIT(FLEET_ROUTE_BYTES_MAX);
+    static struct route r;
+    Switchyard__V1__Route *m;
+
+    r.compare = (struct route_compare){
+        .sample_bp = 1000,
+        .noise_bp = 500,
+        .off_above_bp = 9000,
+        .max_body = 65536,
+        .rule = {{COMPARE_HEADER, "ETag", 0}, {COMPARE_TOLERANCE, "$.price", 0.25}},
+        .rule_count = 2};
+    fleet_wire_route(&r, &b);
+    m = switchyard__v1__route__unpack(NULL, b.len, (const uint8_t *)b.data);
+    assert_non_null(m);
+    assert_int_equal(m->compare->sample_bp, 1000);
+    assert_int_equal(m->compare->noise_bp, 500);
+    assert_int_equal(m->compare->off_above_bp, 9000);
+    assert_int_equal(m->compare->max_body_bytes, 65536);
+    assert_int_equal(m->compare->n_rules, 2);
+    assert_int_equal(m->compare->rules[0]->kind, SWITCHYARD__V1__COMPARE_RULE__KIND__KIND_HEADER);
+    assert_string_equal(m->compare->rules[0]->path, "ETag");
+    assert_int_equal(m->compare->rules[1]->kind,
+                     SWITCHYARD__V1__COMPARE_RULE__KIND__KIND_TOLERANCE);
+    assert_true(m->compare->rules[1]->tolerance == 0.25);
+    switchyard__v1__route__free_unpacked(m, NULL);
+    b.len = 0;
+    r.compare.sample_bp = 0;
+    fleet_wire_route(&r, &b);
+    m = switchyard__v1__route__unpack(NULL, b.len, (const uint8_t *)b.data);
+    assert_null(m->compare);
+    switchyard__v1__route__free_unpacked(m, NULL);
+}
+
+static void what_was_compared_is_taken_and_made_harmless(void **state UNUSED)
+{
+    Switchyard__V1__CompareReport c = SWITCHYARD__V1__COMPARE_REPORT__INIT;
+    Switchyard__V1__Discrepancy d = SWITCHYARD__V1__DISCREPANCY__INIT;
+    Switchyard__V1__Discrepancy *list[DISCREPANCIES_MAX + 1];
+    Switchyard__V1__RouteReport m = SWITCHYARD__V1__ROUTE_REPORT__INIT;
+    struct route_stats *s = xnew(struct route_stats);
+    struct err err;
+
+    c.compared = 9, c.equal = 4, c.cosmetic = 3, c.critical = 2;
+    c.noise_compared = 5, c.noise_differed = 1, c.skipped = 6, c.overhead_us = 70;
+    d.at_unix_ms = 5;
+    d.critical = true;
+    d.request = rpc_lend("GET /a");
+    d.where = rpc_lend("$.total");
+    d.legacy = rpc_lend("1\x1b[2J");
+    d.new_ = rpc_lend("2");
+    for (unsigned i = 0; i < ARRAY_LEN(list); i++)
+        list[i] = &d;
+    m.migration = rpc_lend("app");
+    m.breaker = rpc_lend("closed");
+    m.compare = &c;
+    m.discrepancies = list;
+    m.n_discrepancies = ARRAY_LEN(list);
+    assert_ok(fleet_wire_stats(&m, s, &err), &err);
+    assert_memory_equal(&s->compare, (&(struct compare_stats){9, 4, 3, 2, 5, 1, 6, 70}),
+                        sizeof s->compare);
+    assert_int_equal(s->discrepancy_count, DISCREPANCIES_MAX);
+    assert_int_equal(s->discrepancy[0].at.ns, 5000000);
+    assert_true(s->discrepancy[0].critical);
+    assert_string_equal(s->discrepancy[0].request, "GET /a");
+    assert_string_equal(s->discrepancy[0].where, "$.total");
+    assert_string_equal(s->discrepancy[0].legacy, "1?[2J");
+    assert_string_equal(s->discrepancy[0].new_value, "2");
+    xfreep(&s);
+}
+
 static void a_route_at_all_its_limits_is_taken_by_nodes(void **state UNUSED)
 {
     CLEANUP(buf_deinitp) struct buf b = BUF_INIT(FLEET_ROUTE_BYTES_MAX);
@@ -118,6 +203,7 @@ static void a_route_at_all_its_limits_is_taken_by_nodes(void **state UNUSED)
                                        .mode = BREAKER_MODE_OFF,
                                        .order = BREAKER_ORDER_RESET,
                                        .order_number = UINT64_MAX};
+    fill_compare(&r.compare);
     fill(r.stage, NAME_SIZE);
     fill_flags(&r.flags);
     fill_ahead(&r.ahead);
@@ -131,6 +217,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_nodes_are_ahead_with_is_encoded),
         cmocka_unit_test(nobody_ahead_takes_no_bytes),
+        cmocka_unit_test(what_is_compared_is_encoded),
+        cmocka_unit_test(what_was_compared_is_taken_and_made_harmless),
         cmocka_unit_test(a_route_at_all_its_limits_is_taken_by_nodes),
     };
 

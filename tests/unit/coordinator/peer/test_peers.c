@@ -299,6 +299,10 @@ static struct route_stats stats_of(uint64_t requests)
     s.system[SYSTEM_NEW].timeouts = 1;
     hist_add(&s.system[SYSTEM_NEW].latency, 1500);
     hist_add(&s.system[SYSTEM_NEW].latency, 900000);
+    s.compare = (struct compare_stats){.compared = 3, .equal = 2, .critical = 1, .overhead_us = 9};
+    s.discrepancy[0] =
+        (struct discrepancy){.at = {8000000}, .critical = true, "GET /a", "$.total", "1", "2"};
+    s.discrepancy_count = 1;
     return s;
 }
 
@@ -661,6 +665,13 @@ static void reports_and_pasts_arrive_whole_and_in_order(void **state)
     assert_int_equal(B->stats.system[SYSTEM_NEW].latency.sum_us, 901500);
     assert_int_equal(B->stats.system[SYSTEM_NEW].latency.bucket[hist_bucket_of(1500)], 1);
     assert_int_equal(B->stats.breaker, BREAKER_HALF_OPEN);
+    assert_int_equal(B->stats.compare.compared, 3);
+    assert_int_equal(B->stats.compare.critical, 1);
+    assert_int_equal(B->stats.compare.overhead_us, 9);
+    assert_int_equal(B->stats.discrepancy_count, 1);
+    assert_int_equal(B->stats.discrepancy[0].at.ns, 8000000);
+    assert_string_equal(B->stats.discrepancy[0].where, "$.total");
+    assert_string_equal(B->stats.discrepancy[0].new_value, "2");
 
     assert_string_equal(B->past.node.s, "n1");
     assert_true(B->past.more);

@@ -251,7 +251,7 @@ static void bad_updates_are_refused_and_nothing_changes(void **state)
     refused(a, &f, ERR_INVALID, "weight");
     f.route[0].route.weight_bp = 0;
     f.route[0].rule = (struct str){large, sizeof large};
-    refused(a, &f, ERR_INVALID, "20481 bytes");
+    refused(a, &f, ERR_INVALID, "28673 bytes");
     fixture_add(&f, "app", 1);
     f.route[0].rule = f.route[1].rule;
     refused(a, &f, ERR_INVALID, "app");

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "sidecar/control/convert_compare.h"
 #include "tests/unit/sidecar/control/wire_fixture.h"
 
 static int to_route(struct wire_route *w, struct route *ret, struct err *err)
@@ -77,6 +78,37 @@ static void what_nodes_are_ahead_with_arrives(void **state UNUSED)
     assert_string_equal(flags_find(&r.ahead.flags, "checkout.v2")->value, "true");
     assert_string_equal(r.drill.text, "zone=b");
     assert_true(r.forbid_legacy);
+}
+
+static void what_is_compared_arrives_but_for_what_cannot_be_read(void **state UNUSED)
+{
+    Switchyard__V1__Compare m = SWITCHYARD__V1__COMPARE__INIT;
+    Switchyard__V1__CompareRule rule[4], *list[4];
+    struct route_compare c = {0};
+
+    for (unsigned i = 0; i < ARRAY_LEN(rule); i++) {
+        switchyard__v1__compare_rule__init(&rule[i]);
+        rule[i].kind = SWITCHYARD__V1__COMPARE_RULE__KIND__KIND_UNORDERED;
+        rule[i].path = rpc_lend("$.items");
+        list[i] = &rule[i];
+    }
+    rule[0].kind = (Switchyard__V1__CompareRule__Kind)77;
+    rule[1].path = rpc_lend("items");
+    rule[3].kind = SWITCHYARD__V1__COMPARE_RULE__KIND__KIND_TOLERANCE;
+    rule[3].tolerance = 0.5;
+    m.sample_bp = 1, m.noise_bp = 2, m.off_above_bp = 3, m.max_body_bytes = 4;
+    m.rules = list;
+    m.n_rules = ARRAY_LEN(list);
+    convert_take_compare(&m, &c);
+    assert_int_equal(c.sample_bp, 1);
+    assert_int_equal(c.noise_bp, 2);
+    assert_int_equal(c.off_above_bp, 3);
+    assert_int_equal(c.max_body, 4);
+    assert_int_equal(c.rule_count, 2);
+    assert_int_equal(c.rule[0].kind, COMPARE_UNORDERED);
+    assert_string_equal(c.rule[0].path, "$.items");
+    assert_int_equal(c.rule[1].kind, COMPARE_TOLERANCE);
+    assert_true(c.rule[1].tolerance == 0.5);
 }
 
 static void every_value_of_the_enums_arrives(void **state UNUSED)
@@ -473,6 +505,23 @@ static void counters_go_up_as_they_were_counted(void **state UNUSED)
     assert_int_equal(r.routes[0]->legacy_tunnels, 6);
     assert_int_equal(r.routes[0]->new_tunnels, 7);
     assert_null(r.routes[1]->breaker_seen);
+    assert_int_equal(r.routes[0]->compare->compared, 9);
+    assert_int_equal(r.routes[0]->compare->equal, 4);
+    assert_int_equal(r.routes[0]->compare->cosmetic, 3);
+    assert_int_equal(r.routes[0]->compare->critical, 2);
+    assert_int_equal(r.routes[0]->compare->noise_compared, 5);
+    assert_int_equal(r.routes[0]->compare->noise_differed, 1);
+    assert_int_equal(r.routes[0]->compare->skipped, 6);
+    assert_int_equal(r.routes[0]->compare->overhead_us, 70);
+    assert_int_equal(r.routes[0]->n_discrepancies, 2);
+    assert_int_equal(r.routes[0]->discrepancies[1]->at_unix_ms, 7);
+    assert_true(r.routes[0]->discrepancies[1]->critical);
+    assert_string_equal(r.routes[0]->discrepancies[1]->request, "GET /a");
+    assert_string_equal(r.routes[0]->discrepancies[1]->where, "$.total");
+    assert_string_equal(r.routes[0]->discrepancies[1]->legacy, "1");
+    assert_string_equal(r.routes[0]->discrepancies[1]->new_, "2");
+    assert_null(r.routes[1]->compare);
+    assert_int_equal(r.routes[1]->n_discrepancies, 0);
     assert_null(r.routes[0]->legacy); /* not asked */
     assert_null(r.routes[1]->new_);
     up = r.routes[0]->new_;
@@ -498,6 +547,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_field_of_a_route_arrives),
         cmocka_unit_test(what_nodes_are_ahead_with_arrives),
+        cmocka_unit_test(what_is_compared_arrives_but_for_what_cannot_be_read),
         cmocka_unit_test(every_value_of_the_enums_arrives),
         cmocka_unit_test(what_is_outside_its_limits_is_refused_by_name),
         cmocka_unit_test(bytes_that_are_no_route_are_refused),
