@@ -8,6 +8,7 @@
 
 struct total {
     uint64_t requests, errors, timeouts, connect_errors;
+    uint64_t tunnels; /* now */
     struct metric_hist latency;
 };
 
@@ -79,8 +80,10 @@ void node_metrics_add(struct node_metrics *n, const struct route_stats *stats, s
         r->served = false;
     for (size_t i = 0; i < count; i++) {
         r = get_row(n, &stats[i].migration);
-        for (int s = SYSTEM_LEGACY; s < SYSTEM_COUNT; s++)
+        for (int s = SYSTEM_LEGACY; s < SYSTEM_COUNT; s++) {
             add_system(&r->total[s], &stats[i].system[s]);
+            r->total[s].tunnels = stats[i].tunnels[s];
+        }
         r->fallbacks += stats[i].system[SYSTEM_NEW].fallbacks;
         r->breaker = stats[i].breaker;
         r->served = true;
@@ -182,6 +185,7 @@ bool node_metrics_page(const struct node_metrics *n, const struct node_facts *f,
     counters(&m, n, METRIC_ERRORS, offsetof(struct total, errors));
     counters(&m, n, METRIC_TIMEOUTS, offsetof(struct total, timeouts));
     counters(&m, n, METRIC_CONNECT_ERRORS, offsetof(struct total, connect_errors));
+    counters(&m, n, METRIC_TUNNELS, offsetof(struct total, tunnels));
     of_new(&m, n);
     latencies(&m, n);
     routes(&m, f->served);

@@ -11,6 +11,7 @@ static struct route_stats of(const char *migration, uint64_t requests)
     s.system[SYSTEM_NEW].requests = requests;
     s.system[SYSTEM_NEW].errors = 1;
     s.system[SYSTEM_NEW].fallbacks = 1;
+    s.tunnels[SYSTEM_LEGACY] = 4;
     hist_add(&s.system[SYSTEM_NEW].latency, 300);
     return s;
 }
@@ -35,6 +36,7 @@ static void counts_rise_and_go_with_their_route(void **state UNUSED)
     assert_holds(buf_text(&b), "switchyard_coordinator_silence_seconds 1.5\n");
     assert_holds(buf_text(&b), "switchyard_upstream_connections{state=\"busy\"} 3\n");
     assert_holds(buf_text(&b), "switchyard_stale 1\n");
+    assert_holds(buf_text(&b), "switchyard_tunnels{migration=\"orders\",system=\"legacy\"} 4\n");
 
     node_metrics_add(n, stats, 1);
     buf_clear(&b);
