@@ -42,6 +42,23 @@ static int take_connections(void *to, const char *value, struct err *err)
     return option_number(value, 1000000, to, err);
 }
 
+static int take_forwarded(void *to, const char *value, struct err *err)
+{
+    static const char *const words[] = {
+        [PROXY_FORWARDED_APPEND] = "append",
+        [PROXY_FORWARDED_REPLACE] = "replace",
+        [PROXY_FORWARDED_OFF] = "off",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (strcmp(value, words[i]) == 0) {
+            *(enum proxy_forwarded *)to = (enum proxy_forwarded)i;
+            return 0;
+        }
+    }
+    return err_set(err, ERR_INVALID, "\"%s\" is none of append, replace and off", value);
+}
+
 static const struct option_row table[] = {
     {"node", "NAME", "unique in the fleet", OPTION_INTO(take_node, options, node)},
     {"data", "DIR", "keeps the last good rule set; one sidecar at a time",
@@ -62,6 +79,10 @@ static const struct option_row table[] = {
      OPTION_INTO(take_threads, options, sidecar.proxy.threads)},
     {"max-connections", "N", "clients at once (20000)",
      OPTION_INTO(take_connections, options, sidecar.proxy.max_connections)},
+    {"forwarded", "HOW", "append to, replace or leave (off) X-Forwarded-* of requests (append)",
+     OPTION_INTO(take_forwarded, options, sidecar.proxy.forwarded)},
+    {"via", NULL, "add \"1.1 switchyard\" to the Via of requests",
+     OPTION_INTO(option_flag, options, sidecar.proxy.via)},
     {"drain", "DURATION", "longest wait for requests in flight on stop (10s)",
      OPTION_INTO(option_duration, options, sidecar.drain)},
     {"log-level", "LEVEL", "error, warn, info, debug, trace (info)", option_log_level, 0},

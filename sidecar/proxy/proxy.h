@@ -20,6 +20,13 @@
 
 #define PROXY_THREADS_MAX 64
 
+/* X-Forwarded-For, -Host and -Proto. */
+enum proxy_forwarded {
+    PROXY_FORWARDED_APPEND,  /* our peer behind what earlier hops said; the others when absent */
+    PROXY_FORWARDED_REPLACE, /* what earlier hops said is left out, Forwarded (RFC 7239) too */
+    PROXY_FORWARDED_OFF      /* as received */
+};
+
 /* Zero in any field but max_body_bytes means its default. Strings are copied. */
 struct proxy_config {
     const char *listen;       /* "ADDRESS:PORT", "[V6]:PORT"; port 0 picks one; 127.0.0.1:8080 */
@@ -35,7 +42,9 @@ struct proxy_config {
     dur_t upstream_idle;      /* of pooled upstream connections; 50 s */
     dur_t tunnel_idle;        /* between two bytes in a tunnel (WebSocket and the like); 1 h */
     dur_t tunnel_drain;       /* tunnels that rules take away end spread over this; 30 s */
-    const char *resolver;     /* "ADDRESS:PORT" of a DNS server; those of /etc/resolv.conf */
+    enum proxy_forwarded forwarded;
+    bool via;             /* add ours to Via (RFC 9110 7.6.3) */
+    const char *resolver; /* "ADDRESS:PORT" of a DNS server; those of /etc/resolv.conf */
 };
 
 /* The limit that suits most: 1 GiB. */

@@ -12,8 +12,6 @@
 /* A body that goes with an idempotent request is kept up to here, for a second try when a pooled
  * connection turns out to be dead. */
 #define IDEMPOTENT_KEEP 16384
-/* Value of X-Forwarded-For that we are ready to extend; past it our part goes on its own line. */
-#define FORWARDED_MAX 1024
 
 /* ---- head ------------------------------------------------------------------------------------ */
 
@@ -270,52 +268,6 @@ enum verdict step_connect(struct conn *c)
 }
 
 /* ---- send the head --------------------------------------------------------------------------- */
-
-static bool is_forwarded_for(const struct http1_head *h, uint32_t i)
-{
-    return h->headers[i].name.n == 15 && str_ieq(http1_name(h, i), STR("X-Forwarded-For"));
-}
-
-/* What earlier hops said, and our peer behind it. */
-static struct http1_extra forwarded_for(const struct conn *c, char *text, size_t size)
-{
-    const struct http1_head *h = &c->req->head;
-    struct str peer = {c->peer, c->peer_len};
-    struct http1_extra own = {.name = STR("X-Forwarded-For"), .value = peer};
-    size_t n = 0;
-
-    for (uint32_t i = 0; i < h->header_count; i++) {
-        struct str value;
-
-        if (!is_forwarded_for(h, i))
-            continue;
-        value = http1_value(h, i);
-        if (n + value.n + 2 + peer.n > size)
-            return own;
-        memcpy(text + n, value.p, value.n);
-        memcpy(text + n + value.n, ", ", 2);
-        n += value.n + 2;
-    }
-    if (n > 0) {
-        memcpy(text + n, peer.p, peer.n);
-        own.value = (struct str){text, n + peer.n};
-        own.replace = true;
-    }
-    return own;
-}
-
-size_t conn_write_head(const struct conn *c, struct http1_out out, const struct http1_extra *more,
-                       char *dst, size_t size)
-{
-    char forwarded[FORWARDED_MAX];
-    struct http1_extra extra[2] = {forwarded_for(c, forwarded, sizeof forwarded)};
-
-    if (more)
-        extra[1] = *more;
-    out.extra = extra;
-    out.extra_count = more ? 2 : 1;
-    return http1_write_request(&c->req->head, &out, dst, size);
-}
 
 /* The answer to Expect: 100-continue, unless the client did not wait for it. */
 static bool invite_body(struct conn *c)

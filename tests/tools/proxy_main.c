@@ -206,6 +206,14 @@ static int set_config(struct tool *t, struct str name, struct str value, struct 
         if (str_eq(name, times[i].name))
             return unit_parse_duration(value, times[i].ret, err) == 0;
     }
+    if (str_eq(name, STR("forwarded"))) {
+        c->forwarded = str_eq(value, STR("off"))       ? PROXY_FORWARDED_OFF
+                       : str_eq(value, STR("replace")) ? PROXY_FORWARDED_REPLACE
+                                                       : PROXY_FORWARDED_APPEND;
+        return true;
+    }
+    if (str_eq(name, STR("via")))
+        return (c->via = str_eq(value, STR("1"))) || str_eq(value, STR("0"));
     if (str_eq(name, STR("threads")))
         return read_u32(value, &c->threads);
     if (str_eq(name, STR("max_connections")))
