@@ -5,6 +5,7 @@
 
 #include "common/base/mem.h"
 #include "common/base/metrics.h"
+#include "sidecar/proxy/proxy.h"
 
 struct total {
     uint64_t requests, errors, timeouts, connect_errors;
@@ -153,6 +154,33 @@ static void routes(struct metrics *m, const struct ruleset *set)
                       set->entry[i].route.migration.s);
 }
 
+typedef unsigned endpoint_counts[SYSTEM_COUNT][ENDPOINT_STATE_COUNT];
+
+static void count_endpoint(void *ctx, const struct proxy_endpoint *e)
+{
+    endpoint_counts *counts = ctx;
+
+    (*counts)[e->system][e->state]++;
+}
+
+static void endpoints(struct metrics *m, struct proxy *proxy, const struct name *migration)
+{
+    endpoint_counts counts = {{0}};
+
+    proxy_endpoints(proxy, migration->s, count_endpoint, &counts);
+    for (int s = SYSTEM_LEGACY; s < SYSTEM_COUNT; s++)
+        for (int state = 0; state < ENDPOINT_STATE_COUNT; state++)
+            metrics_count(m, counts[s][state], OF_SYSTEM ",state=\"%s\"", migration->s,
+                          system_name((enum system)s), sm_state_name(&endpoint_machine, state));
+}
+
+static void health(struct metrics *m, const struct node_facts *f)
+{
+    metrics_family(m, METRIC_ENDPOINTS);
+    for (unsigned i = 0; f->proxy && f->served && i < f->served->count; i++)
+        endpoints(m, f->proxy, &f->served->entry[i].route.migration);
+}
+
 static void one(struct metrics *m, enum metric family, double value)
 {
     metrics_family(m, family);
@@ -189,5 +217,6 @@ bool node_metrics_page(const struct node_metrics *n, const struct node_facts *f,
     of_new(&m, n);
     latencies(&m, n);
     routes(&m, f->served);
+    health(&m, f);
     return metrics_end(&m);
 }

@@ -8,6 +8,7 @@
 #include "common/model/stats.h"
 
 struct node_metrics;
+struct proxy;
 
 struct node_metrics *node_metrics_new(void) MUST_CHECK;
 struct node_metrics *node_metrics_free(struct node_metrics *n); /* tolerates NULL; returns NULL */
@@ -25,6 +26,7 @@ struct node_facts {
     bool unwritten;
     unsigned clients;
     unsigned pools, idle, busy; /* of connections to the systems */
+    struct proxy *proxy;        /* tells how endpoints are; NULL: nobody does */
 };
 
 /* False when `ret` is too small. */

@@ -14,6 +14,7 @@
 #include "sidecar/control/coord_client.h"
 #include "sidecar/control/order_service.h"
 #include "sidecar/control/past_answer.h"
+#include "sidecar/endpoints_page.h"
 #include "sidecar/node_metrics.h"
 #include "sidecar/order_file.h"
 #include "sidecar/state_file.h"
@@ -397,6 +398,7 @@ static bool tell_status(void *ctx, struct buf *ret)
     struct json *j =
         status_page(s->config.node, coord_client_endpoint(s->coord), s->disk, s->agent);
 
+    json_set(j, "endpoints", endpoints_page(s->proxy, agent_served(s->agent)));
     return json_print(j, true, ret) && buf_add(ret, "\n", 1);
 }
 
@@ -431,6 +433,7 @@ static bool tell_metrics(void *ctx, struct buf *ret)
         .pools = pools.pools,
         .idle = pools.idle,
         .busy = pools.busy,
+        .proxy = s->proxy,
     };
 
     return node_metrics_page(s->metrics, &f, ret);

@@ -9,8 +9,8 @@ struct json;
 
 /* {"node", "state", "revision", "term", "servingSince", "coordinator", "disk", "routes":
  * [{"migration", "stage", "weight", "override", "legacyForbidden", "flags": {NAME: VALUE},
- * "emergency"}]}. `coordinator` is the last one dialled; `disk` says what is wrong with the state
- * there, "" (null on the page): nothing. */
+ * "emergency"}]}; the sidecar adds "endpoints" (endpoints_page.h). `coordinator` is the last one
+ * dialled; `disk` says what is wrong with the state there, "" (null on the page): nothing. */
 struct json *status_page(const char *node, const char *coordinator, const char *disk,
                          const struct agent *a) MUST_CHECK;
 

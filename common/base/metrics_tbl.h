@@ -21,6 +21,8 @@
       "1 for the state that the breaker of new is in, 0 for the others")                         \
     X(TUNNELS, "switchyard_tunnels", GAUGE, "migration, system",                                 \
       "open connections that were switched to another protocol (WebSocket and the like)")        \
+    X(ENDPOINTS, "switchyard_endpoints", GAUGE, "migration, system, state",                      \
+      "endpoints that are warming, healthy, ejected or failing, as this node sees them")         \
     X(WEIGHT, "switchyard_weight_ratio", GAUGE, "migration", "share of the keys that is on new") \
     X(EMERGENCY, "switchyard_emergency", GAUGE, "migration",                                     \
       "1 while an emergency order sends everything to legacy")                                   \

@@ -29,6 +29,12 @@ static void say_system(struct plan_words *w, const char *name, const struct rout
     plan_words_say(w, ": %s for a connection, %s for an answer.\n",
                    unit_duration_text(dur_ms(u->connect_timeout_ms), connect),
                    unit_duration_text(dur_ms(u->response_timeout_ms), response));
+    if (u->health_path[0])
+        plan_words_say(w, "Each node asks each of its endpoints for %s every %s.\n", u->health_path,
+                       unit_duration_text(dur_ms(u->health_interval_ms), response));
+    if (u->max_connections)
+        plan_words_say(w, "A node opens at most %u connections to one endpoint of it.\n",
+                       u->max_connections);
 }
 
 static void say_requests(struct plan_words *w, const struct route *r)

@@ -48,16 +48,47 @@ static void read_start_page(struct plan_reader *r, const struct json *v,
         plan_reader_problem(r, v, "%s is not a path, as in \"/metrics\"", ids_show(text, shown));
 }
 
+static void read_health(struct plan_reader *r, const struct json *v,
+                        const struct plan_field *f UNUSED, void *dst)
+{
+    char shown[SHOW_SIZE], *path = dst;
+    struct str text;
+
+    if (!plan_value_text(r, v, "a path like \"/healthz\"", &text))
+        return;
+    if (!route_is_request_path(text) || !str_copy(text, path, PATH_SIZE))
+        plan_reader_problem(
+            r, v,
+            "%s is not a path, as in \"/healthz\": start with '/', use no space, and "
+            "stay under %d bytes",
+            ids_show(text, shown), PATH_SIZE);
+}
+
 #define AT(member) offsetof(struct route_upstream, member)
-#define SYSTEM_FIELDS                                                                        \
-    FIELD("endpoints", read_endpoints, 0, .required = true,                                  \
-          .form = "list of 1 to 8 URLs, http://host:port",                                   \
-          .help = "Servers of this system, used in turn. None may be in both systems."),     \
-        FIELD("connectTimeout", plan_value_millis, AT(connect_timeout_ms), .min = MS,        \
-              .max = 60 * SECOND, .preset = "1s", .help = "Longest wait for a connection."), \
-        FIELD("responseTimeout", plan_value_millis, AT(response_timeout_ms), .min = MS,      \
-              .max = HOUR, .preset = "15s",                                                  \
-              .help = "Longest wait for the head of an answer, then between its bytes.")
+#define SYSTEM_FIELDS                                                                              \
+    FIELD("endpoints", read_endpoints, 0, .required = true,                                        \
+          .form = "list of 1 to 8 URLs, http://host:port",                                         \
+          .help =                                                                                  \
+              "Servers of this system: the one with the fewest requests is asked, and one that "   \
+              "fails is left out for a while. None may be in both systems."),                      \
+        FIELD("connectTimeout", plan_value_millis, AT(connect_timeout_ms), .min = MS,              \
+              .max = 60 * SECOND, .preset = "1s", .help = "Longest wait for a connection."),       \
+        FIELD("responseTimeout", plan_value_millis, AT(response_timeout_ms), .min = MS,            \
+              .max = HOUR, .preset = "15s",                                                        \
+              .help = "Longest wait for the head of an answer, then between its bytes."),          \
+        FIELD("health", read_health, AT(health_path), .form = "path, /healthz",                    \
+              .preset = "not asked",                                                               \
+              .help =                                                                              \
+                  "Each node asks each endpoint for it. Two answers in a row that are not 2xx or " \
+                  "3xx, or do not come, leave the endpoint out; two that are bring it back."),     \
+        FIELD("healthInterval", plan_value_millis, AT(health_interval_ms),                         \
+              .min = HEALTH_INTERVAL_MIN_MS * MS, .max = HOUR, .preset = "5s",                     \
+              .help = "How often it is asked; half of that is the longest wait."),                 \
+        FIELD("maxConnections", plan_value_count, AT(max_connections), .min = 1, .max = COUNT_MAX, \
+              .preset = "no limit",                                                                \
+              .help =                                                                              \
+                  "Of one node to one endpoint, in even parts of its threads. When all "           \
+                  "endpoints have theirs, a request fails as without a connection.")
 
 static const struct plan_field legacy_fields[] = {SYSTEM_FIELDS};
 static const struct plan_field new_fields[] = {
@@ -69,8 +100,8 @@ static const struct plan_field new_fields[] = {
 };
 #undef AT
 
-static const struct plan_section legacy_section = SECTION(legacy_fields, .later = WORDS("health"));
-static const struct plan_section new_section = SECTION(new_fields, .later = WORDS("health"));
+static const struct plan_section legacy_section = SECTION(legacy_fields);
+static const struct plan_section new_section = SECTION(new_fields);
 
 static const struct plan_field systems_fields[] = {
     FIELD("legacy", plan_value_section, SYSTEM_LEGACY * sizeof(struct route_upstream),
@@ -306,8 +337,7 @@ static const struct plan_field breaker_fields[] = {
           .help = "This share of slow answers in the window opens it, too."),
     FIELD("minRequests", plan_value_count, AT(min_requests), .min = 1, .max = COUNT_MAX,
           .preset = "20", .help = "Rates count from so many requests in the window on."),
-    FIELD("reRamp", plan_value_millis, AT(re_ramp_ms), .min = 0, .max = DAY,
-          .preset = "0s",
+    FIELD("reRamp", plan_value_millis, AT(re_ramp_ms), .min = 0, .max = DAY, .preset = "0s",
           .help = "Closed again, new gets its share little by little over this time, the same "
                   "users first. 0s: at once."),
     FIELD("mode", read_mode, AT(mode), .form = "enforce, watch or off", .preset = "enforce",

@@ -236,6 +236,15 @@ static const char *find_key_fault(const struct route_key *k)
     return "the key's source is unknown";
 }
 
+bool route_is_request_path(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if ((unsigned char)s.p[i] <= ' ' || (unsigned char)s.p[i] >= 0x7f || s.p[i] == '#')
+            return false;
+    }
+    return str_starts(s, STR("/"));
+}
+
 static const char *find_upstream_fault(const struct route_upstream *u)
 {
     if (u->endpoint_count == 0 || u->endpoint_count > ROUTE_ENDPOINTS_MAX)
@@ -246,6 +255,10 @@ static const char *find_upstream_fault(const struct route_upstream *u)
     }
     if (!u->connect_timeout_ms || !u->response_timeout_ms)
         return "a system's timeout is 0";
+    if (u->health_path[0] && !route_is_request_path(str_of(u->health_path)))
+        return "a system's health path is none";
+    if (u->health_path[0] && u->health_interval_ms < HEALTH_INTERVAL_MIN_MS)
+        return "a system's health is asked for too often";
     return NULL;
 }
 

@@ -16,8 +16,10 @@
 #define ROUTE_ENDPOINTS_MAX 8
 #define RULESET_ROUTES_MAX  256
 #define PATH_SIZE           256
-#define WEIGHT_BP_MAX       10000u
-#define ROUTE_SELECTORS_MAX 16
+
+#define HEALTH_INTERVAL_MIN_MS 100u
+#define WEIGHT_BP_MAX          10000u
+#define ROUTE_SELECTORS_MAX    16
 
 enum key_source {
     KEY_NONE,
@@ -63,12 +65,18 @@ struct endpoint {
 int endpoint_parse(struct str url, struct endpoint *ret, struct err *err) MUST_CHECK;
 bool endpoint_eq(const struct endpoint *a, const struct endpoint *b);
 
+/* Starts with '/' and goes into a request line as it is: visible ASCII but '#'. */
+bool route_is_request_path(struct str s);
+
 struct route_upstream {
     struct endpoint endpoint[ROUTE_ENDPOINTS_MAX];
     unsigned endpoint_count;
     uint32_t connect_timeout_ms;  /* default 1000 */
     uint32_t response_timeout_ms; /* until the head of the answer, then between its bytes; default
                                      15000 */
+    char health_path[PATH_SIZE];  /* GET this of each endpoint, to know how it is; "": not asked */
+    uint32_t health_interval_ms;  /* with a path: from HEALTH_INTERVAL_MIN_MS; default 5000 */
+    uint32_t max_connections;     /* of one node to one endpoint; 0: no limit */
 };
 
 /* What a breaker does with what it finds out. */

@@ -85,7 +85,7 @@ static Switchyard__V1__Fallback *fill_fallback(struct route_fallback *f, struct 
     return m;
 }
 
-static Switchyard__V1__Upstream *fill_upstream(const struct route_upstream *u,
+static Switchyard__V1__Upstream *fill_upstream(struct route_upstream *u,
                                                struct upstream_message *ret)
 {
     switchyard__v1__upstream__init(&ret->m);
@@ -101,6 +101,11 @@ static Switchyard__V1__Upstream *fill_upstream(const struct route_upstream *u,
     ret->m.n_endpoints = u->endpoint_count;
     ret->m.connect_timeout_ms = u->connect_timeout_ms;
     ret->m.response_timeout_ms = u->response_timeout_ms;
+    ret->m.max_connections = u->max_connections;
+    if (u->health_path[0]) {
+        ret->m.health_path = u->health_path;
+        ret->m.health_interval_ms = u->health_interval_ms;
+    }
     return &ret->m;
 }
 

@@ -100,7 +100,10 @@ static int take_upstream(const char *what, const Switchyard__V1__Upstream *m,
     ret->endpoint_count = (unsigned)m->n_endpoints;
     ret->connect_timeout_ms = m->connect_timeout_ms;
     ret->response_timeout_ms = m->response_timeout_ms;
-    return 0;
+    ret->max_connections = m->max_connections;
+    ret->health_interval_ms = m->health_interval_ms;
+    return convert_text("health path", m->health_path, ret->health_path, sizeof ret->health_path,
+                        err);
 }
 
 int convert_system(const char *what, Switchyard__V1__System m, enum system *ret, struct err *err)

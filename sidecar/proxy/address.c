@@ -95,6 +95,16 @@ size_t address_text(const struct address *a, char dst[ADDRESS_TEXT_SIZE])
     return strlen(dst);
 }
 
+const char *address_endpoint(const struct address *a, char dst[ADDRESS_ENDPOINT_SIZE])
+{
+    char text[ADDRESS_TEXT_SIZE];
+
+    address_text(a, text);
+    str_fmt(dst, ADDRESS_ENDPOINT_SIZE, strchr(text, ':') ? "[%s]:%u" : "%s:%u", text,
+            (unsigned)address_port(a));
+    return dst;
+}
+
 int address_connect(const struct address *a)
 {
     const int one = 1;

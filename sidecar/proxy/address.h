@@ -35,6 +35,10 @@ bool address_eq(const struct address *a, const struct address *b);
  * length. */
 size_t address_text(const struct address *a, char dst[ADDRESS_TEXT_SIZE]);
 
+/* "ADDRESS:PORT" or "[V6]:PORT"; returns dst. */
+#define ADDRESS_ENDPOINT_SIZE (ADDRESS_TEXT_SIZE + 8)
+const char *address_endpoint(const struct address *a, char dst[ADDRESS_ENDPOINT_SIZE]);
+
 /* A non-blocking socket (with TCP_NODELAY) that connects to it, or -1 with errno. */
 int address_connect(const struct address *a);
 /* Whether the connection stands, once the socket can be written to. */

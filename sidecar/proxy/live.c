@@ -32,7 +32,7 @@ static void fill_system(struct live_system *s, const struct route_upstream *u,
         *s = *before;
         s->health = NULL;
     }
-    if (s->count > 1)
+    if (s->count > 1 || (s->count > 0 && u->health_path[0]))
         s->health = health_new(s->address, s->count, before ? before->health : NULL, now);
 }
 

@@ -9,6 +9,7 @@
 #include "common/base/check.h"
 #include "common/base/mem.h"
 #include "sidecar/proxy/edge_probes.h"
+#include "sidecar/proxy/checks.h"
 #include "sidecar/proxy/lane.h"
 #include "sidecar/proxy/listener.h"
 #include "sidecar/proxy/live.h"
@@ -31,6 +32,7 @@ struct proxy {
     uint16_t port[DOOR_COUNT];
 
     struct names *names;
+    struct checks *checks;
     struct ruleset *asked;  /* the latest published set, served or waiting for names */
     uint64_t asked_version; /* of the names it was sent out with; 0: it waits for them */
     bool told_lacking;      /* that it lacks a name */
@@ -76,6 +78,7 @@ static void send_out(struct proxy *p, struct ruleset *set)
 
     live_unref(p->live);
     p->live = live;
+    checks_follow(p->checks, live);
     p->waiting = p->lane_count;
     for (unsigned i = 0; i < p->lane_count; i++) {
         struct letter *l = letter_new(LETTER_SERVE);
@@ -243,6 +246,32 @@ enum breaker_state proxy_breaker(struct proxy *p, const char *migration)
         return BREAKER_DISABLED;
     return breaker_look(p->live->route[e - p->live->set->entry].breaker, loop_now(p->loop),
                         loop_wall(p->loop));
+}
+
+/* ---- endpoints ------------------------------------------------------------------------------- */
+
+static void tell_system(const struct live_system *s, enum system system, mono_t now,
+                        proxy_endpoint_fn fn, void *ctx)
+{
+    for (unsigned i = 0; i < s->count; i++) {
+        struct proxy_endpoint e = {.system = system, .state = ENDPOINT_HEALTHY};
+        mono_t since = now;
+
+        if (s->health)
+            e.state = health_state(s->health, i, &since);
+        e.since = mono_sub(now, since);
+        address_endpoint(&s->address[i], e.address);
+        fn(ctx, &e);
+    }
+}
+
+void proxy_endpoints(struct proxy *p, const char *migration, proxy_endpoint_fn fn, void *ctx)
+{
+    const struct ruleset_entry *e = p->live ? ruleset_find(p->live->set, migration) : NULL;
+
+    for (enum system s = SYSTEM_LEGACY; e && s < SYSTEM_COUNT; s++)
+        tell_system(&p->live->route[e - p->live->set->entry].system[s], s, loop_now(p->loop), fn,
+                    ctx);
 }
 
 /* ---- probing --------------------------------------------------------------------------------- */
@@ -453,6 +482,7 @@ int proxy_new(const struct proxy_config *config, struct loop *control,
     int r;
 
     p->loop = control;
+    p->checks = checks_new(control);
     p->config = *config;
     p->events = *events;
     p->ctx = ctx;
@@ -474,6 +504,7 @@ struct proxy *proxy_free(struct proxy *p)
     timer_cancel(&p->collect);
     timer_cancel(&p->patience);
     names_free(p->names);
+    checks_free(p->checks);
     for (unsigned i = 0; i < p->lane_count; i++)
         lane_free(p->lane[i]);
     edge_probes_free(p->shared.edge_probes);

@@ -17,6 +17,8 @@
 #include "common/model/probe.h"
 #include "common/model/ruleset.h"
 #include "common/model/stats.h"
+#include "sidecar/proxy/address.h"
+#include "sidecar/proxy/endpoint_fsm.h"
 
 #define PROXY_THREADS_MAX 64
 
@@ -102,6 +104,16 @@ struct proxy_pools {
     unsigned pools, idle, busy;
 };
 struct proxy_pools proxy_pools(const struct proxy *p);
+
+/* How a migration's endpoints are; `fn` is called for each, within the call. */
+struct proxy_endpoint {
+    enum system system;
+    char address[ADDRESS_ENDPOINT_SIZE];
+    enum endpoint_state state;
+    dur_t since; /* in this state; 0: not known */
+};
+typedef void (*proxy_endpoint_fn)(void *ctx, const struct proxy_endpoint *e);
+void proxy_endpoints(struct proxy *p, const char *migration, proxy_endpoint_fn fn, void *ctx);
 
 /* Ask the systems themselves, with what is served now: `fn` is called once, later, at the latest in
  * proxy_free(). Counted nowhere. NOT_FOUND when no route of the migration is served, EXHAUSTED when

@@ -23,6 +23,12 @@ static struct tally *get_tally(struct lane *lane, const struct name *migration)
     return t;
 }
 
+/* Rounded up: each lane may have one. */
+static unsigned share_of(uint32_t limit, unsigned lanes)
+{
+    return (unsigned)(((uint64_t)limit + lanes - 1) / lanes);
+}
+
 static void fill_route(struct lane *lane, struct view_route *r, const struct ruleset_entry *entry,
                        const struct live_route *live)
 {
@@ -33,6 +39,7 @@ static void fill_route(struct lane *lane, struct view_route *r, const struct rul
         struct view_system *system = &r->system[s];
 
         system->count = live->system[s].count;
+        system->limit = share_of(entry->route.upstream[s].max_connections, lane->config->threads);
         system->health = live->system[s].health;
         for (unsigned i = 0; i < system->count; i++)
             system->pool[i] = upstream_pool_get(lane, &live->system[s].address[i]);
@@ -78,17 +85,24 @@ struct view_route *view_match(struct view *v, struct str host, struct str path)
     return e ? &v->route[e - v->live->set->entry] : NULL;
 }
 
+static bool is_full(const struct view_system *s, unsigned i)
+{
+    const struct upstream_pool *p = s->pool[i];
+
+    return s->limit > 0 && !p->idle && p->busy >= s->limit;
+}
+
 unsigned view_choose(struct view_system *s, unsigned tried, mono_t now)
 {
     struct balance_candidate candidate[LIVE_ADDRESSES_MAX];
 
-    if (s->count <= 1)
+    if (s->count <= 1 && s->limit == 0)
         return s->count == 1 && !tried ? 0 : BALANCE_NONE;
     for (unsigned i = 0; i < s->count; i++)
         candidate[i] = (struct balance_candidate){
             .busy = s->pool[i]->busy,
             .weight = health_weight(s->health, i, now),
-            .out = tried & 1u << i,
+            .out = tried & 1u << i || is_full(s, i),
         };
     return balance_choose(candidate, s->count, s->turn++);
 }

@@ -20,6 +20,7 @@ struct view_system {
     struct upstream_pool *pool[LIVE_ADDRESSES_MAX];
     unsigned count;
     uint32_t turn;         /* of the choices */
+    unsigned limit;        /* connections of this lane to one endpoint; 0: none */
     struct health *health; /* borrowed from the live set; NULL: all are well */
 };
 

@@ -64,6 +64,10 @@ class Proxy:
         self.say("stats")
         return json.loads(self.expect("stats"))
 
+    def endpoints(self):
+        self.say("endpoints")
+        return json.loads(self.expect("endpoints"))
+
     def rss_kib(self):
         with open(f"/proc/{self.process.pid}/status", encoding="ascii") as status:
             for line in status:

@@ -154,3 +154,129 @@ def test_without_fallback_all_down_is_an_error_of_the_system():
         for _ in range(20):
             assert ask(proxy).status == 502
         assert proxy.stats()["legacy"]["connect_errors"] == 20
+
+
+# ---- checks of their own
+
+
+class Patient(Origin):
+    """Answers requests with 200, and checks as it is told."""
+
+    def __init__(self, port=0):
+        self.health = "200 OK"
+        self.checks = []
+        super().__init__(self._handle, port=port)
+
+    def _handle(self, request):
+        if request.path != "/healthz":
+            return reply(b"served")
+        self.checks.append(request)
+        return None if self.health is None else reply(b"", self.health)
+
+    def served(self):
+        return len(self.requests) - len(self.checks)
+
+
+def failing(proxy, system="legacy"):
+    """Which endpoints fail their checks, in the order of the plan."""
+    return [e["state"] == "failing" for e in proxy.endpoints() if e["system"] == system]
+
+
+CHECKED = {"health": "/healthz", "health_interval": 300, "weight": 0}
+
+
+def test_an_endpoint_whose_checks_fail_gets_no_request_until_they_pass():
+    with Patient() as a, Patient() as b, Proxy(legacy=urls([a, b]), new=refused_url(), **CHECKED) as proxy:
+        for health in ("503 No", "404 Not Here", None):
+            b.health = health
+            wait_for(lambda: failing(proxy) == [False, True], f"{health} leaves it out")
+            before = b.served()
+            for _ in range(20):
+                assert ask(proxy).status == 200
+            assert b.served() == before
+            b.health = "302 Elsewhere"
+            wait_for(lambda: failing(proxy) == [False, False], "it is back")
+        wait_for(lambda: ask(proxy).status == 200 and b.served() > before, "it is asked again")
+
+
+def test_checks_say_who_they_are_and_are_no_traffic():
+    with Patient() as a, says("new") as new:
+        with Proxy(legacy=a.url, new=new.url, host="shop.example", **CHECKED) as proxy:
+            wait_for(lambda: len(a.checks) >= 3, "some checks")
+            check = a.checks[0]
+            assert check.method == "GET" and check.get("host") == "shop.example"
+            assert check.get("x-switchyard-probe") == "1"
+            assert check.get("user-agent") == "switchyard-health"
+            stats = proxy.stats()
+            assert stats["legacy"]["requests"] == stats["new"]["requests"] == 0
+            wait_for(lambda: failing(proxy) == [False], "it is well")
+
+
+def test_one_that_takes_connections_and_says_nothing_fails_its_checks():
+    with Patient() as a, Origin(lambda r: r.stream.fill()) as mute:
+        with Proxy(legacy=urls([a, mute]), new=refused_url(), **CHECKED) as proxy:
+            wait_for(lambda: failing(proxy) == [False, True], "silence is no answer")
+
+
+def test_answers_that_are_none_fail_checks_and_harm_nobody():
+    words = [b"garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: " + b"x" * 9000, b"HTTP/1.1 101 S\r\n\r\n", b"HTTP/1.1 2"]
+    with contextlib.ExitStack() as stack:
+        bad = [stack.enter_context(Origin(lambda _, w=word: w)) for word in words]
+        good = stack.enter_context(Patient())
+        system = urls([good, *bad])
+        proxy = stack.enter_context(Proxy(legacy=system, new=refused_url(), **CHECKED))
+        wait_for(lambda: failing(proxy) == [False] + [True] * 4, "only the good one passes")
+        for _ in range(10):
+            assert ask(proxy).body == b"served"
+
+
+def test_when_every_check_fails_requests_go_all_the_same():
+    with Patient() as a, Patient() as b, says("legacy") as legacy:
+        a.health = b.health = "500 Sick"
+        words = {**CHECKED, "weight": 100, "health": ""}
+        with Proxy(legacy=legacy.url, new=urls([a, b]), **words) as proxy:
+            assert failing(proxy, "new") == [False, False]
+            proxy.set(health="/healthz")
+            wait_for(lambda: failing(proxy, "new") == [True, True], "nobody is well")
+            for _ in range(6):
+                answer = ask(proxy)
+                assert (answer.system, answer.body) == ("new", b"served")
+            proxy.set(health="")
+            assert failing(proxy, "new") == [False, False], "nobody checks them any more"
+
+
+def test_checks_follow_the_rule_set():
+    with Patient() as a, Patient() as b:
+        with Proxy(legacy=a.url, new=refused_url(), **CHECKED) as proxy:
+            wait_for(lambda: len(a.checks) >= 2, "the first is checked")
+            proxy.set(legacy=b.url)
+            wait_for(lambda: len(b.checks) >= 2, "then the other one")
+            ended = len(a.checks)
+            wait_for(lambda: len(b.checks) >= 6, "and a while later")
+            assert len(a.checks) <= ended + 1
+
+
+# ---- limits
+
+
+def test_an_endpoint_has_no_more_connections_than_it_may():
+    gate = threading.Event()
+
+    def slow(_):
+        gate.wait(PATIENCE)
+        return reply(b"slow")
+
+    with Origin(slow) as a, Origin(slow) as b:
+        with Proxy(legacy=urls([a, b]), new=refused_url(), weight=0, limit=2) as proxy:
+            waiting = [Client(proxy) for _ in range(4)]
+            for client in waiting:
+                client.send("GET / HTTP/1.1\r\nHost: app\r\n\r\n")
+            wait_for(lambda: len(a.requests) == len(b.requests) == 2, "both are full")
+            assert ask(proxy).status == 502
+            gate.set()
+            for client in waiting:
+                assert client.answer().status == 200
+                client.close()
+            for _ in range(10):
+                assert ask(proxy).status == 200
+            assert a.accepted <= 2 and b.accepted <= 2

@@ -5,8 +5,8 @@
  *
  * The same NAME=VALUE words on standard input, a line at a time, change the rule set and publish it
  * as the next revision. "probe=both,/path" probes, "drain=5s" drains, "stats" shows the sums so
- * far. Standard output has one line per event: "port N", "edge N", "serving REVISION", "refused
- * REVISION WHY", "stats JSON", "drained CUT".
+ * far, "endpoints" how each endpoint is. Standard output has one line per event: "port N", "edge
+ * N", "serving REVISION", "refused REVISION WHY", "stats JSON", "drained CUT".
  */
 #include <errno.h>
 #include <signal.h>
@@ -144,6 +144,15 @@ static bool set_timeouts(struct route *r, struct str value, bool connect)
     return true;
 }
 
+/* Of both systems; "" for no checks. */
+static bool set_health(struct route *r, struct str path)
+{
+    for (int s = SYSTEM_LEGACY; s < SYSTEM_COUNT; s++)
+        if (!str_copy(path, r->upstream[s].health_path, PATH_SIZE))
+            return false;
+    return true;
+}
+
 static int set_route(struct tool *t, struct str name, struct str value, struct err *err)
 {
     struct route *r = &t->route;
@@ -179,6 +188,14 @@ static int set_route(struct tool *t, struct str name, struct str value, struct e
         return (r->forbid_legacy = str_eq(value, STR("1"))) || str_eq(value, STR("0"));
     if (str_eq(name, STR("emergency")))
         return read_emergency(t, value);
+    if (str_eq(name, STR("health")))
+        return set_health(r, value);
+    if (str_eq(name, STR("health_interval")))
+        return read_u32(value, &r->upstream[SYSTEM_LEGACY].health_interval_ms) &&
+               read_u32(value, &r->upstream[SYSTEM_NEW].health_interval_ms);
+    if (str_eq(name, STR("limit")))
+        return read_u32(value, &r->upstream[SYSTEM_LEGACY].max_connections) &&
+               read_u32(value, &r->upstream[SYSTEM_NEW].max_connections);
     if (str_eq(name, STR("connect_timeout")))
         return set_timeouts(r, value, true);
     if (str_eq(name, STR("response_timeout")))
@@ -295,6 +312,26 @@ static void begin_probe(struct tool *t, struct str value)
         printf("probe %s\n", err.msg);
 }
 
+static void add_endpoint(void *ctx, const struct proxy_endpoint *e)
+{
+    struct json *j = json_object();
+
+    json_set_string(j, "system", system_name(e->system));
+    json_set_string(j, "address", e->address);
+    json_set_string(j, "state", sm_state_name(&endpoint_machine, (int)e->state));
+    json_append(ctx, j);
+}
+
+static void print_endpoints(struct tool *t)
+{
+    CLEANUP(buf_deinitp) struct buf text = BUF_INIT(1u << 20);
+    CLEANUP(json_freep) struct json *list = json_array();
+
+    proxy_endpoints(t->proxy, t->route.migration.s, add_endpoint, list);
+    if (json_print(list, false, &text))
+        printf("endpoints %s\n", buf_text(&text));
+}
+
 static void take_word(struct tool *t, char *word)
 {
     struct str name, value;
@@ -302,6 +339,10 @@ static void take_word(struct tool *t, char *word)
     dur_t deadline;
     int r;
 
+    if (strcmp(word, "endpoints") == 0) {
+        print_endpoints(t);
+        return;
+    }
     if (strcmp(word, "stats") == 0) {
         t->asked = true;
         return;

@@ -360,6 +360,22 @@ static void stages_that_are_reached_stay(void **state UNUSED)
     assert_string_equal(err.msg, "stage 3 \"all\" is gone, and the rollout is at 3");
 }
 
+static void systems_say_how_their_endpoints_are_asked(void **state UNUSED)
+{
+    CLEANUP(plan_freep)
+    struct plan *p = parse_with("connectTimeout: 1s",
+                                "health: /healthz?deep=1\n      healthInterval: 250ms\n"
+                                "      maxConnections: 64");
+    const struct route_upstream *legacy = &p->route.upstream[SYSTEM_LEGACY],
+                                *new = &p->route.upstream[SYSTEM_NEW];
+
+    assert_string_equal(legacy->health_path, "/healthz?deep=1");
+    assert_int_equal(legacy->health_interval_ms, 250);
+    assert_int_equal(legacy->max_connections, 64);
+    assert_string_equal(new->health_path, "");
+    assert_int_equal(new->max_connections, 0);
+}
+
 static void systems_do_not_change_sides(void **state UNUSED)
 {
     CLEANUP(plan_freep) struct plan *old = parse(str_of(full_plan));
@@ -415,6 +431,7 @@ int main(void)
         cmocka_unit_test(only_what_lies_ahead_may_change),
         cmocka_unit_test(stages_that_are_reached_stay),
         cmocka_unit_test(systems_do_not_change_sides),
+        cmocka_unit_test(systems_say_how_their_endpoints_are_asked),
         cmocka_unit_test(plans_overlap_on_the_same_host_and_path),
     };
 

@@ -47,8 +47,18 @@ static const struct {
      "12: spec.systems.new.endpoints: the list of endpoints is empty; at least 1 is needed"},
     {"endpoints: [\"http://127.0.0.1:8001\"]", "endpoints: http://127.0.0.1:8001",
      "12: spec.systems.new.endpoints: expected a list of endpoints, not \"http://127.0.0.1:8001\""},
-    {"endpoints: [\"http://127.0.0.1:8001\"]", "health: /health",
-     "12: spec.systems.new.health: this version of Switchyard does not enforce it; take it out"},
+    {"connectTimeout: 1s", "health: healthz",
+     "10: spec.systems.legacy.health: \"healthz\" is not a path, as in \"/healthz\": start with "
+     "'/', "
+     "use no space, and stay under 256 bytes"},
+    {"connectTimeout: 1s", "health: \"/a b\"",
+     "10: spec.systems.legacy.health: \"/a b\" is not a path, as in \"/healthz\": start with '/', "
+     "use no space, and stay under 256 bytes"},
+    {"connectTimeout: 1s", "healthInterval: 10ms",
+     "10: spec.systems.legacy.healthInterval: \"10ms\" is out of range; it must be from 100ms to "
+     "1h"},
+    {"connectTimeout: 1s", "maxConnections: 0",
+     "10: spec.systems.legacy.maxConnections: 0 is not a whole number from 1 to 1000000000"},
     {"endpoints: [\"http://127.0.0.1:8001\"]", "endpoints: [127.0.0.1:8001]",
      "12: spec.systems.new.endpoints[0]: \"127.0.0.1:8001\" is not an endpoint: write "
      "http://HOST:PORT with nothing after it, as in \"http://127.0.0.1:8000\""},
@@ -151,7 +161,8 @@ static const struct {
      "29: spec.breaker.slowRate: needs slow, the time from which answers are slow"},
     {"halfOpenRequests: 10", "mode: asleep",
      "29: spec.breaker.mode: expected one of enforce, watch, off, not \"asleep\""},
-    {"halfOpenRequests: 10", "reRamp: 2d", "29: spec.breaker.reRamp: \"2d\" is out of range; it must be from 0s to 1d"},
+    {"halfOpenRequests: 10", "reRamp: 2d",
+     "29: spec.breaker.reRamp: \"2d\" is out of range; it must be from 0s to 1d"},
     {"    errorRate: 1%\n    p99", "    errorRate: 1\n    p99",
      "31: spec.triggers.errorRate: 1 is not a ratio from 0% to 100%; write a percentage with its "
      "sign, as in 0.1% or 5%"},

@@ -112,6 +112,7 @@ static void a_default_that_is_told_is_the_one_that_is_taken(void **state UNUSED)
     for (unsigned i = SYSTEM_LEGACY; i <= SYSTEM_NEW; i++) {
         SAME(route.upstream[i].connect_timeout_ms);
         SAME(route.upstream[i].response_timeout_ms);
+        SAME(route.upstream[i].health_interval_ms);
     }
     SAME(route.fallback.max_body);
     SAME(route.expose_system);

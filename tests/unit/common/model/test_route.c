@@ -192,6 +192,9 @@ static void each_limit_of_a_route_is_checked(void **state UNUSED)
     CHECK_FAULT(r.upstream[SYSTEM_LEGACY].endpoint_count = 2, "an endpoint has no host or no port");
     CHECK_FAULT(r.upstream[SYSTEM_LEGACY].connect_timeout_ms = 0, "a system's timeout is 0");
     CHECK_FAULT(r.upstream[SYSTEM_NEW].response_timeout_ms = 0, "a system's timeout is 0");
+    CHECK_FAULT(r.upstream[SYSTEM_NEW].health_path[0] = 'x', "a system's health path is none");
+    CHECK_FAULT(r.upstream[SYSTEM_NEW].health_path[0] = '/',
+                "a system's health is asked for too often");
     CHECK_FAULT(r.flags.count = FLAGS_MAX + 1, "there are too many flags");
     CHECK_FAULT(r.ahead.flags.count = FLAGS_MAX + 1, "there are too many flags");
     CHECK_FAULT(r.ahead.selector_count = 17, "there are too many selectors of nodes ahead");

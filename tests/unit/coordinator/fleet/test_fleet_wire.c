@@ -77,6 +77,8 @@ static void fill_upstream(struct route_upstream *u)
         u->endpoint[u->endpoint_count].port = UINT16_MAX;
     }
     u->connect_timeout_ms = u->response_timeout_ms = UINT32_MAX;
+    u->health_interval_ms = u->max_connections = UINT32_MAX;
+    fill(u->health_path, sizeof u->health_path);
 }
 
 static void fill_ahead(struct route_ahead *a)

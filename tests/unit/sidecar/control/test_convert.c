@@ -39,6 +39,10 @@ static void every_field_of_a_route_arrives(void **state UNUSED)
     assert_int_equal(r.upstream[SYSTEM_LEGACY].endpoint[0].port, 8000);
     assert_int_equal(r.upstream[SYSTEM_LEGACY].connect_timeout_ms, 500);
     assert_int_equal(r.upstream[SYSTEM_LEGACY].response_timeout_ms, 9000);
+    assert_string_equal(r.upstream[SYSTEM_LEGACY].health_path, "/healthz?deep=1");
+    assert_int_equal(r.upstream[SYSTEM_LEGACY].health_interval_ms, 2000);
+    assert_int_equal(r.upstream[SYSTEM_LEGACY].max_connections, 64);
+    assert_string_equal(r.upstream[SYSTEM_NEW].health_path, "");
     assert_int_equal(r.upstream[SYSTEM_NEW].endpoint_count, 2);
     assert_string_equal(r.upstream[SYSTEM_NEW].endpoint[1].host, "new.example");
     assert_int_equal(r.upstream[SYSTEM_NEW].connect_timeout_ms, 600);

@@ -82,10 +82,15 @@ static inline void wire_route_init(struct wire_route *w, const char *migration)
     w->legacy.n_endpoints = 1;
     w->legacy.connect_timeout_ms = 500;
     w->legacy.response_timeout_ms = 9000;
+    w->legacy.health_path = rpc_lend("/healthz?deep=1");
+    w->legacy.health_interval_ms = 2000;
+    w->legacy.max_connections = 64;
     w->new_ = w->legacy;
     w->new_.endpoints = w->new_endpoint;
     w->new_.n_endpoints = 2;
     w->new_.connect_timeout_ms = 600;
+    w->new_.health_path = rpc_lend("");
+    w->new_.max_connections = w->new_.health_interval_ms = 0;
     w->breaker.errors = 5;
     w->breaker.window_ms = 300000;
     w->breaker.open_for_ms = 600000;
