@@ -68,6 +68,7 @@ static void pump_upload(struct conn *c)
         gather_init(&g, lane->scratch, lane->bufs.size);
         if (!upload_piece(&req->upload, c->in, lane->config->max_body_bytes, &g))
             return;
+        req->asked_at = loop_now(lane->loop);
         c->moved |= MOVED_UPSTREAM;
         r = gather_send(&g, u->watch.fd, &lane->bufs, &u->out);
     }
@@ -195,6 +196,7 @@ static enum verdict begin_answer(struct conn *c)
     n = http1_write_response(&req->answer, &out, gather_at(&g), gather_room(&g));
     if (n == 0)
         return conn_fail(c, FAILURE_BROKEN);
+    req->heard_at = loop_now(c->lane->loop);
     note_answered(req);
     gather_wrote(&g, n);
     if (!download_piece(&req->download, req->up->in, &g))

@@ -2,214 +2,261 @@
 #include "sidecar/proxy/breaker_fsm.h"
 
 #include "common/base/check.h"
+#include "sidecar/proxy/breaker_table.h"
 
-/* ---- the tables ------------------------------------------------------------------------------ */
+#define RAMP_STEPS 100
 
-enum { FX_OPEN = 1u << 0, FX_FORGET = 1u << 1 };
+/* ---- limits ---------------------------------------------------------------------------------- */
 
-static const char *const effect_names[] = {"note_opened", "forget_errors"};
-
-static const char *const event_names[BREAKER_EV_COUNT] = {
-    [BREAKER_EV_ERROR] = "error",
-    [BREAKER_EV_PROBE_ERROR] = "probe_error",
-    [BREAKER_EV_PROBE_SUCCESS] = "probe_success",
-    [BREAKER_EV_ELAPSED] = "elapsed",
-};
-
-static const struct sm_state states[BREAKER_ST_COUNT] = {
-    [BREAKER_ST_CLOSED] = {"closed", "running", SM_TO(BREAKER_ST_OPEN), SM_INITIAL,
-                           "new gets its share and its errors are counted"},
-    [BREAKER_ST_OPEN] = {"open", "failed", SM_TO(BREAKER_ST_HALF_OPEN), 0,
-                         "nothing goes to new until open_for is over"},
-    [BREAKER_ST_HALF_OPEN] = {"half_open", "waiting",
-                              SM_TO(BREAKER_ST_OPEN) | SM_TO(BREAKER_ST_CLOSED), 0,
-                              "a capped number of probes goes to new"},
-};
-
-static bool limit_is_reached(const void *facts)
+dur_t breaker_fsm_window(const struct breaker_fsm *b)
 {
-    const struct breaker_facts *f = facts;
-
-    return f->limit_reached;
+    return dur_ms(b->config.window_ms);
 }
 
-static bool open_is_over(const void *facts)
+/* While new gets a part of its share, that part of the errors is as bad. One alone is chance. */
+static uint64_t errors_limit(const struct breaker_fsm *b, mono_t now)
 {
-    const struct breaker_facts *f = facts;
+    uint64_t all = b->config.errors, part;
 
-    return f->open_is_over;
+    if (b->sm.state != BREAKER_ST_RAMPING)
+        return all;
+    part = (all * breaker_fsm_share(b, now) + WEIGHT_BP_MAX - 1) / WEIGHT_BP_MAX;
+    if (part < 2)
+        part = 2;
+    return part < all ? part : all;
 }
 
-static const struct sm_row rows[] = {
-    {BREAKER_ST_CLOSED, BREAKER_EV_ERROR, limit_is_reached, "limit_is_reached", BREAKER_ST_OPEN,
-     FX_OPEN, "errors of new reached the limit inside the window"},
-    {BREAKER_ST_CLOSED, BREAKER_EV_PROBE_ERROR, limit_is_reached, "limit_is_reached",
-     BREAKER_ST_OPEN, FX_OPEN, "errors of new reached the limit inside the window"},
-    {BREAKER_ST_OPEN, BREAKER_EV_ELAPSED, open_is_over, "open_is_over", BREAKER_ST_HALF_OPEN, 0,
-     "open_for is over, probes may go to new"},
-    {BREAKER_ST_HALF_OPEN, BREAKER_EV_PROBE_ERROR, NULL, NULL, BREAKER_ST_OPEN, FX_OPEN,
-     "a probe failed"},
-    {BREAKER_ST_HALF_OPEN, BREAKER_EV_PROBE_SUCCESS, NULL, NULL, BREAKER_ST_CLOSED, FX_FORGET,
-     "a probe succeeded"},
-};
-
-static const struct sm_ignore ignored[] = {
-    {BREAKER_ST_CLOSED, BREAKER_EV_PROBE_SUCCESS, "another probe closed it before"},
-    {BREAKER_ST_CLOSED, BREAKER_EV_ELAPSED, "nothing waits for time"},
-    {BREAKER_ST_OPEN, BREAKER_EV_ERROR, "sent before it opened"},
-    {BREAKER_ST_OPEN, BREAKER_EV_PROBE_ERROR, "another probe opened it before"},
-    {BREAKER_ST_OPEN, BREAKER_EV_PROBE_SUCCESS, "another probe failed before"},
-    {BREAKER_ST_HALF_OPEN, BREAKER_EV_ERROR, "sent before it opened"},
-    {BREAKER_ST_HALF_OPEN, BREAKER_EV_ELAPSED, "waits for a probe, not for time"},
-};
-
-static bool breaker_invariant(int state, const void *facts, const char **ret_why)
+static bool is_rate(uint64_t part, uint64_t whole, uint32_t rate_bp, uint32_t at_least)
 {
-    const struct breaker_facts *f = facts;
-
-    if (state == BREAKER_ST_HALF_OPEN && f->probes > f->probes_max) {
-        *ret_why = "more probes are out than there are slots";
-        return false;
-    }
-    return true;
+    return rate_bp > 0 && part > 0 && whole >= at_least &&
+           part * WEIGHT_BP_MAX >= (uint64_t)rate_bp * whole;
 }
 
-const struct sm_machine breaker_machine = {
-    .name = "breaker",
-    .help = "whether new is well enough to be sent requests",
-    .states = states,
-    .state_count = ARRAY_LEN(states),
-    .events = event_names,
-    .event_count = ARRAY_LEN(event_names),
-    .rows = rows,
-    .row_count = ARRAY_LEN(rows),
-    .ignored = ignored,
-    .ignored_count = ARRAY_LEN(ignored),
-    .effects = effect_names,
-    .effect_count = ARRAY_LEN(effect_names),
-    .invariant = breaker_invariant,
-};
-
-/* ---- the window ------------------------------------------------------------------------------ */
-
-static int64_t slice_ns(const struct breaker_fsm *b)
+/* BREAKER_CAUSE_NONE: no limit is reached. */
+static enum breaker_cause find_cause(const struct breaker_fsm *b, mono_t now)
 {
-    int64_t ns = dur_ms(b->config.window_ms).ns / BREAKER_SLICES;
+    const struct route_breaker *c = &b->config;
+    struct breaker_counts n = breaker_window_sum(&b->window);
 
-    return ns > 0 ? ns : 1;
+    if (c->errors > 0 && n.errors >= errors_limit(b, now))
+        return BREAKER_CAUSE_ERRORS;
+    if (is_rate(n.errors, n.errors + n.good, c->error_rate_bp, c->min_requests))
+        return BREAKER_CAUSE_ERROR_RATE;
+    if (is_rate(n.slow, n.good, c->slow_rate_bp, c->min_requests))
+        return BREAKER_CAUSE_SLOW_RATE;
+    return BREAKER_CAUSE_NONE;
 }
 
-static void forget_errors(struct breaker_fsm *b, mono_t now)
+static mono_t ramp_end(const struct breaker_fsm *b)
 {
-    memset(b->slice, 0, sizeof b->slice);
-    b->slice_start = now;
+    return mono_add(b->since, dur_ms(b->config.re_ramp_ms));
 }
 
-/* Move on so that `now` is inside slice[0]; the oldest slices drop out. */
-static void slide_window(struct breaker_fsm *b, mono_t now)
+static mono_t open_until(const struct breaker_fsm *b)
 {
-    int64_t steps = mono_sub(now, b->slice_start).ns / slice_ns(b);
-
-    if (steps <= 0)
-        return;
-    if (steps >= BREAKER_SLICES) {
-        forget_errors(b, now);
-        return;
-    }
-    memmove(b->slice + steps, b->slice, (size_t)(BREAKER_SLICES - steps) * sizeof b->slice[0]);
-    memset(b->slice, 0, (size_t)steps * sizeof b->slice[0]);
-    b->slice_start = mono_add(b->slice_start, dur_ns(steps * slice_ns(b)));
-}
-
-uint32_t breaker_fsm_errors(const struct breaker_fsm *b)
-{
-    uint64_t sum = 0;
-
-    for (unsigned i = 0; i < BREAKER_SLICES; i++)
-        sum += b->slice[i];
-    return sum < UINT32_MAX ? (uint32_t)sum : UINT32_MAX;
+    return mono_add(b->since, dur_ms(b->config.open_for_ms));
 }
 
 /* ---- events ---------------------------------------------------------------------------------- */
 
+static enum breaker_cause cause_of(int before, enum breaker_event event, enum breaker_cause limit)
+{
+    if (event == BREAKER_EV_ORDER_OPEN)
+        return BREAKER_CAUSE_ORDER;
+    return before == BREAKER_ST_HALF_OPEN ? BREAKER_CAUSE_PROBE : limit;
+}
+
 static void step(struct breaker_fsm *b, enum breaker_event event, mono_t now, wall_t wall)
 {
-    struct breaker_facts facts = {
-        .limit_reached = breaker_fsm_errors(b) >= b->config.errors,
-        .open_is_over = !mono_before(now, breaker_fsm_open_until(b)),
+    const int before = b->sm.state;
+    const enum breaker_cause limit = find_cause(b, now);
+    const struct breaker_facts facts = {
+        .limit_reached = limit != BREAKER_CAUSE_NONE,
+        .open_is_over = !mono_before(now, open_until(b)),
+        .ramps = b->config.re_ramp_ms > 0,
+        .ramp_is_over = !mono_before(now, ramp_end(b)),
+        .order = b->order,
         .probes = b->probes,
         .probes_max = b->probes_max,
     };
     const struct sm_row *row = sm_step(&b->sm, (int)event, &facts, wall, NULL);
 
-    if (row && row->effects & FX_OPEN)
-        b->opened_at = now;
-    if (row && row->effects & FX_FORGET)
-        forget_errors(b, now);
+    if (!row)
+        return;
+    if (row->effects & BREAKER_FX_ERA) {
+        b->era++;
+        b->cause = cause_of(before, event, limit);
+    }
+    if (row->effects & BREAKER_FX_FORGET)
+        breaker_window_clear(&b->window, now);
+    if (b->sm.state != before)
+        b->since = now;
 }
 
-void breaker_fsm_init(struct breaker_fsm *b, const struct route_breaker *config, mono_t now)
+/* ---- orders ---------------------------------------------------------------------------------- */
+
+static void obey(struct breaker_fsm *b, mono_t now, wall_t wall)
 {
-    *b = (struct breaker_fsm){.config = *config, .probes_max = config->half_open_requests};
-    sm_init(&b->sm, &breaker_machine, BREAKER_ST_CLOSED);
-    forget_errors(b, now);
+    static const enum breaker_event events[BREAKER_ORDER_COUNT] = {
+        [BREAKER_ORDER_OPEN] = BREAKER_EV_ORDER_OPEN,
+        [BREAKER_ORDER_CLOSE] = BREAKER_EV_ORDER_CLOSE,
+        [BREAKER_ORDER_PROBE] = BREAKER_EV_ORDER_PROBE,
+        [BREAKER_ORDER_RESET] = BREAKER_EV_ORDER_RESET,
+    };
+    const struct route_breaker *c = &b->config;
+
+    if (c->order_number <= b->order_number || c->order == BREAKER_ORDER_NONE)
+        return;
+    b->order_number = c->order_number;
+    b->order = c->order;
+    step(b, events[c->order], now, wall);
 }
 
-void breaker_fsm_configure(struct breaker_fsm *b, const struct route_breaker *config)
+void breaker_fsm_init(struct breaker_fsm *b, const struct route_breaker *config, mono_t now,
+                      wall_t wall)
+{
+    *b = (struct breaker_fsm){.since = now};
+    sm_init(&b->sm, &breaker_machine, BREAKER_ST_CLOSED);
+    breaker_window_clear(&b->window, now);
+    breaker_fsm_configure(b, config, now, wall);
+}
+
+void breaker_fsm_configure(struct breaker_fsm *b, const struct route_breaker *config, mono_t now,
+                           wall_t wall)
 {
     b->config = *config;
     b->probes_max = b->probes > config->half_open_requests ? b->probes : config->half_open_requests;
+    obey(b, now, wall);
 }
 
-mono_t breaker_fsm_open_until(const struct breaker_fsm *b)
+/* ---- time ------------------------------------------------------------------------------------ */
+
+void breaker_fsm_elapse(struct breaker_fsm *b, mono_t now, wall_t wall)
 {
-    return mono_add(b->opened_at, dur_ms(b->config.open_for_ms));
+    breaker_window_slide(&b->window, breaker_fsm_window(b), now);
+    step(b, BREAKER_EV_ELAPSED, now, wall);
 }
 
-enum breaker_state breaker_fsm_state(struct breaker_fsm *b, mono_t now, wall_t wall)
+static int64_t ramp_step_ns(const struct breaker_fsm *b)
+{
+    int64_t ns = dur_ms(b->config.re_ramp_ms).ns / RAMP_STEPS;
+
+    return ns > 0 ? ns : 1;
+}
+
+/* Steps that are behind it, RAMP_STEPS at most. */
+static int64_t ramp_steps(const struct breaker_fsm *b, mono_t now)
+{
+    int64_t steps = mono_sub(now, b->since).ns / ramp_step_ns(b);
+
+    if (steps < 0)
+        return 0;
+    return steps < RAMP_STEPS ? steps : RAMP_STEPS;
+}
+
+mono_t breaker_fsm_wake(const struct breaker_fsm *b, mono_t now)
+{
+    if (b->sm.state == BREAKER_ST_OPEN)
+        return open_until(b);
+    if (b->sm.state == BREAKER_ST_RAMPING && ramp_steps(b, now) < RAMP_STEPS)
+        return mono_add(b->since, dur_ns((ramp_steps(b, now) + 1) * ramp_step_ns(b)));
+    return b->sm.state == BREAKER_ST_RAMPING ? ramp_end(b) : (mono_t){INT64_MAX};
+}
+
+uint32_t breaker_fsm_share(const struct breaker_fsm *b, mono_t now)
+{
+    const uint32_t rise = WEIGHT_BP_MAX - BREAKER_RAMP_FLOOR_BP;
+
+    switch ((enum breaker_fsm_state)b->sm.state) {
+    case BREAKER_ST_CLOSED:
+    case BREAKER_ST_HELD_CLOSED:
+        return WEIGHT_BP_MAX;
+    case BREAKER_ST_RAMPING:
+        return BREAKER_RAMP_FLOOR_BP + rise * (uint32_t)ramp_steps(b, now) / RAMP_STEPS;
+    case BREAKER_ST_OPEN:
+    case BREAKER_ST_HALF_OPEN:
+    case BREAKER_ST_HELD_OPEN:
+    case BREAKER_ST_COUNT:
+        break;
+    }
+    return 0;
+}
+
+enum breaker_state breaker_state_shown(enum breaker_fsm_state s)
 {
     static const enum breaker_state shown[BREAKER_ST_COUNT] = {
-        [BREAKER_ST_CLOSED] = BREAKER_CLOSED,
-        [BREAKER_ST_OPEN] = BREAKER_OPEN,
-        [BREAKER_ST_HALF_OPEN] = BREAKER_HALF_OPEN,
+        [BREAKER_ST_CLOSED] = BREAKER_CLOSED,       [BREAKER_ST_OPEN] = BREAKER_OPEN,
+        [BREAKER_ST_HALF_OPEN] = BREAKER_HALF_OPEN, [BREAKER_ST_RAMPING] = BREAKER_HALF_OPEN,
+        [BREAKER_ST_HELD_OPEN] = BREAKER_OPEN,      [BREAKER_ST_HELD_CLOSED] = BREAKER_CLOSED,
     };
 
-    step(b, BREAKER_EV_ELAPSED, now, wall);
-    return shown[b->sm.state];
+    return shown[s];
 }
 
-bool breaker_fsm_take_probe(struct breaker_fsm *b)
+/* ---- requests -------------------------------------------------------------------------------- */
+
+bool breaker_fsm_take_probe(struct breaker_fsm *b, bool rescuable, mono_t now)
 {
     if (b->sm.state != BREAKER_ST_HALF_OPEN || b->probes >= b->config.half_open_requests)
+        return false;
+    if (!rescuable && mono_before(now, mono_add(b->since, BREAKER_PROBE_PATIENCE)))
         return false;
     b->probes++;
     return true;
 }
 
-static void count_error(struct breaker_fsm *b, mono_t now)
+static void count(struct breaker_fsm *b, enum breaker_outcome outcome)
 {
-    slide_window(b, now);
-    if (b->slice[0] < UINT32_MAX)
-        b->slice[0]++;
+    breaker_window_add(&b->window, (struct breaker_counts){
+                                       .errors = outcome == BREAKER_ERROR,
+                                       .good = outcome != BREAKER_ERROR,
+                                       .slow = outcome == BREAKER_SLOW,
+                                   });
 }
 
-void breaker_fsm_report(struct breaker_fsm *b, enum breaker_outcome outcome, bool probe, mono_t now,
-                        wall_t wall)
+static void judge(struct breaker_fsm *b, enum breaker_outcome outcome, bool probe, mono_t now,
+                  wall_t wall)
+{
+    /* Where slow answers open nothing, a slow probe is a good one. */
+    if (outcome == BREAKER_ERROR || (outcome == BREAKER_SLOW && b->config.slow_rate_bp > 0))
+        step(b, probe ? BREAKER_EV_PROBE_TROUBLE : BREAKER_EV_TROUBLE, now, wall);
+    else if (probe)
+        step(b, BREAKER_EV_PROBE_SUCCESS, now, wall);
+}
+
+void breaker_fsm_report(struct breaker_fsm *b, enum breaker_outcome outcome, bool probe,
+                        uint32_t era, mono_t now, wall_t wall)
 {
     if (probe) {
         CHECK(b->probes > 0);
         b->probes--;
     }
-    switch (outcome) {
-    case BREAKER_ERROR:
-        count_error(b, now);
-        step(b, probe ? BREAKER_EV_PROBE_ERROR : BREAKER_EV_ERROR, now, wall);
-        break;
-    case BREAKER_SUCCESS:
-        if (probe)
-            step(b, BREAKER_EV_PROBE_SUCCESS, now, wall);
-        break;
-    case BREAKER_ABANDONED:
-        break;
-    }
+    if (outcome == BREAKER_ABANDONED || era != b->era)
+        return;
+    breaker_window_slide(&b->window, breaker_fsm_window(b), now);
+    count(b, outcome);
+    judge(b, outcome, probe, now, wall);
+}
+
+void breaker_fsm_add_good(struct breaker_fsm *b, uint64_t good)
+{
+    breaker_window_add(&b->window, (struct breaker_counts){.good = good});
+}
+
+void breaker_fsm_see(const struct breaker_fsm *b, mono_t now, struct breaker_seen *ret)
+{
+    const struct breaker_counts n = breaker_window_sum(&b->window);
+    const struct sm_step *last = sm_history(&b->sm, 0);
+
+    *ret = (struct breaker_seen){
+        .requests = n.errors + n.good,
+        .errors = n.errors,
+        .slow = n.slow,
+        .since = last ? last->at : (wall_t){0},
+        .cause = b->cause,
+        .share_bp = breaker_fsm_share(b, now),
+        .held = b->sm.state == BREAKER_ST_HELD_OPEN || b->sm.state == BREAKER_ST_HELD_CLOSED,
+        .order_number = b->order_number,
+        .opened = b->era,
+    };
 }

@@ -92,23 +92,26 @@ struct request {
     enum system system; /* it is being sent to */
     enum decide_reason reason;
     enum failure failure;
-    bool probe;      /* holds a slot of the breaker */
     bool rescued;    /* new failed, this is legacy's try */
     bool fresh;      /* a pooled connection was dead: take a new one */
     bool answered;   /* the client has got a part of the answer */
     bool continued;  /* the client was told 100 Continue */
     bool head_waits; /* part of the head is here, its deadline is set */
     bool idempotent;
-    bool may_fall_back; /* as far as route and method say */
-    bool counted;       /* among the system's requests */
-    bool on_new;        /* counted with the breaker, and not yet reported to it */
-    bool mirrored;      /* chosen to be copied when it is over */
-    unsigned endpoint;  /* of the system: it is being sent there */
-    unsigned tried;     /* a bit for each endpoint of the system that failed it */
-    bool upgrade;       /* asks for another protocol, and may */
-    uint32_t bucket;    /* its key's */
+    bool may_fall_back;           /* as far as the route says */
+    bool repeatable;              /* and the method: also after new may have acted */
+    bool counted;                 /* among the system's requests */
+    bool on_new;                  /* counted with the breaker, and not yet reported to it */
+    bool mirrored;                /* chosen to be copied when it is over */
+    unsigned endpoint;            /* of the system: it is being sent there */
+    unsigned tried;               /* a bit for each endpoint of the system that failed it */
+    bool upgrade;                 /* asks for another protocol, and may */
+    uint32_t bucket;              /* its key's */
+    struct breaker_ticket ticket; /* while on_new */
     mono_t sent_at;
-    uint32_t at; /* where its head starts in c->in */
+    mono_t asked_at; /* the latest piece of the request went */
+    mono_t heard_at; /* the head of the answer was here */
+    uint32_t at;     /* where its head starts in c->in */
     struct upload upload;
     struct download download;
     struct http1_parser parser;
@@ -196,7 +199,7 @@ void conn_give_time(struct conn *c, dur_t within);
 struct str conn_without_port(struct str host);
 /* The bucket of the request, which is for `path` and from the address `client`. */
 uint32_t conn_find_bucket(struct conn *c, struct str path, struct str client);
-/* Decide: req->system and req->reason; with req->probe it holds a slot of the breaker. */
+/* Decide: req->system and req->reason; with req->ticket.probe it holds a slot of the breaker. */
 void conn_choose_system(struct conn *c, uint32_t bucket);
 
 /* The request's head as a system gets it, framed as `out` says, with our fields and `more` (may be

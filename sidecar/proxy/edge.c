@@ -87,9 +87,9 @@ static void hand_over_probe(struct conn *c)
     dur_t patience = {dur_ms(route->upstream[SYSTEM_NEW].response_timeout_ms).ns +
                       OUTCOME_PATIENCE.ns};
 
-    edge_probes_hold(c->lane->shared->edge_probes, req->route->breaker,
+    edge_probes_hold(c->lane->shared->edge_probes, req->route->breaker, req->ticket,
                      mono_add(loop_now(c->lane->loop), patience));
-    req->probe = false;
+    req->ticket.probe = false;
 }
 
 static struct str endpoint(struct conn *c, char text[UPSTREAM_SIZE])
@@ -139,7 +139,7 @@ static enum verdict decide_for(struct conn *c)
     if (!req->route)
         return say_nothing_known(c, "no_route");
     conn_choose_system(c, conn_find_bucket(c, origin.path, origin.client));
-    if (req->probe)
+    if (req->ticket.probe)
         hand_over_probe(c);
     v = say_decision(c);
     req->route = NULL; /* the view was not held */

@@ -74,14 +74,22 @@ static struct view_route *route_of(const struct lane *lane, const char *migratio
     return e ? &v->route[e - v->live->set->entry] : NULL;
 }
 
-static void tell_breaker(struct lane *lane, struct breaker *b, bool good)
+/* Which era it was sent in nobody tells: it counts for the one of now. */
+static void tell_breaker(struct lane *lane, const struct view_route *route, const struct outcome *o,
+                         bool good)
 {
     mono_t now = loop_now(lane->loop);
     wall_t wall = loop_wall(lane->loop);
-    bool probe = breaker_look(b, now, wall) == BREAKER_HALF_OPEN &&
-                 edge_probes_settle(lane->shared->edge_probes, b);
+    dur_t took = dur_us(o->latency_ms > 0 ? (int64_t)(o->latency_ms * 1e3) : 0);
+    struct breaker *b = route->breaker;
+    struct breaker_ticket ticket;
 
-    breaker_report(b, good ? BREAKER_SUCCESS : BREAKER_ERROR, probe, now, wall);
+    if (!b)
+        return;
+    if (breaker_look(b, now, wall) != BREAKER_HALF_OPEN ||
+        !edge_probes_settle(lane->shared->edge_probes, b, &ticket))
+        ticket = breaker_ticket(b);
+    breaker_report(b, route->cell, ticket, good ? BREAKER_SUCCESS : BREAKER_ERROR, took, now, wall);
 }
 
 static bool count(struct lane *lane, const struct outcome *o)
@@ -102,7 +110,7 @@ static bool count(struct lane *lane, const struct outcome *o)
     if (!failed && o->latency_ms >= 0)
         hist_add(&stats->latency, (uint64_t)(o->latency_ms * 1e3));
     if (o->system == SYSTEM_NEW)
-        tell_breaker(lane, route->breaker, good);
+        tell_breaker(lane, route, o, good);
     return true;
 }
 

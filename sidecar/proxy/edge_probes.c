@@ -10,6 +10,7 @@
 struct held {
     struct held *prev, *next; /* the oldest first */
     struct breaker *breaker;  /* one reference */
+    struct breaker_ticket ticket;
     mono_t until;
 };
 
@@ -43,18 +44,20 @@ void edge_probes_free(struct edge_probes *p)
     xfreep(&p);
 }
 
-void edge_probes_hold(struct edge_probes *p, struct breaker *b, mono_t until)
+void edge_probes_hold(struct edge_probes *p, struct breaker *b, struct breaker_ticket ticket,
+                      mono_t until)
 {
     struct held *h = xnew(struct held);
 
     h->breaker = breaker_ref(b);
+    h->ticket = ticket;
     h->until = until;
     pthread_mutex_lock(&p->lock);
     DL_APPEND(p->held, h);
     pthread_mutex_unlock(&p->lock);
 }
 
-bool edge_probes_settle(struct edge_probes *p, const struct breaker *b)
+bool edge_probes_settle(struct edge_probes *p, const struct breaker *b, struct breaker_ticket *ret)
 {
     struct held *h;
 
@@ -63,8 +66,10 @@ bool edge_probes_settle(struct edge_probes *p, const struct breaker *b)
         if (h->breaker == b)
             break;
     }
-    if (h)
+    if (h) {
+        *ret = h->ticket;
         drop(p, h);
+    }
     pthread_mutex_unlock(&p->lock);
     return h;
 }
@@ -77,7 +82,7 @@ void edge_probes_expire(struct edge_probes *p, mono_t now, wall_t wall)
     DL_FOREACH_SAFE (p->held, h, next) {
         if (mono_sub(h->until, now).ns > 0)
             continue;
-        breaker_report(h->breaker, BREAKER_ABANDONED, true, now, wall);
+        breaker_report(h->breaker, NULL, h->ticket, BREAKER_ABANDONED, dur_ns(0), now, wall);
         drop(p, h);
     }
     pthread_mutex_unlock(&p->lock);

@@ -12,8 +12,10 @@ struct edge_probes *edge_probes_new(void) MUST_CHECK;
 void edge_probes_free(struct edge_probes *p); /* tolerates NULL */
 
 /* A slot of `b` was taken; if no outcome comes until then, it was abandoned. */
-void edge_probes_hold(struct edge_probes *p, struct breaker *b, mono_t until);
-/* True: the caller reports for one of the slots that are held of `b`. */
-bool edge_probes_settle(struct edge_probes *p, const struct breaker *b) MUST_CHECK;
+void edge_probes_hold(struct edge_probes *p, struct breaker *b, struct breaker_ticket ticket,
+                      mono_t until);
+/* True with a ticket: the caller reports for one of the slots that are held of `b`. */
+bool edge_probes_settle(struct edge_probes *p, const struct breaker *b,
+                        struct breaker_ticket *ret) MUST_CHECK;
 /* Give back those that nobody told of. */
 void edge_probes_expire(struct edge_probes *p, mono_t now, wall_t wall);

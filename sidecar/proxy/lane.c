@@ -51,7 +51,7 @@ static bool is_empty(const struct route_stats *s)
     return system_stats_is_empty(&s->system[SYSTEM_LEGACY]) &&
            system_stats_is_empty(&s->system[SYSTEM_NEW]) && mirror_stats_is_empty(&s->mirror) &&
            compare_stats_is_empty(&s->compare) && !s->tunnels[SYSTEM_LEGACY] &&
-           !s->tunnels[SYSTEM_NEW];
+           !s->tunnels[SYSTEM_NEW] && !s->over_budget;
 }
 
 static struct proxy_pools count_pools(const struct lane *lane)
@@ -78,6 +78,7 @@ static void collect(struct lane *lane, struct letter *l)
         l->stats = xrealloc(l->stats, (l->count + 1) * sizeof *l->stats);
         l->stats[l->count++] = t->stats;
         memset(t->stats.system, 0, sizeof t->stats.system);
+        t->stats.over_budget = 0;
         memset(&t->stats.mirror, 0, sizeof t->stats.mirror);
         t->stats.compare = (struct compare_stats){0};
         t->stats.discrepancy_count = 0;
@@ -213,6 +214,7 @@ int lane_start(struct lane *l, unsigned index, struct err *err)
 {
     char name[16];
 
+    l->index = index;
     str_fmt(name, sizeof name, "proxy-%u", index);
     return loop_thread_start(l->loop, name, &l->thread, err);
 }

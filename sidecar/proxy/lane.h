@@ -59,6 +59,7 @@ struct door {
 struct lane {
     struct loop *loop;
     struct loop_thread *thread;
+    unsigned index;
     struct lane_shared *shared;        /* borrowed */
     const struct proxy_config *config; /* borrowed */
     struct mailbox *inbox;

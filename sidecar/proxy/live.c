@@ -37,20 +37,20 @@ static void fill_system(struct live_system *s, const struct route_upstream *u,
 }
 
 static struct breaker *carry_breaker(const struct live_route *before, const struct route *route,
-                                     mono_t now)
+                                     mono_t now, wall_t wall)
 {
     struct breaker *b = before ? before->breaker : NULL;
 
-    if (route->breaker.errors == 0)
+    if (!route_breaker_is_on(&route->breaker))
         return NULL;
     if (!b)
-        return breaker_new(&route->breaker, now);
-    breaker_configure(b, &route->breaker);
+        return breaker_new(&route->breaker, now, wall);
+    breaker_configure(b, &route->breaker, now, wall);
     return breaker_ref(b);
 }
 
 struct live *live_new(struct ruleset *set, const struct names *names, const struct live *before,
-                      mono_t now)
+                      mono_t now, wall_t wall)
 {
     struct live *l = xalloc(sizeof *l + set->count * sizeof l->route[0]);
 
@@ -63,7 +63,7 @@ struct live *live_new(struct ruleset *set, const struct names *names, const stru
         for (int s = SYSTEM_LEGACY; s < SYSTEM_COUNT; s++)
             fill_system(&l->route[i].system[s], &route->upstream[s], names,
                         had ? &had->system[s] : NULL, now);
-        l->route[i].breaker = carry_breaker(had, route, now);
+        l->route[i].breaker = carry_breaker(had, route, now, wall);
     }
     return l;
 }

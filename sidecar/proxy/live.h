@@ -33,7 +33,7 @@ struct live {
  * go on with their counts and the new limits, endpoints as they are, and a system whose names are
  * not known goes on at the addresses that it has there. */
 struct live *live_new(struct ruleset *set, const struct names *names, const struct live *before,
-                      mono_t now) MUST_CHECK;
+                      mono_t now, wall_t wall) MUST_CHECK;
 struct live *live_ref(struct live *l);
 void live_unref(struct live *l); /* tolerates NULL; any thread */
 

@@ -25,6 +25,8 @@ void conn_count_request(struct request *req)
         return;
     req->counted = true;
     stats_of(req)->requests++;
+    if (req->system == SYSTEM_NEW && req->route->entry->route.fallback.budget_bp > 0)
+        budget_count(&req->route->tally->budget, loop_now(req->view->lane->loop));
 }
 
 void conn_count_unserved(struct request *req)
@@ -43,8 +45,9 @@ void conn_tell_breaker(struct conn *c, enum breaker_outcome outcome)
     if (!req->on_new)
         return;
     req->on_new = false;
-    breaker_report(req->route->breaker, outcome, req->probe, loop_now(loop), loop_wall(loop));
-    req->probe = false;
+    breaker_report(req->route->breaker, req->route->cell, req->ticket, outcome,
+                   mono_sub(req->heard_at, req->asked_at), loop_now(loop), loop_wall(loop));
+    req->ticket.probe = false;
 }
 
 static struct health *health_of(const struct request *req)
@@ -118,19 +121,40 @@ static const struct {
     [FAILURE_5XX] = {.fallback = FALLBACK_5XX},
 };
 
-bool conn_can_fall_back(const struct conn *c, enum failure failure)
+/* Where nothing was sent to new, any method may go to legacy. */
+static bool is_safe(const struct request *req, enum failure failure)
 {
-    const struct request *req = c->req;
+    const bool unsent = failure == FAILURE_CONNECT && !req->counted;
 
     return req->system == SYSTEM_NEW && req->may_fall_back && !req->answered &&
+           (req->repeatable || unsent) &&
            req->route->entry->route.fallback.on & failures[failure].fallback &&
            upload_can_restart(&req->upload);
+}
+
+static bool is_in_budget(const struct conn *c)
+{
+    const struct request *req = c->req;
+    const uint32_t share_bp = req->route->entry->route.fallback.budget_bp;
+    struct tally *tally = req->route->tally;
+
+    if (share_bp == 0 || budget_allows(&tally->budget, share_bp, loop_now(c->lane->loop)))
+        return true;
+    tally->stats.over_budget++;
+    return false;
+}
+
+bool conn_can_fall_back(const struct conn *c, enum failure failure)
+{
+    return is_safe(c->req, failure) && is_in_budget(c);
 }
 
 static enum verdict fall_back(struct conn *c)
 {
     struct request *req = c->req;
 
+    if (req->route->entry->route.fallback.budget_bp > 0)
+        budget_spend(&req->route->tally->budget, loop_now(c->lane->loop));
     req->system = SYSTEM_LEGACY;
     req->rescued = true;
     req->counted = false;
@@ -145,15 +169,17 @@ static enum verdict fall_back(struct conn *c)
 enum verdict step_failed(struct conn *c)
 {
     struct request *req = c->req;
+    bool rescued;
 
     upstream_close(&req->up);
     if (req->failure == FAILURE_NONE)
         return conn_go(c, STEP_CLOSE); /* the client's own doing */
+    rescued = conn_can_fall_back(c, req->failure);
     count_failure(c);
     /* Part of the answer is out: only a broken connection can tell the client that it is cut. */
     if (req->answered)
         return conn_go(c, STEP_CLOSE);
-    if (conn_can_fall_back(c, req->failure))
+    if (rescued)
         return fall_back(c);
     return conn_refuse(c, failures[req->failure].status, failures[req->failure].why[req->system],
                        false);

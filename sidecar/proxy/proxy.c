@@ -74,7 +74,7 @@ static void post(struct lane *lane, struct letter *l)
 
 static void send_out(struct proxy *p, struct ruleset *set)
 {
-    struct live *live = live_new(set, p->names, p->live, loop_now(p->loop));
+    struct live *live = live_new(set, p->names, p->live, loop_now(p->loop), loop_wall(p->loop));
 
     live_unref(p->live);
     p->live = live;
@@ -186,7 +186,8 @@ static void begin_stats(struct proxy *p)
         const struct ruleset_entry *e = &p->live->set->entry[i];
         struct route_stats *s = stats_of(p, &e->route.migration);
 
-        s->breaker = breaker_look(p->live->route[i].breaker, loop_now(p->loop), loop_wall(p->loop));
+        s->breaker = breaker_see(p->live->route[i].breaker, loop_now(p->loop), loop_wall(p->loop),
+                                 &s->breaker_seen);
     }
 }
 
@@ -201,6 +202,7 @@ static void on_collected(struct proxy *p, const struct letter *l)
             system_stats_merge(&into->system[s], &l->stats[i].system[s]);
             into->tunnels[s] += l->stats[i].tunnels[s];
         }
+        into->over_budget += l->stats[i].over_budget;
         mirror_stats_merge(&into->mirror, &l->stats[i].mirror);
         compare_stats_merge(&into->compare, &l->stats[i].compare);
         for (unsigned k = 0; k < l->stats[i].discrepancy_count; k++)

@@ -89,14 +89,16 @@ static void prepare_upload(struct request *req, struct http1_framing framing)
     size_t keep = 0;
 
     req->idempotent = is_idempotent(req->head.method);
-    req->may_fall_back =
-        f->on != 0 && !req->route->entry->route.forbid_legacy && is_listed(f, method);
+    req->may_fall_back = f->on != 0 && !req->route->entry->route.forbid_legacy;
+    req->repeatable = req->may_fall_back && is_listed(f, method);
     if (req->idempotent)
         keep = IDEMPOTENT_KEEP;
-    if (req->may_fall_back)
+    if (req->repeatable)
         keep = f->max_body;
-    if (framing.kind == HTTP1_BODY_LENGTH && framing.length > keep)
+    if (framing.kind == HTTP1_BODY_LENGTH && framing.length > keep) {
+        req->repeatable = false;
         keep = 0;
+    }
     upload_init(&req->upload, framing, keep);
 }
 
@@ -156,20 +158,31 @@ uint32_t conn_find_bucket(struct conn *c, struct str path, struct str client)
     return (uint32_t)rng_below(&c->lane->rng, BUCKETS);
 }
 
-/* A half-open breaker lets a request that would go to new pass as long as it has slots. */
-void conn_choose_system(struct conn *c, uint32_t bucket)
+/* Where nobody but new may answer, nobody is kept from it while its share rises: bucket 0 is always
+ * among the first. Nor is anybody spared a probe. */
+static bool is_admitted(struct conn *c, const struct decision *d)
 {
     struct request *req = c->req;
     struct loop *loop = c->lane->loop;
-    const struct ruleset_entry *entry = req->route->entry;
-    enum breaker_state breaker = BREAKER_DISABLED;
-    struct decision d;
+    const struct route *route = &req->route->entry->route;
+    const struct breaker_request asked = {
+        .bucket = d->reason == DECIDE_LEGACY_FORBIDDEN ? 0 : d->bucket,
+        .weight_bp = d->reason == DECIDE_WEIGHT ? route->weight_bp : WEIGHT_BP_MAX,
+        .rescuable = req->repeatable || !req->may_fall_back,
+    };
 
-    if (req->route->breaker)
-        breaker = breaker_look(req->route->breaker, loop_now(loop), loop_wall(loop));
-    if (breaker == BREAKER_HALF_OPEN && decide(entry, bucket, BREAKER_CLOSED).system == SYSTEM_NEW)
-        req->probe = breaker_take_probe(req->route->breaker);
-    d = decide(entry, bucket, req->probe ? BREAKER_CLOSED : breaker);
+    return breaker_admit(req->route->breaker, &asked, loop_now(loop), loop_wall(loop),
+                         &req->ticket);
+}
+
+void conn_choose_system(struct conn *c, uint32_t bucket)
+{
+    struct request *req = c->req;
+    const struct ruleset_entry *entry = req->route->entry;
+    struct decision d = decide(entry, bucket, BREAKER_CLOSED);
+
+    if (d.system == SYSTEM_NEW && req->route->breaker && !is_admitted(c, &d))
+        d = decide(entry, bucket, BREAKER_OPEN);
     req->system = d.system;
     req->reason = d.reason;
 }
@@ -304,7 +317,7 @@ enum verdict step_send(struct conn *c)
     if (gather_send(&g, req->up->watch.fd, &lane->bufs, &req->up->out) == GATHER_BROKEN)
         req->up->broken = true;
     c->moved |= MOVED_UPSTREAM;
-    req->sent_at = loop_now(lane->loop);
+    req->sent_at = req->asked_at = loop_now(lane->loop);
     req->up->heard = false;
     conn_expect_answer(c);
     return conn_go(c, STEP_ANSWER);

@@ -34,6 +34,7 @@ static void fill_route(struct lane *lane, struct view_route *r, const struct rul
 {
     r->entry = entry;
     r->breaker = live->breaker;
+    r->cell = live->breaker ? breaker_cell(live->breaker, lane->index) : NULL;
     r->tally = get_tally(lane, &entry->route.migration);
     for (int s = SYSTEM_LEGACY; s < SYSTEM_COUNT; s++) {
         struct view_system *system = &r->system[s];

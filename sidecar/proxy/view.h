@@ -5,6 +5,7 @@
 #pragma once
 
 #include "sidecar/proxy/copy.h"
+#include "sidecar/proxy/budget.h"
 #include "sidecar/proxy/live.h"
 #include "sidecar/proxy/upstream.h"
 
@@ -13,6 +14,7 @@ struct tally {
     struct tally *prev, *next; /* of the lane */
     unsigned refs;             /* routes of views */
     struct route_stats stats;  /* since the last collection */
+    struct budget budget;      /* of second tries */
     struct copy_meter copies;
 };
 
@@ -26,7 +28,8 @@ struct view_system {
 
 struct view_route {
     const struct ruleset_entry *entry;
-    struct breaker *breaker; /* borrowed from the live set */
+    struct breaker *breaker;   /* borrowed from the live set */
+    struct breaker_cell *cell; /* the lane's, of the breaker */
     struct tally *tally;
     struct view_system system[SYSTEM_COUNT];
 };

@@ -45,15 +45,28 @@ def test_get_falls_back_to_legacy_in_the_same_request(fault):
             assert stats["legacy"]["errors"] == 0
 
 
-@pytest.mark.parametrize("fault, status", [("refused", 502), ("hang", 504), ("500", 500), ("close", 502)])
-def test_post_is_never_tried_twice(fault, status):
-    with says("legacy") as legacy, Origin(FAULTS.get(fault, closes)) as new:
-        url = refused_url() if fault == "refused" else new.url
-        with Proxy(legacy=legacy.url, new=url, weight=100, response_timeout=200) as proxy:
+@pytest.mark.parametrize("fault, status", [("hang", 504), ("500", 500), ("close", 502)])
+def test_post_that_may_have_acted_is_never_tried_twice(fault, status):
+    with says("legacy") as legacy, Origin(FAULTS[fault]) as new:
+        with Proxy(legacy=legacy.url, new=new.url, weight=100, response_timeout=200) as proxy:
             answer = ask(proxy, method="POST", body=b"pay")
             assert answer.status == status and answer.system == "new"
-            assert len(new.requests) <= 1 and not legacy.requests
+            assert len(new.requests) == 1 and not legacy.requests
             assert proxy.stats()["new"]["errors"] == 1
+
+
+@pytest.mark.parametrize("size", [0, 10, 3_000_000])
+def test_post_that_was_not_sent_goes_to_legacy(size):
+    with Origin(lambda r: reply(b"%d" % len(r.body))) as legacy:
+        with Proxy(legacy=legacy.url, new=refused_url(), weight=100) as proxy:
+            answer = ask(proxy, method="POST", body=b"x" * size)
+            assert (answer.status, answer.system, answer.body) == (200, "legacy", b"%d" % size)
+            assert proxy.stats()["new"]["fallbacks"] == 1
+            proxy.set(forbid_legacy=1)
+            assert ask(proxy, method="POST", body=b"x").status == 502
+            proxy.set(forbid_legacy=0, fallback="5xx,timeout")
+            assert ask(proxy, method="POST", body=b"x").status == 502
+        assert len(legacy.requests) == 1
 
 
 @pytest.mark.parametrize("chunked", [False, True])

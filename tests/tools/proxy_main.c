@@ -9,6 +9,7 @@
  * N", "serving REVISION", "refused REVISION WHY", "stats JSON", "drained CUT".
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,18 +91,26 @@ static bool read_u32(struct str value, uint32_t *ret)
     return true;
 }
 
-/* "errors/window ms/open ms/probes" */
+/* "errors/window ms/open ms/probes", and on request "/error rate bp/slow ms/slow rate bp/min
+ * requests/re-ramp ms/mode/order/order number". */
 static bool read_breaker(struct str value, struct route_breaker *b)
 {
-    uint32_t *part[] = {&b->errors, &b->window_ms, &b->open_for_ms, &b->half_open_requests};
+    uint32_t mode = 0, order = 0, number = 0;
+    uint32_t *part[] = {&b->errors,        &b->window_ms, &b->open_for_ms,  &b->half_open_requests,
+                        &b->error_rate_bp, &b->slow_ms,   &b->slow_rate_bp, &b->min_requests,
+                        &b->re_ramp_ms,    &mode,         &order,           &number};
 
-    for (unsigned i = 0; i < ARRAY_LEN(part); i++) {
+    *b = (struct route_breaker){0};
+    for (unsigned i = 0; i < ARRAY_LEN(part) && (i < 4 || value.n > 0); i++) {
         struct str one;
 
         str_cut(value, '/', &one, &value);
         if (!read_u32(one, part[i]))
             return false;
     }
+    b->mode = (enum breaker_mode)mode;
+    b->order = (enum breaker_order)order;
+    b->order_number = number;
     return true;
 }
 
@@ -180,6 +189,8 @@ static int set_route(struct tool *t, struct str name, struct str value, struct e
         return read_u32(value, &r->mirror.off_above_bp);
     if (str_eq(name, STR("fallback_body")))
         return read_u32(value, &r->fallback.max_body);
+    if (str_eq(name, STR("budget")))
+        return read_u32(value, &r->fallback.budget_bp);
     if (str_eq(name, STR("breaker")))
         return read_breaker(value, &r->breaker);
     if (str_eq(name, STR("override")))
@@ -428,6 +439,15 @@ static void print_mirror(const struct mirror_stats *m)
         (unsigned long long)m->latency.count);
 }
 
+static void print_seen(const struct breaker_seen *s)
+{
+    printf("\"seen\":{\"requests\":%" PRIu64 ",\"errors\":%" PRIu64 ",\"slow\":%" PRIu64
+           ",\"cause\":\"%s\",\"share\":%u,\"held\":%d,\"order\":%" PRIu64 ",\"opened\":%" PRIu64
+           "},",
+           s->requests, s->errors, s->slow, breaker_cause_name(s->cause), s->share_bp, s->held,
+           s->order_number, s->opened);
+}
+
 static void on_stats(void *ctx, const struct route_stats *stats, size_t count, unsigned clients)
 {
     struct tool *t = ctx;
@@ -437,6 +457,8 @@ static void on_stats(void *ctx, const struct route_stats *stats, size_t count, u
             system_stats_merge(&t->sums.system[s], &stats[i].system[s]);
         mirror_stats_merge(&t->sums.mirror, &stats[i].mirror);
         t->sums.breaker = stats[i].breaker;
+        t->sums.breaker_seen = stats[i].breaker_seen;
+        t->sums.over_budget += stats[i].over_budget;
         memcpy(t->sums.tunnels, stats[i].tunnels, sizeof t->sums.tunnels);
     }
     if (!t->asked)
@@ -446,6 +468,8 @@ static void on_stats(void *ctx, const struct route_stats *stats, size_t count, u
     print_system("legacy", &t->sums.system[SYSTEM_LEGACY]);
     print_system("new", &t->sums.system[SYSTEM_NEW]);
     print_mirror(&t->sums.mirror);
+    print_seen(&t->sums.breaker_seen);
+    printf("\"over_budget\":%" PRIu64 ",", t->sums.over_budget);
     printf("\"breaker\":\"%s\",\"tunnels\":{\"legacy\":%u,\"new\":%u},\"clients\":%u}\n",
            breaker_state_name(t->sums.breaker), t->sums.tunnels[SYSTEM_LEGACY],
            t->sums.tunnels[SYSTEM_NEW], clients);
