@@ -152,7 +152,7 @@ void compare_answers(const struct compare_rule *rules, unsigned rule_count,
     struct judge j = {.rule = rules, .rule_count = rule_count, .verdict = ret};
 
     ret->class = COMPARE_EQUAL;
-    ret->count = ret->kept = 0;
+    ret->count = ret->critical = ret->kept = 0;
     judge_status(&j, legacy->status, new_answer->status);
     judge_media_type(&j, legacy->media_type, new_answer->media_type);
     for (unsigned i = 0; i < rule_count; i++) {

@@ -41,8 +41,12 @@ struct compare_answer {
 
 enum compare_class { COMPARE_EQUAL, COMPARE_DIFFERS_COSMETIC, COMPARE_DIFFERS_CRITICAL };
 
+/* At one place, or at several that differ in nothing but the numbers of items: "$.list[0].at" and
+ * "$.list[1].at" are one difference found twice, told with the first of them. */
 struct compare_difference {
     enum compare_class class;
+    unsigned count;
+    uint64_t place;                         /* a hash of where, with "[*]" for each item */
     char where[DISCREPANCY_PATH_SIZE];      /* as in struct discrepancy */
     char legacy[DISCREPANCY_VALUE_SIZE];    /* one line, cut at a character's end; "(left out)" */
     char new_value[DISCREPANCY_VALUE_SIZE]; /* where the place says that it may be secret */
@@ -50,14 +54,22 @@ struct compare_difference {
 
 struct compare_verdict {
     enum compare_class class; /* the worst of all differences, kept or not */
-    unsigned count;           /* differences found; at most COMPARE_DIFFERENCES_MAX are kept, */
-    unsigned kept;            /* critical ones first */
+    unsigned count;           /* differences found, each item's; */
+    unsigned critical;        /* of these; */
+    unsigned kept;            /* at most COMPARE_DIFFERENCES_MAX, critical ones first */
     struct compare_difference difference[COMPARE_DIFFERENCES_MAX];
 };
 
 void compare_answers(const struct compare_rule *rules, unsigned rule_count,
                      const struct compare_answer *legacy, const struct compare_answer *new_answer,
                      struct compare_verdict *ret);
+
+/* What is critical at one of these places is cosmetic after all: it says nothing about new. */
+void compare_forgive(struct compare_verdict *v, const uint64_t *place, unsigned count);
+
+/* A text as one line for people, in `dst` of `size` bytes: cut at a character's end, with '?' for
+ * what a terminal would obey and what is no character. */
+void compare_show(struct str text, char *dst, size_t size);
 
 /* FNV-1a, piece by piece from COMPARE_HASH_START on. */
 #define COMPARE_HASH_START UINT64_C(0xcbf29ce484222325)

@@ -4,6 +4,8 @@
 #define LEFT_OUT "(left out)"
 #define CUT_MARK "..."
 
+/* ---- secrets --------------------------------------------------------------------------------- */
+
 static bool contains(struct str s, struct str word)
 {
     for (size_t i = 0; i + word.n <= s.n; i++) {
@@ -14,7 +16,7 @@ static bool contains(struct str s, struct str word)
 }
 
 /* A name may write words apart: "api-key", "api_key". */
-bool judge_is_secret_name(struct str name)
+static bool is_secret_name(struct str name)
 {
     static const struct str words[] = {
         STR("authorization"), STR("passw"),   STR("passphrase"), STR("secret"),  STR("token"),
@@ -31,13 +33,14 @@ bool judge_is_secret_name(struct str name)
 }
 
 /* "eyJ" begins every JSON Web Token. */
-bool judge_is_secret_text(struct str text)
+static bool is_secret_text(struct str text)
 {
-    return judge_is_secret_name(text) || contains(text, STR("bearer ")) ||
+    return is_secret_name(text) || contains(text, STR("bearer ")) ||
            contains(text, STR("basic ")) || contains(text, STR("eyJ"));
 }
 
-/* Bytes that a terminal would obey, or that are no characters, become '?'. */
+/* ---- showing --------------------------------------------------------------------------------- */
+
 static void make_line(char *text, size_t n)
 {
     size_t bad;
@@ -47,27 +50,52 @@ static void make_line(char *text, size_t n)
 }
 
 /* What will be seen of it. */
-static struct str cut_value(struct str value)
+static struct str cut(struct str text, size_t size)
 {
-    size_t n = DISCREPANCY_VALUE_SIZE - sizeof CUT_MARK;
+    size_t n = size - sizeof CUT_MARK;
 
-    if (value.n < DISCREPANCY_VALUE_SIZE)
-        return value;
-    while (n > 0 && ((unsigned char)value.p[n] & 0xc0) == 0x80)
+    if (text.n < size)
+        return text;
+    while (n > 0 && ((unsigned char)text.p[n] & 0xc0) == 0x80)
         n--;
-    return (struct str){value.p, n};
+    return (struct str){text.p, n};
 }
 
-static void show(struct str value, bool secret, char dst[DISCREPANCY_VALUE_SIZE])
+void compare_show(struct str text, char *dst, size_t size)
 {
-    struct str seen = secret ? STR(LEFT_OUT) : cut_value(value);
+    struct str seen = cut(text, size);
 
     if (seen.n > 0)
         memcpy(dst, seen.p, seen.n);
     dst[seen.n] = '\0';
     make_line(dst, seen.n);
-    if (!secret && seen.n < value.n)
+    if (seen.n < text.n)
         memcpy(dst + seen.n, CUT_MARK, sizeof CUT_MARK);
+}
+
+/* ---- keeping --------------------------------------------------------------------------------- */
+
+/* Items of one list are one place: "$.a[7].b" counts as "$.a[*].b". */
+static uint64_t hash_place(const char *where)
+{
+    uint64_t hash = COMPARE_HASH_START;
+
+    for (const char *p = where; *p; p++) {
+        hash = compare_hash(hash, (struct str){p, 1});
+        if (*p == '[')
+            p += strspn(p + 1, "0123456789");
+    }
+    return hash;
+}
+
+static struct compare_difference *find_place(struct compare_verdict *v, enum compare_class class,
+                                             uint64_t place)
+{
+    for (unsigned i = 0; i < v->kept; i++) {
+        if (v->difference[i].class == class && v->difference[i].place == place)
+            return &v->difference[i];
+    }
+    return NULL;
 }
 
 /* The place for one more: behind the others, or that of a cosmetic one, which gives way. */
@@ -87,28 +115,66 @@ static struct compare_difference *find_room(struct compare_verdict *v, enum comp
     return &v->difference[i];
 }
 
+static bool is_secret(const char *where, struct str legacy, struct str new_value)
+{
+    return is_secret_name(str_of(where)) || is_secret_text(cut(legacy, DISCREPANCY_VALUE_SIZE)) ||
+           is_secret_text(cut(new_value, DISCREPANCY_VALUE_SIZE));
+}
+
 void judge_note(struct judge *j, enum compare_class class, const char *where, bool secret,
                 struct str legacy, struct str new_value)
 {
     struct compare_verdict *v = j->verdict;
+    uint64_t place = hash_place(where);
     struct compare_difference *d;
 
     if (class == COMPARE_EQUAL)
         return;
     v->count++;
+    v->critical += class == COMPARE_DIFFERS_CRITICAL;
     if (class > v->class)
         v->class = class;
+    d = find_place(v, class, place);
+    if (d) {
+        d->count++;
+        return;
+    }
     d = find_room(v, class);
     if (!d)
         return;
-    secret = secret || judge_is_secret_name(str_of(where)) || judge_is_secret_text(legacy) ||
-             judge_is_secret_text(new_value);
+    secret = secret || is_secret(where, legacy, new_value);
     d->class = class;
-    str_fmt(d->where, sizeof d->where, "%s", where);
-    make_line(d->where, strlen(d->where));
-    show(legacy, secret, d->legacy);
-    show(new_value, secret, d->new_value);
+    d->count = 1;
+    d->place = place;
+    compare_show(str_of(where), d->where, sizeof d->where);
+    compare_show(secret ? STR(LEFT_OUT) : legacy, d->legacy, sizeof d->legacy);
+    compare_show(secret ? STR(LEFT_OUT) : new_value, d->new_value, sizeof d->new_value);
 }
+
+static bool is_among(uint64_t place, const uint64_t *list, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (list[i] == place)
+            return true;
+    }
+    return false;
+}
+
+void compare_forgive(struct compare_verdict *v, const uint64_t *place, unsigned count)
+{
+    for (unsigned i = 0; i < v->kept; i++) {
+        struct compare_difference *d = &v->difference[i];
+
+        if (d->class != COMPARE_DIFFERS_CRITICAL || !is_among(d->place, place, count))
+            continue;
+        d->class = COMPARE_DIFFERS_COSMETIC;
+        v->critical -= d->count;
+    }
+    if (v->class == COMPARE_DIFFERS_CRITICAL && v->critical == 0)
+        v->class = COMPARE_DIFFERS_COSMETIC;
+}
+
+/* ---- classes --------------------------------------------------------------------------------- */
 
 static enum compare_class class_of(enum compare_rule_kind kind)
 {

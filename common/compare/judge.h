@@ -19,10 +19,6 @@ void judge_note(struct judge *j, enum compare_class class, const char *where, bo
  * COMPARE_DIFFERS_CRITICAL when none does, COMPARE_EQUAL when it is to be ignored. */
 enum compare_class judge_class_of(const struct judge *j, const char *place);
 
-/* Does a name, or a text, say that it is a secret? */
-bool judge_is_secret_name(struct str name);
-bool judge_is_secret_text(struct str text);
-
 /* The bodies. False: at least one of them is no JSON. */
 bool judge_json(struct judge *j, struct str legacy, struct str new_body) MUST_CHECK;
 void judge_text(struct judge *j, struct str legacy, struct str new_body);

@@ -8,6 +8,7 @@
 #include "sidecar/proxy/conn.h"
 #include "sidecar/proxy/lane.h"
 #include "sidecar/proxy/relay.h"
+#include "sidecar/proxy/tap.h"
 #include "sidecar/proxy/tunnel.h"
 #include "sidecar/proxy/upgrade.h"
 
@@ -198,6 +199,9 @@ static enum verdict begin_answer(struct conn *c)
         return conn_fail(c, FAILURE_BROKEN);
     req->heard_at = loop_now(c->lane->loop);
     note_answered(req);
+    if (req->tap)
+        tap_head(req->tap, &req->answer);
+    req->download.tap = req->tap;
     gather_wrote(&g, n);
     if (!download_piece(&req->download, req->up->in, &g))
         return conn_fail(c, FAILURE_BROKEN);

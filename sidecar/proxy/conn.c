@@ -10,6 +10,7 @@
 #include "common/base/mem.h"
 #include "sidecar/proxy/lane.h"
 #include "sidecar/proxy/relay.h"
+#include "sidecar/proxy/tap.h"
 #include "sidecar/proxy/tunnel.h"
 
 #define SPARE_REQUESTS_MAX 256
@@ -332,6 +333,7 @@ void conn_end_request(struct conn *c)
     conn_tell_breaker(c, BREAKER_ABANDONED);
     c->req = NULL;
     upstream_close(&req->up);
+    tap_drop(req->tap);
     view_unref(req->view);
     upload_deinit(&req->upload);
     if (lane->spare_request_count == SPARE_REQUESTS_MAX) {

@@ -80,6 +80,7 @@ struct download {
     struct http1_body body;
     struct http1_framing framing; /* as sent to the client */
     bool done;
+    struct tap *tap; /* of the request; may be NULL */
 };
 
 struct tunnel;
@@ -103,6 +104,7 @@ struct request {
     bool counted;                 /* among the system's requests */
     bool on_new;                  /* counted with the breaker, and not yet reported to it */
     bool mirrored;                /* chosen to be copied when it is over */
+    struct tap *tap;              /* its answer is to be compared; owned; NULL: it is not */
     unsigned endpoint;            /* of the system: it is being sent there */
     unsigned tried;               /* a bit for each endpoint of the system that failed it */
     bool upgrade;                 /* asks for another protocol, and may */

@@ -242,6 +242,7 @@ void lane_free(struct lane *l)
         conn_destroy(l->conns);
     probe_drop_all(l);
     copy_deinit(l);
+    tap_deinit(l);
     timer_cancel(&l->drain_deadline);
     if (l->drain)
         letter_free(l->drain);

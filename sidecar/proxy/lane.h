@@ -15,6 +15,7 @@
 #include "sidecar/proxy/iobuf.h"
 #include "sidecar/proxy/probe.h"
 #include "sidecar/proxy/proxy.h"
+#include "sidecar/proxy/tap.h"
 #include "sidecar/proxy/view.h"
 
 enum letter_kind {
@@ -82,6 +83,7 @@ struct lane {
 
     struct prober *probers; /* utlist */
     struct copies copies;
+    struct taps taps;
 
     bool draining;
     struct letter *drain; /* being carried out */

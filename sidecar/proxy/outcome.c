@@ -7,6 +7,7 @@
 #include "sidecar/proxy/copy.h"
 #include "sidecar/proxy/lane.h"
 #include "sidecar/proxy/relay.h"
+#include "sidecar/proxy/tap.h"
 
 /* After a refusal the client may still be sending: closing at once would reset the connection and
  * could take our answer with it. So much, and two seconds, are read and thrown away first. */
@@ -267,6 +268,15 @@ static enum verdict end_connection(struct conn *c)
     return conn_linger(c);
 }
 
+/* What is compared with new is mirrored, too. */
+static void send_copies(struct conn *c)
+{
+    bool sent = c->req->tap && tap_finish(c);
+
+    if (c->req->mirrored && !sent)
+        copy_mirror(c);
+}
+
 enum verdict step_finish(struct conn *c)
 {
     if (c->req && c->req->up)
@@ -275,8 +285,8 @@ enum verdict step_finish(struct conn *c)
         return conn_go(c, STEP_CLOSE);
     if (c->out)
         return WAIT;
-    if (c->req && c->req->mirrored)
-        copy_mirror(c);
+    if (c->req && (c->req->mirrored || c->req->tap))
+        send_copies(c);
     if (c->closing)
         return end_connection(c);
     conn_end_request(c);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sidecar/proxy/relay.h"
 
+#include "sidecar/proxy/tap.h"
+
 /* ---- framing --------------------------------------------------------------------------------- */
 
 static void add_payload(struct gather *g, struct http1_framing framing, struct str payload)
@@ -163,6 +165,8 @@ bool download_piece(struct download *d, struct iobuf *in, struct gather *g)
     r = take_payload(&d->body, in, gather_room(g), &payload);
     if (r == HTTP1_BODY_BAD)
         return false;
+    if (d->tap)
+        tap_body(d->tap, payload);
     add_payload(g, d->framing, payload);
     if (r == HTTP1_BODY_DONE) {
         add_end(g, d->framing);

@@ -7,6 +7,7 @@
 #include "sidecar/proxy/copy.h"
 #include "sidecar/proxy/lane.h"
 #include "sidecar/proxy/relay.h"
+#include "sidecar/proxy/tap.h"
 #include "sidecar/proxy/upgrade.h"
 
 /* A body that goes with an idempotent request is kept up to here, for a second try when a pooled
@@ -200,6 +201,8 @@ enum verdict step_decide(struct conn *c)
     }
     req->on_new = req->system == SYSTEM_NEW && req->route->breaker;
     req->mirrored = req->route->entry->route.mirror.share_bp > 0 && copy_is_chosen(c);
+    if (req->route->entry->route.compare.sample_bp > 0)
+        tap_choose(c);
     return conn_go(c, STEP_TAKE);
 }
 
@@ -255,6 +258,7 @@ static enum verdict route_again(struct conn *c)
 
     conn_tell_breaker(c, BREAKER_ABANDONED);
     upstream_give(&req->up);
+    tap_drop(steal(req->tap));
     view_unref(req->view);
     req->view = NULL;
     req->route = NULL;

@@ -7,6 +7,7 @@
 #include "sidecar/proxy/copy.h"
 #include "sidecar/proxy/budget.h"
 #include "sidecar/proxy/live.h"
+#include "sidecar/proxy/tap.h"
 #include "sidecar/proxy/upstream.h"
 
 /* What a lane remembers of a migration from view to view. */
@@ -16,6 +17,7 @@ struct tally {
     struct route_stats stats;  /* since the last collection */
     struct budget budget;      /* of second tries */
     struct copy_meter copies;
+    struct tap_noise noise;
 };
 
 struct view_system {

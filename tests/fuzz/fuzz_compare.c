@@ -24,7 +24,8 @@ static void check_shown(const struct compare_verdict *v)
     for (unsigned i = 0; i < v->kept; i++) {
         const struct compare_difference *d = &v->difference[i];
 
-        CHECK(d->class != COMPARE_EQUAL && (i == 0 || d->class <= v->difference[i - 1].class));
+        CHECK(d->class != COMPARE_EQUAL && d->count > 0 &&
+              (i == 0 || d->class <= v->difference[i - 1].class));
         CHECK(str_is_line(str_of(d->where), &bad) && strlen(d->where) < sizeof d->where);
         CHECK(str_is_line(str_of(d->legacy), &bad) && strlen(d->legacy) < sizeof d->legacy);
         CHECK(str_is_line(str_of(d->new_value), &bad));
@@ -40,7 +41,7 @@ static void check_pair(const struct compare_answer *a, const struct compare_answ
     check_shown(&one);
     compare_answers(rules, rule_count, b, a, &other);
     check_shown(&other);
-    CHECK(one.class == other.class && one.count == other.count);
+    CHECK(one.class == other.class && one.count == other.count && one.critical == other.critical);
     compare_answers(rules, rule_count, a, a, &one);
     CHECK(one.class == COMPARE_EQUAL);
 }

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "common/base/buf.h"
+#include "common/base/check.h"
 #include "common/base/json.h"
 #include "common/base/mem.h"
 #include "common/base/units.h"
@@ -131,6 +132,44 @@ static bool read_mirror(struct str value, struct route_mirror *m)
     return true;
 }
 
+/* "sample bp/noise bp/max body" */
+static bool read_compare(struct str value, struct route_compare *r)
+{
+    uint32_t *part[] = {&r->sample_bp, &r->noise_bp, &r->max_body};
+
+    for (unsigned i = 0; i < ARRAY_LEN(part) && value.n > 0; i++) {
+        struct str one;
+
+        str_cut(value, '/', &one, &value);
+        if (!read_u32(one, part[i]))
+            return false;
+    }
+    return true;
+}
+
+/* "ignore=$.at,header=ETag", tolerances as "tolerance=$.price=0.01" */
+static bool read_compare_rules(struct str value, struct route_compare *r)
+{
+    static const char *const kinds[COMPARE_RULE_COUNT] = {"header",   "ignore",    "critical",
+                                                          "cosmetic", "unordered", "tolerance"};
+
+    for (r->rule_count = 0; value.n > 0; r->rule_count++) {
+        struct compare_rule *rule = &r->rule[r->rule_count];
+        struct str one, kind, path, by;
+
+        str_cut(value, ',', &one, &value);
+        str_cut(one, '=', &kind, &path);
+        str_cut(path, '=', &path, &by);
+        for (rule->kind = 0; rule->kind < COMPARE_RULE_COUNT; rule->kind++)
+            if (str_eq(kind, str_of(kinds[rule->kind])))
+                break;
+        if (!str_copy(path, rule->path, sizeof rule->path) ||
+            (by.n > 0 && !str_to_decimal(by, &rule->tolerance)))
+            return false;
+    }
+    return true;
+}
+
 static bool read_emergency(struct tool *t, struct str value)
 {
     uint64_t epoch;
@@ -187,6 +226,12 @@ static int set_route(struct tool *t, struct str name, struct str value, struct e
         return read_methods(value, r->mirror.method, &r->mirror.method_count);
     if (str_eq(name, STR("mirror_above")))
         return read_u32(value, &r->mirror.off_above_bp);
+    if (str_eq(name, STR("compare")))
+        return read_compare(value, &r->compare);
+    if (str_eq(name, STR("compare_rules")))
+        return read_compare_rules(value, &r->compare);
+    if (str_eq(name, STR("compare_above")))
+        return read_u32(value, &r->compare.off_above_bp);
     if (str_eq(name, STR("fallback_body")))
         return read_u32(value, &r->fallback.max_body);
     if (str_eq(name, STR("budget")))
@@ -448,6 +493,30 @@ static void print_seen(const struct breaker_seen *s)
            s->order_number, s->opened);
 }
 
+static void print_compare(const struct route_stats *s)
+{
+    const struct compare_stats *c = &s->compare;
+
+    printf(
+        "\"compare\":{\"compared\":%llu,\"equal\":%llu,\"cosmetic\":%llu,\"critical\":%llu,"
+        "\"noise_compared\":%llu,\"noise_differed\":%llu,\"skipped\":%llu,\"overhead_us\":%llu},",
+        (unsigned long long)c->compared, (unsigned long long)c->equal,
+        (unsigned long long)c->cosmetic, (unsigned long long)c->critical,
+        (unsigned long long)c->noise_compared, (unsigned long long)c->noise_differed,
+        (unsigned long long)c->skipped, (unsigned long long)c->overhead_us);
+    printf("\"discrepancies\":[");
+    for (unsigned i = 0; i < s->discrepancy_count; i++) {
+        const struct discrepancy *d = &s->discrepancy[i];
+        const char *const text[] = {d->request, d->where, d->legacy, d->new_value};
+        CLEANUP(buf_deinitp) struct buf b = BUF_INIT(4096);
+
+        for (unsigned k = 0; k < ARRAY_LEN(text); k++)
+            CHECK(buf_add_str(&b, STR(",")) && json_print_string(text[k], &b));
+        printf("%s[%s%s]", i ? "," : "", d->critical ? "true" : "false", buf_text(&b));
+    }
+    printf("],");
+}
+
 static void on_stats(void *ctx, const struct route_stats *stats, size_t count, unsigned clients)
 {
     struct tool *t = ctx;
@@ -456,6 +525,9 @@ static void on_stats(void *ctx, const struct route_stats *stats, size_t count, u
         for (int s = SYSTEM_LEGACY; s < SYSTEM_COUNT; s++)
             system_stats_merge(&t->sums.system[s], &stats[i].system[s]);
         mirror_stats_merge(&t->sums.mirror, &stats[i].mirror);
+        compare_stats_merge(&t->sums.compare, &stats[i].compare);
+        for (unsigned k = 0; k < stats[i].discrepancy_count; k++)
+            route_stats_add_discrepancy(&t->sums, &stats[i].discrepancy[k]);
         t->sums.breaker = stats[i].breaker;
         t->sums.breaker_seen = stats[i].breaker_seen;
         t->sums.over_budget += stats[i].over_budget;
@@ -470,6 +542,7 @@ static void on_stats(void *ctx, const struct route_stats *stats, size_t count, u
     print_mirror(&t->sums.mirror);
     print_seen(&t->sums.breaker_seen);
     printf("\"over_budget\":%" PRIu64 ",", t->sums.over_budget);
+    print_compare(&t->sums);
     printf("\"breaker\":\"%s\",\"tunnels\":{\"legacy\":%u,\"new\":%u},\"clients\":%u}\n",
            breaker_state_name(t->sums.breaker), t->sums.tunnels[SYSTEM_LEGACY],
            t->sums.tunnels[SYSTEM_NEW], clients);
@@ -507,7 +580,8 @@ static void set_defaults(struct tool *t)
     r->mirror.timeout_ms = 5000;
     r->mirror.max_body = 65536;
     r->mirror.max_pending = 256;
-    r->mirror.off_above_bp = WEIGHT_BP_MAX;
+    r->mirror.off_above_bp = r->compare.off_above_bp = WEIGHT_BP_MAX;
+    r->compare.max_body = 65536;
     r->fallback.on = FALLBACK_CONNECT_ERROR | FALLBACK_TIMEOUT | FALLBACK_5XX;
     r->fallback.max_body = 65536;
     set_timeouts(r, STR("1000"), true);

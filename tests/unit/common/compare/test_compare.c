@@ -70,6 +70,20 @@ static const char *told(const struct compare_verdict *v)
     return text;
 }
 
+/* So many items, each with its number inside. */
+static char *many(const char *open, const char *before, const char *behind, unsigned n,
+                  const char *close)
+{
+    struct buf b;
+
+    buf_init(&b, 1u << 24);
+    assert_true(buf_addf(&b, "%s", open));
+    for (unsigned i = 0; i < n; i++)
+        assert_true(buf_addf(&b, "%s%u%s", before, i, behind));
+    assert_true(buf_addf(&b, "%s", close) && buf_add(&b, "", 1));
+    return b.data;
+}
+
 /* ---- JSON ------------------------------------------------------------------------------------ */
 
 struct json_case {
@@ -100,12 +114,12 @@ static void json_is_compared_by_structure(void **state UNUSED)
          NONE},
         {"{\"a\":1}", "{\"a\":2}", "critical 1: $.a 1|2", NONE},
         {"{\"a\":1}", "{\"b\":1}", "critical 2: $.a 1|(absent), $.b (absent)|1", NONE},
-        {"[1,2,3]", "[1,3,2]", "critical 2: $[1] 2|3, $[2] 3|2", NONE},
+        {"[1,2,3]", "[1,3,2]", "critical 2: $[1] 2|3", NONE},
         {"[1,2]", "[1]", "critical 1: $[1] 2|(absent)", NONE},
         {"{\"a\":\"1\"}", "{\"a\":1}", "critical 1: $.a \"1\"|1", NONE},
         {"{\"a\":{\"b\":[{}]}}", "{\"a\":[]}", "critical 1: $.a object of 1|array of 0", NONE},
         {"true", "false", "critical 1: $ true|false", NONE},
-        {"{\"a\":1,\"a\":2}", "{\"a\":2,\"a\":1}", "critical 2: $.a 1|2, $.a 2|1", NONE},
+        {"{\"a\":1,\"a\":2}", "{\"a\":2,\"a\":1}", "critical 2: $.a 1|2", NONE},
         {"{\"a\":1,\"a\":2}", "{\"a\":1}", "critical 1: $.a 2|(absent)", NONE},
     };
 
@@ -185,10 +199,7 @@ static void arrays_may_lose_their_order_and_numbers_some_weight(void **state UNU
          "[[4,3],[2,1]]",
          "equal",
          {{RULE(UNORDERED, "$"), RULE(UNORDERED, "$[*]")}}},
-        {"[[1,2],[3,4]]",
-         "[[3,4],[2,1]]",
-         "critical 2: $[0][0] 1|2, $[0][1] 2|1",
-         {{RULE(UNORDERED, "$")}}},
+        {"[[1,2],[3,4]]", "[[3,4],[2,1]]", "critical 2: $[0][0] 1|2", {{RULE(UNORDERED, "$")}}},
         {"[1,2,2]", "[2,1,1]", "critical 1: $[2] 2|1", {{RULE(UNORDERED, "$")}}},
         {"[1,2]", "[2,1,3]", "critical 1: $[2] (absent)|3", {{RULE(UNORDERED, "$")}}},
         {"[{\"id\":1,\"at\":5},{\"id\":2,\"at\":6}]",
@@ -266,9 +277,45 @@ static void critical_differences_are_kept_first(void **state UNUSED)
 
     assert_int_equal(v.class, COMPARE_DIFFERS_CRITICAL);
     assert_int_equal(v.count, 11);
-    assert_int_equal(v.kept, COMPARE_DIFFERENCES_MAX);
+    assert_int_equal(v.critical, 1);
+    assert_int_equal(v.kept, 2);
     assert_string_equal(v.difference[0].where, "$[10].x");
+    assert_string_equal(v.difference[1].where, "$[0]");
+    assert_int_equal(v.difference[1].count, 10);
     assert_int_equal(v.difference[1].class, COMPARE_DIFFERS_COSMETIC);
+}
+
+static void no_more_are_kept_than_there_is_room_for(void **state UNUSED)
+{
+    CLEANUP(xfreep) char *legacy = many("{", "\"k", "\":1,", 20, "\"total\":1}");
+    CLEANUP(xfreep) char *other = many("{", "\"k", "\":2,", 20, "\"total\":2}");
+    struct compare_answer a = answer("application/json", legacy);
+    struct compare_answer b = answer("application/json", other);
+    struct compare_verdict v = verdict_of(&(struct rules){{RULE(CRITICAL, "$.total")}}, &a, &b);
+
+    assert_int_equal(v.count, 21);
+    assert_int_equal(v.kept, COMPARE_DIFFERENCES_MAX);
+    assert_string_equal(v.difference[0].where, "$.total");
+}
+
+static void what_differs_without_new_is_forgiven(void **state UNUSED)
+{
+    struct compare_answer a = answer("application/json", "[{\"at\":1},{\"at\":2}]");
+    struct compare_answer b = answer("application/json", "[{\"at\":3},{\"at\":4}]");
+    struct compare_answer c = answer("application/json", "[{\"at\":3},{\"at\":4},{\"at\":5}]");
+    struct compare_verdict noise = verdict_of(&(struct rules){0}, &a, &b);
+    struct compare_verdict v = noise;
+
+    assert_int_equal(noise.kept, 1);
+    compare_forgive(&v, &noise.difference[0].place, 0);
+    assert_int_equal(v.class, COMPARE_DIFFERS_CRITICAL);
+    compare_forgive(&v, &noise.difference[0].place, 1);
+    assert_int_equal(v.class, COMPARE_DIFFERS_COSMETIC);
+    assert_int_equal(v.critical, 0);
+    v = verdict_of(&(struct rules){0}, &a, &c);
+    compare_forgive(&v, &noise.difference[0].place, 1);
+    assert_int_equal(v.class, COMPARE_DIFFERS_CRITICAL);
+    assert_int_equal(v.critical, 1);
 }
 
 /* ---- the rest of an answer ------------------------------------------------------------------- */
@@ -399,20 +446,6 @@ static void a_hash_does_not_depend_on_the_pieces(void **state UNUSED)
 
 /* ---- hostile bodies -------------------------------------------------------------------------- */
 
-/* So many items, each with its number inside. */
-static char *many(const char *open, const char *before, const char *behind, unsigned n,
-                  const char *close)
-{
-    struct buf b;
-
-    buf_init(&b, 1u << 24);
-    assert_true(buf_addf(&b, "%s", open));
-    for (unsigned i = 0; i < n; i++)
-        assert_true(buf_addf(&b, "%s%u%s", before, i, behind));
-    assert_true(buf_addf(&b, "%s", close) && buf_add(&b, "", 1));
-    return b.data;
-}
-
 /* With every pair looked at, these would take minutes. */
 static void many_items_take_little_longer_than_few(void **state UNUSED)
 {
@@ -424,7 +457,7 @@ static void many_items_take_little_longer_than_few(void **state UNUSED)
     struct compare_answer x = answer("application/json", a), y = answer("application/json", b);
     struct compare_verdict v = verdict_of(&r, &x, &y);
 
-    assert_int_equal(v.kept, COMPARE_DIFFERENCES_MAX);
+    assert_int_equal(v.kept, 1);
     x = answer("application/json", c);
     y = answer("application/json", d);
     v = verdict_of(&r, &x, &y);
@@ -457,6 +490,8 @@ int main(void)
         cmocka_unit_test(values_are_one_line_of_whole_characters),
         cmocka_unit_test(a_place_too_deep_to_name_shows_no_value),
         cmocka_unit_test(critical_differences_are_kept_first),
+        cmocka_unit_test(no_more_are_kept_than_there_is_room_for),
+        cmocka_unit_test(what_differs_without_new_is_forgiven),
         cmocka_unit_test(status_and_media_type_count),
         cmocka_unit_test(fields_count_when_a_rule_names_them),
         cmocka_unit_test(text_is_compared_by_lines),
