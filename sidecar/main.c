@@ -11,6 +11,7 @@
 #include "common/loop/signals.h"
 #include "common/rpc/rpc.h"
 #include "sidecar/emergency.h"
+#include "sidecar/proxy/access_log.h"
 #include "sidecar/sidecar.h"
 
 /* Exit statuses, as the CLI's: 0 stopped on request, 2 could not run. */
@@ -59,6 +60,25 @@ static int take_forwarded(void *to, const char *value, struct err *err)
     return err_set(err, ERR_INVALID, "\"%s\" is none of append, replace and off", value);
 }
 
+/* "5%", "0.1%", "1/100" */
+static int take_sample(void *to, const char *value, struct err *err)
+{
+    struct str text = str_of(value), rest;
+    uint32_t *sample = to;
+    uint64_t one_of;
+    double percent;
+
+    if (str_starts(text, STR("1/")) && str_to_u64(str_of(value + 2), ACCESS_ALL, &one_of) &&
+        one_of > 0)
+        *sample = (uint32_t)(ACCESS_ALL / one_of);
+    else if (text.n > 1 && text.p[text.n - 1] == '%' && str_cut(text, '%', &text, &rest) &&
+             str_to_decimal(text, &percent) && percent <= 100)
+        *sample = (uint32_t)(percent * ACCESS_ALL / 100);
+    else
+        return err_set(err, ERR_INVALID, "\"%s\" is no share: write it as 5%% or 1/100", value);
+    return 0;
+}
+
 static const struct option_row table[] = {
     {"node", "NAME", "unique in the fleet", OPTION_INTO(take_node, options, node)},
     {"data", "DIR", "keeps the last good rule set; one sidecar at a time",
@@ -71,6 +91,13 @@ static const struct option_row table[] = {
      OPTION_INTO(option_text, options, sidecar.proxy.edge)},
     {"control", "ADDR:PORT", "take emergency orders from other machines there (off)",
      OPTION_INTO(option_text, options, sidecar.control)},
+    {"access-log", "FILE", "a line of JSON per request; \"-\": to standard output (off)",
+     OPTION_INTO(option_text, options, sidecar.access_log)},
+    {"access-log-sample", "SHARE",
+     "of the requests that go well: 5%, 1/100 (100%); failed ones always",
+     OPTION_INTO(take_sample, options, sidecar.access_sample)},
+    {"access-log-query", NULL, "paths with what follows the question mark",
+     OPTION_INTO(option_flag, options, sidecar.access_query)},
     {"coordinator", "LIST",
      "host:port[,host:port...]; the next one when one fails (127.0.0.1:7400)",
      OPTION_INTO(option_text, options, sidecar.coordinators)},
@@ -108,7 +135,7 @@ static void print_help(void)
            "\n"
            "SIGTERM stops it after its requests, SIGUSR1 sends everything to legacy until\n"
            "`switchyard rollback --clear`, and so does a file DIR/emergency, which holds the "
-           "reason.\n",
+           "reason.\nSIGHUP opens the access log anew.\n",
            buf_text(&lines));
 }
 
@@ -158,6 +185,10 @@ static void on_signal(void *ctx, int signo)
 {
     struct run *run = ctx;
 
+    if (signo == SIGHUP) {
+        sidecar_reopen(run->sidecar);
+        return;
+    }
     if (signo == SIGUSR1) {
         sidecar_emergency(run->sidecar, "signal");
         return;
@@ -170,7 +201,7 @@ static void on_signal(void *ctx, int signo)
     run->stopping = true;
 }
 
-static const int known_signals[] = {SIGTERM, SIGINT, SIGUSR1, 0};
+static const int known_signals[] = {SIGTERM, SIGINT, SIGUSR1, SIGHUP, 0};
 
 static int run_sidecar(const struct options *o, struct err *err)
 {
@@ -199,6 +230,7 @@ int main(int argc, char **argv)
     struct options o = {
         .sidecar = {.coordinators = "127.0.0.1:7400",
                     .proxy = {.listen = "127.0.0.1:8080", .max_body_bytes = PROXY_MAX_BODY_BYTES},
+                    .access_sample = ACCESS_ALL,
                     .drain = dur_s(10)}};
     struct err err = {0};
     int r;

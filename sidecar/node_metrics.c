@@ -201,6 +201,8 @@ static void node(struct metrics *m, const struct node_facts *f)
     one(m, METRIC_STALE, f->stale);
     one(m, METRIC_SILENCE, (double)f->silence.ns / 1e9);
     one(m, METRIC_STATE_UNWRITTEN, f->unwritten);
+    metrics_family(m, METRIC_ACCESS_LOST);
+    metrics_count(m, f->access_lost, "%s", "");
 }
 
 bool node_metrics_page(const struct node_metrics *n, const struct node_facts *f, struct buf *ret)

@@ -25,6 +25,7 @@ struct node_facts {
     dur_t silence; /* of the coordinators; 0: one is there */
     bool unwritten;
     unsigned clients;
+    uint64_t access_lost;       /* lines of the access log */
     unsigned pools, idle, busy; /* of connections to the systems */
     struct proxy *proxy;        /* tells how endpoints are; NULL: nobody does */
 };

@@ -9,6 +9,7 @@
 #include "common/base/mem.h"
 #include "common/loop/timer.h"
 #include "common/pages/pages.h"
+#include "sidecar/access_file.h"
 #include "sidecar/agent/agent.h"
 #include "sidecar/control/convert.h"
 #include "sidecar/control/coord_client.h"
@@ -30,18 +31,20 @@ struct sidecar {
     struct name node; /* config.node */
     struct loop *loop;
     struct rng rng;
-    struct agent *agent;           /* owned */
-    struct state_file *state;      /* owned */
-    struct proxy *proxy;           /* owned */
-    struct coord_client *coord;    /* owned */
-    struct pages *pages;           /* owned; NULL without --admin */
-    struct order_service *orders;  /* owned */
-    struct order_file *order_file; /* owned; NULL when the folder cannot be watched */
-    struct past *past;             /* owned */
-    struct node_metrics *metrics;  /* owned */
-    struct past_answer *answers;   /* owned */
-    struct timer retry;            /* set after a failure */
-    bool refused;                  /* since the last retry */
+    struct agent *agent;             /* owned */
+    struct state_file *state;        /* owned */
+    struct proxy *proxy;             /* owned */
+    struct coord_client *coord;      /* owned */
+    struct pages *pages;             /* owned; NULL without --admin */
+    struct order_service *orders;    /* owned */
+    struct order_file *order_file;   /* owned; NULL when the folder cannot be watched */
+    struct past *past;               /* owned */
+    struct access_log *access;       /* owned; NULL without --access-log */
+    struct access_file *access_file; /* owned; the same */
+    struct node_metrics *metrics;    /* owned */
+    struct past_answer *answers;     /* owned */
+    struct timer retry;              /* set after a failure */
+    bool refused;                    /* since the last retry */
     mono_t last_stats;
     mono_t coordinator_seen; /* the last time that one was there */
     unsigned clients;
@@ -430,6 +433,7 @@ static bool tell_metrics(void *ctx, struct buf *ret)
         .silence = coordinator_silence(s),
         .unwritten = s->disk[0] != '\0',
         .clients = s->clients,
+        .access_lost = s->access_file ? access_file_lost(s->access_file) : 0,
         .pools = pools.pools,
         .idle = pools.idle,
         .busy = pools.busy,
@@ -556,6 +560,15 @@ static int open_rpc_doors(struct sidecar *s, struct err *err)
     return r;
 }
 
+static int open_access_log(struct sidecar *s, struct err *err)
+{
+    if (!s->config.access_log)
+        return 0;
+    s->access = access_log_new(s->config.access_sample, s->config.access_query);
+    s->config.proxy.access = s->access;
+    return access_file_new(s->config.access_log, s->access, s->loop, &s->access_file, err);
+}
+
 static int start_parts(struct sidecar *s, struct err *err)
 {
     int r;
@@ -564,6 +577,9 @@ static int start_parts(struct sidecar *s, struct err *err)
     if (r < 0)
         return r;
     restore(s);
+    r = open_access_log(s, err);
+    if (r < 0)
+        return r;
     r = proxy_new(&s->config.proxy, s->loop, &proxy_events, s, &s->proxy, err);
     if (r < 0)
         return r;
@@ -615,6 +631,12 @@ uint16_t sidecar_admin_port(const struct sidecar *s)
     return s->pages ? pages_port(s->pages) : 0;
 }
 
+void sidecar_reopen(struct sidecar *s)
+{
+    if (s->access_file)
+        access_file_reopen(s->access_file);
+}
+
 void sidecar_stop(struct sidecar *s, void (*on_stopped)(void *ctx), void *ctx)
 {
     s->on_stopped = on_stopped;
@@ -635,6 +657,8 @@ struct sidecar *sidecar_free(struct sidecar *s)
     pages_free(s->pages);
     coord_client_free(s->coord);
     proxy_free(s->proxy);
+    access_file_free(s->access_file);
+    access_log_free(s->access);
     state_file_close(s->state);
     past_answer_free(s->answers);
     past_free(s->past);

@@ -4,6 +4,7 @@
 #pragma once
 
 #define LOG_EVENTS(X)                                                                              \
+    X(ACCESS_LOG, "access.log", "the access log cannot be written, can again, or lost lines")      \
     X(ANSWER_FAILED, "answer.failed", "an operator's command was refused or failed")               \
     X(BACKUP, "backup", "the control state was written out for a caller")                          \
     X(CLOCK, "clock", "the wall clock was set; deadlines moved with it")                           \

@@ -41,6 +41,8 @@
       "since when no coordinator is there; 0 while one is")                                      \
     X(STATE_UNWRITTEN, "switchyard_state_unwritten", GAUGE, "",                                  \
       "1 while the disk does not take what a restart would need")                                \
+    X(ACCESS_LOST, "switchyard_access_log_lost_total", COUNTER, "",                              \
+      "lines of the access log that found no room, or no disk that took them")                   \
     X(LEADER, "switchyard_leader", GAUGE, "", "1 on the coordinator that leads")                 \
     X(TERM, "switchyard_term", GAUGE, "", "of the latest leader that was heard of")              \
     X(NODES, "switchyard_nodes", GAUGE, "state", "nodes of the fleet: serving, lagging, ...")    \

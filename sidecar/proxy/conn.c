@@ -8,6 +8,7 @@
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
+#include "sidecar/proxy/access_log.h"
 #include "sidecar/proxy/lane.h"
 #include "sidecar/proxy/relay.h"
 #include "sidecar/proxy/tap.h"
@@ -219,6 +220,8 @@ bool conn_send(struct conn *c, struct gather *g)
 {
     if (g->total > 0)
         c->moved |= MOVED_CLIENT;
+    if (c->req)
+        c->req->to_client += g->total;
     return gather_send(g, c->watch.fd, &c->lane->bufs, &c->out) != GATHER_BROKEN;
 }
 
@@ -309,6 +312,8 @@ struct request *conn_begin_request(struct conn *c)
         req = xnew(struct request);
     }
     req->at = c->in->start;
+    req->began = loop_now(lane->loop);
+    c->status = 0;
     http1_parser_init(&req->parser, HTTP1_REQUEST, lane->limits, &req->head, req->headers,
                       HTTP1_HEADERS_MAX);
     c->req = req;
@@ -331,6 +336,8 @@ void conn_end_request(struct conn *c)
     if (!req)
         return;
     conn_tell_breaker(c, BREAKER_ABANDONED);
+    if (UNLIKELY(lane->access != NULL) && !c->edge)
+        access_log_note(lane->access, c, &lane->rng);
     c->req = NULL;
     upstream_close(&req->up);
     tap_drop(req->tap);

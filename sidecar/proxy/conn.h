@@ -110,6 +110,8 @@ struct request {
     bool upgrade;                 /* asks for another protocol, and may */
     uint32_t bucket;              /* its key's */
     struct breaker_ticket ticket; /* while on_new */
+    mono_t began;                 /* its first byte was here */
+    uint64_t to_client;           /* bytes, heads included */
     mono_t sent_at;
     mono_t asked_at; /* the latest piece of the request went */
     mono_t heard_at; /* the head of the answer was here */
@@ -199,6 +201,8 @@ enum verdict conn_linger(struct conn *c);
 void conn_give_time(struct conn *c, dur_t within);
 /* "host:port" or "[v6]:port" without the port. */
 struct str conn_without_port(struct str host);
+/* Its key, borrowed from the head; false: it has none. As conn_find_bucket(). */
+bool conn_find_key(const struct conn *c, struct str path, struct str client, struct str *ret);
 /* The bucket of the request, which is for `path` and from the address `client`. */
 uint32_t conn_find_bucket(struct conn *c, struct str path, struct str client);
 /* Decide: req->system and req->reason; with req->ticket.probe it holds a slot of the breaker. */

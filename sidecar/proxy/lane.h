@@ -81,7 +81,8 @@ struct lane {
     struct request *spare_requests;
     unsigned spare_request_count;
 
-    struct prober *probers; /* utlist */
+    struct prober *probers;     /* utlist */
+    struct access_ring *access; /* borrowed; NULL: no access log */
     struct copies copies;
     struct taps taps;
 

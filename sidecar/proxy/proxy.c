@@ -8,6 +8,7 @@
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
+#include "sidecar/proxy/access_log.h"
 #include "sidecar/proxy/edge_probes.h"
 #include "sidecar/proxy/checks.h"
 #include "sidecar/proxy/lane.h"
@@ -454,6 +455,8 @@ static int start_lanes(struct proxy *p, struct err *err)
             r = lane_new(&p->shared, own, &p->lane[i], err);
         else
             close_all(own);
+        if (r == 0 && p->config.access)
+            p->lane[i]->access = access_log_ring(p->config.access, i);
         p->lane_count += r == 0;
     }
     for (unsigned i = 0; i < p->config.threads && r == 0; i++)

@@ -22,6 +22,8 @@
 
 #define PROXY_THREADS_MAX 64
 
+struct access_log;
+
 /* X-Forwarded-For, -Host and -Proto. */
 enum proxy_forwarded {
     PROXY_FORWARDED_APPEND,  /* our peer behind what earlier hops said; the others when absent */
@@ -47,6 +49,9 @@ struct proxy_config {
     enum proxy_forwarded forwarded;
     bool via;             /* add ours to Via (RFC 9110 7.6.3) */
     const char *resolver; /* "ADDRESS:PORT" of a DNS server; those of /etc/resolv.conf */
+
+    /* Borrowed, and outlives the proxy; NULL: none. */
+    struct access_log *access;
 };
 
 /* The limit that suits most: 1 GiB. */

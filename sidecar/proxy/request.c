@@ -143,19 +143,24 @@ static struct str nth_header(const void *head, struct str name, unsigned nth)
     return (struct str){NULL, 0};
 }
 
-uint32_t conn_find_bucket(struct conn *c, struct str path, struct str client)
+bool conn_find_key(const struct conn *c, struct str path, struct str client, struct str *ret)
 {
-    const struct route *route = &c->req->route->entry->route;
     const struct request_view view = {
         .header = nth_header,
         .head = &c->req->head,
         .path = path,
         .client_address = client,
     };
+
+    return request_key_find(&c->req->route->entry->route, &view, ret);
+}
+
+uint32_t conn_find_bucket(struct conn *c, struct str path, struct str client)
+{
     struct str key;
 
-    if (request_key_find(route, &view, &key))
-        return bucket_of(str_of(route->salt), key);
+    if (conn_find_key(c, path, client, &key))
+        return bucket_of(str_of(c->req->route->entry->route.salt), key);
     return (uint32_t)rng_below(&c->lane->rng, BUCKETS);
 }
 
