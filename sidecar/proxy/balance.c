@@ -21,20 +21,24 @@ static enum rank rank_of(const struct balance_candidate *c, uint32_t ticket)
     return ticket < c->weight ? RANK_READY : RANK_WARMING;
 }
 
+/* One number to compare, so that the choice has no branch that guesses. */
+static uint64_t key_of(const struct balance_candidate *c, uint32_t ticket)
+{
+    return (uint64_t)rank_of(c, ticket) << 32 | c->busy;
+}
+
 unsigned balance_choose(const struct balance_candidate *c, unsigned count, uint32_t turn)
 {
     const uint32_t ticket = ticket_of(turn);
-    enum rank best_rank = RANK_OUT;
+    uint64_t best_key = (uint64_t)RANK_OUT << 32;
     unsigned best = BALANCE_NONE;
 
     for (unsigned n = 0, i = count > 0 ? turn % count : 0; n < count; n++) {
-        enum rank rank = rank_of(&c[i], ticket);
+        uint64_t key = key_of(&c[i], ticket);
+        bool better = key < best_key;
 
-        if (rank < best_rank ||
-            (rank == best_rank && rank < RANK_OUT && c[i].busy < c[best].busy)) {
-            best_rank = rank;
-            best = i;
-        }
+        best_key = better ? key : best_key;
+        best = better ? i : best;
         i = i + 1 == count ? 0 : i + 1;
     }
     return best;
