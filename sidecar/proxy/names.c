@@ -342,7 +342,7 @@ int names_new(struct loop *control, const char *resolver, names_fn fn, void *ctx
               struct names **ret, struct err *err)
 {
     struct names *n = xnew(struct names);
-    int r = resolver_new(control, resolver, &n->resolver, err);
+    int r = resolver_new(control, RESOLVER_CONF, resolver, &n->resolver, err);
 
     if (r < 0) {
         xfreep(&n);

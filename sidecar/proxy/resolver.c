@@ -3,6 +3,7 @@
 
 #include <ares.h>
 #include <netdb.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <utlist.h>
 
@@ -28,6 +29,8 @@ struct resolver {
     struct resolver_socket *sockets; /* utlist */
     struct timer timer;              /* the next deadline of a question */
     char seed[16];                   /* of the choice among many addresses */
+    char *conf, *server;             /* owned; server may be NULL */
+    struct timespec conf_read;       /* its last change that is known */
     bool closing;
 };
 
@@ -224,6 +227,55 @@ static bool look_into_hosts(const struct resolver *r, const char *host, enum res
     return is_there;
 }
 
+/* ---- the channel ----------------------------------------------------------------------------- */
+
+static int open_channel(struct resolver *r, ares_channel *ret, struct err *err)
+{
+    char dns_only[] = "b";
+    struct ares_options options = {
+        .timeout = TRY_MS,
+        .tries = TRIES,
+        .lookups = dns_only,
+        .resolvconf_path = r->conf,
+        .sock_state_cb = on_socket,
+        .sock_state_cb_data = r,
+    };
+    int status = ares_init_options(ret, &options,
+                                   ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS |
+                                       ARES_OPT_RESOLVCONF | ARES_OPT_SOCK_STATE_CB);
+
+    if (status != ARES_SUCCESS)
+        return err_set(err, ERR_EXHAUSTED, "cannot begin to resolve names: %s",
+                       ares_strerror(status));
+    if (!r->server || ares_set_servers_ports_csv(*ret, r->server) == ARES_SUCCESS)
+        return 0;
+    ares_destroy(*ret);
+    return err_set(err, ERR_INVALID, "\"%s\" is no address of a DNS server", r->server);
+}
+
+/* One that is not there counts as never changed. */
+static struct timespec changed_at(const struct resolver *r)
+{
+    struct stat s = {0};
+
+    return stat(r->conf, &s) == 0 ? s.st_mtim : (struct timespec){0};
+}
+
+/* What was asked of the servers before fails, and is asked again soon. */
+static void follow_conf(struct resolver *r)
+{
+    const struct timespec now = changed_at(r);
+    ares_channel fresh, before = r->channel;
+
+    if (now.tv_sec == r->conf_read.tv_sec && now.tv_nsec == r->conf_read.tv_nsec)
+        return;
+    r->conf_read = now;
+    if (open_channel(r, &fresh, NULL) < 0)
+        return;
+    r->channel = fresh;
+    ares_destroy(before);
+}
+
 void resolver_ask(struct resolver *r, const char *host, enum resolver_family family, resolver_fn fn,
                   void *ctx)
 {
@@ -235,6 +287,7 @@ void resolver_ask(struct resolver *r, const char *host, enum resolver_family fam
     struct resolver_answer answer = {.count = 0};
     struct question *q;
 
+    follow_conf(r);
     if (look_into_hosts(r, host, family, &answer)) {
         fn(ctx, &answer);
         return;
@@ -249,34 +302,25 @@ void resolver_ask(struct resolver *r, const char *host, enum resolver_family fam
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-int resolver_new(struct loop *l, const char *server, struct resolver **ret, struct err *err)
+int resolver_new(struct loop *l, const char *conf, const char *server, struct resolver **ret,
+                 struct err *err)
 {
-    char dns_only[] = "b";
     struct resolver *r = xnew(struct resolver);
-    struct ares_options options = {
-        .timeout = TRY_MS,
-        .tries = TRIES,
-        .lookups = dns_only,
-        .sock_state_cb = on_socket,
-        .sock_state_cb_data = r,
-    };
     struct rng rng;
-    int status = ares_init_options(
-        &r->channel, &options,
-        ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB);
+    int status;
 
-    if (status != ARES_SUCCESS) {
-        xfreep(&r);
-        return err_set(err, ERR_EXHAUSTED, "cannot begin to resolve names: %s",
-                       ares_strerror(status));
-    }
     r->loop = l;
+    r->conf = xmemdup(conf, strlen(conf) + 1);
+    r->server = server ? xmemdup(server, strlen(server) + 1) : NULL;
+    r->conf_read = changed_at(r);
     rng_seed_system(&rng);
     for (size_t i = 0; i < sizeof r->seed; i++)
         r->seed[i] = (char)rng_below(&rng, 256);
-    if (server && ares_set_servers_ports_csv(r->channel, server) != ARES_SUCCESS) {
+    status = open_channel(r, &r->channel, err);
+    if (status < 0) {
+        r->channel = NULL;
         resolver_free(r);
-        return err_set(err, ERR_INVALID, "\"%s\" is no address of a DNS server", server);
+        return status;
     }
     *ret = r;
     return 0;
@@ -287,9 +331,12 @@ void resolver_free(struct resolver *r)
     if (!r)
         return;
     r->closing = true;
-    ares_destroy(r->channel);
+    if (r->channel)
+        ares_destroy(r->channel);
     timer_cancel(&r->timer);
     while (r->sockets)
         forget_socket(r, r->sockets);
+    xfreep(&r->conf);
+    xfreep(&r->server);
     xfreep(&r);
 }

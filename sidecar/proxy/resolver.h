@@ -30,14 +30,17 @@ struct resolver_answer {
 struct resolver;
 typedef void (*resolver_fn)(void *ctx, const struct resolver_answer *answer);
 
-/* `server` is "ADDRESS:PORT" of a DNS server; NULL: those of /etc/resolv.conf. INVALID, or
- * EXHAUSTED when c-ares cannot begin. */
-int resolver_new(struct loop *l, const char *server, struct resolver **ret,
+#define RESOLVER_CONF "/etc/resolv.conf"
+
+/* `conf` has the form of RESOLVER_CONF, and is read again when it changes: a node may start before
+ * its network does. `server` is "ADDRESS:PORT" of the one to ask; NULL: those of `conf`. INVALID,
+ * or EXHAUSTED when c-ares cannot begin. */
+int resolver_new(struct loop *l, const char *conf, const char *server, struct resolver **ret,
                  struct err *err) MUST_CHECK;
 /* Questions that are open end without a call. Tolerates NULL. */
 void resolver_free(struct resolver *r);
 
-/* `fn` is called once, maybe before the return. A server is asked three times, after 1, 2 and
- * 4 s. */
+/* `fn` is called once, maybe before the return; not to be called from inside one. A server is asked
+ * three times, with 1, 2 and 4 s of patience. */
 void resolver_ask(struct resolver *r, const char *host, enum resolver_family family, resolver_fn fn,
                   void *ctx);

@@ -12,9 +12,10 @@
 #define DNS_ZONES     8
 #define DNS_ADDRESSES 100
 
-/* What is said of names that begin with `name`. */
+/* What is said of names that begin with `name`; the first of several counts. */
 struct dns_zone {
     const char *name;
+    const char *domain;    /* and whose second label is this one; NULL: whatever it is */
     unsigned first, count; /* IPv4: 127.0.1.first and on */
     unsigned count6;       /* IPv6: fd00::1 and on */
     uint32_t ttl;          /* in s */
@@ -36,12 +37,18 @@ struct dns {
 
 enum { DNS_HEAD = 12, DNS_A = 1, DNS_AAAA = 28 };
 
+static inline bool dns_is_in(const uint8_t *label, const char *domain)
+{
+    return !domain || (label[0] == strlen(domain) && memcmp(label + 1, domain, label[0]) == 0);
+}
+
 static inline struct dns_zone *dns_find(struct dns *d, const uint8_t *name)
 {
     for (unsigned i = 0; i < DNS_ZONES && d->zone[i].name; i++) {
         size_t n = strlen(d->zone[i].name);
 
-        if (n <= name[0] && memcmp(name + 1, d->zone[i].name, n) == 0)
+        if (n <= name[0] && memcmp(name + 1, d->zone[i].name, n) == 0 &&
+            dns_is_in(name + 1 + name[0], d->zone[i].domain))
             return &d->zone[i];
     }
     return NULL;
