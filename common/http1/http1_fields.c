@@ -373,6 +373,23 @@ static bool read_connection(struct http1_parser *p)
     return true;
 }
 
+/* RFC 9110 8.6, RFC 9112 6.1: neither 1xx nor 204 has a body or says how long it is. Behind one
+ * that does, some read a body and some the next answer: not even the connection is good for more.
+ */
+static bool check_bodiless(struct http1_parser *p)
+{
+    struct http1_head *h = p->head;
+
+    if (p->kind == HTTP1_REQUEST || (h->status >= 200 && h->status != 204))
+        return true;
+    if (!h->chunked && (!h->has_length || h->content_length == 0))
+        return true;
+    if (h->status < 200)
+        return http1_refuse(p, 502, "an interim answer that announces a body");
+    h->keep_alive = false;
+    return true;
+}
+
 bool http1_fields_finish(struct http1_parser *p)
 {
     struct http1_head *h = p->head;
@@ -385,5 +402,5 @@ bool http1_fields_finish(struct http1_parser *p)
     if (h->chunked && h->minor == 0)
         return http1_refuse(p, 400, "Transfer-Encoding in an HTTP/1.0 message");
     h->expect_continue = h->expect_continue && h->minor > 0;
-    return read_connection(p);
+    return read_connection(p) && check_bodiless(p);
 }

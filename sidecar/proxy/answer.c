@@ -198,13 +198,13 @@ static enum verdict begin_answer(struct conn *c)
     if (n == 0)
         return conn_fail(c, FAILURE_BROKEN);
     req->heard_at = loop_now(c->lane->loop);
-    note_answered(req);
     if (req->tap)
         tap_head(req->tap, &req->answer);
     req->download.tap = req->tap;
     gather_wrote(&g, n);
     if (!download_piece(&req->download, req->up->in, &g))
         return conn_fail(c, FAILURE_BROKEN);
+    note_answered(req);
     if (!conn_send(c, &g))
         return conn_go(c, STEP_CLOSE);
     return conn_go(c, STEP_RELAY);
@@ -223,7 +223,7 @@ static enum verdict read_answer(struct conn *c)
         if (r == HTTP1_MORE)
             return WAIT;
         if (r == HTTP1_REFUSED)
-            return conn_fail(c, FAILURE_BROKEN);
+            return conn_fail(c, FAILURE_UNREADABLE);
         u->in->start += req->answer.size;
         if (req->answer.status >= 200) {
             if (req->answer.status >= 500 && conn_can_fall_back(c, FAILURE_5XX))

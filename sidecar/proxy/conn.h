@@ -59,7 +59,14 @@ struct step_row {
 extern const struct step_row conn_steps[STEP_COUNT];
 
 /* Why a system did not answer. */
-enum failure { FAILURE_NONE, FAILURE_CONNECT, FAILURE_TIMEOUT, FAILURE_BROKEN, FAILURE_5XX };
+enum failure {
+    FAILURE_NONE,
+    FAILURE_CONNECT,
+    FAILURE_TIMEOUT,
+    FAILURE_BROKEN,
+    FAILURE_UNREADABLE, /* req->answer_parser.why */
+    FAILURE_5XX
+};
 
 /* The body on its way from the client to a system. Payload that may be needed for a second try is
  * kept. */

@@ -118,6 +118,10 @@ static const struct {
                         FALLBACK_CONNECT_ERROR,
                         {NULL, "the legacy system broke off its answer",
                          "the new system broke off its answer"}},
+    [FAILURE_UNREADABLE] = {502,
+                            FALLBACK_CONNECT_ERROR,
+                            {NULL, "the legacy system's answer cannot be read",
+                             "the new system's answer cannot be read"}},
     /* Only a failure when legacy can take over: otherwise the client gets this answer. */
     [FAILURE_5XX] = {.fallback = FALLBACK_5XX},
 };
@@ -194,6 +198,17 @@ static bool exposes_system(const struct request *req)
            req->route->entry->route.expose_system;
 }
 
+/* With what was wrong about the answer, if that was it. */
+static const char *explain(const struct conn *c, char *dst, size_t size)
+{
+    const struct request *req = c->req;
+
+    if (!req || req->failure != FAILURE_UNREADABLE)
+        return c->why;
+    str_fmt(dst, size, "%s: %s", c->why, req->answer_parser.why);
+    return dst;
+}
+
 enum verdict step_refuse(struct conn *c)
 {
     struct request *req = c->req;
@@ -201,9 +216,10 @@ enum verdict step_refuse(struct conn *c)
         .name = STR("X-Switchyard-System"),
         .value = req ? str_of(system_name(req->system)) : STR("none"),
     };
+    char text[160];
     struct http1_answer answer = {
         .status = c->status,
-        .why = c->why,
+        .why = explain(c, text, sizeof text),
         .head_only = req && req->head.method == HTTP1_HEAD,
         .extra = &system,
         .extra_count = exposes_system(req),

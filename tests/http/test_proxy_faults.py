@@ -134,6 +134,29 @@ def test_an_answer_that_cannot_be_trusted_is_a_502(answer):
         assert ask(proxy).status == 502
 
 
+def test_an_answer_that_cannot_be_read_is_said_in_words():
+    two = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx"
+    with Origin(lambda _: two) as origin, Proxy(legacy=origin.url, new=origin.url) as proxy:
+        why = b"the legacy system's answer cannot be read: more than one Content-Length field"
+        assert why in ask(proxy).body
+
+
+def test_an_answer_with_a_body_that_breaks_at_once_is_a_502_or_rescued():
+    broken = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n"
+    with says("legacy") as legacy, Origin(lambda _: broken) as new:
+        with Proxy(legacy=legacy.url, new=new.url, weight=100) as proxy:
+            assert ask(proxy).body == b"legacy"
+            assert ask(proxy, method="POST").status == 502
+
+
+def test_a_connection_is_not_used_again_behind_a_204_that_announces_a_body():
+    odd = b"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n"
+    with Origin(lambda _: odd) as origin, Proxy(legacy=origin.url, new=origin.url) as proxy:
+        with Client(proxy) as client:
+            assert [client.ask().status for _ in range(2)] == [204, 204]
+            assert origin.accepted == 2
+
+
 def test_a_cut_answer_cuts_the_client():
     def handler(request):
         request.stream.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this")

@@ -316,12 +316,8 @@ def interim():
     yield good("answer-interim/103", hints + final, why, interim=(103,))
     yield good("answer-interim/103-twice", hints * 2 + final, why, interim=(103, 103))
     yield good("answer-interim/102", b"HTTP/1.1 102 X\r\n\r\n" + final, why, interim=(102,))
-    yield good(
-        "answer-interim/length",
-        b"HTTP/1.1 103 X\r\nContent-Length: 5\r\n\r\n" + final,
-        why,
-        interim=(103,),
-    )
+    wire = b"HTTP/1.1 103 X\r\nContent-Length: 0\r\n\r\n" + final
+    yield good("answer-interim/length-0", wire, why, interim=(103,))
     yield good(
         "answer-interim/head",
         hints + OK + LENGTH + b"\r\n",
@@ -331,7 +327,9 @@ def interim():
         interim=(103,),
     )
     wire = b"HTTP/1.1 103 X\r\nContent-Length: %d\r\n\r\n" % len(EVIL) + EVIL + final
-    yield good("answer-interim/length-evil", wire, why, body=b"evil", interim=(103,))
+    yield bad("answer-interim/length-evil", wire, "9110 8.6: it has no body")
+    wire = b"HTTP/1.1 103 X\r\n" + CHUNKED + b"\r\n" + HELLO + final
+    yield bad("answer-interim/chunked", wire, "9112 6.1: it has no body", closes=True)
     yield bad(
         "answer-interim/101",
         b"HTTP/1.1 101 X\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n" + final,

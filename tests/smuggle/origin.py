@@ -173,17 +173,26 @@ class Served(asyncio.Protocol):
 
 
 class Client(asyncio.Protocol):
-    """Sends all it has at once, and waits for the end."""
+    """Sends all it has, piece by piece, and waits for the end."""
 
-    def __init__(self, wire, half_closes):
-        self.wire = wire
+    def __init__(self, pieces, half_closes):
+        self.pieces = pieces
         self.half_closes = half_closes
         self.got = b""
-        self.ended = asyncio.get_running_loop().create_future()
+        self.loop = asyncio.get_running_loop()
+        self.ended = self.loop.create_future()
 
     def connection_made(self, transport):
-        transport.write(self.wire)
-        if self.half_closes:
+        self.send(transport, 0)
+
+    def send(self, transport, at):
+        if transport.is_closing():
+            return
+        transport.write(self.pieces[at])
+        if at + 1 < len(self.pieces):
+            # A moment apart, so that most pieces are read by themselves; nothing depends on it.
+            self.loop.call_later(0.002, self.send, transport, at + 1)
+        elif self.half_closes:
             transport.write_eof()
 
     def data_received(self, data):
@@ -198,11 +207,14 @@ def address_of(index):
     return f"127.1.{index // 250}.{index % 250 + 1}"
 
 
-async def converse(port, index, wire, half_closes, patience):
+async def converse(proxy, index, pieces, patience):
     """What came back, and whether the connection was closed in time."""
     loop = asyncio.get_running_loop()
     transport, client = await loop.create_connection(
-        lambda: Client(wire, half_closes), "127.0.0.1", port, local_addr=(address_of(index), 0)
+        lambda: Client(pieces, proxy.half_closes),
+        "127.0.0.1",
+        proxy.port,
+        local_addr=(address_of(index), 0),
     )
     try:
         await asyncio.wait_for(client.ended, patience)

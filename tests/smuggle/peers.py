@@ -18,10 +18,10 @@ defaults
     mode http
     option forwardfor
     timeout connect 5s
-    timeout client 400ms
-    timeout server 400ms
-    timeout http-request 400ms
-    timeout http-keep-alive 400ms
+    timeout client {wait}ms
+    timeout server {wait}ms
+    timeout http-request {wait}ms
+    timeout http-keep-alive {wait}ms
 frontend in
     bind fd@{fd}
     default_backend out
@@ -34,8 +34,8 @@ daemon off; worker_processes 1; user root; pid {dir}/pid; error_log /dev/null cr
 events {{ worker_connections 2000; }}
 http {{
     access_log off; server_tokens off; keepalive_requests 100000; lingering_close off;
-    client_header_timeout 400ms; client_body_timeout 400ms; keepalive_timeout 400ms;
-    proxy_read_timeout 400ms;
+    client_header_timeout {wait}ms; client_body_timeout {wait}ms; keepalive_timeout {wait}ms;
+    proxy_read_timeout {wait}ms;
     large_client_header_buffers 8 64k;
     client_body_temp_path {dir}/body; proxy_temp_path {dir}/proxy; fastcgi_temp_path {dir}/fastcgi;
     uwsgi_temp_path {dir}/uwsgi; scgi_temp_path {dir}/scgi;
@@ -58,17 +58,18 @@ class Process:
     # Ours answers a client that has closed its half; the others would take it for gone.
     half_closes = False
 
-    def __init__(self, origin):
+    def __init__(self, origin, wait=400):
+        """`wait`: how long it waits for more of a message, in milliseconds."""
         self.dir = tempfile.TemporaryDirectory(prefix="smuggle-")
         # The socket is bound here and inherited, so nobody can take the port meanwhile.
         self.listener = socket.socket()
         self.listener.bind(("127.0.0.1", 0))
         self.listener.listen(512)
         self.port = self.listener.getsockname()[1]
-        self.process = self.launch(origin)
+        self.process = self.launch({"origin": origin, "wait": wait})
         self.listener.close()
 
-    def launch(self, origin):
+    def launch(self, words):
         raise NotImplementedError
 
     def run(self, argv, config, environment=None):
@@ -91,16 +92,16 @@ class Process:
 class Haproxy(Process):
     name = "haproxy"
 
-    def launch(self, origin):
-        config = HAPROXY.format(fd=self.listener.fileno(), origin=origin)
+    def launch(self, words):
+        config = HAPROXY.format(fd=self.listener.fileno(), **words)
         return self.run(["haproxy", "-db", "-f"], config)
 
 
 class Nginx(Process):
     name = "nginx"
 
-    def launch(self, origin):
-        config = NGINX.format(dir=self.dir.name, port=self.port, origin=origin)
+    def launch(self, words):
+        config = NGINX.format(dir=self.dir.name, port=self.port, **words)
         inherit = {"NGINX": f"{self.listener.fileno()};"}
         return self.run(["nginx", "-p", self.dir.name, "-c"], config, inherit)
 

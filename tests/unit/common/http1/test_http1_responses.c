@@ -16,6 +16,7 @@
 #define NO_VERSION     "502 the first line has no HTTP version where one belongs"
 #define NOT_SPOKEN     "502 only HTTP/1.0 and HTTP/1.1 are spoken here"
 #define BAD_CODING     "502 the only Transfer-Encoding understood is \"chunked\""
+#define INTERIM_BODY   "502 an interim answer that announces a body"
 #define BAD_LENGTH     "502 Content-Length is not one decimal number"
 
 #define OK11 "HTTP/1.1 200 OK\r\n"
@@ -73,6 +74,18 @@ static const struct head_case fields[] = {
     CASE(OK11 "Transfer-Encoding: chunked\r\nContent-Length: 1\r\n" END,
          "502 both Content-Length and Transfer-Encoding"),
     CASE(OK10 "Transfer-Encoding: chunked\r\n" END, "502 Transfer-Encoding in an HTTP/1.0 message"),
+    CASE("HTTP/1.1 204 X\r\nContent-Length: 0\r\n" END,
+         "204 [X] 1.1 fields=1 length=0 hop=Content-Length"),
+    CASE("HTTP/1.1 204 X\r\nContent-Length: 5\r\n" END,
+         "204 [X] 1.1 fields=1 length=5 close hop=Content-Length"),
+    CASE("HTTP/1.1 204 X\r\nTransfer-Encoding: chunked\r\n" END,
+         "204 [X] 1.1 fields=1 chunked close hop=Transfer-Encoding"),
+    CASE("HTTP/1.1 304 X\r\nContent-Length: 5\r\n" END,
+         "304 [X] 1.1 fields=1 length=5 hop=Content-Length"),
+    CASE("HTTP/1.1 103 X\r\nContent-Length: 0\r\n" END,
+         "103 [X] 1.1 fields=1 length=0 hop=Content-Length"),
+    CASE("HTTP/1.1 103 X\r\nContent-Length: 1\r\n" END, INTERIM_BODY),
+    CASE("HTTP/1.1 100 X\r\nTransfer-Encoding: chunked\r\n" END, INTERIM_BODY),
     CASE(OK11 "Connection: close\r\n" END, "200 [OK] 1.1 fields=1 close hop=Connection"),
     CASE(OK10 "Connection: keep-alive\r\nKeep-Alive: timeout=5\r\n" END,
          "200 [OK] 1.0 fields=2 hop=Connection,Keep-Alive"),
