@@ -2,6 +2,7 @@
 /* Payload is taken in runs; every other byte of a chunked body is one step of the table below. */
 #include "common/http1/http1_body.h"
 
+#include "common/base/check.h"
 #include "common/http1/http1_chars.h"
 
 /* Chunks of up to 2^60 - 1 bytes; leading zeros count, so a size line has an end. */
@@ -242,6 +243,17 @@ enum http1_body_result http1_body_squeeze(struct http1_body *b, char *data, size
     *ret_used = used;
     *ret_payload = kept;
     return r;
+}
+
+uint64_t http1_body_rest(const struct http1_body *b)
+{
+    return b->kind == HTTP1_BODY_LENGTH ? b->left : 0;
+}
+
+void http1_body_passed(struct http1_body *b, uint64_t payload)
+{
+    CHECK(payload <= http1_body_rest(b));
+    (void)take_payload(b, (struct str){NULL, payload});
 }
 
 bool http1_body_may_end(const struct http1_body *b)

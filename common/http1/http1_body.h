@@ -69,6 +69,11 @@ enum http1_body_result http1_body_next(struct http1_body *b, struct str in, size
 enum http1_body_result http1_body_squeeze(struct http1_body *b, char *data, size_t len,
                                           size_t *ret_used, size_t *ret_payload);
 
+/* The payload still to come of a body with a length; 0 for others. It may be passed on by others
+ * than us: then say how much it was. */
+uint64_t http1_body_rest(const struct http1_body *b);
+void http1_body_passed(struct http1_body *b, uint64_t payload);
+
 /* True when the peer may close now without cutting the body short. */
 bool http1_body_may_end(const struct http1_body *b);
 

@@ -5,6 +5,7 @@
 
 #include "common/base/check.h"
 #include "common/http1/http1_write.h"
+#include "sidecar/proxy/bulk.h"
 #include "sidecar/proxy/conn.h"
 #include "sidecar/proxy/lane.h"
 #include "sidecar/proxy/relay.h"
@@ -320,6 +321,8 @@ enum verdict step_relay(struct conn *c)
     pump_upload(c);
     if (c->late)
         return conn_fail(c, c->late & CONN_UPSTREAM_LATE ? FAILURE_TIMEOUT : FAILURE_NONE);
+    if (!req->download.done && bulk_applies(c))
+        return bulk_relay(c);
     while (!req->download.done && !c->out) {
         if (iobuf_is_empty(req->up->in) && !fill_upstream(c, req->up))
             return WAIT;

@@ -85,16 +85,24 @@ static bool has_room(const struct conn *c)
     return kept_from(c) > 0 || c->in->start > kept_to(c);
 }
 
+/* It has yet to take what we have for it. */
+static bool client_lags(const struct conn *c)
+{
+    const struct pipe *p = c->req ? c->req->download.pipe : NULL;
+
+    return c->out || (p && p->held > 0);
+}
+
 static void want_client(struct conn *c)
 {
     bool reads = !c->eof && (c->step == STEP_LINGER || has_room(c));
 
-    loop_want(&c->watch, (reads ? LOOP_READ : 0u) | (c->out ? LOOP_WRITE : 0u));
+    loop_want(&c->watch, (reads ? LOOP_READ : 0u) | (client_lags(c) ? LOOP_WRITE : 0u));
 }
 
 static void want_upstream(struct conn *c, struct upstream *u)
 {
-    bool reads = !u->eof && !c->out;
+    bool reads = !u->eof && !client_lags(c);
 
     if (!u->watch.loop)
         return;
@@ -128,7 +136,7 @@ static void set_busy_deadlines(struct conn *c)
     struct request *req = c->req;
     struct upstream *u = req ? req->up : NULL;
     bool uploads = u && u->connected && !u->broken && !req->upload.sent && !u->out;
-    bool on_client = c->out || uploads || c->step == STEP_EDGE;
+    bool on_client = uploads || client_lags(c) || c->step == STEP_EDGE;
 
     if (!on_client)
         deadline_off(&c->deadline);
@@ -341,6 +349,7 @@ void conn_end_request(struct conn *c)
     c->req = NULL;
     upstream_close(&req->up);
     tap_drop(req->tap);
+    pipe_give(&lane->pipes, &req->download.pipe);
     view_unref(req->view);
     upload_deinit(&req->upload);
     if (lane->spare_request_count == SPARE_REQUESTS_MAX) {

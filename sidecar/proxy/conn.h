@@ -23,6 +23,7 @@
 #include "common/http1/http1_write.h"
 #include "sidecar/proxy/address.h"
 #include "sidecar/proxy/gather.h"
+#include "sidecar/proxy/pipe.h"
 #include "sidecar/proxy/upstream.h"
 #include "sidecar/proxy/view.h"
 
@@ -87,7 +88,8 @@ struct download {
     struct http1_body body;
     struct http1_framing framing; /* as sent to the client */
     bool done;
-    struct tap *tap; /* of the request; may be NULL */
+    struct tap *tap;   /* of the request; may be NULL */
+    struct pipe *pipe; /* it goes through this one; see bulk.h */
 };
 
 struct tunnel;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sidecar/proxy/lane.h"
 
+#include <signal.h>
 #include <unistd.h>
 #include <utlist.h>
 
@@ -212,11 +213,19 @@ int lane_new(struct lane_shared *shared, const int fds[DOOR_COUNT], struct lane 
 
 int lane_start(struct lane *l, unsigned index, struct err *err)
 {
+    sigset_t pipes, before;
     char name[16];
+    int r;
 
     l->index = index;
     str_fmt(name, sizeof name, "proxy-%u", index);
-    return loop_thread_start(l->loop, name, &l->thread, err);
+    /* Only splice() raises it: others say MSG_NOSIGNAL. The thread inherits the mask. */
+    sigemptyset(&pipes);
+    sigaddset(&pipes, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipes, &before);
+    r = loop_thread_start(l->loop, name, &l->thread, err);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return r;
 }
 
 static void free_requests(struct lane *l)
@@ -251,6 +260,7 @@ void lane_free(struct lane *l)
     CHECK(!l->pools);
     free_requests(l);
     iobuf_pool_deinit(&l->bufs);
+    pipe_pool_deinit(&l->pipes);
     xfreep(&l->scratch);
     loop_free(l->loop);
     xfreep(&l);

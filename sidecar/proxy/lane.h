@@ -13,6 +13,7 @@
 #include "common/loop/timer.h"
 #include "sidecar/proxy/copy.h"
 #include "sidecar/proxy/iobuf.h"
+#include "sidecar/proxy/pipe.h"
 #include "sidecar/proxy/probe.h"
 #include "sidecar/proxy/proxy.h"
 #include "sidecar/proxy/tap.h"
@@ -77,6 +78,7 @@ struct lane {
 
     struct http1_limits limits;
     struct iobuf_pool bufs;
+    struct pipe_pool pipes;
     char *scratch; /* as large as a buffer; for one step */
     struct request *spare_requests;
     unsigned spare_request_count;

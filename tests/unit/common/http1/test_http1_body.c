@@ -296,6 +296,28 @@ static void payload_is_handed_out_without_copying(void **state UNUSED)
     assert_int_equal(used, 0);
 }
 
+static void others_may_pass_payload_on(void **state UNUSED)
+{
+    const struct http1_framing chunked = {.kind = HTTP1_BODY_CHUNKED};
+    struct http1_body b;
+    struct str payload;
+    size_t used;
+
+    http1_body_init(&b, (struct http1_framing){.kind = HTTP1_BODY_LENGTH, .length = 10});
+    assert_int_equal(http1_body_next(&b, STR("abc"), &used, &payload), HTTP1_BODY_MORE);
+    assert_int_equal(http1_body_rest(&b), 7);
+    http1_body_passed(&b, 6);
+    assert_int_equal(http1_body_rest(&b), 1);
+    assert_int_equal(b.payload, 9);
+    assert_false(http1_body_may_end(&b));
+    assert_int_equal(http1_body_next(&b, STR("xy"), &used, &payload), HTTP1_BODY_DONE);
+    assert_int_equal(used, 1);
+    assert_int_equal(http1_body_rest(&b), 0);
+    http1_body_init(&b, chunked);
+    assert_int_equal(http1_body_next(&b, STR("5\r\nab"), &used, &payload), HTTP1_BODY_MORE);
+    assert_int_equal(http1_body_rest(&b), 0);
+}
+
 static void chunk_heads_are_hexadecimal(void **state UNUSED)
 {
     static const struct {
@@ -332,6 +354,7 @@ int main(void)
         cmocka_unit_test(extensions_and_trailers_are_limited),
         cmocka_unit_test(extensions_that_come_with_payload_have_no_limit),
         cmocka_unit_test(payload_is_handed_out_without_copying),
+        cmocka_unit_test(others_may_pass_payload_on),
         cmocka_unit_test(chunk_heads_are_hexadecimal),
     };
 
