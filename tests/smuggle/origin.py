@@ -5,6 +5,7 @@ Who sent a request is told by the address it came from, which the proxy puts las
 X-Forwarded-For: every form has a loopback address of its own."""
 
 import asyncio
+import contextlib
 import re
 from collections import defaultdict, namedtuple
 
@@ -193,7 +194,8 @@ class Client(asyncio.Protocol):
             # A moment apart, so that most pieces are read by themselves; nothing depends on it.
             self.loop.call_later(0.002, self.send, transport, at + 1)
         elif self.half_closes:
-            transport.write_eof()
+            with contextlib.suppress(OSError):  # it was refused and closed long ago
+                transport.write_eof()
 
     def data_received(self, data):
         self.got += data
