@@ -113,11 +113,35 @@ def faults_of(request, has=()):
             yield f"a field for one hop went on: {name.decode()}"
 
 
-class Origin:
-    """Requests by the address of their client, in `seen`; what is nobody's, in `strays`."""
+def whole(wire):
+    return [wire]
 
-    def __init__(self, answers):
+
+def in_pieces(wire):
+    """Cut in its middle and before its last byte."""
+    cuts = sorted({0, len(wire) // 2, len(wire) - 1, len(wire)})
+    return [wire[a:b] for a, b in zip(cuts, cuts[1:])]
+
+
+def send_pieces(transport, pieces, at_end, at=0):
+    """A moment apart, so that most are read by themselves; nothing depends on it."""
+    if transport.is_closing():
+        return
+    transport.write(pieces[at])
+    if at + 1 == len(pieces):
+        at_end()
+        return
+    loop = asyncio.get_running_loop()
+    loop.call_later(0.002, send_pieces, transport, pieces, at_end, at + 1)
+
+
+class Origin:
+    """Requests by the address of their client, in `seen`; what is nobody's, in `strays`. Answers
+    are sent as `cut` cuts them."""
+
+    def __init__(self, answers, cut=whole):
         self.answers = answers
+        self.cut = cut
         self.seen = defaultdict(list)
         self.strays = []
         self.server = None
@@ -168,9 +192,8 @@ class Served(asyncio.Protocol):
             )
             return
         answer = self.origin.answers[int(target[8:])]
-        self.transport.write(answer.wire)
-        if answer.closes:
-            self.transport.close()
+        at_end = self.transport.close if answer.closes else lambda: None
+        send_pieces(self.transport, self.origin.cut(answer.wire), at_end)
 
 
 class Client(asyncio.Protocol):
@@ -180,22 +203,15 @@ class Client(asyncio.Protocol):
         self.pieces = pieces
         self.half_closes = half_closes
         self.got = b""
-        self.loop = asyncio.get_running_loop()
-        self.ended = self.loop.create_future()
+        self.ended = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport):
-        self.send(transport, 0)
+        def at_end():
+            if self.half_closes:
+                with contextlib.suppress(OSError):  # it was refused and closed long ago
+                    transport.write_eof()
 
-    def send(self, transport, at):
-        if transport.is_closing():
-            return
-        transport.write(self.pieces[at])
-        if at + 1 < len(self.pieces):
-            # A moment apart, so that most pieces are read by themselves; nothing depends on it.
-            self.loop.call_later(0.002, self.send, transport, at + 1)
-        elif self.half_closes:
-            with contextlib.suppress(OSError):  # it was refused and closed long ago
-                transport.write_eof()
+        send_pieces(transport, self.pieces, at_end)
 
     def data_received(self, data):
         self.got += data
