@@ -7,7 +7,7 @@ import random
 import threading
 import time
 
-from proxy_fixture import Client, Origin, Proxy, reply, wait_for
+from proxy_fixture import Client, Origin, Proxy, refused_url, reply, wait_for
 
 SEED = int(os.environ.get("STORM_SEED", "1"))
 SECONDS = float(os.environ.get("STORM_SECONDS", "4"))
@@ -100,7 +100,8 @@ def test_a_storm_leaves_nothing_behind():
     rng = random.Random(SEED)
     counts, failures = {"good": 0}, []
     words = {"weight": 50, "threads": 2, "breaker": "20/1000/50/2", "response_timeout": 150}
-    with flaky(b"legacy", rng) as legacy, flaky(b"new", rng) as new:
+    with flaky(b"legacy", rng) as legacy, flaky(b"new", rng) as new, flaky(b"new", rng) as other:
+        systems = [new.url, f"{new.url},{other.url}", f"{other.url},{refused_url()},{new.url}"]
         with Proxy(legacy=legacy.url, new=new.url, methods="GET,PUT", **words) as proxy:
             end = time.monotonic() + SECONDS
             threads = [
@@ -112,7 +113,13 @@ def test_a_storm_leaves_nothing_behind():
             for thread in threads:
                 thread.start()
             while time.monotonic() < end:
-                proxy.set(weight=rng.randrange(101))
+                proxy.set(
+                    weight=rng.randrange(101),
+                    new=rng.choice(systems),
+                    health=rng.choice(("", "/healthz")),
+                    health_interval=100,
+                    limit=rng.choice((0, 4)),
+                )
                 time.sleep(0.01)
             for thread in threads:
                 thread.join(30)
