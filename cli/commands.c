@@ -409,6 +409,23 @@ const struct command cli_commands[] = {
         .run = run_why,
     },
     {
+        .words = "debug",
+        .summary = "the requests of a migration or of one key on one node, as they end",
+        .names = "NAME",
+        .names_min = 1,
+        .names_max = 1,
+        .options = OPT(KEY) | OPT(NODE) | OPT(FOR),
+        .help =
+            "A line of JSON per request, with the fields of the access log (which need not be "
+            "on): what was decided and\n"
+            "why, how it ended, at which endpoint. Keys are told as hashes, paths without their "
+            "queries. At most 200 a\n"
+            "second; nothing waits for it. One such command at a time on a node.",
+        .example = "switchyard debug orders --node node-7 --key 4711\n"
+                   "switchyard debug orders --node node-7 --for 2m | jq 'select(.status >= 500)'",
+        .run = run_debug,
+    },
+    {
         .words = "probe",
         .summary = "one real request through a node, to see how both systems answer",
         .names = "NAME",

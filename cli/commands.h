@@ -48,6 +48,7 @@
       "nodes that no longer count until they serve the decision, or laggards")                     \
     X(KEY, "key", 0, "KEY", "of the user, as the plan's routing key gives it")                     \
     X(NODE, "node", 0, "NODE", "this node, which is asked itself if it can be")                    \
+    X(FOR, "for", 0, "DURATION", "so long (30s)")                                                  \
     X(LABEL, "label", 0, "LABELS", "a node with these labels: cluster=eu-1,zone=a")                \
     X(SYSTEM, "system", 0, "SYSTEM", "legacy, new or both (both)")                                 \
     X(BYPASS_BREAKER, "bypass-breaker", 0, NULL, "ask new although its breaker is open")           \

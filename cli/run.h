@@ -42,6 +42,7 @@ COMMAND(get_flags);        /* cmd_flags.c */
 COMMAND(measure); /* cmd_measure.c */
 COMMAND(why);     /* cmd_why.c */
 COMMAND(probe);   /* cmd_probe.c */
+COMMAND(debug);   /* cmd_debug.c */
 
 COMMAND(get_plans); /* cmd_show.c */
 COMMAND(get_nodes);

@@ -542,6 +542,14 @@ static int begin_probe(void *ctx, const struct probe *probe, probe_done_fn fn, v
     return proxy_probe(s->proxy, probe, fn, fn_ctx, err);
 }
 
+static int debug(void *ctx, const struct name *migration, struct str key, struct buf *ret,
+                 uint64_t *ret_lost, struct err *err)
+{
+    struct sidecar *s = ctx;
+
+    return proxy_debug(s->proxy, migration, key, ret, ret_lost, err);
+}
+
 static int open_rpc_doors(struct sidecar *s, struct err *err)
 {
     struct order_service_config c = {.node = s->config.node,
@@ -551,6 +559,7 @@ static int open_rpc_doors(struct sidecar *s, struct err *err)
                                      .agent = s->agent,
                                      .breaker = find_breaker,
                                      .probe = begin_probe,
+                                     .debug = debug,
                                      .ctx = s};
     struct err closed = {0};
     int r = order_service_new(&c, s->loop, on_order, s, &s->orders, &closed, err);

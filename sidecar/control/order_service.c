@@ -13,6 +13,7 @@
 #include "common/wire/log_wire.h"
 #include "sidecar.pb-c.h"
 #include "sidecar/control/convert.h"
+#include "sidecar/control/debug_call.h"
 #include "sidecar/control/explain_call.h"
 #include "sidecar/control/probe_call.h"
 
@@ -187,10 +188,18 @@ static void on_probe(void *service_ctx, struct rpc_call *call, const ProtobufCMe
     probe_call_begin(&s->config, &s->probes, call, request);
 }
 
+static void on_debug(void *service_ctx, struct rpc_call *call, const ProtobufCMessage *request)
+{
+    const struct order_service *s = service_ctx;
+
+    debug_call(&s->config, call, request);
+}
+
 static const struct rpc_method methods[] = {
     {.name = "Order", .unary = on_order},
     {.name = "Probe", .unary = on_probe},
     {.name = "Explain", .unary = on_explain},
+    {.name = "Debug", .unary = on_debug},
     {.name = "GetLog", .unary = log_on_get},
     {.name = "SetLogLevel", .unary = log_on_set_level},
     {.name = NULL},

@@ -24,6 +24,9 @@ struct order_service_config {
     /* See proxy_probe(): `fn` once, later. */
     int (*probe)(void *ctx, const struct probe *probe, probe_done_fn fn, void *fn_ctx,
                  struct err *err);
+    /* See proxy_debug(). */
+    int (*debug)(void *ctx, const struct name *migration, struct str key, struct buf *ret,
+                 uint64_t *ret_lost, struct err *err);
     void *ctx; /* of the functions above */
 };
 

@@ -9,8 +9,10 @@
 #include "common/base/check.h"
 #include "common/base/mem.h"
 #include "sidecar/proxy/access_log.h"
+#include "sidecar/proxy/debug_tap.h"
 #include "sidecar/proxy/lane.h"
 #include "sidecar/proxy/relay.h"
+#include "sidecar/proxy/tap.h"
 #include "sidecar/proxy/tap.h"
 #include "sidecar/proxy/tunnel.h"
 
@@ -346,6 +348,8 @@ void conn_end_request(struct conn *c)
     conn_tell_breaker(c, BREAKER_ABANDONED);
     if (UNLIKELY(lane->access != NULL) && !c->edge)
         access_log_note(lane->access, c, &lane->rng);
+    if (UNLIKELY(debug_tap_is_open(lane->shared->debug)) && !c->edge)
+        debug_tap_note(lane->shared->debug, c);
     c->req = NULL;
     upstream_close(&req->up);
     tap_drop(req->tap);

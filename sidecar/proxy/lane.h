@@ -47,6 +47,7 @@ struct lane_shared {
     struct mailbox *control; /* where letters go back to */
     atomic_uint clients;     /* open client connections of all lanes */
     struct edge_probes *edge_probes;
+    struct debug_tap *debug;
 };
 
 /* Where connections come in: requests, or questions of somebody else's proxy (edge.h). */

@@ -14,6 +14,7 @@
 #include "sidecar/proxy/lane.h"
 #include "sidecar/proxy/listener.h"
 #include "sidecar/proxy/live.h"
+#include "sidecar/proxy/debug_tap.h"
 
 /* Letters on their way back: a lane has one of a kind, and there are some probes. */
 #define CONTROL_MAX   (3 * PROXY_THREADS_MAX + PROBES_MAX)
@@ -324,6 +325,17 @@ static void drop_probes(struct proxy *p)
         end_probe(p, p->probes, &why);
 }
 
+/* ---- debugging ------------------------------------------------------------------------------- */
+
+int proxy_debug(struct proxy *p, const struct name *migration, struct str key, struct buf *ret,
+                uint64_t *ret_lost, struct err *err)
+{
+    if (!p->live || !ruleset_find(p->live->set, migration->s))
+        return err_set(err, ERR_NOT_FOUND, "this node serves no route of a migration \"%s\"",
+                       migration->s);
+    return debug_tap_ask(p->shared.debug, migration, key, loop_now(p->loop), ret, ret_lost, err);
+}
+
 /* ---- draining -------------------------------------------------------------------------------- */
 
 void proxy_drain(struct proxy *p, dur_t deadline)
@@ -472,6 +484,7 @@ static int start(struct proxy *p, struct err *err)
     p->shared.config = &p->config;
     p->shared.control = p->mailbox;
     p->shared.edge_probes = edge_probes_new();
+    p->shared.debug = debug_tap_new();
     if (r == 0)
         r = start_lanes(p, err);
     if (r < 0)
@@ -513,6 +526,7 @@ struct proxy *proxy_free(struct proxy *p)
     for (unsigned i = 0; i < p->lane_count; i++)
         lane_free(p->lane[i]);
     edge_probes_free(p->shared.edge_probes);
+    debug_tap_free(p->shared.debug);
     if (p->mailbox)
         mailbox_close(p->mailbox, drop_letter);
     mailbox_unref(p->mailbox);

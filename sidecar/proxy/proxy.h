@@ -126,6 +126,11 @@ void proxy_endpoints(struct proxy *p, const char *migration, proxy_endpoint_fn f
 int proxy_probe(struct proxy *p, const struct probe *probe, probe_done_fn fn, void *ctx,
                 struct err *err) MUST_CHECK;
 
+/* The requests of a migration, or of one key of it, since the last call; see debug_tap_ask().
+ * NOT_FOUND when no route of it is served. */
+int proxy_debug(struct proxy *p, const struct name *migration, struct str key, struct buf *ret,
+                uint64_t *ret_lost, struct err *err) MUST_CHECK;
+
 /* Stop accepting, answer what is in flight with `Connection: close`, close kept-alive connections
  * that stay silent for a second, end tunnels over half of `deadline`, and call on_drained when none
  * is left or `deadline` is over. Once. */
