@@ -9,7 +9,7 @@
 # Figures are no tests: a missed aim does not fail the run. Exit 0; 2 when a figure could not be measured.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-all=(idle split failover emergency proxy mirror fleet streams commands leader headless fanout core)
+all=(idle split failover emergency proxy fleet streams commands leader headless fanout core breaker dying)
 
 die() {
     printf 'run.sh: %s\n' "$1" >&2
@@ -21,7 +21,7 @@ build() {
     deploy/install-deps.sh all
     log=$(cmake --preset release 2>&1) || die "$log"
     log=$(cmake --build --preset release -j "$(nproc)" --target switchyard switchyard-coordinator \
-        switchyard-sidecar bench_fleet_1000 bench_nodes bench_fanout bench_core 2>&1) || die "$(tail -n 40 <<<"$log")"
+        switchyard-sidecar bench_fleet_1000 bench_nodes bench_fanout bench_core bench_breaker 2>&1) || die "$(tail -n 40 <<<"$log")"
 }
 
 # In the background, so that a signal ends it and what it started.
