@@ -19,6 +19,7 @@ struct row {
     struct name migration;
     struct total total[SYSTEM_COUNT];
     uint64_t fallbacks;
+    uint64_t over_budget;
     enum breaker_state breaker;
     bool served;
 };
@@ -86,6 +87,7 @@ void node_metrics_add(struct node_metrics *n, const struct route_stats *stats, s
             r->total[s].tunnels = stats[i].tunnels[s];
         }
         r->fallbacks += stats[i].system[SYSTEM_NEW].fallbacks;
+        r->over_budget += stats[i].over_budget;
         r->breaker = stats[i].breaker;
         r->served = true;
     }
@@ -134,6 +136,9 @@ static void of_new(struct metrics *m, const struct node_metrics *n)
     metrics_family(m, METRIC_FALLBACKS);
     DL_FOREACH (n->rows, r)
         metrics_count(m, r->fallbacks, "migration=\"%s\"", r->migration.s);
+    metrics_family(m, METRIC_OVER_BUDGET);
+    DL_FOREACH (n->rows, r)
+        metrics_count(m, r->over_budget, "migration=\"%s\"", r->migration.s);
     metrics_family(m, METRIC_BREAKER);
     DL_FOREACH (n->rows, r) {
         for (unsigned s = 0; s < BREAKER_STATE_COUNT; s++)

@@ -15,6 +15,8 @@
       "errors that were a connection which could not be made")                                   \
     X(FALLBACKS, "switchyard_fallbacks_total", COUNTER, "migration",                             \
       "errors of new that legacy answered in the same request")                                  \
+    X(OVER_BUDGET, "switchyard_fallbacks_over_budget_total", COUNTER, "migration",               \
+      "errors of new that legacy was not asked about, since the fallback's budget was spent")    \
     X(LATENCY, "switchyard_latency_seconds", HISTOGRAM, "migration, system, le",                 \
       "from sending a request to the end of its answer")                                         \
     X(BREAKER, "switchyard_breaker_state", GAUGE, "migration, state",                            \

@@ -151,6 +151,12 @@ def test_a_breaker_is_tuned_while_it_counts(yard):
     wait_for(lambda: is_("open"), "fewer errors open it now")
     yard.new.become(200)
     wait_for(lambda: is_("closed"), "it closes by itself")
+    rate = {"errors": 0, "errorRate": "50%", "minRequests": 10, "openFor": "1s", "reRamp": "1s"}
+    yard.apply(stages=stages, breaker=rate)
+    yard.new.become(500)
+    wait_for(lambda: is_("open"), "a rate opens it")
+    yard.new.become(200)
+    wait_for(lambda: is_("closed"), "new has its whole share again")
     assert yard.status()["stage"] == "at-50" and yard.status()["weight"] == 50
 
 

@@ -11,6 +11,7 @@ static struct route_stats of(const char *migration, uint64_t requests)
     s.system[SYSTEM_NEW].requests = requests;
     s.system[SYSTEM_NEW].errors = 1;
     s.system[SYSTEM_NEW].fallbacks = 1;
+    s.over_budget = 3;
     s.tunnels[SYSTEM_LEGACY] = 4;
     hist_add(&s.system[SYSTEM_NEW].latency, 300);
     return s;
@@ -30,6 +31,7 @@ static void counts_rise_and_go_with_their_route(void **state UNUSED)
     assert_holds(buf_text(&b), "_requests_total{migration=\"orders\",system=\"legacy\"} 0\n");
     assert_holds(buf_text(&b), "_errors_total{migration=\"carts\",system=\"new\"} 2\n");
     assert_holds(buf_text(&b), "_fallbacks_total{migration=\"carts\"} 2\n");
+    assert_holds(buf_text(&b), "_over_budget_total{migration=\"carts\"} 6\n");
     assert_holds(buf_text(&b), "_breaker_state{migration=\"orders\",state=\"open\"} 1\n");
     assert_holds(buf_text(&b), "_breaker_state{migration=\"orders\",state=\"closed\"} 0\n");
     assert_holds(buf_text(&b), "_latency_seconds_count{migration=\"orders\",system=\"new\"} 2\n");
