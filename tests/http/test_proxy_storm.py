@@ -13,12 +13,30 @@ SEED = int(os.environ.get("STORM_SEED", "1"))
 SECONDS = float(os.environ.get("STORM_SECONDS", "4"))
 
 
+BIG = bytes(range(256)) * 2000
+SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
+
+
+def echo(stream, rng):
+    """A tunnel whose bytes all come back, until one side has had enough."""
+    stream.send(SWITCH)
+    while rng.random() < 0.95:
+        if not stream.rest:
+            stream.fill()
+        data, stream.rest = stream.rest, b""
+        stream.send(data)
+
+
 def flaky(name, rng):
     """An origin that echoes the length of the body, mostly."""
 
     def handler(request):
         mood = rng.random()
         stream = request.stream
+        if request.path == "/tunnel":
+            return echo(stream, rng)
+        if request.path == "/big":
+            return reply(BIG if mood < 0.9 else BIG * 2)[: len(BIG) + (0 if mood < 0.1 else 1000)]
         if mood < 0.02:
             return None
         if mood < 0.05:
@@ -67,6 +85,34 @@ def send_in_pieces(client, data, rng):
         at += step
 
 
+def one_tunnel(proxy, rng, counts):
+    """What comes back is what was sent, as far as it comes."""
+    with Client(proxy) as client:
+        client.send(b"GET /tunnel HTTP/1.1\r\nHost: app\r\nConnection: upgrade\r\n"
+                    b"Upgrade: websocket\r\nX-User-Id: u%d\r\n\r\n" % rng.randrange(100))
+        if client.answer().status != 101:
+            return
+        for _ in range(rng.randrange(30)):
+            data = b"\x82\x7e\x40\x00" + b"d" * 0x4000 if rng.random() < 0.5 else b"\x81\x03hey"
+            send_in_pieces(client, data, rng)
+            if rng.random() < 0.1:
+                return
+            back = client.exactly(len(data))
+            assert back == data or b"\x88\x02\x03\xe9" in back, back[:100]
+            counts["tunnelled"] += 1
+
+
+def one_big(proxy, rng, counts):
+    with Client(proxy, rcvbuf=rng.choice((0, 4096))) as client:
+        client.send(b"GET /big HTTP/1.1\r\nHost: app\r\n\r\n" * rng.randrange(1, 4))
+        if rng.random() < 0.3:
+            client.exactly(rng.randrange(1, 400_000))
+            return
+        answer = client.answer()
+        assert answer.status != 200 or answer.body in (BIG, BIG * 2)
+        counts["big"] += answer.status == 200
+
+
 def one_visit(proxy, rng, counts):
     with Client(proxy) as client:
         for _ in range(rng.randrange(1, 8)):
@@ -88,7 +134,8 @@ def visit_until(end, proxy, seed, counts, failures):
     rng = random.Random(seed)
     while time.monotonic() < end:
         try:
-            one_visit(proxy, rng, counts)
+            visit = rng.choices((one_visit, one_tunnel, one_big), (6, 2, 1))[0]
+            visit(proxy, rng, counts)
         except (EOFError, OSError):
             pass  # cut off: an origin broke off its answer
         except AssertionError as wrong:
@@ -98,8 +145,8 @@ def visit_until(end, proxy, seed, counts, failures):
 
 def test_a_storm_leaves_nothing_behind():
     rng = random.Random(SEED)
-    counts, failures = {"good": 0}, []
-    words = {"weight": 50, "threads": 2, "breaker": "20/1000/50/2", "response_timeout": 150}
+    counts, failures = {"good": 0, "tunnelled": 0, "big": 0}, []
+    words = {"weight": 50, "threads": 2, "breaker": "20/1000/50/2", "response_timeout": 150, "tunnel_drain": "30ms"}
     with flaky(b"legacy", rng) as legacy, flaky(b"new", rng) as new, flaky(b"new", rng) as other:
         systems = [new.url, f"{new.url},{other.url}", f"{other.url},{refused_url()},{new.url}"]
         with Proxy(legacy=legacy.url, new=new.url, methods="GET,PUT", **words) as proxy:
@@ -124,5 +171,5 @@ def test_a_storm_leaves_nothing_behind():
             for thread in threads:
                 thread.join(30)
             assert not failures, failures[0]
-            assert counts["good"] > 100
+            assert counts["good"] > 100 and counts["tunnelled"] > 20 and counts["big"] > 0, counts
             wait_for(lambda: proxy.stats()["clients"] == 0, "the last connection's end")
