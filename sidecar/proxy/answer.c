@@ -27,6 +27,7 @@ static void make_room(struct iobuf *b, size_t size)
 static bool fill_upstream(struct conn *c, struct upstream *u)
 {
     struct iobuf_pool *pool = &c->lane->bufs;
+    size_t room;
     ssize_t n;
 
     if (!(u->ready & (LOOP_READ | LOOP_HANGUP)) || u->eof)
@@ -35,8 +36,10 @@ static bool fill_upstream(struct conn *c, struct upstream *u)
     if (!u->in)
         u->in = iobuf_take(pool);
     make_room(u->in, pool->size);
-    CHECK(iobuf_room(pool, u->in) > 0); /* heads are limited, and bodies leave before the next */
-    n = recv(u->watch.fd, u->in->data + u->in->end, iobuf_room(pool, u->in), 0);
+    room = iobuf_room(pool, u->in);
+    CHECK(room > 0); /* heads are limited, and bodies leave before the next */
+    n = recv(u->watch.fd, u->in->data + u->in->end, room, 0);
+    u->full = n == (ssize_t)room;
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return false;
     if (n > 0) {

@@ -29,6 +29,7 @@ static enum verdict finish(struct conn *c)
 
     pipe_give(&c->lane->pipes, &d->pipe);
     d->done = true;
+    c->req->up->full = true; /* what came behind the answer is still in the socket */
     return conn_go(c, STEP_FINISH);
 }
 

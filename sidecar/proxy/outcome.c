@@ -245,11 +245,14 @@ enum verdict step_refuse(struct conn *c)
 
 /* ---- finish ---------------------------------------------------------------------------------- */
 
+/* Bytes behind the answer would be taken for the next one: those that were read are in `in`, and
+ * after a read that stopped for want of room the socket is asked. */
 static bool is_reusable(const struct request *req)
 {
     const struct upstream *u = req->up;
 
-    return req->answer.keep_alive && req->upload.sent && !u->out && iobuf_is_empty(u->in);
+    return req->answer.keep_alive && req->upload.sent && !u->out && iobuf_is_empty(u->in) &&
+           (!u->full || upstream_is_quiet(u));
 }
 
 static void release_upstream(struct conn *c)

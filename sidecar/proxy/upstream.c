@@ -158,7 +158,7 @@ bool upstream_is_connected(struct upstream *u)
     return true;
 }
 
-static bool is_open(const struct upstream *u)
+bool upstream_is_quiet(const struct upstream *u)
 {
     char byte;
 
@@ -171,7 +171,7 @@ struct upstream *upstream_take(struct upstream_pool *p, struct conn *c, bool sur
         struct upstream *u = p->idle;
 
         leave_pool(u);
-        if (sure && !is_open(u)) {
+        if (sure && !upstream_is_quiet(u)) {
             upstream_close(&u);
             continue;
         }

@@ -43,6 +43,7 @@ struct upstream {
     bool heard;  /* said something to this request */
     bool reused; /* has served a request before this one */
     bool eof;    /* the peer has finished sending */
+    bool full;   /* the last read took as much as it could: more may be there */
     bool broken; /* sending failed: what it said before may still be read */
 };
 
@@ -53,6 +54,9 @@ struct upstream *upstream_take(struct upstream_pool *p, struct conn *c, bool sur
 struct upstream *upstream_connect(struct upstream_pool *p, struct conn *c);
 /* After LOOP_WRITE: whether it stands. */
 bool upstream_is_connected(struct upstream *u);
+
+/* Whether it stands and nothing is there to be read, as far as the kernel knows (a system call). */
+bool upstream_is_quiet(const struct upstream *u);
 
 /* Its request is over. It goes back into the pool, or is closed. Leaves NULL in *u. */
 void upstream_give(struct upstream **u);

@@ -108,3 +108,15 @@ def test_an_answer_that_is_compared_is_seen_whole():
             wait_for(lambda: proxy.stats()["compare"]["compared"] == 2, "the comparison")
             counts = proxy.stats()["compare"]
             assert (counts["equal"], counts["critical"]) == (1, 1)
+
+
+def test_garbage_behind_a_large_answer_is_not_the_next_one():
+    """It stays in the socket when the answer goes through a pipe: that is looked at."""
+    evil = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
+
+    with Origin(lambda _: reply(BODY) + evil) as origin:
+        with Proxy(legacy=origin.url, new=origin.url) as proxy, Client(proxy) as client:
+            client.send("GET / HTTP/1.1\r\nHost: app\r\n\r\n" * 5)
+            for _ in range(5):
+                assert client.answer().body == BODY
+        assert origin.accepted == 5

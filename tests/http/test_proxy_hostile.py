@@ -343,3 +343,17 @@ def test_bodies_of_any_size_pass_in_constant_memory():
             sender.join()
             print(f"{MEGABYTES} MB both ways: {proxy.rss_kib() - before} KiB more")
             assert proxy.rss_kib() - before < 2048 * LEEWAY
+
+
+def test_garbage_behind_an_answer_that_fills_the_buffer_reaches_nobody():
+    """The read ends where the answer does, so what follows is still in the socket when it is over."""
+    evil = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
+    buffer = 32768 + 4096  # max_head_bytes, and what may be added to one
+    head = len(reply(b"x" * 10_000)) - 10_000
+
+    with Origin(lambda _: reply(b"x" * (buffer - head)) + evil) as origin:
+        with Proxy(legacy=origin.url, new=origin.url) as proxy, Client(proxy) as client:
+            client.send(GET * 5)
+            for _ in range(5):
+                assert client.answer().body[:5] == b"xxxxx"
+        assert origin.accepted == 5
