@@ -52,6 +52,12 @@ uint32_t plan_stage_weight_bp(const struct plan *p, unsigned index)
     return index == 0 ? 0 : p->stage[index - 1].weight_bp;
 }
 
+uint32_t plan_stage_mirror_bp(const struct plan *p, unsigned index)
+{
+    CHECK(index <= p->stage_count);
+    return index == 0 ? 0 : p->stage[index - 1].mirror_bp;
+}
+
 void plan_flags(const struct plan *p, unsigned index, struct flags *ret)
 {
     CHECK(index <= p->stage_count);

@@ -71,6 +71,7 @@ struct plan_hook {
 struct plan_stage {
     struct name name;
     uint32_t weight_bp;
+    uint32_t mirror_bp; /* of legacy's requests are copied to new */
     enum plan_risk risk;
     bool approval;      /* `approval: manual`: entered by an operator's promote, never by itself */
     unsigned approvers; /* so many different operators must have approved it before; 0: none */
@@ -149,6 +150,7 @@ unsigned plan_stage_by_name(const struct plan *p, const char *name);
 const char *plan_stage_name(const struct plan *p, unsigned index);
 /* 0 for stage 0. */
 uint32_t plan_stage_weight_bp(const struct plan *p, unsigned index);
+uint32_t plan_stage_mirror_bp(const struct plan *p, unsigned index);
 
 /* The flags as stage `index` (0: none entered) leaves them: defaults, then what each stage up to it
  * switches. */

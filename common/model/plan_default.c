@@ -13,7 +13,7 @@ static const char default_plan[] =
     "  routing: {key: \"header:X-User-Id\", fallbackKey: random}\n"
     "  triggers: {errorRate: 5%%, window: 10s, minRequests: 20}\n"
     "  stages:\n"
-    "    - {name: shadow, weight: 0, approval: manual}\n"
+    "    - {name: shadow, weight: 0, mirror: 100, approval: manual}\n"
     "    - {name: canary-10, weight: 10, approval: manual}\n"
     "    - {name: quarter, weight: 25, approval: manual}\n"
     "    - {name: half, weight: 50, approval: manual}\n"

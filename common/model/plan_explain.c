@@ -122,6 +122,33 @@ static void say_breaker(struct plan_words *w, const struct route_breaker *b)
         plan_words_say(w, "For now the breaker only watches: it diverts nothing.\n");
 }
 
+static bool mirrors(const struct plan *p)
+{
+    for (unsigned i = 0; i < p->stage_count; i++) {
+        if (p->stage[i].mirror_bp > 0)
+            return true;
+    }
+    return false;
+}
+
+static void say_mirror(struct plan_words *w, const struct plan *p)
+{
+    const struct route_mirror *m = &p->route.mirror;
+    char body[UNIT_TEXT_MAX], time[UNIT_TEXT_MAX], bytes[UNIT_TEXT_MAX];
+
+    if (!mirrors(p))
+        return;
+    plan_words_say(w, "Copied to new, where a stage says so, are ");
+    for (unsigned i = 0; i < m->method_count; i++)
+        plan_words_say(w, "%s%s", i ? ", " : "", m->method[i]);
+    plan_words_say(w, " with at most %s of body, each within %s; on a node %u at once",
+                   unit_size_text(m->max_body, body),
+                   unit_duration_text(dur_ms(m->timeout_ms), time), m->max_pending);
+    if (m->max_bytes_per_s)
+        plan_words_say(w, " and %s a second", unit_size_text(m->max_bytes_per_s, bytes));
+    plan_words_say(w, "; none above weight %g.\n", weight_percent(m->off_above_bp));
+}
+
 static void say_flags(struct plan_words *w, const struct flags *f)
 {
     if (f->count == 0)
@@ -211,6 +238,7 @@ bool plan_explain(const struct plan *p, struct buf *b)
     say_requests(&w, &p->route);
     say_fallback(&w, &p->route.fallback);
     say_breaker(&w, &p->route.breaker);
+    say_mirror(&w, p);
     say_flags(&w, &p->flags);
     say_rollback(&w, p);
     for (unsigned i = 0; i < p->freeze_count; i++)

@@ -53,6 +53,16 @@ static void say_hooks(struct plan_words *w, const char *when, const struct plan_
     }
 }
 
+static void say_mirror(struct plan_words *w, const struct plan_stage *s)
+{
+    if (s->mirror_bp > 0)
+        plan_words_say(w,
+                       INDENT
+                       "New also gets copies of %g %% of legacy's requests; nobody gets its "
+                       "answers to them.\n",
+                       weight_percent(s->mirror_bp));
+}
+
 static void say_flags(struct plan_words *w, const struct plan_stage *s)
 {
     if (s->flags.count == 0)
@@ -114,6 +124,7 @@ void plan_words_stage(struct plan_words *w, const struct plan *p, unsigned index
     if (s->backup)
         plan_words_say(w, INDENT "Then the control state is backed up.\n");
     say_hooks(w, "Then", s->before, s->before_count);
+    say_mirror(w, s);
     say_flags(w, s);
     say_waves(w, s);
     say_bake(w, s);

@@ -101,6 +101,26 @@ static void lint_stage(const struct lint *l)
     lint_people(l, s);
 }
 
+/* Copies that act. */
+static void lint_mirror(const struct lint *l)
+{
+    static const char *const safe[] = {"GET", "HEAD", "OPTIONS", "TRACE"};
+    const struct route_mirror *m = &l->plan->route.mirror;
+    char text[TEXT_SIZE];
+
+    for (unsigned i = 0; i < m->method_count; i++) {
+        bool is_safe = false;
+
+        for (size_t k = 0; k < ARRAY_LEN(safe); k++)
+            is_safe |= strcmp(m->method[i], safe[k]) == 0;
+        if (is_safe)
+            continue;
+        str_fmt(text, sizeof text, "copies %s: what it does, new does as well, on its own data",
+                m->method[i]);
+        l->fn(l->ctx, "spec.mirror.methods", text);
+    }
+}
+
 static bool is_switched(const struct plan *p, const char *flag)
 {
     for (unsigned i = 0; i < p->stage_count; i++) {
@@ -130,6 +150,7 @@ void plan_lint(const struct plan *p, plan_lint_fn fn, void *ctx)
 
     if (!p->has_triggers)
         fn(ctx, "spec.triggers", "there are none: nothing rolls back by itself");
+    lint_mirror(&l);
     lint_flags(&l);
     for (l.stage = 0; l.stage < p->stage_count; l.stage++)
         lint_stage(&l);

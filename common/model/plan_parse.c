@@ -20,6 +20,15 @@ static struct plan *new_with_defaults(void)
         .method_count = 2,
         .max_body = 64 << 10,
     };
+    route->mirror = (struct route_mirror){
+        .off_above_bp = WEIGHT_BP_MAX / 2,
+        .timeout_ms = 5000,
+        .max_body = 64 << 10,
+        .max_pending = 256,
+        .max_bytes_per_s = 64 << 20,
+        .method = {"GET", "HEAD"},
+        .method_count = 2,
+    };
     route->expose_system = true;
     p->rollback_deadline = dur_s(30);
     return p;

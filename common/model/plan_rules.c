@@ -96,6 +96,22 @@ static void stage_problem(struct plan_reader *r, const struct json *stages, unsi
     plan_reader_leave(r, mark);
 }
 
+/* Shares of requests to legacy; where that is to be left alone, or gets none, they mean nothing. */
+static void check_mirror(struct plan_reader *r, const struct json *stages, unsigned i)
+{
+    const struct plan_stage *stage = &r->plan->stage[i];
+    const uint32_t off_above = r->plan->route.mirror.off_above_bp;
+
+    if (stage->mirror_bp > 0 && stage->weight_bp == WEIGHT_BP_MAX)
+        stage_problem(r, stages, i, "mirror",
+                      "copies are of legacy's requests, and at weight 100 it gets none");
+    else if (stage->mirror_bp > 0 && stage->weight_bp > off_above)
+        stage_problem(r, stages, i, "mirror",
+                      "nothing is copied above weight %g, and the stage has %g; take it out, or "
+                      "raise spec.mirror.offAbove",
+                      weight_percent(off_above), weight_percent(stage->weight_bp));
+}
+
 static void check_enforcement(struct plan_reader *r, const struct json *stages, unsigned i)
 {
     const struct plan_stage *stage = &r->plan->stage[i];
@@ -223,7 +239,8 @@ static void check_wave(struct plan_reader *r, const struct json *item, const str
 /* A wave has to change something for the nodes that it reaches. */
 static bool changes_nothing(const struct plan *p, unsigned i)
 {
-    return p->stage[i].weight_bp == plan_stage_weight_bp(p, i) && p->stage[i].flags.count == 0;
+    return p->stage[i].weight_bp == plan_stage_weight_bp(p, i) &&
+           p->stage[i].mirror_bp == plan_stage_mirror_bp(p, i) && p->stage[i].flags.count == 0;
 }
 
 static void check_waves(struct plan_reader *r, const struct json *stages, unsigned i)
@@ -298,6 +315,7 @@ void plan_check_rules(struct plan_reader *r, const struct json *root)
     for (unsigned i = 0; i < r->plan->stage_count; i++) {
         check_stage_name(r, stages, i);
         check_stage_order(r, stages, i);
+        check_mirror(r, stages, i);
         check_enforcement(r, stages, i);
         check_approvals(r, stages, i);
         check_flags(r, stages, i);

@@ -55,6 +55,10 @@ static const struct plan_field spec_fields[] = {
           .help = "When new fails a request, legacy answers it in the same request."),
     FIELD("breaker", plan_read_breaker, AT(route.breaker), .section = &plan_breaker_section,
           .preset = "no breaker", .help = "On each node by itself: stop asking a new that fails."),
+    FIELD("mirror", plan_value_section, AT(route.mirror), .section = &plan_mirror_section,
+          .preset = "its fields' defaults",
+          .help = "The limits of copies: requests that legacy answered are sent to new as well, "
+                  "whose answers nobody gets. A stage's `mirror` says how many."),
     FIELD("flags", plan_read_flags, AT(flags), .form = "mapping of at most 32 names to defaults",
           .preset = "none",
           .help = "Feature flags that the stages switch: each with the value before the first "
@@ -87,7 +91,7 @@ static const struct plan_field spec_fields[] = {
 #undef AT
 
 const struct plan_section plan_spec_section =
-    SECTION(spec_fields, .later = WORDS("compare", "mirror", "tenants"));
+    SECTION(spec_fields, .later = WORDS("compare", "tenants"));
 
 static const struct plan_field root_fields[] = {
     FIELD("apiVersion", plan_value_word, 0, .words = WORDS("switchyard/v1"), .required = true,

@@ -116,6 +116,10 @@ static const struct plan_field stage_fields[] = {
           .help = "Unique in the plan; not `legacy`."),
     FIELD("weight", plan_value_weight, AT(weight_bp), .required = true,
           .help = "Share of the keys on new, in percent. Never falls along the stages."),
+    FIELD("mirror", plan_value_weight, AT(mirror_bp), .preset = "0",
+          .help =
+              "Share of legacy's requests that are copied to new, in percent. The limits are in "
+              "`spec.mirror`."),
     FIELD("risk", read_risk, AT(risk), .words = WORDS("low", "medium", "high", "critical"),
           .preset = "not judged",
           .help = "What is at stake. Without `bake` it says how long to bake: 30m, 2h, 4h, 24h."),
@@ -157,7 +161,7 @@ static const struct plan_field stage_fields[] = {
 };
 #undef AT
 
-const struct plan_section plan_stage_section = SECTION(stage_fields, .later = WORDS("mirror"));
+const struct plan_section plan_stage_section = SECTION(stage_fields);
 
 static void add_last_wave(struct plan_stage *stage)
 {

@@ -199,7 +199,7 @@ void route_for_node(const struct route *r, const struct name *node, const struct
         memcpy(ret->stage, r->ahead.stage, sizeof ret->stage);
     }
     if (selector_matches(&r->drill, node, l))
-        ret->weight_bp = 0;
+        ret->weight_bp = ret->mirror.share_bp = 0;
     memset(&ret->ahead, 0, sizeof ret->ahead);
     memset(&ret->drill, 0, sizeof ret->drill);
 }
@@ -343,6 +343,24 @@ static const char *find_compare_fault(const struct route_compare *c)
     return NULL;
 }
 
+static const char *find_mirror_fault(const struct route *r)
+{
+    const struct route_mirror *m = &r->mirror;
+    const bool on = m->share_bp || r->ahead.mirror_bp;
+
+    if (m->share_bp > WEIGHT_BP_MAX || r->ahead.mirror_bp > WEIGHT_BP_MAX ||
+        m->off_above_bp > WEIGHT_BP_MAX)
+        return "a share of the mirror is over 100 %";
+    if (m->method_count > ROUTE_METHODS_MAX)
+        return "the mirror has too many methods";
+    for (unsigned i = 0; i < m->method_count; i++) {
+        if (!is_token(str_of(m->method[i])))
+            return "a mirror's method is not a token";
+    }
+    return on && (!m->timeout_ms || !m->max_pending) ? "the mirror lacks its time or its number"
+                                                     : NULL;
+}
+
 static const char *find_policy_fault(const struct route *r)
 {
     const struct route_fallback *f = &r->fallback;
@@ -363,6 +381,8 @@ static const char *find_policy_fault(const struct route *r)
             return "a fallback's method is not a token";
     }
     why = find_breaker_fault(&r->breaker);
+    if (!why)
+        why = find_mirror_fault(r);
     return why ? why : find_compare_fault(&r->compare);
 }
 

@@ -22,6 +22,7 @@ static void set_flags(const struct durable *d, unsigned stage, struct flags *ret
 static void set_base(const struct durable *d, unsigned stage, uint32_t weight_bp, struct route *ret)
 {
     ret->weight_bp = weight_bp;
+    ret->mirror.share_bp = plan_stage_mirror_bp(d->plan, stage);
     memset(ret->stage, 0, sizeof ret->stage);
     str_fmt(ret->stage, sizeof ret->stage, "%s", plan_stage_name(d->plan, stage));
     set_flags(d, stage, &ret->flags);
@@ -34,6 +35,7 @@ static void set_ahead(const struct durable *d, struct route_ahead *ret)
     const struct plan_stage *stage = &d->plan->stage[r->stage - 1];
 
     ret->weight_bp = r->weight_bp;
+    ret->mirror_bp = stage->mirror_bp;
     str_fmt(ret->stage, sizeof ret->stage, "%s", stage->name.s);
     set_flags(d, r->stage, &ret->flags);
     for (unsigned i = 0; i < r->wave; i++)

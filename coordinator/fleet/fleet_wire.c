@@ -40,6 +40,8 @@ struct route_message {
     struct compare_message compare;
     char *host[ROUTE_HOSTS_MAX];
     char *method[ROUTE_METHODS_MAX];
+    Switchyard__V1__Mirror mirror;
+    char *mirror_method[ROUTE_METHODS_MAX];
 };
 
 static const Switchyard__V1__Key__Source key_sources[KEY_SOURCE_COUNT] = {
@@ -143,6 +145,27 @@ static Switchyard__V1__Breaker *fill_breaker(const struct route_breaker *b,
     return ret;
 }
 
+/* A comparison obeys the limits of the mirror, too. */
+static Switchyard__V1__Mirror *fill_mirror(struct route *r, struct route_message *ret)
+{
+    struct route_mirror *m = &r->mirror;
+
+    if (!m->share_bp && !r->ahead.mirror_bp && !r->compare.sample_bp)
+        return NULL;
+    switchyard__v1__mirror__init(&ret->mirror);
+    ret->mirror.share_bp = m->share_bp;
+    ret->mirror.off_above_bp = m->off_above_bp;
+    ret->mirror.timeout_ms = m->timeout_ms;
+    ret->mirror.max_body_bytes = m->max_body;
+    ret->mirror.max_pending = m->max_pending;
+    ret->mirror.max_bytes_per_s = m->max_bytes_per_s;
+    for (unsigned i = 0; i < m->method_count; i++)
+        ret->mirror_method[i] = m->method[i];
+    ret->mirror.methods = ret->mirror_method;
+    ret->mirror.n_methods = m->method_count;
+    return &ret->mirror;
+}
+
 static size_t fill_flags(struct flags *f, struct flags_message *ret)
 {
     for (unsigned i = 0; i < f->count; i++) {
@@ -164,6 +187,7 @@ static Switchyard__V1__Ahead *fill_ahead(struct route_ahead *a, struct ahead_mes
     ret->m.selectors = ret->selector;
     ret->m.n_selectors = a->selector_count;
     ret->m.weight_bp = a->weight_bp;
+    ret->m.mirror_bp = a->mirror_bp;
     ret->m.stage = a->stage;
     ret->m.n_flags = fill_flags(&a->flags, &ret->flags);
     ret->m.flags = ret->flags.at;
@@ -190,6 +214,7 @@ static void fill_route(struct route *r, struct route_message *ret)
     m->legacy = fill_upstream(&r->upstream[SYSTEM_LEGACY], &ret->legacy);
     m->new_ = fill_upstream(&r->upstream[SYSTEM_NEW], &ret->new_system);
     m->breaker = fill_breaker(&r->breaker, &ret->breaker);
+    m->mirror = fill_mirror(r, ret);
     m->expose_system = r->expose_system;
     m->stage = r->stage;
     m->n_flags = fill_flags(&r->flags, &ret->flags);

@@ -138,6 +138,19 @@ static int take_system(const Switchyard__V1__SystemReport *m, struct system_stat
     return m->latency ? take_latency(m->latency, &ret->latency, err) : 0;
 }
 
+static int take_mirror(const Switchyard__V1__MirrorReport *m, struct mirror_stats *ret,
+                       struct err *err)
+{
+    if (!m)
+        return 0;
+    ret->sent = m->sent;
+    ret->failed = m->failed;
+    ret->errors = m->errors;
+    ret->dropped = m->dropped;
+    ret->unsuited = m->unsuited;
+    return m->latency ? take_latency(m->latency, &ret->latency, err) : 0;
+}
+
 /* For people only: a cause that this version does not know is none. */
 static void take_breaker_seen(const Switchyard__V1__BreakerReport *m, struct breaker_seen *ret)
 {
@@ -169,6 +182,8 @@ int fleet_wire_stats(const Switchyard__V1__RouteReport *m, struct route_stats *r
         r = take_system(m->new_, &ret->system[SYSTEM_NEW], err);
     ret->tunnels[SYSTEM_LEGACY] = m->legacy_tunnels;
     ret->tunnels[SYSTEM_NEW] = m->new_tunnels;
+    if (r == 0)
+        r = take_mirror(m->mirror, &ret->mirror, err);
     if (r == 0 && !breaker_state_parse(str_of(m->breaker), &ret->breaker))
         r = err_set(err, ERR_INVALID, "unknown breaker state %s",
                     ids_show(str_of(m->breaker), shown));

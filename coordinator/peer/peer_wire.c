@@ -126,6 +126,26 @@ static bool add_system(struct arena *a, const struct system_stats *s,
 }
 
 /* Absent when nothing was compared. */
+static bool add_mirror(struct arena *a, const struct mirror_stats *s,
+                       Switchyard__V1__MirrorReport **ret)
+{
+    Switchyard__V1__MirrorReport *m;
+
+    if (mirror_stats_is_empty(s))
+        return true;
+    m = *ret = arena_new(a, Switchyard__V1__MirrorReport);
+    if (!m)
+        return false;
+    switchyard__v1__mirror_report__init(m);
+    m->sent = s->sent;
+    m->failed = s->failed;
+    m->errors = s->errors;
+    m->dropped = s->dropped;
+    m->unsuited = s->unsuited;
+    m->latency = latency(a, &s->latency);
+    return m->latency != NULL;
+}
+
 static bool add_compared(struct arena *a, const struct compare_stats *s,
                          Switchyard__V1__CompareReport **ret)
 {
@@ -184,7 +204,8 @@ static bool fill_route(struct arena *a, const struct route_stats *s, Switchyard_
     m->new_tunnels = s->tunnels[SYSTEM_NEW];
     return m->migration && add_system(a, &s->system[SYSTEM_LEGACY], &m->legacy) &&
            add_system(a, &s->system[SYSTEM_NEW], &m->new_) &&
-           add_compared(a, &s->compare, &m->compare) && add_discrepancies(a, s, m);
+           add_mirror(a, &s->mirror, &m->mirror) && add_compared(a, &s->compare, &m->compare) &&
+           add_discrepancies(a, s, m);
 }
 
 static Switchyard__V1__RouteReport **routes(struct arena *a, const struct route_stats *s,

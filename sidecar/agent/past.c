@@ -5,8 +5,8 @@
 #include "common/base/check.h"
 #include "common/base/mem.h"
 
-/* Of one route at all its limits, as bytes: names, sums, and each place of two histograms. */
-#define ROUTE_BYTES_MAX (4u << 10)
+/* Of one route at all its limits, as bytes: names, sums, and each place of three histograms. */
+#define ROUTE_BYTES_MAX (6u << 10)
 
 struct bucket {
     mono_t end;
@@ -173,6 +173,32 @@ static void get_system(const uint8_t **at, struct system_stats *ret)
     get_latency(at, &ret->latency);
 }
 
+/* A route of which nothing was to be copied is one zero. */
+static void put_mirror(struct buf *b, const struct mirror_stats *s)
+{
+    put_number(b, !mirror_stats_is_empty(s));
+    if (mirror_stats_is_empty(s))
+        return;
+    put_number(b, s->sent);
+    put_number(b, s->failed);
+    put_number(b, s->errors);
+    put_number(b, s->dropped);
+    put_number(b, s->unsuited);
+    put_latency(b, &s->latency);
+}
+
+static void get_mirror(const uint8_t **at, struct mirror_stats *ret)
+{
+    if (get_number(at) == 0)
+        return;
+    ret->sent = get_number(at);
+    ret->failed = get_number(at);
+    ret->errors = get_number(at);
+    ret->dropped = get_number(at);
+    ret->unsuited = get_number(at);
+    get_latency(at, &ret->latency);
+}
+
 /* A route of which nothing was compared is one zero. */
 static void put_compared(struct buf *b, const struct compare_stats *s)
 {
@@ -212,6 +238,7 @@ static void put_route(struct buf *b, const struct route_stats *s)
     put_number(b, s->breaker);
     put_system(b, &s->system[SYSTEM_LEGACY]);
     put_system(b, &s->system[SYSTEM_NEW]);
+    put_mirror(b, &s->mirror);
     put_compared(b, &s->compare);
 }
 
@@ -226,6 +253,7 @@ static void get_route(const uint8_t **at, struct route_stats *ret)
     ret->breaker = (enum breaker_state)get_number(at);
     get_system(at, &ret->system[SYSTEM_LEGACY]);
     get_system(at, &ret->system[SYSTEM_NEW]);
+    get_mirror(at, &ret->mirror);
     get_compared(at, &ret->compare);
 }
 
@@ -266,7 +294,7 @@ static void merge(struct filling *f, const struct route_stats *stats)
 
     if (system_stats_is_empty(&stats->system[SYSTEM_LEGACY]) &&
         system_stats_is_empty(&stats->system[SYSTEM_NEW]) &&
-        compare_stats_is_empty(&stats->compare))
+        mirror_stats_is_empty(&stats->mirror) && compare_stats_is_empty(&stats->compare))
         return;
     for (size_t i = 0; i < f->count && !into; i++)
         if (name_eq(&f->stats[i].migration, &stats->migration))
@@ -279,6 +307,7 @@ static void merge(struct filling *f, const struct route_stats *stats)
     into->breaker = stats->breaker;
     system_stats_merge(&into->system[SYSTEM_LEGACY], &stats->system[SYSTEM_LEGACY]);
     system_stats_merge(&into->system[SYSTEM_NEW], &stats->system[SYSTEM_NEW]);
+    mirror_stats_merge(&into->mirror, &stats->mirror);
     compare_stats_merge(&into->compare, &stats->compare);
 }
 

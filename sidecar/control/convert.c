@@ -161,6 +161,32 @@ static void take_breaker(const Switchyard__V1__Breaker *m, struct route_breaker 
     };
 }
 
+static int take_mirror(const Switchyard__V1__Mirror *m, struct route_mirror *ret, struct err *err)
+{
+    if (!m)
+        return 0;
+    if (m->n_methods > ROUTE_METHODS_MAX)
+        return err_set(err, ERR_INVALID, "mirrored methods: %zu, at most %d", m->n_methods,
+                       ROUTE_METHODS_MAX);
+    *ret = (struct route_mirror){
+        .share_bp = m->share_bp,
+        .off_above_bp = m->off_above_bp,
+        .timeout_ms = m->timeout_ms,
+        .max_body = m->max_body_bytes,
+        .max_pending = m->max_pending,
+        .max_bytes_per_s = m->max_bytes_per_s,
+        .method_count = (unsigned)m->n_methods,
+    };
+    for (size_t i = 0; i < m->n_methods; i++) {
+        int r = convert_text("mirrored method", m->methods[i], ret->method[i],
+                             sizeof ret->method[i], err);
+
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
 static int take_flags(Switchyard__V1__RouteFlag *const *m, size_t count, struct flags *ret,
                       struct err *err)
 {
@@ -189,6 +215,7 @@ static int take_ahead(const Switchyard__V1__Ahead *m, struct route_ahead *ret, s
     }
     ret->selector_count = (unsigned)m->n_selectors;
     ret->weight_bp = m->weight_bp;
+    ret->mirror_bp = m->mirror_bp;
     r = convert_text("stage", m->stage, ret->stage, sizeof ret->stage, err);
     return r < 0 ? r : take_flags(m->flags, m->n_flags, &ret->flags, err);
 }
@@ -257,6 +284,9 @@ static int take_route(const Switchyard__V1__Route *m, struct route *ret, struct 
         return r;
     take_breaker(m->breaker, &ret->breaker);
     convert_take_compare(m->compare, &ret->compare);
+    r = take_mirror(m->mirror, &ret->mirror, err);
+    if (r < 0)
+        return r;
     return route_check(ret, err);
 }
 
@@ -457,14 +487,36 @@ static Switchyard__V1__SystemReport *give_system(const struct system_stats *s)
     return m;
 }
 
+static void free_histogram(Switchyard__V1__Histogram *m)
+{
+    xfreep(&m->index);
+    xfreep(&m->count);
+    xfreep(&m);
+}
+
 static void free_system(Switchyard__V1__SystemReport *m)
 {
     if (!m)
         return;
-    xfreep(&m->latency->index);
-    xfreep(&m->latency->count);
-    xfreep(&m->latency);
+    free_histogram(m->latency);
     xfreep(&m);
+}
+
+static Switchyard__V1__MirrorReport *give_mirror(const struct mirror_stats *s)
+{
+    Switchyard__V1__MirrorReport *m;
+
+    if (mirror_stats_is_empty(s))
+        return NULL;
+    m = xnew(Switchyard__V1__MirrorReport);
+    switchyard__v1__mirror_report__init(m);
+    m->sent = s->sent;
+    m->failed = s->failed;
+    m->errors = s->errors;
+    m->dropped = s->dropped;
+    m->unsuited = s->unsuited;
+    m->latency = give_histogram(&s->latency);
+    return m;
 }
 
 static Switchyard__V1__BreakerReport *give_breaker(const struct route_stats *stats)
@@ -501,6 +553,7 @@ Switchyard__V1__RouteReport *convert_route_report(const struct route_stats *stat
     m->legacy_tunnels = stats->tunnels[SYSTEM_LEGACY];
     m->new_tunnels = stats->tunnels[SYSTEM_NEW];
     m->breaker_seen = give_breaker(stats);
+    m->mirror = give_mirror(&stats->mirror);
     m->over_budget = stats->over_budget;
     convert_give_compared(stats, m);
     return m;
@@ -513,6 +566,9 @@ void convert_route_report_free(Switchyard__V1__RouteReport *m)
     free_system(m->legacy);
     free_system(m->new_);
     xfreep(&m->breaker_seen);
+    if (m->mirror)
+        free_histogram(m->mirror->latency);
+    xfreep(&m->mirror);
     convert_drop_compared(m);
     xfreep(&m->migration);
     xfreep(&m);

@@ -5,7 +5,7 @@ local next_user = 0
 
 function init(args)
     for user = 0, 999 do
-        requests[user] = wrk.format("GET", "/", {["X-User-Id"] = "user-" .. user})
+        requests[user] = wrk.format("GET", nil, {["X-User-Id"] = "user-" .. user})
     end
     if args[1] then
         function delay() return args[1] end

@@ -22,9 +22,9 @@ rows() {
 
 wanted() {
     printf 'Z%s\n' {1..18}
-    printf 'L%s\n' 1 3 5 6 8 9 10 11 13 14 15 18
+    printf 'L%s\n' 1 2 3 5 6 8 9 10 11 13 14 15 18
     printf 'S%s\n' {1..12}
-    printf 'P%s\n' 6 11 12 17 18 19 23 24
+    printf 'P%s\n' 6 11 12 15 17 18 19 23 24
 }
 
 missing() {

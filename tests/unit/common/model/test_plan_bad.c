@@ -199,8 +199,15 @@ static const struct {
      "37: spec.compare: this version of Switchyard does not enforce it; take it out"},
     {"weight: 10\n", "wieght: 10\n",
      "44: spec.stages[1].wieght: unknown field; did you mean \"weight\"?"},
-    {"weight: 10\n", "mirror: 10\n",
-     "44: spec.stages[1].mirror: this version of Switchyard does not enforce it; take it out"},
+    {"weight: 10\n", "weight: 10\n      mirror: 101\n",
+     "45: spec.stages[1].mirror: 101 is not a weight; write a percentage from 0 to 100, as in 25 "
+     "or "
+     "12.5%"},
+    {"weight: 10\n", "weight: 60\n      mirror: 10\n",
+     "45: spec.stages[1].mirror: nothing is copied above weight 50, and the stage has 60; take it "
+     "out, or raise spec.mirror.offAbove"},
+    {"weight: 10\n", "weight: 100\n      mirror: 10\n",
+     "45: spec.stages[1].mirror: copies are of legacy's requests, and at weight 100 it gets none"},
     {"weight: 10\n", "weight: 101\n",
      "44: spec.stages[1].weight: 101 is not a weight; write a percentage from 0 to 100, as in 25 "
      "or 12.5%"},
@@ -235,10 +242,12 @@ static const struct {
      "42: spec.stages[0].risk: expected one of low, medium, high, critical, not \"lo\"; did you "
      "mean \"low\"?"},
     {"bake: 10m", "colour: red",
-     "42: spec.stages[0].colour: unknown field; known here: name, weight, risk, bake, approval, "
+     "42: spec.stages[0].colour: unknown field; known here: name, weight, mirror, risk, bake, "
+     "approval, "
      "approvers, gate, flags, waves, ready, before, after, backup, enforce, objectives"},
     {"spec:\n", "spec:\n  owner: me\n",
-     "7: spec.owner: unknown field; known here: systems, routing, fallback, breaker, flags, "
+     "7: spec.owner: unknown field; known here: systems, routing, fallback, breaker, mirror, "
+     "flags, "
      "triggers, rollback, freeze, drill, standby, environment, environments, stages"},
     {"kind: Migration", "kind: Migration\nversion: 1",
      "3: version: unknown field; known here: apiVersion, kind, metadata, spec"},
@@ -246,7 +255,7 @@ static const struct {
      "\"a\\tbxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
      "xxxxxxxxxxxxxx\": 1",
      "42: spec.stages[0].a?bxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...: "
-     "unknown field; known here: name, weight, risk, bake, approval, "
+     "unknown field; known here: name, weight, mirror, risk, bake, approval, "
      "approvers, gate, flags, waves, ready, before, after, backup, enforce, objectives"},
     {"bake: 10m", "bake: 1y",
      "42: spec.stages[0].bake: \"1y\" is not a duration; write a number with its unit, as in "

@@ -79,6 +79,7 @@ static void unquote(char *text)
 {
     static const char *const plain[] = {"errors: \"",      "halfOpenRequests: \"",
                                         "minRequests: \"", "exposeSystem: \"",
+                                        "maxPending: \"",
                                         "backup: \"",      "enforce: \""};
 
     for (size_t i = 0; i < ARRAY_LEN(plain); i++) {
@@ -116,6 +117,7 @@ static void a_default_that_is_told_is_the_one_that_is_taken(void **state UNUSED)
     }
     SAME(route.fallback.max_body);
     SAME(route.expose_system);
+    SAME(route.mirror);
     SAME(route.breaker);
     SAME(triggers.min_requests);
     SAME(triggers.window);

@@ -245,7 +245,18 @@ static const struct {
     {"standby: {checklist: [a]}", "standby: \"for\" is missing"},
     {"rollback: {resumeWithin: 31d}",
      "rollback.resumeWithin: \"31d\" is out of range; it must be from 1s to 30d"},
-    {"mirror: 10", "mirror: this version of Switchyard does not enforce it; take it out"},
+    {"mirror: 10", "mirror: expected a mapping, not 10"},
+    {"mirror: {methods: []}", "mirror.methods: the list of methods is empty; at least 1 is needed"},
+    {"mirror: {methods: [GET, XYZZY]}",
+     "mirror.methods[1]: expected one of GET, HEAD, OPTIONS, TRACE, POST, PATCH, PUT, DELETE, not "
+     "\"XYZZY\""},
+    {"mirror: {methods: [GET, GET]}", "mirror.methods[1]: \"GET\" is given twice"},
+    {"mirror: {maxPending: 0}", "mirror.maxPending: 0 is not a whole number from 1 to 65536"},
+    {"mirror: {timeout: 0s}", "mirror.timeout: \"0s\" is out of range; it must be from 1ms to 1h"},
+    {"mirror: {maxBody: 2MiB}", "mirror.maxBody: \"2MiB\" is too much; at most 1MiB is allowed"},
+    {"mirror: {share: 10}",
+     "mirror.share: unknown field; known here: methods, maxBody, timeout, maxPending, "
+     "maxBytesPerSecond, offAbove"},
     {"compare: {}", "compare: this version of Switchyard does not enforce it; take it out"},
     {"tenants: {}", "tenants: this version of Switchyard does not enforce it; take it out"},
     {"triggers: {window: 1m, checks: []}",
@@ -259,7 +270,8 @@ static const struct {
      "environments.required: \"required\" is no name; choose another"},
     {"environments: {prod: {bake: 1m}}",
      "environments.prod.bake: unknown field; known here: systems, routing, fallback, breaker, "
-     "flags, triggers, rollback, freeze, drill, standby, environment, environments, stages"},
+     "mirror, flags, triggers, rollback, freeze, drill, standby, environment, environments, "
+     "stages"},
     {"environments: {prod: {triggers: {errorRate: 2}}}",
      "environments.prod.triggers.errorRate: 2 is not a ratio from 0% to 100%; write a percentage "
      "with its sign, as in 0.1% or 5%"},

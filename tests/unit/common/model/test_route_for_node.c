@@ -15,6 +15,8 @@ static struct selector selector_of(const char *text)
 static void make(struct route *r)
 {
     *r = (struct route){.weight_bp = 1000, .stage = "canary", .salt = "s"};
+    r->mirror.share_bp = 300;
+    r->ahead.mirror_bp = 700;
     assert_int_equal(flags_set_text(&r->flags, "color", "\"grey\"", NULL), 0);
     r->ahead.selector[0] = selector_of("cluster=a");
     r->ahead.selector[1] = selector_of("cluster=c,zone=b");
@@ -43,6 +45,7 @@ static void assert_serves(const char *labels, uint32_t weight_bp, const char *st
     resolve(&r, "n1", labels);
     assert_int_equal(r.weight_bp, weight_bp);
     assert_string_equal(r.stage, stage);
+    assert_int_equal(r.mirror.share_bp, weight_bp == 1000 ? 300 : 700);
     assert_string_equal(flags_find(&r.flags, "color")->value, color);
     assert_string_equal(r.salt, "s");
 }

@@ -57,6 +57,33 @@ static void nobody_ahead_takes_no_bytes(void **state UNUSED)
     switchyard__v1__route__free_unpacked(m, NULL);
 }
 
+static void a_mirror_is_encoded_where_something_is_copied(void **state UNUSED)
+{
+    CLEANUP(buf_deinitp) struct buf b = BUF_INIT(FLEET_ROUTE_BYTES_MAX);
+    struct route r = {
+        .migration = {"app"},
+        .mirror = {0, 5000, 4000, 65536, 256, 1u << 20, {"GET", "HEAD"}, 2},
+        .ahead = {.selector_count = 1},
+    };
+    Switchyard__V1__Route *m = encoded(&r, &b);
+
+    assert_null(m->mirror);
+    switchyard__v1__route__free_unpacked(m, NULL);
+    buf_clear(&b);
+    r.ahead.mirror_bp = 700;
+    m = encoded(&r, &b);
+    assert_int_equal(m->ahead->mirror_bp, 700);
+    assert_int_equal(m->mirror->share_bp, 0);
+    assert_int_equal(m->mirror->off_above_bp, 5000);
+    assert_int_equal(m->mirror->timeout_ms, 4000);
+    assert_int_equal(m->mirror->max_body_bytes, 65536);
+    assert_int_equal(m->mirror->max_pending, 256);
+    assert_int_equal(m->mirror->max_bytes_per_s, 1u << 20);
+    assert_int_equal(m->mirror->n_methods, 2);
+    assert_string_equal(m->mirror->methods[1], "HEAD");
+    switchyard__v1__route__free_unpacked(m, NULL);
+}
+
 static void fill(char *text, size_t size)
 {
     memset(text, 'x', size - 1);
@@ -88,6 +115,19 @@ static void fill_ahead(struct route_ahead *a)
     a->weight_bp = UINT32_MAX;
     fill(a->stage, sizeof a->stage);
     fill_flags(&a->flags);
+}
+
+static void fill_mirror(struct route_mirror *m)
+{
+    *m = (struct route_mirror){.share_bp = WEIGHT_BP_MAX,
+                               .off_above_bp = WEIGHT_BP_MAX,
+                               .timeout_ms = UINT32_MAX,
+                               .max_body = UINT32_MAX,
+                               .max_pending = UINT32_MAX,
+                               .max_bytes_per_s = UINT64_MAX,
+                               .method_count = ROUTE_METHODS_MAX};
+    for (unsigned i = 0; i < ROUTE_METHODS_MAX; i++)
+        fill(m->method[i], sizeof m->method[0]);
 }
 
 static void fill_compare(struct route_compare *c)
@@ -206,6 +246,7 @@ static void a_route_at_all_its_limits_is_taken_by_nodes(void **state UNUSED)
                                        .order = BREAKER_ORDER_RESET,
                                        .order_number = UINT64_MAX};
     fill_compare(&r.compare);
+    fill_mirror(&r.mirror);
     fill(r.stage, NAME_SIZE);
     fill_flags(&r.flags);
     fill_ahead(&r.ahead);
@@ -219,6 +260,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_nodes_are_ahead_with_is_encoded),
         cmocka_unit_test(nobody_ahead_takes_no_bytes),
+        cmocka_unit_test(a_mirror_is_encoded_where_something_is_copied),
         cmocka_unit_test(what_is_compared_is_encoded),
         cmocka_unit_test(what_was_compared_is_taken_and_made_harmless),
         cmocka_unit_test(a_route_at_all_its_limits_is_taken_by_nodes),

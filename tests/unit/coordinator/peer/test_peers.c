@@ -300,6 +300,7 @@ static struct route_stats stats_of(uint64_t requests)
     hist_add(&s.system[SYSTEM_NEW].latency, 1500);
     hist_add(&s.system[SYSTEM_NEW].latency, 900000);
     s.compare = (struct compare_stats){.compared = 3, .equal = 2, .critical = 1, .overhead_us = 9};
+    s.mirror = (struct mirror_stats){.sent = 7, .failed = 2, .errors = 1, .dropped = 4};
     s.discrepancy[0] =
         (struct discrepancy){.at = {8000000}, .critical = true, "GET /a", "$.total", "1", "2"};
     s.discrepancy_count = 1;
@@ -665,6 +666,8 @@ static void reports_and_pasts_arrive_whole_and_in_order(void **state)
     assert_int_equal(B->stats.system[SYSTEM_NEW].latency.sum_us, 901500);
     assert_int_equal(B->stats.system[SYSTEM_NEW].latency.bucket[hist_bucket_of(1500)], 1);
     assert_int_equal(B->stats.breaker, BREAKER_HALF_OPEN);
+    assert_int_equal(B->stats.mirror.sent, 7);
+    assert_int_equal(B->stats.mirror.dropped, 4);
     assert_int_equal(B->stats.compare.compared, 3);
     assert_int_equal(B->stats.compare.critical, 1);
     assert_int_equal(B->stats.compare.overhead_us, 9);

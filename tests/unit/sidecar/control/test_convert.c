@@ -84,6 +84,42 @@ static void what_nodes_are_ahead_with_arrives(void **state UNUSED)
     assert_true(r.forbid_legacy);
 }
 
+static void a_mirror_arrives(void **state UNUSED)
+{
+    Switchyard__V1__Mirror mirror = SWITCHYARD__V1__MIRROR__INIT;
+    char *methods[ROUTE_METHODS_MAX + 1];
+    struct wire_route w;
+    struct route r;
+    struct err err;
+
+    for (unsigned i = 0; i < ARRAY_LEN(methods); i++)
+        methods[i] = rpc_lend("POST");
+    wire_route_init(&w, "app");
+    mirror.share_bp = 100;
+    mirror.off_above_bp = 200;
+    mirror.timeout_ms = 300;
+    mirror.max_body_bytes = 400;
+    mirror.max_pending = 500;
+    mirror.max_bytes_per_s = 600;
+    mirror.methods = methods;
+    mirror.n_methods = 1;
+    w.m.mirror = &mirror;
+    assert_ok(to_route(&w, &r, &err), &err);
+    assert_int_equal(r.mirror.share_bp, 100);
+    assert_int_equal(r.mirror.off_above_bp, 200);
+    assert_int_equal(r.mirror.timeout_ms, 300);
+    assert_int_equal(r.mirror.max_body, 400);
+    assert_int_equal(r.mirror.max_pending, 500);
+    assert_int_equal(r.mirror.max_bytes_per_s, 600);
+    assert_int_equal(r.mirror.method_count, 1);
+    assert_string_equal(r.mirror.method[0], "POST");
+    mirror.n_methods = ARRAY_LEN(methods);
+    assert_fails(to_route(&w, &r, &err), ERR_INVALID);
+    mirror.n_methods = 1;
+    mirror.timeout_ms = 0;
+    assert_fails(to_route(&w, &r, &err), ERR_INVALID);
+}
+
 static void what_is_compared_arrives_but_for_what_cannot_be_read(void **state UNUSED)
 {
     Switchyard__V1__Compare m = SWITCHYARD__V1__COMPARE__INIT;
@@ -485,6 +521,7 @@ static void counters_go_up_as_they_were_counted(void **state UNUSED)
     stats[0].discrepancy_count = 2;
     stats[0].discrepancy[1] =
         (struct discrepancy){.at = {7000000}, .critical = true, "GET /a", "$.total", "1", "2"};
+    stats[0].mirror = (struct mirror_stats){.sent = 11, .failed = 1, .errors = 2, .dropped = 3};
     stats[0].tunnels[SYSTEM_LEGACY] = 6;
     stats[0].tunnels[SYSTEM_NEW] = 7;
     *s = (struct system_stats){
@@ -506,6 +543,11 @@ static void counters_go_up_as_they_were_counted(void **state UNUSED)
     assert_int_equal(r.routes[0]->breaker_seen->order_number, 8);
     assert_int_equal(r.routes[0]->breaker_seen->opened, 2);
     assert_int_equal(r.routes[0]->over_budget, 4);
+    assert_int_equal(r.routes[0]->mirror->sent, 11);
+    assert_int_equal(r.routes[0]->mirror->failed, 1);
+    assert_int_equal(r.routes[0]->mirror->errors, 2);
+    assert_int_equal(r.routes[0]->mirror->dropped, 3);
+    assert_null(r.routes[1]->mirror);
     assert_int_equal(r.routes[0]->legacy_tunnels, 6);
     assert_int_equal(r.routes[0]->new_tunnels, 7);
     assert_null(r.routes[1]->breaker_seen);
@@ -551,6 +593,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_field_of_a_route_arrives),
         cmocka_unit_test(what_nodes_are_ahead_with_arrives),
+        cmocka_unit_test(a_mirror_arrives),
         cmocka_unit_test(what_is_compared_arrives_but_for_what_cannot_be_read),
         cmocka_unit_test(every_value_of_the_enums_arrives),
         cmocka_unit_test(what_is_outside_its_limits_is_refused_by_name),
