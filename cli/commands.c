@@ -422,7 +422,7 @@ const struct command cli_commands[] = {
             "queries. At most 200 a\n"
             "second; nothing waits for it. One such command at a time on a node.",
         .example = "switchyard debug orders --node node-7 --key 4711\n"
-                   "switchyard debug orders --node node-7 --for 2m | jq 'select(.status >= 500)'",
+                   "switchyard debug orders --node node-7 --for 2m",
         .run = run_debug,
     },
     {
