@@ -150,9 +150,11 @@ bool upload_piece(struct upload *u, struct iobuf *in, uint64_t max_body, struct 
 
 void download_init(struct download *d, struct http1_framing received, unsigned minor)
 {
+    *d = (struct download){
+        .framing = http1_framing_for(received, minor),
+        .done = is_nothing(received),
+    };
     http1_body_init(&d->body, received);
-    d->framing = http1_framing_for(received, minor);
-    d->done = is_nothing(received);
 }
 
 bool download_piece(struct download *d, struct iobuf *in, struct gather *g)
