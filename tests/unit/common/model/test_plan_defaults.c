@@ -77,10 +77,9 @@ static void write_section(struct buf *b, const struct plan_section *s, bool spel
 /* Numbers and booleans stand without quotes. */
 static void unquote(char *text)
 {
-    static const char *const plain[] = {"errors: \"",      "halfOpenRequests: \"",
-                                        "minRequests: \"", "exposeSystem: \"",
-                                        "maxPending: \"",
-                                        "backup: \"",      "enforce: \""};
+    static const char *const plain[] = {
+        "errors: \"",     "halfOpenRequests: \"", "minRequests: \"", "exposeSystem: \"",
+        "maxPending: \"", "backup: \"",           "enforce: \""};
 
     for (size_t i = 0; i < ARRAY_LEN(plain); i++) {
         for (char *at = text; (at = strstr(at, plain[i]));) {
