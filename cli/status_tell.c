@@ -77,6 +77,20 @@ static void add_entering(struct buf *b, const Switchyard__V1__Status *s)
 
 /* ---- what users get -------------------------------------------------------------------------- */
 
+static void add_mirror(struct buf *b, const Switchyard__V1__MirrorStatus *m)
+{
+    if (!m)
+        return;
+    if (m->percent > 0)
+        buf_addf(b, "mirror\t%g %% of legacy's requests are copied to new", m->percent);
+    else
+        buf_addf(b, "mirror\toff");
+    if (m->sent || m->dropped)
+        buf_addf(b, "; %" PRIu64 " sent, %" PRIu64 " failed, %" PRIu64 " dropped", m->sent,
+                 m->failed, m->dropped);
+    buf_addf(b, "\n");
+}
+
 static void add_traffic(struct buf *b, const Switchyard__V1__Status *s)
 {
     buf_addf(b, "weight\t%g %% on new\n", s->weight);
@@ -88,6 +102,7 @@ static void add_traffic(struct buf *b, const Switchyard__V1__Status *s)
     buf_addf(b, "\n");
     if (s->legacy_tunnels > 0 || s->new_tunnels > 0)
         buf_addf(b, "tunnels\t%u open on legacy, %u on new\n", s->legacy_tunnels, s->new_tunnels);
+    add_mirror(b, s->mirror);
     if (s->canary_percent > 0)
         buf_addf(b, "canary\t%u %% of requests are compared\n", s->canary_percent);
     else

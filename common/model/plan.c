@@ -58,6 +58,15 @@ uint32_t plan_stage_mirror_bp(const struct plan *p, unsigned index)
     return index == 0 ? 0 : p->stage[index - 1].mirror_bp;
 }
 
+bool plan_mirrors(const struct plan *p)
+{
+    for (unsigned i = 0; i < p->stage_count; i++) {
+        if (p->stage[i].mirror_bp > 0)
+            return true;
+    }
+    return false;
+}
+
 void plan_flags(const struct plan *p, unsigned index, struct flags *ret)
 {
     CHECK(index <= p->stage_count);

@@ -151,6 +151,8 @@ const char *plan_stage_name(const struct plan *p, unsigned index);
 /* 0 for stage 0. */
 uint32_t plan_stage_weight_bp(const struct plan *p, unsigned index);
 uint32_t plan_stage_mirror_bp(const struct plan *p, unsigned index);
+/* Does any of its stages copy requests? */
+bool plan_mirrors(const struct plan *p);
 
 /* The flags as stage `index` (0: none entered) leaves them: defaults, then what each stage up to it
  * switches. */

@@ -122,21 +122,12 @@ static void say_breaker(struct plan_words *w, const struct route_breaker *b)
         plan_words_say(w, "For now the breaker only watches: it diverts nothing.\n");
 }
 
-static bool mirrors(const struct plan *p)
-{
-    for (unsigned i = 0; i < p->stage_count; i++) {
-        if (p->stage[i].mirror_bp > 0)
-            return true;
-    }
-    return false;
-}
-
 static void say_mirror(struct plan_words *w, const struct plan *p)
 {
     const struct route_mirror *m = &p->route.mirror;
     char body[UNIT_TEXT_MAX], time[UNIT_TEXT_MAX], bytes[UNIT_TEXT_MAX];
 
-    if (!mirrors(p))
+    if (!plan_mirrors(p))
         return;
     plan_words_say(w, "Copied to new, where a stage says so, are ");
     for (unsigned i = 0; i < m->method_count; i++)

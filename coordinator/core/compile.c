@@ -101,6 +101,16 @@ uint32_t compile_effective_bp(const struct durable *d)
     return d->rollout.override == SYSTEM_NEW ? WEIGHT_BP_MAX : d->rollout.weight_bp;
 }
 
+uint32_t compile_mirror_bp(const struct durable *d)
+{
+    const struct rollout *r = &d->rollout;
+
+    if (d->order.active || r->override != SYSTEM_NONE ||
+        r->weight_bp > d->plan->route.mirror.off_above_bp)
+        return 0;
+    return plan_stage_mirror_bp(d->plan, r->stage);
+}
+
 bool core_compile(const struct core *c, const char *migration, struct route *ret)
 {
     const struct migration *m = state_find(c, migration);

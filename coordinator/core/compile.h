@@ -13,3 +13,5 @@ bool compile_differs(const struct durable *a, const struct durable *b);
 bool compile_forbids_legacy(const struct durable *d);
 /* The share of new after emergency and override. */
 uint32_t compile_effective_bp(const struct durable *d);
+/* The share of legacy's requests that is copied to new, where the stage has been reached. */
+uint32_t compile_mirror_bp(const struct durable *d);

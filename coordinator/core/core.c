@@ -135,6 +135,7 @@ static void take_report(struct core *c, struct node *node, const struct route_st
     days_add(&m->days, c->now, c->mono, route->system);
     if (judged)
         samples_add(waves_samples(m, node), c->mono, route->system);
+    mirror_stats_merge(&m->mirrored, &route->mirror);
     compared_add(&m->compared, c->mono, &route->compare, judged);
     for (unsigned i = 0; i < route->discrepancy_count; i++)
         compared_add_example(&m->compared, node_name(node), &route->discrepancy[i]);

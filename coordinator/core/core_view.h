@@ -54,8 +54,11 @@ struct view_status {
     uint32_t effective_weight_bp;      /* after emergency and override */
     enum breaker_state breaker;        /* the worst node's */
     unsigned breaker_open_nodes;
-    uint32_t tunnels[SYSTEM_COUNT]; /* open on connected nodes */
-    uint32_t rollbacks_today;       /* in UTC */
+    uint32_t tunnels[SYSTEM_COUNT];      /* open on connected nodes */
+    uint32_t mirror_bp;                  /* of legacy's requests are copied to new */
+    const struct mirror_stats *mirrored; /* since this coordinator began; borrowed. NULL: no stage
+                                            copies anything */
+    uint32_t rollbacks_today;            /* in UTC */
     struct view_convergence convergence;
     struct view_gate gate;    /* of the current stage */
     struct view_gate trigger; /* none: not armed; hold: too few requests on new; fail: it fires */

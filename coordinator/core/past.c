@@ -50,6 +50,7 @@ static void take_route(struct core *c, const struct node *node, const struct cor
     if (!m)
         return;
     samples_add_past(m->stats, c->mono, at, route->system);
+    mirror_stats_merge(&m->mirrored, &route->mirror);
     if (mono_before(at, c->started))
         days_add_past(&m->days, wall_add(c->now, mono_sub(at, c->mono)), c->mono, route->system);
     if (b->revision == 0 || b->revision < m->takeover.rev)

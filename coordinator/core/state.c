@@ -125,6 +125,7 @@ void state_leave_slot(struct core *c, struct migration *m)
     samples_clear(m->judged);
     samples_clear(m->beyond);
     compared_deinit(&m->compared);
+    m->mirrored = (struct mirror_stats){0};
     m->takeover = (struct takeover){.rev = 0};
     days_deinit(&m->days);
     m->scope = (struct drill_watch){.rev = 0};

@@ -84,7 +84,8 @@ struct migration {
      * reached, and by those that serve the stage before until their wave comes. */
     struct samples *judged, *beyond;
     struct compared compared;
-    mono_t judged_at; /* when reports last made triggers be looked at */
+    struct mirror_stats mirrored; /* since this coordinator began */
+    mono_t judged_at;             /* when reports last made triggers be looked at */
     struct measured measured[MEASURE_COUNT];
     struct jobs jobs;
     UT_hash_handle hh;

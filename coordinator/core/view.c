@@ -23,6 +23,8 @@ int view_status(const struct core *c, const char *migration, wall_t now, mono_t 
         .rollout = &m->is.rollout,
         .emergency = m->is.order.epoch ? &m->is.order : NULL,
         .effective_weight_bp = compile_effective_bp(&m->is),
+        .mirror_bp = compile_mirror_bp(&m->is),
+        .mirrored = plan_mirrors(m->is.plan) ? &m->mirrored : NULL,
         .rollbacks_today = moves_rollbacks_on(&m->is.rollout, now),
         .quarantined = m->is.rollout.quarantined,
         .quarantined_count = m->is.rollout.quarantined_count,

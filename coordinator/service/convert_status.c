@@ -266,6 +266,22 @@ static void fill_holds(struct arena *a, const struct view_status *s, Switchyard_
     }
 }
 
+static Switchyard__V1__MirrorStatus *mirror(struct arena *a, const struct view_status *s)
+{
+    Switchyard__V1__MirrorStatus *m;
+
+    if (!s->mirrored)
+        return NULL;
+    m = NEW(a, MirrorStatus, mirror_status);
+    m->percent = weight_percent(s->mirror_bp);
+    m->sent = s->mirrored->sent;
+    m->failed = s->mirrored->failed;
+    m->errors = s->mirrored->errors;
+    m->dropped = s->mirrored->dropped;
+    m->unsuited = s->mirrored->unsuited;
+    return m;
+}
+
 /* ---- the whole ------------------------------------------------------------------------------- */
 
 const ProtobufCMessage *convert_status(struct arena *a, const struct view_status *s,
@@ -278,6 +294,7 @@ const ProtobufCMessage *convert_status(struct arena *a, const struct view_status
     m->breaker = breaker(a, s);
     m->legacy_tunnels = s->tunnels[SYSTEM_LEGACY];
     m->new_tunnels = s->tunnels[SYSTEM_NEW];
+    m->mirror = mirror(a, s);
     m->convergence = block_convergence(a, &s->convergence);
     m->last_rollback = last_rollback(a, s);
     m->quarantined = block_alloc(a, (s->quarantined_count + 1) * sizeof(char *));

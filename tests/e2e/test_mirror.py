@@ -25,7 +25,12 @@ def test_a_shadow_stage_copies_to_new_and_a_rollback_ends_it(yard):
     ask_all()
     wait_for(lambda: len(yard.new.requests()) == before + len(USERS), "the copies in new's access log")
     assert client.ask(USERS[0], method="POST", body=b"x") == "legacy"
+    wait_for(lambda: yard.status()["mirror"]["sent"] >= len(USERS), "the copies in the status")
+    mirror = yard.status()["mirror"]
+    assert mirror["percent"] == 100 and mirror["failed"] == mirror["dropped"] == 0
+    assert "mirror" in yard.cli("status", "app").out
     yard.cli("rollback", "app", "--to", "0", "--reason", "enough seen")
+    assert yard.status()["mirror"]["percent"] == 0
     ask_all()
     ask_all()
     assert len(yard.new.requests()) == before + len(USERS), "copies of a POST, or after the rollback"

@@ -24,6 +24,7 @@ struct sample_status {
     Switchyard__V1__CheckResult result, *results[1];
     Switchyard__V1__Approval approval, *approvals[1];
     Switchyard__V1__DrillStatus drill;
+    Switchyard__V1__MirrorStatus mirror;
     Switchyard__V1__ClusterStatus cluster[2], *clusters[2];
     char *laggards[1], *violations[1], *quarantined[1], *objectives[1];
 };
@@ -201,6 +202,14 @@ static inline void sample_operation(struct sample_status *m)
     m->s.frozen_why = rpc_lend("weekend");
     m->s.standby_until = rpc_lend("2026-12-05T00:00:00.000Z");
     m->s.canary_percent = 5;
+    switchyard__v1__mirror_status__init(&m->mirror);
+    m->mirror.percent = 100;
+    m->mirror.sent = 1200;
+    m->mirror.failed = 3;
+    m->mirror.errors = 2;
+    m->mirror.dropped = 10;
+    m->mirror.unsuited = 40;
+    m->s.mirror = &m->mirror;
     m->s.flags = 4;
     m->s.flags_by_hand = 1;
     m->s.trigger_to = 1;
