@@ -13,6 +13,7 @@ struct frames {
     uint8_t have; /* bytes of `head`; 0 in payload and between frames */
 };
 
+/* These bytes go by next, in pieces of any size. */
 void frames_pass(struct frames *f, struct str bytes);
 
 /* Whether what has passed ends with a frame. */

@@ -13,4 +13,5 @@ bool upgrade_passes(const struct http1_head *request);
 /* Whether `answer`, a 101, names a protocol that `request` asked for. */
 bool upgrade_agrees(const struct http1_head *request, const struct http1_head *answer);
 
+/* Whether `answer`, a 101 that agrees, switches to WebSocket (RFC 6455 4.2.2). */
 bool upgrade_is_websocket(const struct http1_head *answer);
