@@ -60,6 +60,8 @@ struct compare_verdict {
     struct compare_difference difference[COMPARE_DIFFERENCES_MAX];
 };
 
+/* Where `new_answer` differs from `legacy`; both are answers to one request. Cannot fail: what is
+ * not readable as its media type is compared as bytes. */
 void compare_answers(const struct compare_rule *rules, unsigned rule_count,
                      const struct compare_answer *legacy, const struct compare_answer *new_answer,
                      struct compare_verdict *ret);

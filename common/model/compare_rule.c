@@ -52,7 +52,7 @@ const char *compare_path_parse(struct str text, struct compare_path *ret)
 
     ret->count = 0;
     if (text.n == 0 || text.p[0] != '$')
-        return "a path begins with '$'";
+        return "a path begins with '$', as in \"$.items[*].price\" or \"$..id\"";
     while (rest.n > 0) {
         struct compare_path_part *part = &ret->part[ret->count];
         const char *why;
@@ -129,6 +129,5 @@ int compare_rule_check(const struct compare_rule *rule, struct err *err)
 
     if (!why)
         return 0;
-    err_set(err, ERR_INVALID, "%s: %s", ids_show(str_of(rule->path), shown), why);
-    return err_hint(err, "write paths as in \"$.total\", \"$.items[*].price\", \"$..id\"");
+    return err_set(err, ERR_INVALID, "%s: %s", ids_show(str_of(rule->path), shown), why);
 }

@@ -140,6 +140,21 @@ static void say_mirror(struct plan_words *w, const struct plan *p)
     plan_words_say(w, "; none above weight %g.\n", weight_percent(m->off_above_bp));
 }
 
+static void say_compare(struct plan_words *w, const struct route_compare *c)
+{
+    char sample[UNIT_TEXT_MAX], noise[UNIT_TEXT_MAX], above[UNIT_TEXT_MAX];
+
+    if (c->sample_bp == 0)
+        return;
+    plan_words_say(w, "Of %s %% of the requests the answers of both systems are compared by %u ",
+                   unit_weight_text(c->sample_bp, sample), c->rule_count);
+    plan_words_say(w, "rule%s", c->rule_count == 1 ? "" : "s");
+    if (c->noise_bp)
+        plan_words_say(w, ", of %s %% of those legacy's with itself",
+                       unit_weight_text(c->noise_bp, noise));
+    plan_words_say(w, "; none above weight %s.\n", unit_weight_text(c->off_above_bp, above));
+}
+
 static void say_flags(struct plan_words *w, const struct flags *f)
 {
     if (f->count == 0)
@@ -230,6 +245,7 @@ bool plan_explain(const struct plan *p, struct buf *b)
     say_fallback(&w, &p->route.fallback);
     say_breaker(&w, &p->route.breaker);
     say_mirror(&w, p);
+    say_compare(&w, &p->route.compare);
     say_flags(&w, &p->flags);
     say_rollback(&w, p);
     for (unsigned i = 0; i < p->freeze_count; i++)

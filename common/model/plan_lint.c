@@ -64,6 +64,7 @@ static void lint_bake(const struct lint *l, const struct plan_stage *s)
 static void lint_gate(const struct lint *l, const struct plan_stage *s)
 {
     const struct plan_limits *g = &s->gate, *t = &l->plan->triggers;
+    const struct route_compare *compare = &l->plan->route.compare;
 
     if (!s->has_gate && s->weight_bp > 0)
         warn(l, "", "has no gate: time alone lets the rollout go on");
@@ -77,6 +78,9 @@ static void lint_gate(const struct lint *l, const struct plan_stage *s)
         warn(l, "gate",
              "compares with legacy, which gets no requests at weight 100: it would hold "
              "for ever");
+    if (g->has_discrepancies && compare->sample_bp && s->weight_bp > compare->off_above_bp)
+        warn(l, "gate.criticalDiscrepancies",
+             "asks about comparisons, of which there are none above spec.compare.offAbove");
     if (t->error_rate_ppm && g->error_rate_ppm > t->error_rate_ppm)
         warn(l, "gate.errorRate", "is looser than that of the triggers, which roll back before");
     if (t->p99.ns && g->p99.ns > t->p99.ns)

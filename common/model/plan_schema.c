@@ -59,6 +59,11 @@ static const struct plan_field spec_fields[] = {
           .preset = "its fields' defaults",
           .help = "The limits of copies: requests that legacy answered are sent to new as well, "
                   "whose answers nobody gets. A stage's `mirror` says how many."),
+    FIELD("compare", plan_read_compare, AT(route.compare), .section = &plan_compare_section,
+          .preset = "nothing is compared",
+          .help = "A sample of requests is answered by both systems, the answers are compared, and "
+                  "`criticalDiscrepancies` in gates and triggers has something to judge. Copies "
+                  "keep to the limits of `spec.mirror`."),
     FIELD("flags", plan_read_flags, AT(flags), .form = "mapping of at most 32 names to defaults",
           .preset = "none",
           .help = "Feature flags that the stages switch: each with the value before the first "
@@ -90,8 +95,7 @@ static const struct plan_field spec_fields[] = {
 };
 #undef AT
 
-const struct plan_section plan_spec_section =
-    SECTION(spec_fields, .later = WORDS("compare", "tenants"));
+const struct plan_section plan_spec_section = SECTION(spec_fields, .later = WORDS("tenants"));
 
 static const struct plan_field root_fields[] = {
     FIELD("apiVersion", plan_value_word, 0, .words = WORDS("switchyard/v1"), .required = true,

@@ -24,6 +24,11 @@ void plan_read_breaker(struct plan_reader *r, const struct json *v, const struct
 /* plan_schema_mirror.c; into struct route_mirror */
 extern const struct plan_section plan_mirror_section;
 
+/* plan_schema_compare.c; into struct route_compare */
+extern const struct plan_section plan_compare_section;
+void plan_read_compare(struct plan_reader *r, const struct json *v, const struct plan_field *f,
+                       void *dst);
+
 /* plan_schema_limits.c; the triggers into the plan, a gate into struct plan_stage */
 extern const struct plan_section plan_triggers_section;
 extern const struct plan_section plan_gate_section;

@@ -199,7 +199,7 @@ void route_for_node(const struct route *r, const struct name *node, const struct
         memcpy(ret->stage, r->ahead.stage, sizeof ret->stage);
     }
     if (selector_matches(&r->drill, node, l))
-        ret->weight_bp = ret->mirror.share_bp = 0;
+        ret->weight_bp = ret->mirror.share_bp = ret->compare.sample_bp = 0;
     memset(&ret->ahead, 0, sizeof ret->ahead);
     memset(&ret->drill, 0, sizeof ret->drill);
 }

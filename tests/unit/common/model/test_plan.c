@@ -253,9 +253,78 @@ static void a_stored_plan_of_a_newer_version_loads_and_keeps_its_fields(void **s
     struct err err;
 
     json_set_string(p->document, "colour", "red");
-    json_set_number(json_get(p->document, "spec"), "compare", 1);
+    json_set_number(json_get(p->document, "spec"), "tenants", 1);
     assert_int_equal(plan_load(p->document, &q, &err), 0);
     assert_string_equal(json_get_string(q->document, "colour", ""), "red");
+}
+
+static void a_comparison_has_shares_and_rules(void **state UNUSED)
+{
+    static const char text[] =
+        "apiVersion: switchyard/v1\nkind: Migration\nmetadata: {name: app}\nspec:\n"
+        "  systems:\n    legacy: {endpoints: [\"http://a\"]}\n"
+        "    new: {endpoints: [\"http://b\"]}\n"
+        "  routing: {key: client-ip}\n"
+        "  compare:\n"
+        "    sample: 12.5%\n"
+        "    noise: 0\n"
+        "    offAbove: 50\n"
+        "    maxBody: 1KiB\n"
+        "    headers: [ETag]\n"
+        "    ignore: [\"$.at\", \"header ETag\"]\n"
+        "    critical: [$.total]\n"
+        "    cosmetic: [\"$..note\"]\n"
+        "    unordered: [\"$.items[*].tags\"]\n"
+        "    tolerance: {$.price: 0.01, $.weight: \"2\"}\n"
+        "  stages: [{name: all, weight: 60, gate: {criticalDiscrepancies: 0, for: 1h}}]\n";
+    static const struct compare_rule rules[] = {
+        {COMPARE_HEADER, "ETag", 0},         {COMPARE_IGNORE, "$.at", 0},
+        {COMPARE_IGNORE, "header ETag", 0},  {COMPARE_CRITICAL, "$.total", 0},
+        {COMPARE_COSMETIC, "$..note", 0},    {COMPARE_UNORDERED, "$.items[*].tags", 0},
+        {COMPARE_TOLERANCE, "$.price", .01}, {COMPARE_TOLERANCE, "$.weight", 2},
+    };
+    CLEANUP(plan_freep) struct plan *p = parse(STR(text));
+    CLEANUP(buf_deinitp) struct buf b = BUF_INIT(1 << 16);
+    const struct route_compare *c = &p->route.compare;
+
+    assert_int_equal(c->sample_bp, 1250);
+    assert_int_equal(c->noise_bp, 0);
+    assert_int_equal(c->off_above_bp, 5000);
+    assert_int_equal(c->max_body, 1024);
+    assert_int_equal(c->rule_count, ARRAY_LEN(rules));
+    for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
+        assert_int_equal(c->rule[i].kind, rules[i].kind);
+        assert_string_equal(c->rule[i].path, rules[i].path);
+        assert_true(c->rule[i].tolerance == rules[i].tolerance);
+    }
+    assert_true(plan_explain(p, &b));
+    assert_holds(buf_text(&b),
+                 "Of 12.5 % of the requests the answers of both systems are "
+                 "compared by 8 rules; none above weight 50.");
+}
+
+static void note_lint(void *ctx, const char *path, const char *text)
+{
+    (void)buf_addf(ctx, "%s %s\n", path, text);
+}
+
+static void gates_that_ask_about_comparisons_need_some(void **state UNUSED)
+{
+    static const char text[] =
+        "apiVersion: switchyard/v1\nkind: Migration\nmetadata: {name: app}\nspec:\n"
+        "  systems:\n    legacy: {endpoints: [\"http://a\"]}\n"
+        "    new: {endpoints: [\"http://b\"]}\n"
+        "  routing: {key: client-ip}\n"
+        "  compare: {}\n"
+        "  stages:\n"
+        "    - {name: most, weight: 90, gate: {criticalDiscrepancies: 0, for: 1h}}\n"
+        "    - {name: all, weight: 100, gate: {criticalDiscrepancies: 0, for: 1h}}\n";
+    CLEANUP(plan_freep) struct plan *p = parse(STR(text));
+    CLEANUP(buf_deinitp) struct buf b = BUF_INIT(1 << 16);
+
+    plan_lint(p, note_lint, &b);
+    assert_holds(buf_text(&b), "spec.stages[1].gate.criticalDiscrepancies asks about comparisons");
+    assert_null(strstr(buf_text(&b), "spec.stages[0].gate.criticalDiscrepancies"));
 }
 
 static void stages_are_found_by_name_and_number(void **state UNUSED)
@@ -425,6 +494,8 @@ int main(void)
         cmocka_unit_test(json_text_is_a_plan_as_well),
         cmocka_unit_test(the_document_survives_storing),
         cmocka_unit_test(a_stored_plan_of_a_newer_version_loads_and_keeps_its_fields),
+        cmocka_unit_test(a_comparison_has_shares_and_rules),
+        cmocka_unit_test(gates_that_ask_about_comparisons_need_some),
         cmocka_unit_test(stages_are_found_by_name_and_number),
         cmocka_unit_test(the_default_plan_is_a_plan),
         cmocka_unit_test(the_default_plan_checks_what_it_is_given),

@@ -195,8 +195,30 @@ static const struct {
     {"deadline: 45s", "deadline: soon",
      "38: spec.rollback.deadline: \"soon\" is not a duration; write a number with its unit, as in "
      "250ms, 1.5s, 10m, 2h or 7d"},
-    {"  rollback:\n    deadline: 45s\n", "  compare: {sample: 10}\n",
-     "37: spec.compare: this version of Switchyard does not enforce it; take it out"},
+    {"  rollback:\n    deadline: 45s\n", "  tenants: {}\n",
+     "37: spec.tenants: this version of Switchyard does not enforce it; take it out"},
+    {"  rollback:\n    deadline: 45s\n", "  compare: {ignore: [a.b]}\n",
+     "37: spec.compare.ignore[0]: \"a.b\": a path begins with '$', as in "
+     "\"$.items[*].price\" or \"$..id\""},
+    {"  rollback:\n    deadline: 45s\n", "  compare: {ignore: [$.a, $.a]}\n",
+     "37: spec.compare.ignore[1]: \"$.a\" is given twice"},
+    {"  rollback:\n    deadline: 45s\n", "  compare: {critical: [7]}\n",
+     "37: spec.compare.critical[0]: expected a text, not 7"},
+    {"  rollback:\n    deadline: 45s\n", "  compare: {unordered: [status]}\n",
+     "37: spec.compare.unordered[0]: \"status\": a path begins with '$', as in "
+     "\"$.items[*].price\" or \"$..id\""},
+    {"  rollback:\n    deadline: 45s\n", "  compare: {headers: [\"a b\"]}\n",
+     "37: spec.compare.headers[0]: \"a b\": that is no name of a field"},
+    {"  rollback:\n    deadline: 45s\n", "  compare: {tolerance: {$.a: 0}}\n",
+     "37: spec.compare.tolerance.$.a: \"$.a\": a tolerance is a number above 0"},
+    {"  rollback:\n    deadline: 45s\n", "  compare: {tolerance: {$.a: near}}\n",
+     "37: spec.compare.tolerance.$.a: \"$.a\": a tolerance is a number above 0"},
+    {"  rollback:\n    deadline: 45s\n", "  compare: {tolerance: [$.a]}\n",
+     "37: spec.compare.tolerance: expected a mapping, not a list"},
+    {"  rollback:\n    deadline: 45s\n", "  compare: {maxBody: 2MiB}\n",
+     "37: spec.compare.maxBody: \"2MiB\" is too much; at most 1MiB is allowed"},
+    {"  rollback:\n    deadline: 45s\n", "  compare: {maxBody: 0}\n",
+     "37: spec.compare.maxBody: has to be over 0: bodies are compared, too"},
     {"weight: 10\n", "wieght: 10\n",
      "44: spec.stages[1].wieght: unknown field; did you mean \"weight\"?"},
     {"weight: 10\n", "weight: 10\n      mirror: 101\n",
@@ -247,6 +269,7 @@ static const struct {
      "approvers, gate, flags, waves, ready, before, after, backup, enforce, objectives"},
     {"spec:\n", "spec:\n  owner: me\n",
      "7: spec.owner: unknown field; known here: systems, routing, fallback, breaker, mirror, "
+     "compare, "
      "flags, "
      "triggers, rollback, freeze, drill, standby, environment, environments, stages"},
     {"kind: Migration", "kind: Migration\nversion: 1",

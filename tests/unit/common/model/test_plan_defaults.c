@@ -118,6 +118,7 @@ static void a_default_that_is_told_is_the_one_that_is_taken(void **state UNUSED)
     SAME(route.expose_system);
     SAME(route.mirror);
     SAME(route.breaker);
+    SAME(route.compare);
     SAME(triggers.min_requests);
     SAME(triggers.window);
     SAME(rollback_deadline);

@@ -257,7 +257,7 @@ static const struct {
     {"mirror: {share: 10}",
      "mirror.share: unknown field; known here: methods, maxBody, timeout, maxPending, "
      "maxBytesPerSecond, offAbove"},
-    {"compare: {}", "compare: this version of Switchyard does not enforce it; take it out"},
+    {"compare: 10", "compare: expected a mapping, not 10"},
     {"tenants: {}", "tenants: this version of Switchyard does not enforce it; take it out"},
     {"triggers: {window: 1m, checks: []}",
      "triggers.checks: the list of checks is empty; at least 1 is needed"},
@@ -270,7 +270,8 @@ static const struct {
      "environments.required: \"required\" is no name; choose another"},
     {"environments: {prod: {bake: 1m}}",
      "environments.prod.bake: unknown field; known here: systems, routing, fallback, breaker, "
-     "mirror, flags, triggers, rollback, freeze, drill, standby, environment, environments, "
+     "mirror, compare, flags, triggers, rollback, freeze, drill, standby, environment, "
+     "environments, "
      "stages"},
     {"environments: {prod: {triggers: {errorRate: 2}}}",
      "environments.prod.triggers.errorRate: 2 is not a ratio from 0% to 100%; write a percentage "
