@@ -5,6 +5,7 @@
 #include <utlist.h>
 
 #include "common/base/mem.h"
+#include "common/compare/compare.h"
 #include "sidecar/proxy/conn.h"
 #include "sidecar/proxy/copy_link.h"
 #include "sidecar/proxy/lane.h"
@@ -250,14 +251,6 @@ static void end(struct copy *k, enum copy_end how)
 
 static void talk(struct copy *k);
 
-/* FNV-1a. */
-static uint64_t hash_piece(uint64_t hash, struct str piece)
-{
-    for (size_t i = 0; i < piece.n; i++)
-        hash = (hash ^ (unsigned char)piece.p[i]) * UINT64_C(0x100000001b3);
-    return hash;
-}
-
 static void take_body(void *ctx, struct str piece)
 {
     struct copy *k = ctx;
@@ -265,7 +258,7 @@ static void take_body(void *ctx, struct str piece)
 
     if (k->wish.keep == 0)
         return;
-    k->hash = hash_piece(k->hash, piece);
+    k->hash = compare_hash(k->hash, piece);
     if (room > 0)
         (void)!buf_add(&k->kept, piece.p, piece.n < room ? piece.n : room);
 }
@@ -456,7 +449,7 @@ void copy_send(struct conn *c, const struct copy_wish *wish)
     k->wish = *wish;
     k->method = req->head.method;
     k->began = loop_now(lane->loop);
-    k->hash = wish->keep > 0 ? UINT64_C(0xcbf29ce484222325) : 0;
+    k->hash = wish->keep > 0 ? COMPARE_HASH_START : 0;
     buf_init(&k->kept, wish->keep);
     k->route->tally->copies.pending++;
     DL_APPEND(lane->copies.waiting, k);

@@ -2,7 +2,6 @@
 #include "sidecar/proxy/upstream.h"
 
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <utlist.h>
@@ -129,18 +128,11 @@ static void end_work(struct upstream *u)
 
 struct upstream *upstream_connect(struct upstream_pool *p, struct conn *c)
 {
-    const int family = p->address.u.any.sa_family;
-    const int one = 1;
+    int fd = address_connect(&p->address);
     struct upstream *u;
-    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
     if (fd < 0)
         return NULL;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    if (connect(fd, &p->address.u.any, p->address.len) < 0 && errno != EINPROGRESS) {
-        close(fd);
-        return NULL;
-    }
     u = new_upstream(p, fd);
     if (u)
         begin_work(u, c);
@@ -149,10 +141,7 @@ struct upstream *upstream_connect(struct upstream_pool *p, struct conn *c)
 
 bool upstream_is_connected(struct upstream *u)
 {
-    int why = 0;
-    socklen_t n = sizeof why;
-
-    if (getsockopt(u->watch.fd, SOL_SOCKET, SO_ERROR, &why, &n) < 0 || why != 0)
+    if (!address_is_connected(u->watch.fd))
         return false;
     u->connected = true;
     return true;
