@@ -325,6 +325,34 @@ const struct command cli_commands[] = {
         .run = run_set_flag,
     },
     {
+        .words = "breaker show",
+        .summary = "the breakers of one migration: the fleet's, the settings, and each node's",
+        .names = "NAME",
+        .names_min = 1,
+        .names_max = 1,
+        .help = "Settings by the plan and by hand; per node the state, the errors in the window, "
+                "since when and why.",
+        .example = "switchyard breaker show orders\nswitchyard breaker show orders -o json",
+        .run = run_breaker_show,
+    },
+    {
+        .words = "breaker tune",
+        .summary = "change settings of the breakers while they count, over what the plan says",
+        .names = "NAME [SETTING=VALUE...]",
+        .names_min = 1,
+        .names_max = 11,
+        .options = CHANGE | OPT(REASON) | OPT(DEFAULT),
+        .needed = OPT(REASON),
+        .help = "Settings and forms are those of `spec.breaker`: errors, window, openFor, "
+                "halfOpenRequests, errorRate, slow,\n"
+                "slowRate, minRequests, reRamp and mode. They hold until --default: the settings "
+                "named, or all of them, are\n"
+                "the plan's again.",
+        .example = "switchyard breaker tune orders errors=10 window=600s --reason \"too nervous\"\n"
+                   "switchyard breaker tune orders --default --reason \"as planned\"",
+        .run = run_breaker_tune,
+    },
+    {
         .words = "breaker open",
         .summary = "open the breaker of every node: all to legacy",
         .names = "NAME",

@@ -40,7 +40,7 @@
     X(SHADOW, "shadow", 0, NULL, "measure only: nobody is moved")                                  \
     X(WITHIN, "within", 0, "DURATION", "it fails when it takes longer (as the plan says, or 30s)") \
     X(CHECKLIST_DONE, "checklist-done", 0, NULL, "the plan's checklist has been gone through")     \
-    X(DEFAULT, "default", 0, NULL, "what the stage says again, instead of a value by hand")        \
+    X(DEFAULT, "default", 0, NULL, "what stage or plan says again, instead of a value by hand")    \
     X(ROLLBACK, "rollback", 0, NULL, "when there is a violation, roll back at once")               \
     X(CRITICAL, "critical", 0, NULL, "critical differences only")                                  \
     X(ROLLBACKS, "rollbacks", 0, NULL, "rollbacks and aborts only")                                \
@@ -93,7 +93,7 @@ extern const struct option_spec cli_options[OPT_COUNT];
 /* A parsed command line; texts are borrowed from argv. */
 struct args {
     const char *option[OPT_COUNT]; /* NULL: not given; "" for options without a value */
-    const char *name[4];           /* what stands after the command's words */
+    const char *name[12];          /* what stands after the command's words */
     unsigned name_count;
 };
 

@@ -32,6 +32,8 @@ COMMAND(set_flag);
 COMMAND(breaker_open); /* cmd_breaker.c */
 COMMAND(breaker_close);
 COMMAND(breaker_reset);
+COMMAND(breaker_show);
+COMMAND(breaker_tune);
 
 COMMAND(logs); /* cmd_logs.c */
 COMMAND(set_log_level);

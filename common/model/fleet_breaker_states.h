@@ -7,7 +7,9 @@
     X(CLOSED, "closed", WAITING, "each node's breaker decides by itself")                 \
     X(FORCED_OPEN, "forced_open", RUNNING, "an operator opened the breaker of all nodes") \
     X(FORCED_CLOSED, "forced_closed", RUNNING,                                            \
-      "an operator holds the breaker of all nodes closed, whatever new does")
+      "an operator holds the breaker of all nodes closed, whatever new does")             \
+    X(OPEN, "open", RUNNING, "new fails on the fleet: the breaker of all nodes is open")  \
+    X(HALF_OPEN, "half_open", RUNNING, "every node tries new with a few requests")
 
 enum fleet_breaker_state {
 #define X(id, name, coarse, help) FLEET_BREAKER_##id,

@@ -100,6 +100,15 @@ struct plan_freeze {
     const char *reason;                 /* borrowed from the document; may be "" */
 };
 
+/* When the breakers of all nodes open together; all 0: never. */
+struct plan_fleet_breaker {
+    uint32_t quorum_bp;     /* of the nodes that have a breaker have opened it; 0: not by them */
+    uint32_t error_rate_bp; /* of the fleet's requests to new in the breaker's window fail, proven;
+                               0: not by their rate */
+    uint32_t min_requests;  /* without which the rate does not count */
+    uint32_t min_nodes;     /* that must be sick, either way */
+};
+
 struct plan {
     struct name name;
     struct labels labels;
@@ -120,10 +129,16 @@ struct plan {
     dur_t standby;       /* legacy stays in standby so long after the last stage; 0: not kept */
     const char *checklist[PLAN_TEXTS_MAX]; /* for who takes legacy down; borrowed */
     unsigned checklist_count;
+    struct plan_fleet_breaker fleet_breaker;
     struct plan_stage stage[PLAN_STAGES_MAX]; /* stage[i] is stage number i + 1 */
     unsigned stage_count;
     struct json *document; /* owned; the tree as applied */
 };
+
+static inline bool plan_has_fleet_breaker(const struct plan_fleet_breaker *p)
+{
+    return p->quorum_bp > 0 || p->error_rate_bp > 0;
+}
 
 /* Parse and validate YAML or JSON text; `source` is for messages. INVALID names source, line,
  * field, what is wrong and, for unknown fields, the nearest valid name. */

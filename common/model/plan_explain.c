@@ -105,7 +105,25 @@ static void say_conditions(struct plan_words *w, const struct route_breaker *b)
     }
 }
 
-static void say_breaker(struct plan_words *w, const struct route_breaker *b)
+static void say_fleet_breaker(struct plan_words *w, const struct plan_fleet_breaker *p)
+{
+    char quorum[UNIT_TEXT_MAX], rate[UNIT_TEXT_MAX];
+    bool both = p->quorum_bp > 0 && p->error_rate_bp > 0;
+
+    if (!plan_has_fleet_breaker(p))
+        return;
+    plan_words_say(w, "When ");
+    if (p->quorum_bp > 0)
+        plan_words_say(w, "%s %% of the nodes have done so%s",
+                       unit_weight_text(p->quorum_bp, quorum), both ? ", or " : "");
+    if (p->error_rate_bp > 0)
+        plan_words_say(w, "over %s %% of %u or more requests of the fleet to new fail",
+                       unit_weight_text(p->error_rate_bp, rate), p->min_requests);
+    plan_words_say(w, ", and %u or more nodes are sick, all of them do.\n", p->min_nodes);
+}
+
+static void say_breaker(struct plan_words *w, const struct route_breaker *b,
+                        const struct plan_fleet_breaker *fleet)
 {
     char window[UNIT_TEXT_MAX], open[UNIT_TEXT_MAX], ramp[UNIT_TEXT_MAX];
 
@@ -118,6 +136,7 @@ static void say_breaker(struct plan_words *w, const struct route_breaker *b)
     if (b->re_ramp_ms)
         plan_words_say(w, "Once they go well, new gets its share back over %s.\n",
                        unit_duration_text(dur_ms(b->re_ramp_ms), ramp));
+    say_fleet_breaker(w, fleet);
     if (b->mode == BREAKER_MODE_WATCH)
         plan_words_say(w, "For now the breaker only watches: it diverts nothing.\n");
 }
@@ -243,7 +262,7 @@ bool plan_explain(const struct plan *p, struct buf *b)
     say_system(&w, "new", &p->route.upstream[SYSTEM_NEW]);
     say_requests(&w, &p->route);
     say_fallback(&w, &p->route.fallback);
-    say_breaker(&w, &p->route.breaker);
+    say_breaker(&w, &p->route.breaker, &p->fleet_breaker);
     say_mirror(&w, p);
     say_compare(&w, &p->route.compare);
     say_flags(&w, &p->flags);

@@ -316,6 +316,34 @@ static void read_mode(struct plan_reader *r, const struct json *v,
         *mode = breaker_mode_values[word];
 }
 
+#define AT(member) offsetof(struct plan_fleet_breaker, member)
+static const struct plan_field fleet_fields[] = {
+    FIELD("quorum", plan_value_weight, AT(quorum_bp), .preset = "50%",
+          .help = "When this share of the nodes has opened its breaker, all do. 0: not by them."),
+    FIELD("errorRate", plan_value_weight, AT(error_rate_bp), .preset = "20%",
+          .help = "So do all when more of the fleet's requests to new fail in the window, proven "
+                  "at 99.9 %. 0: not by their rate."),
+    FIELD("minRequests", plan_value_count, AT(min_requests), .min = 1, .max = COUNT_MAX,
+          .preset = "100", .help = "The rate counts from so many requests on."),
+    FIELD("minNodes", plan_value_count, AT(min_nodes), .min = 1, .max = 20000, .preset = "2",
+          .help = "So many nodes must be sick, either way: one that is opens its own only."),
+};
+#undef AT
+
+static const struct plan_section fleet_section = SECTION(fleet_fields);
+
+static void read_fleet(struct plan_reader *r, const struct json *v,
+                       const struct plan_field *f UNUSED, void *dst UNUSED)
+{
+    struct plan_fleet_breaker *fleet = &r->plan->fleet_breaker;
+
+    *fleet = (struct plan_fleet_breaker){
+        .quorum_bp = 5000, .error_rate_bp = 2000, .min_requests = 100, .min_nodes = 2};
+    plan_reader_section(r, v, &fleet_section, fleet);
+    if (!r->partial && !plan_has_fleet_breaker(fleet))
+        plan_reader_problem(r, v, "nothing opens it: give quorum or errorRate, or leave it out");
+}
+
 #define AT(member) offsetof(struct route_breaker, member)
 static const struct plan_field breaker_fields[] = {
     FIELD("errors", plan_value_count, AT(errors), .min = 0, .max = COUNT_MAX, .preset = "5",
@@ -342,6 +370,8 @@ static const struct plan_field breaker_fields[] = {
                   "users first. 0s: at once."),
     FIELD("mode", read_mode, AT(mode), .form = "enforce, watch or off", .preset = "enforce",
           .help = "`watch` counts and tells, and diverts no request."),
+    FIELD("fleet", read_fleet, 0, .section = &fleet_section, .preset = "each node by itself",
+          .help = "When so many nodes fail that new is to blame, the coordinator opens all."),
 };
 #undef AT
 

@@ -4,6 +4,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/json.h"
+#include "common/model/breaker_knobs.h"
 #include "common/model/drill_states.h"
 #include "common/model/fleet_breaker_states.h"
 #include "common/model/ruleset.h"
@@ -62,7 +63,8 @@ struct fleet_breaker {
     enum fleet_breaker_state state;
     enum breaker_order order;
     uint64_t order_number; /* 0: none ever; only rises */
-    wall_t since;          /* of the order */
+    wall_t since;          /* of the state, or of the order that came later */
+    wall_t deadline;       /* while OPEN: when new is tried again */
     char why[TEXT_SIZE];
     char operator_name[NAME_SIZE * 2]; /* who gave it */
 };
@@ -110,6 +112,7 @@ struct rollout {
     enum drill_state drill_state;
     struct drill_record drill; /* the latest */
     struct fleet_breaker breaker;
+    struct breaker_tuning breaker_by_hand; /* over the plan's settings */
     struct flags flags_by_hand; /* over those of the stage; only ones that the plan knows count */
     uint64_t event_seq;         /* of the newest event (event_kinds.h) */
     struct json *extra; /* owned, may be NULL: fields of a newer version, kept as they are */

@@ -61,6 +61,7 @@ static void move_rollout(struct rollout *r, dur_t by)
     move(&r->proven_until, by);
     move(&r->standby_until, by);
     move(&r->breaker.since, by);
+    move(&r->breaker.deadline, by);
 }
 
 /* While it is under way; then it is a record. */

@@ -57,7 +57,7 @@ int command_breaker(struct command_run *q)
     struct fleet_breaker_facts facts;
     struct staged *s;
 
-    fleet_breaker_collect(&q->m->is, &facts);
+    fleet_breaker_stored(&q->m->is, &facts);
     if (!sm_find_row(&fleet_breaker_machine, q->m->is.rollout.breaker.state, (int)verb->event,
                      &facts, NULL))
         return refuse(q, verb, &facts);

@@ -4,6 +4,7 @@
 #include "coordinator/core/approvals.h"
 #include "coordinator/core/command.h"
 #include "coordinator/core/compile.h"
+#include "coordinator/core/fleet_breaker.h"
 #include "coordinator/core/record.h"
 #include "coordinator/core/waves.h"
 #include "coordinator/core/words.h"
@@ -153,6 +154,7 @@ static int apply_change(struct command_run *q, struct migration *m)
     forget_what_was(&m->is, &s->next.rollout);
     fit_flags(plan, &s->next.rollout.flags_by_hand);
     fit_standby(m->is.plan, plan, &s->next.rollout);
+    fleet_breaker_follow(q->c, s, q->u);
     moves_record(q->c, s, &move);
     command_changed(q, s,
                     update_fmt(q->u, "plan %s is changed%s%s", plan->name.s,

@@ -136,6 +136,7 @@ static const struct {
     [CMD_BREAKER_OPEN] = {command_breaker, ON_MIGRATION | NEEDS_REASON},
     [CMD_BREAKER_CLOSE] = {command_breaker, ON_MIGRATION | NEEDS_REASON},
     [CMD_BREAKER_RESET] = {command_breaker, ON_MIGRATION | NEEDS_REASON},
+    [CMD_BREAKER_TUNE] = {command_breaker_tune, ON_MIGRATION | NEEDS_REASON},
 };
 
 int command_needs_reason(const struct core_command *cmd, const char *what, struct err *err)

@@ -42,8 +42,17 @@ static void set_ahead(const struct durable *d, struct route_ahead *ret)
         ret->selector[ret->selector_count++] = stage->wave[i].select;
 }
 
-static void set_breaker(const struct durable *d, struct route_breaker *ret)
+/* Where the plan has none, nothing set by hand makes one. */
+static bool has_breaker(const struct plan *plan)
 {
+    return plan->route.breaker.window_ms > 0;
+}
+
+void compile_breaker(const struct durable *d, struct route_breaker *ret)
+{
+    memcpy(ret, &d->plan->route.breaker, sizeof *ret);
+    if (has_breaker(d->plan))
+        breaker_apply(&d->rollout.breaker_by_hand, ret);
     if (!route_breaker_is_on(ret))
         return;
     ret->order = d->rollout.breaker.order;
@@ -56,7 +65,7 @@ void compile_route(const struct durable *d, struct route *ret)
     /* memcpy keeps the padding too: compile_differs() compares bytes. */
     memcpy(ret, &d->plan->route, sizeof *ret);
     ret->override = d->rollout.override;
-    set_breaker(d, &ret->breaker);
+    compile_breaker(d, &ret->breaker);
     if (waves_remain(d)) {
         set_base(d, d->rollout.base_stage, waves_base_weight(d), ret);
         set_ahead(d, &ret->ahead);

@@ -11,6 +11,8 @@ bool compile_differs(const struct durable *a, const struct durable *b);
 /* No request goes to legacy, but by an emergency order: the stage enforces it. Who sends everything
  * there by hand lifts that as well. */
 bool compile_forbids_legacy(const struct durable *d);
+/* Of that, the breaker. */
+void compile_breaker(const struct durable *d, struct route_breaker *ret);
 /* The share of new after emergency and override. */
 uint32_t compile_effective_bp(const struct durable *d);
 /* The share of legacy's requests that is copied to new, where the stage has been reached. */

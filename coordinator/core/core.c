@@ -123,6 +123,8 @@ static void take_report(struct core *c, struct node *node, const struct route_st
         return;
     if (node) {
         node_set_breaker(node, m->slot, route->breaker);
+        if (route->breaker != BREAKER_DISABLED)
+            node_set_breaker_seen(node, m->slot, &route->breaker_seen);
         node_set_tunnels(node, m->slot, route->tunnels);
         events_watch_breaker(c, m, node);
     }

@@ -27,7 +27,8 @@
     X(SET_FLAG, "feature_flag_changed", "give flags a value by hand, or take that back")         \
     X(BREAKER_OPEN, "breaker_open", "open the breaker of every node until it is told otherwise") \
     X(BREAKER_CLOSE, "breaker_close", "hold the breaker of every node closed")                   \
-    X(BREAKER_RESET, "breaker_reset", "close the breaker of every node, with nothing counted")
+    X(BREAKER_RESET, "breaker_reset", "close the breaker of every node, with nothing counted")   \
+    X(BREAKER_TUNE, "breaker_tune", "change settings of the breakers while they count")
 
 enum core_command_kind {
 #define X(id, name, help) CMD_##id,
@@ -37,6 +38,12 @@ enum core_command_kind {
 };
 
 const char *core_command_name(enum core_command_kind k);
+
+/* A setting by its name, as in a plan. */
+struct core_setting {
+    const char *name;
+    const char *value;
+};
 
 struct core_command {
     enum core_command_kind kind;
@@ -58,14 +65,17 @@ struct core_command {
     enum system system;            /* SET_OVERRIDE */
     const char *const *quarantine; /* RECOVER: nodes that no longer count, as in operator.proto */
     unsigned quarantine_count;
-    bool quarantine_laggards; /* RECOVER */
-    const char *scope;        /* DRILL: a selector */
-    bool shadow;              /* DRILL: nobody is moved */
-    uint32_t within_ms;       /* DRILL: 0: as the plan says, or DRILL_WITHIN */
-    bool checklist_done;      /* DECOMMISSION */
-    const char *flag;         /* SET_FLAG */
-    const char *flag_value;   /* SET_FLAG: a JSON scalar; "": what the stage says */
-    void *token;              /* given back in the answer; the shell's */
+    bool quarantine_laggards;           /* RECOVER */
+    const char *scope;                  /* DRILL: a selector */
+    bool shadow;                        /* DRILL: nobody is moved */
+    uint32_t within_ms;                 /* DRILL: 0: as the plan says, or DRILL_WITHIN */
+    bool checklist_done;                /* DECOMMISSION */
+    const char *flag;                   /* SET_FLAG */
+    const char *flag_value;             /* SET_FLAG: a JSON scalar; "": what the stage says */
+    const struct core_setting *setting; /* BREAKER_TUNE */
+    unsigned settings;
+    bool by_plan; /* BREAKER_TUNE: those, or all when none is named, are the plan's again */
+    void *token;  /* given back in the answer; the shell's */
 };
 
 /* A node as the fleet knows it. */

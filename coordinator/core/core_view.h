@@ -38,9 +38,9 @@ struct view_gate {
 };
 
 /* What must not stand in the way of a raise. */
-#define HOLDBACKS_COUNT 3
+#define HOLDBACKS_COUNT 4
 struct view_holdback {
-    const char *name;     /* static: "freeze", "approvals", "drill" */
+    const char *name;     /* static: "freeze", "approvals", "drill", "breaker" */
     enum verdict verdict; /* NONE: the plan does not ask for it; never FAIL */
     bool passes;          /* while HOLD: it ends by itself, there is nothing to do */
     char text[TEXT_SIZE]; /* a sentence; "" for NONE */
@@ -124,6 +124,26 @@ unsigned view_history(const struct core *c, const char *migration, const struct 
                       unsigned max);
 /* Did it send traffic back to legacy? */
 bool view_is_fall(const struct history_entry *e);
+
+/* The breakers of one migration. */
+struct view_breaker {
+    const struct fleet_breaker *fleet; /* borrowed */
+    struct route_breaker plan, in_force;
+    uint32_t by_hand; /* a bit for each enum breaker_knob that is not the plan's */
+    bool armed;       /* the fleet's opens by itself now */
+};
+int view_breaker(const struct core *c, const char *migration, struct view_breaker *ret,
+                 struct err *err) MUST_CHECK;
+
+/* As a connected node reported it last; borrowed. */
+struct view_node_breaker {
+    const struct name *node;
+    enum breaker_state state;
+    const struct breaker_seen *seen;
+};
+/* In no order, at most `max`; returns how many. */
+unsigned view_node_breakers(const struct core *c, const char *migration,
+                            struct view_node_breaker *ret, unsigned max);
 
 /* What a day in UTC came to. */
 struct view_day {

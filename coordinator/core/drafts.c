@@ -416,7 +416,7 @@ static const char *broken_promise(const struct draft *d, const char **ret_state)
     if (!drill_machine.invariant((int)r->drill_state, &drill, &why))
         return why;
     *ret_state = fleet_breaker_state_name(r->breaker.state);
-    fleet_breaker_collect(&d->is, &breaker);
+    fleet_breaker_stored(&d->is, &breaker);
     return fleet_breaker_machine.invariant((int)r->breaker.state, &breaker, &why) ? NULL : why;
 }
 

@@ -137,7 +137,7 @@ static bool drill_ended(const struct event_change *d)
 
 static bool is_open(const struct fleet_breaker *b)
 {
-    return b->order == BREAKER_ORDER_OPEN;
+    return b->state == FLEET_BREAKER_OPEN || b->state == FLEET_BREAKER_FORCED_OPEN;
 }
 
 static bool fleet_breaker_opened(const struct event_change *d)
@@ -145,10 +145,14 @@ static bool fleet_breaker_opened(const struct event_change *d)
     return is_open(&d->is->breaker) && !is_open(&d->was->breaker);
 }
 
-/* Every other order lets requests to new again. */
+/* Half open is neither: what comes of it is told. */
 static bool fleet_breaker_closed(const struct event_change *d)
 {
-    return !is_open(&d->is->breaker) && d->is->breaker.order_number != d->was->breaker.order_number;
+    const struct fleet_breaker *was = &d->was->breaker, *is = &d->is->breaker;
+    bool ordered = is->order_number != was->order_number;
+
+    return !is_open(is) && is->state != FLEET_BREAKER_HALF_OPEN &&
+           (is->state != was->state || ordered);
 }
 
 static bool decommissioned(const struct event_change *d)

@@ -2,21 +2,53 @@
 #include "coordinator/core/fleet_breaker.h"
 
 #include "coordinator/core/compile.h"
+#include "coordinator/core/fleet_breaker_watch.h"
 #include "coordinator/core/moves.h"
 
-void fleet_breaker_collect(const struct durable *d, struct fleet_breaker_facts *ret)
+static bool is_on_stage(const struct rollout *r)
 {
-    const struct route_breaker *b = &d->plan->route.breaker;
+    return r->stage > 0 && phase_coarse(r->phase) != COARSE_FALLING;
+}
 
+/* A breaker that only watches diverts nothing on a node, so it does not on all of them. Where
+ * legacy is forbidden, an answer of new that fails is better than none. */
+void fleet_breaker_stored(const struct durable *d, struct fleet_breaker_facts *ret)
+{
+    const struct rollout *r = &d->rollout;
+    struct route_breaker b;
+
+    compile_breaker(d, &b);
     *ret = (struct fleet_breaker_facts){
-        .present = route_breaker_is_on(b) && b->mode != BREAKER_MODE_OFF,
+        .present = route_breaker_is_on(&b) && b.mode != BREAKER_MODE_OFF,
         .forbidden = compile_forbids_legacy(d),
-        .order = d->rollout.breaker.order,
+        .waits = wall_is_set(r->breaker.deadline),
+        .order = r->breaker.order,
     };
+    ret->armed = ret->present && b.mode == BREAKER_MODE_ENFORCE && !ret->forbidden &&
+                 plan_has_fleet_breaker(&d->plan->fleet_breaker) && is_on_stage(r);
+}
+
+/* And what time and nodes say; `why` of TEXT_SIZE bytes: what makes the fleet sick. What no row of
+ * the state asks for is not looked at: it is a loop over all nodes. */
+static void collect(const struct core *c, const struct migration *m, char *why,
+                    struct fleet_breaker_facts *ret)
+{
+    const struct fleet_breaker *b = &m->is.rollout.breaker;
+    bool may_trip = b->state == FLEET_BREAKER_CLOSED || b->state == FLEET_BREAKER_HALF_OPEN;
+
+    why[0] = '\0';
+    fleet_breaker_stored(&m->is, ret);
+    if (!ret->armed)
+        return;
+    ret->waking = mono_before(c->mono, c->awake);
+    ret->due = ret->waits && !wall_before(c->clock, b->deadline);
+    ret->sick = may_trip && fleet_breaker_is_sick(c, m, why);
+    ret->well = b->state == FLEET_BREAKER_HALF_OPEN && fleet_breaker_is_well(c, m);
 }
 
 /* ---- one step -------------------------------------------------------------------------------- */
 
+/* Of the effects that are one. */
 static const enum breaker_order orders[FLEET_BREAKER_FX_COUNT] = {
     [FLEET_BREAKER_FX_BIT_ORDER_OPEN] = BREAKER_ORDER_OPEN,
     [FLEET_BREAKER_FX_BIT_ORDER_CLOSE] = BREAKER_ORDER_CLOSE,
@@ -37,7 +69,7 @@ static uint64_t next_number(const struct core *c, uint64_t last)
 static void give_orders(const struct core *c, struct fleet_breaker *b, const struct sm_row *row)
 {
     for (unsigned i = 0; i < FLEET_BREAKER_FX_COUNT; i++) {
-        if (!(row->effects & (1u << i)))
+        if (!(row->effects & (1u << i)) || orders[i] == BREAKER_ORDER_NONE)
             continue;
         b->order = orders[i];
         b->order_number = next_number(c, b->order_number);
@@ -54,23 +86,33 @@ static void tell(const struct staged *s, const struct sm_row *row, struct core_u
                            breaker_order_name(b->order), LOGQ(b->why)));
 }
 
+static void set_deadline(const struct core *c, struct staged *s, const struct sm_row *row)
+{
+    struct route_breaker b;
+
+    compile_breaker(&s->next, &b);
+    s->next.rollout.breaker.deadline = row->effects & FLEET_BREAKER_FX_WAIT
+                                           ? wall_add(c->clock, dur_ms(b.open_for_ms))
+                                           : (wall_t){0};
+}
+
+/* `detail`: what the sentence of the row cannot know; may be "". */
 static void carry_out(struct core *c, struct staged *s, const struct sm_row *row,
-                      struct core_update *u)
+                      const char *detail, struct core_update *u)
 {
     const struct core_command *cmd = c->command;
     struct fleet_breaker *b = &s->next.rollout.breaker;
-    bool has_reason = cmd && cmd->reason && cmd->reason[0];
     struct fleet_breaker_facts after;
 
     give_orders(c, b, row);
+    set_deadline(c, s, row);
     if (row->to != SM_STAY)
         b->state = (enum fleet_breaker_state)row->to;
     b->since = c->clock;
-    str_fmt(b->why, sizeof b->why, "%s%s%s", row->why, has_reason ? ": " : "",
-            has_reason ? cmd->reason : "");
+    str_fmt(b->why, sizeof b->why, "%s%s%s", row->why, detail[0] ? ": " : "", detail);
     str_fmt(b->operator_name, sizeof b->operator_name, "%s",
             cmd ? cmd->operator_name : MOVES_MYSELF);
-    fleet_breaker_collect(&s->next, &after);
+    fleet_breaker_stored(&s->next, &after);
     sm_move(&s->next.breaker, row, &after, c->now);
     tell(s, row, u);
 }
@@ -78,7 +120,7 @@ static void carry_out(struct core *c, struct staged *s, const struct sm_row *row
 static const struct sm_row *find_row(const struct durable *d, enum fleet_breaker_event event,
                                      struct fleet_breaker_facts *ret_facts)
 {
-    fleet_breaker_collect(d, ret_facts);
+    fleet_breaker_stored(d, ret_facts);
     return sm_find_row(&fleet_breaker_machine, d->rollout.breaker.state, (int)event, ret_facts,
                        NULL);
 }
@@ -87,9 +129,10 @@ static const struct sm_row *run(struct core *c, struct staged *s, enum fleet_bre
                                 struct core_update *u, struct fleet_breaker_facts *ret_facts)
 {
     const struct sm_row *row = find_row(&s->next, event, ret_facts);
+    const char *reason = c->command && c->command->reason ? c->command->reason : "";
 
     if (row)
-        carry_out(c, s, row, u);
+        carry_out(c, s, row, reason, u);
     return row;
 }
 
@@ -102,11 +145,6 @@ const struct sm_row *fleet_breaker_order(struct core *c, struct staged *s,
     return run(c, s, event, u, ret_facts);
 }
 
-static bool is_on_stage(const struct rollout *r)
-{
-    return r->stage > 0 && phase_coarse(r->phase) != COARSE_FALLING;
-}
-
 void fleet_breaker_follow(struct core *c, struct staged *s, struct core_update *u)
 {
     bool left = is_on_stage(&s->m->is.rollout) && !is_on_stage(&s->next.rollout);
@@ -117,14 +155,24 @@ void fleet_breaker_follow(struct core *c, struct staged *s, struct core_update *
     run(c, s, FLEET_BREAKER_EV_DISARM, u, &facts);
 }
 
+static const enum fleet_breaker_event by_itself[] = {
+    FLEET_BREAKER_EV_DISARM,
+    FLEET_BREAKER_EV_TRIP,
+    FLEET_BREAKER_EV_DEADLINE,
+    FLEET_BREAKER_EV_RECOVERED,
+};
+
 bool fleet_breaker_advance(struct core *c, struct migration *m, struct core_update *u)
 {
+    const struct sm_row *row = NULL;
     struct fleet_breaker_facts facts;
-    struct staged *s;
+    char why[TEXT_SIZE];
 
-    if (!find_row(&m->is, FLEET_BREAKER_EV_DISARM, &facts))
-        return false;
-    s = staging_begin(c, m);
-    run(c, s, FLEET_BREAKER_EV_DISARM, u, &facts);
-    return true;
+    collect(c, m, why, &facts);
+    for (unsigned i = 0; !row && i < ARRAY_LEN(by_itself); i++)
+        row = sm_find_row(&fleet_breaker_machine, m->is.rollout.breaker.state, (int)by_itself[i],
+                          &facts, NULL);
+    if (row)
+        carry_out(c, staging_begin(c, m), row, why, u);
+    return row;
 }

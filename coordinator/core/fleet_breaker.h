@@ -8,8 +8,9 @@
 #include "coordinator/core/fleet_breaker_fsm.h"
 #include "coordinator/core/staging.h"
 
-/* What the machine's guards look at; `d` is m->is, or what is about to replace it. */
-void fleet_breaker_collect(const struct durable *d, struct fleet_breaker_facts *ret);
+/* Of what the machine's guards look at, what is stored says alone; the rest is left unset. `d` is
+ * m->is, or what is about to replace it. */
+void fleet_breaker_stored(const struct durable *d, struct fleet_breaker_facts *ret);
 
 /* An operator opens, closes or resets it; recorded by the caller. NULL when the table has nothing
  * to do, with the facts that were looked at. */

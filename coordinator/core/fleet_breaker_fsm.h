@@ -14,6 +14,9 @@
     X(OPEN, "open")             \
     X(CLOSE, "close")           \
     X(RESET, "reset")           \
+    X(TRIP, "trip")             \
+    X(DEADLINE, "deadline")     \
+    X(RECOVERED, "recovered")   \
     X(FALL, "fall")             \
     X(DISARM, "disarm")
 
@@ -24,12 +27,14 @@ enum fleet_breaker_event {
         FLEET_BREAKER_EVENT_COUNT
 };
 
-/* Orders to the nodes. X(ID, name): bit ID is 1 << its place */
+/* Orders to the nodes, and the time until they try new again. X(ID, name): bit ID is 1 << its place
+ */
 #define FLEET_BREAKER_EFFECTS(X)  \
     X(ORDER_OPEN, "order_open")   \
     X(ORDER_CLOSE, "order_close") \
     X(ORDER_PROBE, "order_probe") \
-    X(ORDER_RESET, "order_reset")
+    X(ORDER_RESET, "order_reset") \
+    X(WAIT, "wait")
 
 enum fleet_breaker_effect_bit {
 #define X(id, name) FLEET_BREAKER_FX_BIT_##id,
@@ -46,8 +51,14 @@ enum {
 
 /* Everything the guards and the invariant may look at, from one consistent read. */
 struct fleet_breaker_facts {
-    bool present;             /* nodes have a breaker, and it is not switched off */
-    bool forbidden;           /* legacy is: who may not ask new would get no answer */
+    bool present;   /* nodes have a breaker, and it is not switched off */
+    bool forbidden; /* legacy is: who may not ask new would get no answer */
+    bool armed;     /* it opens by itself: the plan says so, and new is being asked for something */
+    bool sick;      /* new fails on the fleet, proven */
+    bool well;      /* those that have not come back are no quorum any more */
+    bool due;       /* its time is over */
+    bool waking;    /* the coordinator started a moment ago: nodes may still come back */
+    bool waits;     /* a time until new is tried again stands */
     enum breaker_order order; /* the latest */
 };
 

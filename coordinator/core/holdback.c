@@ -154,6 +154,25 @@ static void look_at_drill(const struct raise *q, struct view_holdback *ret)
             words_duration(wall_sub(q->now, drill->ended_at), ago), drill->measured_ms);
 }
 
+/* ---- breaker --------------------------------------------------------------------------------- */
+
+/* A stage that nobody asks new for anything in proves nothing. */
+static void look_at_breaker(const struct raise *q, struct view_holdback *ret)
+{
+    const struct fleet_breaker *b = &q->d->rollout.breaker;
+
+    if (b->state == FLEET_BREAKER_CLOSED || b->state == FLEET_BREAKER_FORCED_CLOSED)
+        return;
+    ret->verdict = VERDICT_HOLD;
+    str_fmt(ret->text, sizeof ret->text, "the breaker of the fleet is %s: %s",
+            fleet_breaker_state_name(b->state), b->why);
+    ret->passes = b->state != FLEET_BREAKER_FORCED_OPEN;
+    if (ret->passes)
+        set_hint(ret, q, "status", " --watch");
+    else
+        set_hint(ret, q, "breaker reset", " --reason TEXT");
+}
+
 /* ---- all of them ----------------------------------------------------------------------------- */
 
 static const struct {
@@ -163,6 +182,7 @@ static const struct {
     {"freeze", look_at_freeze},
     {"approvals", look_at_approvals},
     {"drill", look_at_drill},
+    {"breaker", look_at_breaker},
 };
 
 void holdback_list(const struct durable *d, unsigned to_stage, wall_t now,

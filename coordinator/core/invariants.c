@@ -68,7 +68,7 @@ static const char *breaker_promise(const struct core *c UNUSED, const struct mig
     const char *why = NULL;
     struct fleet_breaker_facts facts;
 
-    fleet_breaker_collect(&m->is, &facts);
+    fleet_breaker_stored(&m->is, &facts);
     return fleet_breaker_machine.invariant((int)m->is.rollout.breaker.state, &facts, &why) ? NULL
                                                                                            : why;
 }

@@ -24,6 +24,12 @@ struct tunnels {
     uint32_t open[SYSTEM_COUNT];
 };
 
+/* What a node's breaker of one migration saw. */
+struct sight {
+    int slot;
+    struct breaker_seen seen;
+};
+
 struct node {
     struct name name;
     struct labels labels;
@@ -36,13 +42,16 @@ struct node {
     uint64_t reported_rev;                      /* serving_rev at the time of the latest report */
     uint8_t breaker[CORE_MIGRATIONS_MAX];       /* enum breaker_state by slot */
     uint8_t told_open[CORE_MIGRATIONS_MAX / 8]; /* bits: subscribers know the breaker as open */
-    struct tunnels *tunnels;                    /* by slot; NULL: it never had any, as most nodes */
+    struct sight *sight;                        /* owned; of the breakers that it has */
+    unsigned sights;
+    struct tunnels *tunnels; /* by slot; NULL: it never had any, as most nodes */
     UT_hash_handle hh;
 };
 
 static void free_node(struct node *node)
 {
     xfreep(&node->tunnels);
+    xfreep(&node->sight);
     xfreep(&node);
 }
 
@@ -121,6 +130,7 @@ static void joined(struct node *node)
 {
     node->reported_rev = 0;
     memset(node->breaker, BREAKER_DISABLED, sizeof node->breaker);
+    node->sights = 0;
     xfreep(&node->tunnels);
 }
 
@@ -487,6 +497,48 @@ void node_set_breaker(struct node *n, int slot, enum breaker_state s)
     n->breaker[slot] = (uint8_t)s;
 }
 
+enum breaker_state node_breaker(const struct node *n, int slot)
+{
+    return (enum breaker_state)n->breaker[slot];
+}
+
+static struct sight *find_sight(const struct node *n, int slot)
+{
+    for (unsigned i = 0; i < n->sights; i++)
+        if (n->sight[i].slot == slot)
+            return &n->sight[i];
+    return NULL;
+}
+
+/* Most nodes have few breakers, and many nodes have none: room is taken for those that there are.
+ */
+void node_set_breaker_seen(struct node *n, int slot, const struct breaker_seen *seen)
+{
+    struct sight *s = find_sight(n, slot);
+
+    if (!s) {
+        n->sight = xrealloc(n->sight, (n->sights + 1) * sizeof *n->sight);
+        s = &n->sight[n->sights++];
+    }
+    *s = (struct sight){.slot = slot, .seen = *seen};
+}
+
+static void forget_sight(struct node *n, int slot)
+{
+    struct sight *s = find_sight(n, slot);
+
+    if (s)
+        *s = n->sight[--n->sights];
+}
+
+const struct breaker_seen *node_breaker_seen(const struct node *n, int slot)
+{
+    static const struct breaker_seen nothing;
+    const struct sight *s = find_sight(n, slot);
+
+    return s ? &s->seen : &nothing;
+}
+
 enum breaker_state nodes_breaker(const struct nodes *n, int slot, unsigned *ret_open)
 {
     enum breaker_state worst = BREAKER_DISABLED;
@@ -576,6 +628,7 @@ void nodes_forget_slot(struct nodes *n, int slot)
 
     HASH_ITER (hh, n->by_name, node, next) {
         node_set_breaker(node, slot, BREAKER_DISABLED);
+        forget_sight(node, slot);
         tell_open(node, slot, false);
         node_set_tunnels(node, slot, (const uint32_t[SYSTEM_COUNT]){0});
     }

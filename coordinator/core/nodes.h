@@ -117,6 +117,11 @@ void node_reported(struct node *n);
 
 /* The breaker's state as last reported for `slot`. */
 void node_set_breaker(struct node *n, int slot, enum breaker_state s);
+/* What it saw until then. */
+void node_set_breaker_seen(struct node *n, int slot, const struct breaker_seen *seen);
+enum breaker_state node_breaker(const struct node *n, int slot);
+/* All 0 when it told nothing; borrowed. */
+const struct breaker_seen *node_breaker_seen(const struct node *n, int slot);
 /* The worst state over connected nodes, and how many are open. */
 enum breaker_state nodes_breaker(const struct nodes *n, int slot, unsigned *ret_open);
 /* Does it send everything to legacy, and nobody was told, or the other way round? Half open is

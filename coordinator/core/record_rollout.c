@@ -12,13 +12,12 @@ static const char *const rollback_fields[] = {
 };
 
 static const char *const rollout_fields[] = {
-    "version",      "phase",        "resumePhase",  "stage",       "stageName",
-    "weight",       "weightByHand", "override",     "since",       "bakeUntil",
-    "bakeLeftMs",   "deadline",     "why",          "historySeq",  "rollbacksToday",
-    "rollbacksDay", "lastRollback", "decision",     "quarantined", "approvals",
-    "drill",        "flagsByHand",  "standbyUntil", "eventSeq",    "wave",
-    "base",         "full",         "entering",     "barred",      "proven",
-    "retreat",      "breaker",      NULL,
+    "version",      "phase",      "resumePhase",    "stage",        "stageName",    "weight",
+    "weightByHand", "override",   "since",          "bakeUntil",    "bakeLeftMs",   "deadline",
+    "why",          "historySeq", "rollbacksToday", "rollbacksDay", "lastRollback", "decision",
+    "quarantined",  "approvals",  "drill",          "flagsByHand",  "standbyUntil", "eventSeq",
+    "wave",         "base",       "full",           "entering",     "barred",       "proven",
+    "retreat",      "breaker",    "breakerByHand",  NULL,
 };
 
 static struct json *rollback_json(const struct rollback_record *r)
@@ -236,7 +235,7 @@ static int get_drill(const struct json *j, struct rollout *ret, struct err *err)
 }
 
 static const char *const breaker_fields[] = {
-    "state", "order", "number", "since", "why", "operator", NULL,
+    "state", "order", "number", "since", "until", "why", "operator", NULL,
 };
 
 /* Once anything was ordered. */
@@ -252,6 +251,7 @@ static void set_breaker(struct json *j, const struct rollout *r)
     json_set_string(breaker, "order", breaker_order_name(b->order));
     json_set_u64(breaker, "number", b->order_number);
     fields_set_time(breaker, "since", b->since);
+    fields_set_time(breaker, "until", b->deadline);
     fields_set_text(breaker, "why", b->why);
     fields_set_text(breaker, "operator", b->operator_name);
     fields_add_unknown(breaker, json_get(r->extra, "breaker"));
@@ -275,7 +275,27 @@ static int get_breaker(const struct json *j, struct rollout *ret, struct err *er
     b->order_number = json_get_u64(breaker, "number", 0);
     fields_get_text(breaker, "why", b->why, sizeof b->why);
     fields_get_text(breaker, "operator", b->operator_name, sizeof b->operator_name);
-    return fields_get_time(breaker, "since", &b->since, err) < 0 ? err_ctx(err, "breaker") : 0;
+    if (fields_get_time(breaker, "since", &b->since, err) < 0 ||
+        fields_get_time(breaker, "until", &b->deadline, err) < 0)
+        return err_ctx(err, "breaker");
+    return 0;
+}
+
+static void set_tuning(struct json *j, const struct rollout *r)
+{
+    struct json *tuning = breaker_tuning_json(&r->breaker_by_hand);
+
+    if (tuning)
+        json_set(j, "breakerByHand", tuning);
+}
+
+static int get_tuning(const struct json *j, struct rollout *ret, struct err *err)
+{
+    struct err inner;
+
+    if (breaker_tuning_read(json_get(j, "breakerByHand"), &ret->breaker_by_hand, &inner) < 0)
+        return err_set(err, ERR_CORRUPT, "breakerByHand: %s", inner.msg);
+    return 0;
 }
 
 static void set_flags(struct json *j, const struct rollout *r)
@@ -450,6 +470,7 @@ bool record_write_rollout(const struct rollout *r, const struct plan *plan, stru
     set_approvals(j, r);
     set_drill(j, r);
     set_breaker(j, r);
+    set_tuning(j, r);
     set_flags(j, r);
     fields_set_time(j, "standbyUntil", r->standby_until);
     set_wave(j, r);
@@ -479,7 +500,8 @@ static int read_rollout_fields(const struct json *j, struct rollout *ret, struct
         (r = fields_get_day(j, "rollbacksDay", &ret->rollbacks_day, err)) < 0 ||
         (r = get_decision(j, ret, err)) < 0 || (r = get_quarantined(j, ret, err)) < 0 ||
         (r = get_approvals(j, ret, err)) < 0 || (r = get_drill(j, ret, err)) < 0 ||
-        (r = get_breaker(j, ret, err)) < 0 || (r = get_flags(j, ret, err)) < 0 ||
+        (r = get_breaker(j, ret, err)) < 0 || (r = get_tuning(j, ret, err)) < 0 ||
+        (r = get_flags(j, ret, err)) < 0 ||
         (r = fields_get_time(j, "standbyUntil", &ret->standby_until, err)) < 0 ||
         (r = get_wave(j, ret, err)) < 0 || (r = get_entering(j, ret, err)) < 0 ||
         (r = get_proven(j, ret, err)) < 0 || (r = get_retreat(j, ret, err)) < 0)

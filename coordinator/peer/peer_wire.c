@@ -195,6 +195,32 @@ static bool add_discrepancies(struct arena *a, const struct route_stats *s,
     return m->discrepancies != NULL;
 }
 
+/* Absent where there is no breaker. */
+static bool add_breaker(struct arena *a, const struct route_stats *stats,
+                        Switchyard__V1__BreakerReport **ret)
+{
+    const struct breaker_seen *s = &stats->breaker_seen;
+    Switchyard__V1__BreakerReport *m;
+
+    if (stats->breaker == BREAKER_DISABLED)
+        return true;
+    m = *ret = arena_new(a, Switchyard__V1__BreakerReport);
+    if (!m)
+        return false;
+    switchyard__v1__breaker_report__init(m);
+    m->requests = s->requests;
+    m->errors = s->errors;
+    m->slow = s->slow;
+    m->since_unix_ms = s->since.ns / 1000000;
+    m->cause = rpc_lend(breaker_cause_name(s->cause));
+    m->share_bp = s->share_bp;
+    m->held = s->held;
+    m->watching = s->watching;
+    m->order_number = s->order_number;
+    m->opened = s->opened;
+    return true;
+}
+
 static bool fill_route(struct arena *a, const struct route_stats *s, Switchyard__V1__RouteReport *m)
 {
     switchyard__v1__route_report__init(m);
@@ -205,7 +231,7 @@ static bool fill_route(struct arena *a, const struct route_stats *s, Switchyard_
     return m->migration && add_system(a, &s->system[SYSTEM_LEGACY], &m->legacy) &&
            add_system(a, &s->system[SYSTEM_NEW], &m->new_) &&
            add_mirror(a, &s->mirror, &m->mirror) && add_compared(a, &s->compare, &m->compare) &&
-           add_discrepancies(a, s, m);
+           add_discrepancies(a, s, m) && add_breaker(a, s, &m->breaker_seen);
 }
 
 static Switchyard__V1__RouteReport **routes(struct arena *a, const struct route_stats *s,

@@ -22,6 +22,7 @@ struct convert_command {
     struct core_command core;
     struct plan *plan; /* owned; of an apply */
     const char *request_id;
+    struct core_setting setting[BREAKER_KNOB_COUNT]; /* of a tuning; texts are borrowed */
 };
 
 /* INVALID says which field, or for a plan source and line. */
@@ -73,6 +74,10 @@ const ProtobufCMessage *convert_status(struct arena *a, const struct view_status
 /* Of `count` migrations, each with what it compiles to. */
 const ProtobufCMessage *convert_flags(struct arena *a, const struct core *c,
                                       const struct view_status *s, unsigned count);
+/* Sorts the nodes by name. */
+const ProtobufCMessage *convert_breaker(struct arena *a, const char *migration,
+                                        const struct view_breaker *v, struct view_node_breaker *n,
+                                        unsigned count);
 const ProtobufCMessage *convert_stats(struct arena *a, const char *migration,
                                       const struct view_stats *s);
 const ProtobufCMessage *convert_discrepancies(struct arena *a, const char *migration,

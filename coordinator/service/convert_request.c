@@ -218,6 +218,28 @@ static int take_breaker(const Switchyard__V1__Command *m, struct convert_command
     return err_set(err, ERR_INVALID, "a breaker is ordered to open, close or reset");
 }
 
+static int take_tuning(const Switchyard__V1__Command *m, struct convert_command *ret,
+                       struct err *err)
+{
+    const Switchyard__V1__TuneBreaker *tune = m->tune_breaker;
+    int r = 0;
+
+    if (tune->n_settings > BREAKER_KNOB_COUNT)
+        return err_set(err, ERR_INVALID, "more settings than a breaker has");
+    for (size_t i = 0; r == 0 && i < tune->n_settings; i++) {
+        struct core_setting *s = &ret->setting[i];
+
+        *s = (struct core_setting){tune->settings[i]->name, tune->settings[i]->value};
+        r = check_text("setting's name", s->name, NAME_SIZE - 1, err);
+        if (r == 0)
+            r = check_text("setting's value", s->value, BREAKER_KNOB_TEXT - 1, err);
+    }
+    ret->core.setting = ret->setting;
+    ret->core.settings = (unsigned)tune->n_settings;
+    ret->core.by_plan = tune->by_plan;
+    return r;
+}
+
 /* One line per action of Command. */
 static const struct action {
     Switchyard__V1__Command__ActionCase action;
@@ -242,6 +264,7 @@ static const struct action {
     {SWITCHYARD__V1__COMMAND__ACTION_SET_FLAG, CMD_SET_FLAG, true, take_flag},
     {SWITCHYARD__V1__COMMAND__ACTION_RECOVER, CMD_RECOVER, false, take_quarantine},
     {SWITCHYARD__V1__COMMAND__ACTION_APPROVE, CMD_APPROVE, true, take_approval},
+    {SWITCHYARD__V1__COMMAND__ACTION_TUNE_BREAKER, CMD_BREAKER_TUNE, true, take_tuning},
     {SWITCHYARD__V1__COMMAND__ACTION_BREAKER_ORDER, CMD_BREAKER_RESET, true, take_breaker},
 };
 
@@ -419,6 +442,11 @@ static void take_flags(const ProtobufCMessage *request, struct convert_query *re
     ret->migration = ((const Switchyard__V1__FlagsRequest *)request)->migration;
 }
 
+static void take_breaker_query(const ProtobufCMessage *request, struct convert_query *ret)
+{
+    ret->migration = ((const Switchyard__V1__BreakerRequest *)request)->migration;
+}
+
 static const struct {
     const ProtobufCMessageDescriptor *request;
     void (*take)(const ProtobufCMessage *request, struct convert_query *ret);
@@ -429,6 +457,7 @@ static const struct {
     {&switchyard__v1__stats_request__descriptor, take_stats},
     {&switchyard__v1__history_request__descriptor, take_history},
     {&switchyard__v1__flags_request__descriptor, take_flags},
+    {&switchyard__v1__breaker_request__descriptor, take_breaker_query},
     {&switchyard__v1__review_request__descriptor, take_review},
     {&switchyard__v1__discrepancies_request__descriptor, take_discrepancies},
 };

@@ -230,6 +230,20 @@ static int read_flags(struct service *s, const struct convert_query *q, struct a
     return r;
 }
 
+static int read_breaker(struct service *s, const struct convert_query *q, struct arena *a,
+                        const ProtobufCMessage **ret, struct err *err)
+{
+    struct view_node_breaker *n = arena_alloc(a, CORE_NODES_MAX * sizeof(*n));
+    struct view_breaker v;
+    int r = view_breaker(core_of(s), q->migration, &v, err);
+
+    CHECK(n);
+    if (r == 0)
+        *ret = convert_breaker(a, q->migration, &v, n,
+                               view_node_breakers(core_of(s), q->migration, n, CORE_NODES_MAX));
+    return r;
+}
+
 static int read_coordinators(struct service *s, const struct convert_query *q UNUSED,
                              struct arena *a, const ProtobufCMessage **ret, struct err *err UNUSED)
 {
@@ -297,6 +311,7 @@ READ(health)
 READ(plans)
 READ(nodes)
 READ(flags)
+READ(breaker)
 READ(coordinators)
 READ(review)
 READ(discrepancies)
@@ -325,6 +340,7 @@ static const struct rpc_method methods[] = {
     {.name = "ListCoordinators", .unary = on_coordinators},
     {.name = "GetPlan", .unary = on_plan},
     {.name = "GetFlags", .unary = on_flags},
+    {.name = "GetBreaker", .unary = on_breaker},
     {.name = "GetReview", .unary = on_review},
     {.name = "CheckStage", .unary = readiness_on_call},
     {.name = "Explain", .unary = explain_on_call},

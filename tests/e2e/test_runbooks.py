@@ -75,7 +75,7 @@ class Scene:
         self.yard.wait_status(f"orders becomes {phase}", name="orders", phase=phase, **fields)
 
     def orders_is_at_half(self):
-        self.yard.apply(self.yard.plan("orders", stages=(50, 100)))
+        self.yard.apply(self.yard.plan("orders", stages=(50, 100), breaker={"errors": 5000}))
         self.yard.cli("start", "orders")
         self.users_send_requests()
         wait_for(lambda: len(self.yard.new.since_mark()) > 50, "new serves its share")

@@ -8,8 +8,8 @@ static bool update_page;
 
 static const size_t flags[] = {
 #define FLAG(name) offsetof(struct fleet_breaker_facts, name)
-    FLAG(present),
-    FLAG(forbidden),
+    FLAG(present), FLAG(forbidden), FLAG(armed),  FLAG(sick),
+    FLAG(well),    FLAG(due),       FLAG(waking), FLAG(waits),
 #undef FLAG
 };
 
@@ -52,7 +52,7 @@ static enum breaker_order order_after(const struct sm_row *row, enum breaker_ord
     };
 
     for (unsigned i = 0; i < FLEET_BREAKER_FX_COUNT; i++)
-        if (row->effects & (1u << i))
+        if ((row->effects & (1u << i)) && orders[i] != BREAKER_ORDER_NONE)
             before = orders[i];
     return before;
 }
@@ -71,6 +71,7 @@ static void test_every_row_keeps_what_its_state_promises(void **state UNUSED)
                 (row->guard && !row->guard(&f)))
                 continue;
             f.order = order_after(row, f.order);
+            f.waits = row->effects & FLEET_BREAKER_FX_WAIT;
             if (!fleet_breaker_machine.invariant(to, &f, &why))
                 fail_msg("%s, %s: %s", sm_state_name(&fleet_breaker_machine, row->state),
                          sm_event_name(&fleet_breaker_machine, row->event), why);
@@ -81,7 +82,8 @@ static void test_every_row_keeps_what_its_state_promises(void **state UNUSED)
 static const struct sm_row *row_for(int state, enum fleet_breaker_event event, bool present,
                                     bool forbidden)
 {
-    const struct fleet_breaker_facts f = {.present = present, .forbidden = forbidden};
+    const struct fleet_breaker_facts f = {
+        .present = present, .forbidden = forbidden, .armed = present && !forbidden};
 
     return sm_find_row(&fleet_breaker_machine, state, (int)event, &f, NULL);
 }
@@ -135,7 +137,8 @@ static void test_a_fall_lets_go_of_new_and_keeps_what_is_safe(void **state UNUSE
 
 static void test_names_are_the_released_ones(void **state UNUSED)
 {
-    static const char *const released[] = {"closed", "forced_open", "forced_closed", NULL};
+    static const char *const released[] = {"closed", "forced_open", "forced_closed",
+                                           "open",   "half_open",   NULL};
 
     machine_keeps_names(&fleet_breaker_machine, released);
     for (int s = 0; s < FLEET_BREAKER_STATE_COUNT; s++) {

@@ -73,7 +73,8 @@ enum sim_fate {
 
 /* What requests meet. */
 struct sim_world {
-    double errors_new; /* share of requests on new that fail */
+    double errors_new;  /* share of requests on new that fail */
+    unsigned sick_node; /* new fails every request of this one; from 1, 0: of none */
     uint64_t latency_new_us;
     bool idle; /* nobody sends requests */
 };

@@ -19,6 +19,7 @@
  * Breakers (sim_check_breaker.c)
  *   the history of each fleet breaker in the store is a path in its table
  *   the numbers of orders to breakers only rise, and no two orders have the same
+ *   no node that acknowledged the order to open asks new for anything
  *   no breaker is ordered to open while legacy is forbidden
  * Events (sim_check_events.c)
  *   all coordinators tell the same ones, those of the store, by revision, and leave none out

@@ -68,3 +68,20 @@ void sim_check_breaker(struct sim_check *c, const struct sim_decision *was,
     if (taken)
         taken->braked[row - fleet_breaker_machine.rows]++;
 }
+
+/* What every node was ordered, a node that has acknowledged it does. Where legacy is forbidden new
+ * is asked, whatever the breaker says. */
+void sim_check_held_open(struct sim_check *c, const struct sim_node *n,
+                         const struct ruleset_entry *e)
+{
+    const struct sim_decision *d = sim_ledger_at(&c->ledger, e->route.migration.s, UINT64_MAX);
+    uint64_t ordered;
+
+    if (!d || !d->exists || !is_open(&d->rollout.breaker) ||
+        !route_breaker_is_on(&e->route.breaker))
+        return;
+    ordered = d->rollout.decision_rev ? d->rollout.decision_rev : d->rev;
+    if (c->node[sim_node_index(n)].acked_rev >= ordered)
+        sim_fail(c->sim, "%s asks new of %s for something, and acknowledged an open breaker",
+                 sim_node_name(n)->s, d->migration.s);
+}

@@ -248,6 +248,7 @@ void sim_check_routed(struct sim_check *c, const struct sim_node *n, const struc
     q->requests[to]++;
     if (to != SYSTEM_NEW)
         return;
+    sim_check_held_open(c, n, e);
     q->new_requests++;
     q->reached_requests +=
         sim_decision_reaches(sim_ledger_at(&c->ledger, q->migration.s, UINT64_MAX),

@@ -90,6 +90,9 @@ bool sim_check_same_drill(const struct rollout *a, const struct rollout *b);
 /* The same of the fleet's breaker; sim_check_breaker.c. */
 void sim_check_breaker(struct sim_check *c, const struct sim_decision *was,
                        const struct sim_decision *is);
+/* The node asks new for something. */
+void sim_check_held_open(struct sim_check *c, const struct sim_node *n,
+                         const struct ruleset_entry *e);
 bool sim_check_same_breaker(const struct rollout *a, const struct rollout *b);
 /* A core's sums of what nodes reported; sim_check_nodes.c. */
 void sim_check_counted(struct sim_check *c, const struct sim_coord *coord);

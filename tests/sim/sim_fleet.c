@@ -25,6 +25,7 @@ struct rule {
     struct selector ahead[SIM_WAVES_MAX];
     char ahead_stage[NAME_SIZE];
     struct selector drill;
+    struct route_breaker breaker;
 };
 
 struct entry {
@@ -89,6 +90,18 @@ static struct str rule_bytes(const struct rule *r)
     return (struct str){(const char *)r, sizeof *r};
 }
 
+/* Field by field: there is room between them. */
+static void breaker_encode(const struct route_breaker *from, struct route_breaker *ret)
+{
+    ret->errors = from->errors;
+    ret->window_ms = from->window_ms;
+    ret->open_for_ms = from->open_for_ms;
+    ret->half_open_requests = from->half_open_requests;
+    ret->mode = from->mode;
+    ret->order = from->order;
+    ret->order_number = from->order_number;
+}
+
 static void rule_encode(const struct route *from, struct rule *ret)
 {
     memset(ret, 0, sizeof *ret);
@@ -105,6 +118,7 @@ static void rule_encode(const struct route *from, struct rule *ret)
         str_fmt(ret->ahead[i].text, SELECTOR_SIZE, "%s", from->ahead.selector[i].text);
     str_fmt(ret->ahead_stage, sizeof ret->ahead_stage, "%s", from->ahead.stage);
     str_fmt(ret->drill.text, SELECTOR_SIZE, "%s", from->drill.text);
+    breaker_encode(&from->breaker, &ret->breaker);
 }
 
 int sim_rule_decode(struct str bytes, struct route *ret, struct err *err)
@@ -126,6 +140,7 @@ int sim_rule_decode(struct str bytes, struct route *ret, struct err *err)
     memcpy(ret->ahead.selector, r.ahead, sizeof r.ahead);
     memcpy(ret->ahead.stage, r.ahead_stage, sizeof r.ahead_stage);
     ret->drill = r.drill;
+    ret->breaker = r.breaker;
     ret->key.source = KEY_CLIENT_ADDRESS;
     for (int i = SYSTEM_LEGACY; i <= SYSTEM_NEW; i++) {
         struct route_upstream *u = &ret->upstream[i];

@@ -9,6 +9,7 @@
 #include "common/base/mem.h"
 #include "sidecar/agent/agent_state.h"
 #include "sidecar/agent/past.h"
+#include "tests/sim/sim_breaker.h"
 #include "tests/sim/sim_check.h"
 #include "tests/sim/sim_fleet.h"
 
@@ -52,6 +53,8 @@ struct sim_node {
     bool retry_due; /* a timer is set after a failure */
     bool refused;   /* since the last retry */
     struct past *past;
+    struct sim_breaker breaker[SIM_MIGRATIONS_MAX];
+    unsigned breakers;
     struct route_stats stats[SIM_MIGRATIONS_MAX]; /* since the last report */
     unsigned stats_count;
     unsigned next_key;
@@ -161,12 +164,36 @@ static void do_write(struct sim_node *n)
 
 /* ---- proxy ----------------------------------------------------------------------------------- */
 
-enum system sim_node_route(const struct ruleset_entry *e, unsigned key)
+static enum system decided(const struct ruleset_entry *e, unsigned key, enum breaker_state breaker)
 {
     char text[16];
 
     str_fmt(text, sizeof text, "user-%u", key);
-    return decide(e, bucket_of(str_of(e->route.salt), str_of(text)), BREAKER_CLOSED).system;
+    return decide(e, bucket_of(str_of(e->route.salt), str_of(text)), breaker).system;
+}
+
+enum system sim_node_route(const struct ruleset_entry *e, unsigned key)
+{
+    return decided(e, key, BREAKER_CLOSED);
+}
+
+static struct sim_breaker *breaker_of(struct sim_node *n, const struct name *migration)
+{
+    for (unsigned i = 0; i < n->breakers; i++)
+        if (name_eq(&n->breaker[i].migration, migration))
+            return &n->breaker[i];
+    CHECK(n->breakers < SIM_MIGRATIONS_MAX);
+    n->breaker[n->breakers] = (struct sim_breaker){.migration = *migration};
+    return &n->breaker[n->breakers++];
+}
+
+static void obey(struct sim_node *n, const struct ruleset *set)
+{
+    for (unsigned i = 0; i < set->count; i++) {
+        const struct route *r = &set->entry[i].route;
+
+        sim_breaker_obey(breaker_of(n, &r->migration), &r->breaker, n->sim->now);
+    }
 }
 
 static void say_serving(struct sim_node *n, const struct ruleset *set)
@@ -218,6 +245,7 @@ static void swap_lane(struct sim *s, void *who, uint64_t boot)
         return;
     old = steal(n->lane[lane]);
     put(&n->lane[lane], n->sending);
+    obey(n, n->sending);
     sim_check_lane(s->check, n, lane, old);
     if (--n->lanes_left == 0)
         on_served(n);
@@ -299,19 +327,22 @@ static struct route_stats *stats_of(struct sim_node *n, const struct name *migra
         if (name_eq(&n->stats[i].migration, migration))
             return &n->stats[i];
     CHECK(n->stats_count < SIM_MIGRATIONS_MAX);
-    n->stats[n->stats_count] =
-        (struct route_stats){.migration = *migration, .breaker = BREAKER_CLOSED};
+    n->stats[n->stats_count] = (struct route_stats){.migration = *migration};
     return &n->stats[n->stats_count++];
 }
 
 static void request(struct sim_node *n, const struct ruleset_entry *e)
 {
     struct sim *s = n->sim;
-    enum system to = sim_node_route(e, n->next_key++ % SIM_KEYS);
+    struct sim_breaker *b = breaker_of(n, &e->route.migration);
+    enum system to = decided(e, n->next_key++ % SIM_KEYS, sim_breaker_ask(b, s->now));
     struct system_stats *st = &stats_of(n, &e->route.migration)->system[to];
-    bool fails = to == SYSTEM_NEW && rng_unit(&s->rng) < s->world.errors_new;
+    bool sick = s->world.sick_node == n->index + 1;
+    bool fails = to == SYSTEM_NEW && (rng_unit(&s->rng) < s->world.errors_new || sick);
 
     sim_check_routed(s->check, n, e, to, fails);
+    if (to == SYSTEM_NEW)
+        sim_breaker_saw(b, &e->route.breaker, fails, s->now);
     st->requests++;
     st->errors += fails;
     hist_add(&st->latency, to == SYSTEM_NEW ? s->world.latency_new_us : 5000);
@@ -388,6 +419,8 @@ static void report(struct sim *s, void *who, uint64_t boot)
         return;
     if (!s->world.idle)
         serve_a_second(n);
+    for (unsigned i = 0; i < n->stats_count; i++)
+        sim_breaker_tell(breaker_of(n, &n->stats[i].migration), &n->stats[i]);
     remember_stats(n);
     if (n->up)
         (void)send(n, (struct sim_msg){.kind = SIM_REPORT,
@@ -662,6 +695,7 @@ static void lose_memory(struct sim_node *n)
     put(&n->sending, NULL);
     put(&n->next, NULL);
     n->lanes_left = 0;
+    n->breakers = 0;
     n->retry_due = n->refused = false;
     n->agent = agent_free(n->agent);
     n->past = past_free(n->past);

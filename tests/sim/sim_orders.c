@@ -90,6 +90,22 @@ static enum core_command_kind choose_beside(struct sim *s)
     return PICK(s, kinds);
 }
 
+static bool tries_new(const struct rollout *r)
+{
+    return r->breaker.state == FLEET_BREAKER_OPEN || r->breaker.state == FLEET_BREAKER_HALF_OPEN;
+}
+
+/* The fleet's breaker has opened by itself: wait for what comes of it, or decide. */
+static enum core_command_kind choose_breaker(struct choice *q)
+{
+    static const enum core_command_kind kinds[] = {CMD_BREAKER_OPEN, CMD_BREAKER_CLOSE,
+                                                   CMD_BREAKER_RESET, CMD_COUNT, CMD_COUNT};
+
+    if (sim_chance(q->sim, 2)) /* which is then not repaired yet */
+        sim_chaos_fail_new(q->sim);
+    return PICK(q->sim, kinds);
+}
+
 /* They look at the status first, and mostly order what makes sense. */
 static struct core_command choose(struct choice *q)
 {
@@ -109,6 +125,8 @@ static struct core_command choose(struct choice *q)
         return (struct core_command){.kind = CMD_APPROVE};
     if (awaits_wave(&st) && sim_chance(s, 2))
         return (struct core_command){.kind = CMD_PROMOTE};
+    if (tries_new(st.rollout) && sim_chance(s, 2))
+        return (struct core_command){.kind = choose_breaker(q)};
     if (sim_chance(s, 6))
         return (struct core_command){.kind = choose_beside(s)};
     return choose_row(s, st.rollout->phase);

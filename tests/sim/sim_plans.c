@@ -130,6 +130,16 @@ static void add_triggers(struct sim *s, unsigned count, struct buf *b)
         CHECK(buf_addf(b, "    checks: [{tcp: \"127.0.0.1:1\"}]\n    every: 1s\n"));
 }
 
+/* Many errors leave something to the triggers. */
+static void add_breaker(struct sim *s, struct buf *b)
+{
+    if (sim_chance(s, 6))
+        return;
+    CHECK(buf_addf(b, "  breaker: {errors: %u, window: 5s, openFor: %ums%s}\n",
+                   sim_chance(s, 2) ? 4 : 60, ms(s, 1000, 3000),
+                   sim_chance(s, 2) ? ", fleet: {minRequests: 20}" : ""));
+}
+
 /* One that holds soon, and for seconds. */
 static void add_freeze(struct sim *s, struct buf *b)
 {
@@ -167,8 +177,7 @@ void sim_plans_write(struct sim *s, const char *migration, unsigned count, struc
                    migration, migration, migration));
     if (!sim_chance(s, 4))
         add_triggers(s, count, b);
-    if (!sim_chance(s, 6))
-        CHECK(buf_addf(b, "  breaker: {errors: 5, window: 5s, openFor: 3s}\n"));
+    add_breaker(s, b);
     CHECK(buf_addf(b, "  rollback:\n    deadline: %us\n", ms(s, 1, 4)));
     if (s->config.rich) {
         if (sim_chance(s, 3))

@@ -6,9 +6,9 @@
  *     sim.test_sim_seeds --seed K
  *
  * --rows: together the seeds take every row of the tables of stages, drills, fleet breakers and
- * elections; those that were not taken are listed. --seed K plays one and prints its trace. A seed that fails
- * becomes a test with a name in test_sim_traces.c, test_sim_stages.c or test_sim_failover.c.
- * tests/sim.sh plays many. */
+ * elections; those that were not taken are listed. --seed K plays one and prints its trace. A seed
+ * that fails becomes a test with a name in test_sim_traces.c, test_sim_stages.c or
+ * test_sim_failover.c. tests/sim.sh plays many. */
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The breaker of all nodes: by hand, and what ends it. */
+/* The breaker of all nodes: by hand, by itself, and what ends it. */
 #include "tests/unit/coordinator/core/plans.h"
 #include "tests/unit/coordinator/core/rig.h"
 
@@ -22,6 +22,10 @@
     "  stages:\n"                                        \
     "    - {name: half, weight: 50, approval: manual}\n" \
     "    - {name: all, weight: 100, enforce: true, approval: manual}\n"
+
+#define PLAN_OF_FLEET              \
+    PLAN_HEAD("orders", "/orders") \
+    "  breaker: {errors: 5, window: 60s, openFor: 10s, fleet: {minRequests: 50}}\n" TWO_STAGES
 
 static void begin(struct rig *r, const char *plan)
 {
@@ -237,9 +241,272 @@ static void test_numbers_go_on_when_a_plan_comes_back(void **state)
     assert_true(breaker(r)->order_number > last);
 }
 
+static void tunes(struct rig *r, const char *name, const char *value)
+{
+    rig_does(r, (struct core_command){.kind = CMD_BREAKER_TUNE,
+                                      .setting = &(struct core_setting){name, value},
+                                      .settings = 1});
+}
+
+static void test_settings_by_hand_lie_over_the_plans(void **state)
+{
+    struct rig *r = *state;
+
+    tunes(r, "errors", "10");
+    tunes(r, "window", "600s");
+    assert_string_equal(r->u.change->summary,
+                        "the breaker of orders has by hand: errors 10, window 10m");
+    assert_int_equal(ordered(r).errors, 10);
+    assert_int_equal(ordered(r).window_ms, 600000);
+    assert_int_equal(ordered(r).open_for_ms, 600000); /* the plan's */
+    rig_does(r, (struct core_command){.kind = CMD_BREAKER_TUNE,
+                                      .setting = &(struct core_setting){"errors", ""},
+                                      .settings = 1,
+                                      .by_plan = true});
+    assert_int_equal(ordered(r).errors, 5);
+    assert_int_equal(ordered(r).window_ms, 600000);
+    rig_does(r, (struct core_command){.kind = CMD_BREAKER_TUNE, .by_plan = true});
+    assert_int_equal(ordered(r).window_ms, 300000);
+}
+
+static void test_settings_that_make_no_sense_are_refused(void **state)
+{
+    static const struct {
+        struct core_setting setting;
+        const char *words;
+    } bad[] = {
+        {{"errorz", "3"}, "did you mean \"errors\"?"},
+        {{"errors", "many"}, "errors: a whole number"},
+        {{"errors", "0"}, "nothing would open the breaker"},
+        {{"window", "1ms"}, "window: from 1s to 1h"},
+        {{"slowRate", "10%"}, "slowRate needs slow"},
+        {{"mode", "on"}, "use enforce, watch or off"},
+    };
+    struct rig *r = *state;
+
+    for (unsigned i = 0; i < ARRAY_LEN(bad); i++)
+        rig_refuses(r,
+                    (struct core_command){
+                        .kind = CMD_BREAKER_TUNE, .setting = &bad[i].setting, .settings = 1},
+                    bad[i].words);
+    rig_refuses(r, (struct core_command){.kind = CMD_BREAKER_TUNE}, "which setting?");
+}
+
+/* Off means off: the fleet's does not go on where no node has one. */
+static void test_a_breaker_that_is_switched_off_ends_the_fleets(void **state)
+{
+    struct rig *r = *state;
+
+    does(r, CMD_BREAKER_OPEN);
+    tunes(r, "mode", "off");
+    assert_int_equal(breaker(r)->state, FLEET_BREAKER_CLOSED);
+}
+
+/* ---- by itself ------------------------------------------------------------------------------- */
+
+/* What a node tells of its breaker, and of the requests that new answered or failed. */
+static void tells(struct rig *r, const char *node, enum breaker_state state, uint64_t requests,
+                  uint64_t errors)
+{
+    struct name name = rig_name(node);
+    struct route_stats route = {.migration = rig_name("orders"), .breaker = state};
+
+    route.breaker_seen = (struct breaker_seen){.requests = requests, .errors = errors};
+    route.system[SYSTEM_NEW] = rig_stats(requests, errors, 10);
+    rig_sleep_ms(r, 200);
+    rig_step(r, &(struct core_event){.kind = EV_REPORT,
+                                     .report = {.node = &name, .route = &route, .count = 1}});
+}
+
+/* Four nodes serve the latest decision, and have told so. */
+static int setup_fleet(void **state)
+{
+    struct rig *r = rig_new();
+
+    begin(r, PLAN_OF_FLEET);
+    rig_node(r, "n3", core_revision(r->core));
+    rig_node(r, "n4", core_revision(r->core));
+    for (char n[] = "n1"; n[1] <= '4'; n[1]++)
+        tells(r, n, BREAKER_CLOSED, 0, 0);
+    expect(r, FLEET_BREAKER_CLOSED, BREAKER_ORDER_NONE);
+    *state = r;
+    return 0;
+}
+
+/* All serve the latest order and tell in which state they are since. */
+static void all_tell(struct rig *r, enum breaker_state state)
+{
+    rig_all_serve(r, 4);
+    for (int twice = 0; twice < 2; twice++)
+        for (char n[] = "n1"; n[1] <= '4'; n[1]++)
+            tells(r, n, state, 0, 0);
+}
+
+static void open_by_quorum(struct rig *r)
+{
+    tells(r, "n1", BREAKER_OPEN, 5, 5);
+    tells(r, "n2", BREAKER_OPEN, 5, 5);
+    expect(r, FLEET_BREAKER_OPEN, BREAKER_ORDER_OPEN);
+}
+
+static void test_one_sick_node_opens_its_own_only(void **state)
+{
+    struct rig *r = *state;
+
+    tells(r, "n1", BREAKER_OPEN, 500, 500);
+    rig_wait(r, 3);
+    expect(r, FLEET_BREAKER_CLOSED, BREAKER_ORDER_NONE);
+    assert_int_equal(rig_status(r, "orders").breaker_open_nodes, 1);
+}
+
+static void test_a_quorum_opens_all(void **state)
+{
+    struct rig *r = *state;
+
+    open_by_quorum(r);
+    assert_string_equal(breaker(r)->why, "new fails on the fleet: 2 of 4 nodes have opened theirs");
+    assert_string_equal(breaker(r)->operator_name, "switchyard");
+    assert_int_equal(wall_sub(breaker(r)->deadline, breaker(r)->since).ns, dur_s(10).ns);
+    rig_expect(r, 1, PHASE_READY);
+}
+
+/* Too thin on each node for its own breaker, and yet proven. */
+static void test_the_pooled_rate_opens_all(void **state)
+{
+    struct rig *r = *state;
+
+    tells(r, "n1", BREAKER_CLOSED, 20, 12);
+    tells(r, "n2", BREAKER_CLOSED, 20, 12);
+    expect(r, FLEET_BREAKER_CLOSED, BREAKER_ORDER_NONE); /* fewer requests than are asked for */
+    tells(r, "n3", BREAKER_CLOSED, 20, 0);
+    expect(r, FLEET_BREAKER_OPEN, BREAKER_ORDER_OPEN);
+    assert_non_null(strstr(breaker(r)->why, "24 of 60 requests to new failed on 2 nodes"));
+}
+
+static void test_many_errors_of_one_node_open_nothing(void **state)
+{
+    struct rig *r = *state;
+
+    tells(r, "n1", BREAKER_CLOSED, 1000, 900);
+    tells(r, "n2", BREAKER_CLOSED, 100, 0);
+    rig_wait(r, 2);
+    expect(r, FLEET_BREAKER_CLOSED, BREAKER_ORDER_NONE);
+}
+
+static void test_its_time_over_every_node_tries_new_and_it_closes(void **state)
+{
+    struct rig *r = *state;
+    uint64_t number;
+
+    open_by_quorum(r);
+    number = breaker(r)->order_number;
+    all_tell(r, BREAKER_OPEN);
+    rig_wait(r, 12);
+    expect(r, FLEET_BREAKER_HALF_OPEN, BREAKER_ORDER_PROBE);
+    assert_true(breaker(r)->order_number > number);
+    all_tell(r, BREAKER_HALF_OPEN);
+    expect(r, FLEET_BREAKER_HALF_OPEN, BREAKER_ORDER_PROBE);
+    number = breaker(r)->order_number;
+    all_tell(r, BREAKER_CLOSED);
+    expect(r, FLEET_BREAKER_CLOSED, BREAKER_ORDER_PROBE);
+    assert_int_equal(breaker(r)->order_number, number);
+}
+
+/* What nodes told before they heard of the trial says nothing about it. */
+static void test_it_opens_again_on_what_is_told_of_the_trial_only(void **state)
+{
+    struct rig *r = *state;
+    uint64_t number;
+
+    open_by_quorum(r);
+    all_tell(r, BREAKER_OPEN);
+    rig_wait(r, 12);
+    number = breaker(r)->order_number;
+    tells(r, "n1", BREAKER_OPEN, 0, 0);
+    tells(r, "n2", BREAKER_OPEN, 0, 0);
+    expect(r, FLEET_BREAKER_HALF_OPEN, BREAKER_ORDER_PROBE);
+    all_tell(r, BREAKER_OPEN);
+    expect(r, FLEET_BREAKER_OPEN, BREAKER_ORDER_OPEN);
+    assert_true(breaker(r)->order_number > number);
+}
+
+static void test_nothing_rises_while_it_is_open(void **state)
+{
+    struct rig *r = *state;
+
+    open_by_quorum(r);
+    rig_all_serve(r, 4);
+    rig_refuses(r, (struct core_command){.kind = CMD_PROMOTE}, "the breaker of the fleet is open");
+}
+
+static void test_a_rollback_ends_it(void **state)
+{
+    struct rig *r = *state;
+
+    open_by_quorum(r);
+    does(r, CMD_ROLLBACK);
+    expect(r, FLEET_BREAKER_CLOSED, BREAKER_ORDER_PROBE);
+    rig_all_serve(r, 4);
+    rig_wait(r, 20);
+    expect(r, FLEET_BREAKER_CLOSED, BREAKER_ORDER_PROBE);
+}
+
+static void test_a_pause_does_not_stop_it(void **state)
+{
+    struct rig *r = *state;
+
+    does(r, CMD_PAUSE);
+    all_tell(r, BREAKER_CLOSED);
+    open_by_quorum(r);
+    rig_expect(r, 1, PHASE_PAUSED);
+}
+
+static void test_an_operator_overrules_it(void **state)
+{
+    struct rig *r = *state;
+
+    open_by_quorum(r);
+    does(r, CMD_BREAKER_CLOSE);
+    all_tell(r, BREAKER_CLOSED);
+    tells(r, "n1", BREAKER_OPEN, 5, 5);
+    tells(r, "n2", BREAKER_OPEN, 5, 5);
+    expect(r, FLEET_BREAKER_FORCED_CLOSED, BREAKER_ORDER_CLOSE);
+    does(r, CMD_BREAKER_RESET);
+    expect(r, FLEET_BREAKER_CLOSED, BREAKER_ORDER_RESET);
+}
+
+static void test_a_plan_that_asks_for_none_has_none(void **state)
+{
+    struct rig *r = *state;
+
+    open_by_quorum(r);
+    rig_apply_text(r, PLAN_WITH_BREAKER);
+    rig_wait(r, 1);
+    expect(r, FLEET_BREAKER_CLOSED, BREAKER_ORDER_PROBE);
+    all_tell(r, BREAKER_CLOSED);
+    tells(r, "n1", BREAKER_OPEN, 5, 5);
+    tells(r, "n2", BREAKER_OPEN, 5, 5);
+    expect(r, FLEET_BREAKER_CLOSED, BREAKER_ORDER_PROBE);
+}
+
+/* Who does not lead only watches; the next leader goes on with what is stored. */
+static void test_only_who_leads_opens_it(void **state)
+{
+    struct rig *r = *state;
+
+    core_lead(r->core, false);
+    tells(r, "n1", BREAKER_OPEN, 5, 5);
+    tells(r, "n2", BREAKER_OPEN, 5, 5);
+    expect(r, FLEET_BREAKER_CLOSED, BREAKER_ORDER_NONE);
+    core_lead(r->core, true);
+    rig_wait(r, 1);
+    expect(r, FLEET_BREAKER_OPEN, BREAKER_ORDER_OPEN);
+}
+
 int main(void)
 {
 #define TEST(f)       cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST_FLEET(f) cmocka_unit_test_setup_teardown(f, setup_fleet, teardown)
 #define TEST_EMPTY(f) cmocka_unit_test_setup_teardown(f, setup_empty, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_an_operator_opens_closes_and_resets_it),
@@ -253,6 +520,21 @@ int main(void)
         TEST(test_what_an_operator_opened_stays_open),
         TEST(test_a_plan_without_a_breaker_ends_it),
         TEST(test_numbers_go_on_when_a_plan_comes_back),
+        TEST(test_settings_by_hand_lie_over_the_plans),
+        TEST(test_settings_that_make_no_sense_are_refused),
+        TEST(test_a_breaker_that_is_switched_off_ends_the_fleets),
+        TEST_FLEET(test_one_sick_node_opens_its_own_only),
+        TEST_FLEET(test_a_quorum_opens_all),
+        TEST_FLEET(test_the_pooled_rate_opens_all),
+        TEST_FLEET(test_many_errors_of_one_node_open_nothing),
+        TEST_FLEET(test_its_time_over_every_node_tries_new_and_it_closes),
+        TEST_FLEET(test_it_opens_again_on_what_is_told_of_the_trial_only),
+        TEST_FLEET(test_nothing_rises_while_it_is_open),
+        TEST_FLEET(test_a_rollback_ends_it),
+        TEST_FLEET(test_a_pause_does_not_stop_it),
+        TEST_FLEET(test_an_operator_overrules_it),
+        TEST_FLEET(test_a_plan_that_asks_for_none_has_none),
+        TEST_FLEET(test_only_who_leads_opens_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -160,9 +160,9 @@ static void sample_moving(unsigned i, struct rollout *r)
     r->history_seq = 9;
 }
 
-static const char *const moving[] = {"rollout-preparing.json", "rollout-in-a-wave.json",
+static const char *const moving[] = {"rollout-preparing.json",  "rollout-in-a-wave.json",
                                      "rollout-retreating.json", "rollout-barred.json",
-                                     "rollout-full.json", "rollout-breaker-open.json"};
+                                     "rollout-full.json",       "rollout-breaker-open.json"};
 
 static void test_a_rollout_on_its_way_looks_like_this(void **state UNUSED)
 {
