@@ -9,7 +9,8 @@
 static bool contains(struct str s, struct str word)
 {
     for (size_t i = 0; i + word.n <= s.n; i++) {
-        if (str_ieq((struct str){s.p + i, word.n}, word))
+        /* A look at the first letter, in either case, saves nearly all of the calls. */
+        if ((s.p[i] | 0x20) == (word.p[0] | 0x20) && str_ieq((struct str){s.p + i, word.n}, word))
             return true;
     }
     return false;
