@@ -140,9 +140,10 @@ static bool is_open(const struct fleet_breaker *b)
     return b->state == FLEET_BREAKER_OPEN || b->state == FLEET_BREAKER_FORCED_OPEN;
 }
 
+/* Also when an operator takes over what had opened by itself. */
 static bool fleet_breaker_opened(const struct event_change *d)
 {
-    return is_open(&d->is->breaker) && !is_open(&d->was->breaker);
+    return is_open(&d->is->breaker) && d->is->breaker.state != d->was->breaker.state;
 }
 
 /* Half open is neither: what comes of it is told. */
