@@ -37,7 +37,8 @@
     X(DELETED, "deleted", "the plan was forgotten")                                          \
     X(FLEET_BREAKER_OPENED, "fleet_breaker_opened", "every node sends all to legacy")        \
     X(FLEET_BREAKER_CLOSED, "fleet_breaker_closed",                                          \
-      "nodes decide for themselves again, or are held to new")
+      "nodes decide for themselves again, or are held to new")                               \
+    X(BREAKER_TUNED, "breaker_tuned", "settings of the breakers were changed by hand")
 
 enum event_kind {
 #define X(id, name, help) EVENT_##id,

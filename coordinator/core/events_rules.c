@@ -156,6 +156,12 @@ static bool fleet_breaker_closed(const struct event_change *d)
            (is->state != was->state || ordered);
 }
 
+static bool breaker_tuned(const struct event_change *d)
+{
+    return memcmp(&d->is->breaker_by_hand, &d->was->breaker_by_hand,
+                  sizeof d->is->breaker_by_hand) != 0;
+}
+
 static bool decommissioned(const struct event_change *d)
 {
     return moved_to(d, PHASE_DECOMMISSIONED);
@@ -257,6 +263,11 @@ static const char *say_drill_end(const struct event_change *d)
                       drill->measured_ms, drill->restored_ms);
 }
 
+static const char *say_tuned(const struct event_change *d)
+{
+    return with_reason(d, "the settings of the breakers are others by hand");
+}
+
 static const char *say_fleet_breaker(const struct event_change *d)
 {
     return d->is->breaker.why;
@@ -293,6 +304,7 @@ static const struct {
     {EVENT_OVERRIDE_SET, override_set, say_override},
     {EVENT_DRILL_STARTED, drill_started, say_drill},
     {EVENT_DRILL_ENDED, drill_ended, say_drill_end},
+    {EVENT_BREAKER_TUNED, breaker_tuned, say_tuned},
     {EVENT_FLEET_BREAKER_OPENED, fleet_breaker_opened, say_fleet_breaker},
     {EVENT_FLEET_BREAKER_CLOSED, fleet_breaker_closed, say_fleet_breaker},
     {EVENT_DECOMMISSIONED, decommissioned, why},
