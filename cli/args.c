@@ -11,7 +11,7 @@ const struct option_spec cli_options[OPT_COUNT] = {
 #undef X
 };
 
-#define WORDS_MAX 8
+#define WORDS_MAX 16 /* the words of a command and its names */
 
 struct line {
     const char *word[WORDS_MAX]; /* what is no option */
@@ -232,14 +232,12 @@ static int check_names(const struct command *c, const struct args *a, struct err
     return 0;
 }
 
-static int take_names(struct args *a, const struct line *line, unsigned from, struct err *err)
+/* All of them have room: there are no more than WORDS_MAX. */
+static void take_names(struct args *a, const struct line *line, unsigned from)
 {
-    for (unsigned i = from; i < line->word_count; i++) {
-        if (a->name_count == ARRAY_LEN(a->name))
-            return err_set(err, ERR_INVALID, "unexpected word \"%s\"", line->word[i]);
-        a->name[a->name_count++] = line->word[i];
-    }
-    return 0;
+    _Static_assert(ARRAY_LEN(a->name) >= WORDS_MAX, "every word may be a name");
+    a->name_count = line->word_count - from;
+    memcpy(a->name, &line->word[from], a->name_count * sizeof a->name[0]);
 }
 
 /* "help status" asks the same as "status --help". */
@@ -278,9 +276,8 @@ int args_parse(int argc, char **argv, struct args *ret, const struct command **r
         return 0;
     if ((*ret_command)->writes_file)
         ret->option[OPT_FILE] = steal(ret->option[OPT_OUTPUT]);
-    r = take_names(ret, &line, words, err);
-    if (r == 0)
-        r = check_options(*ret_command, ret, err);
+    take_names(ret, &line, words);
+    r = check_options(*ret_command, ret, err);
     if (r == 0)
         r = check_names(*ret_command, ret, err);
     return r;

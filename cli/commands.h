@@ -93,7 +93,7 @@ extern const struct option_spec cli_options[OPT_COUNT];
 /* A parsed command line; texts are borrowed from argv. */
 struct args {
     const char *option[OPT_COUNT]; /* NULL: not given; "" for options without a value */
-    const char *name[12];          /* what stands after the command's words */
+    const char *name[16];          /* what stands after the command's words */
     unsigned name_count;
 };
 
