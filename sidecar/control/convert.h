@@ -42,10 +42,3 @@ void convert_order(const struct emergency *o, Switchyard__V1__EmergencyOrder *re
  * convert_orders_free(). */
 Switchyard__V1__EmergencyOrder **convert_orders(const struct epochs *epochs, bool unwritten);
 void convert_orders_free(Switchyard__V1__EmergencyOrder **orders, unsigned count);
-
-/* One route's counters; systems without a request are left out. */
-Switchyard__V1__RouteReport *convert_route_report(const struct route_stats *stats) MUST_CHECK;
-void convert_route_report_free(Switchyard__V1__RouteReport *m); /* tolerates NULL */
-/* One interval's counters. Free with convert_report_deinit(). */
-void convert_report_init(Switchyard__V1__Report *r, const struct route_stats *stats, size_t count);
-void convert_report_deinit(Switchyard__V1__Report *r);

@@ -4,8 +4,10 @@
 #include <inttypes.h>
 
 #include "common/base/backoff.h"
+#include "common/base/check.h"
 #include "common/base/mem.h"
 #include "common/loop/timer.h"
+#include "common/wire/report_wire.h"
 #include "sidecar/control/convert.h"
 
 /* A coordinator that takes the call and says nothing is left for the next one, and so is one that
@@ -13,6 +15,8 @@
 #define FIRST_ANSWER_WAIT dur_s(5)
 /* A full set of the largest rules, see AGENT_RULE_MAX, with all the orders there may be. */
 #define MESSAGE_MAX (8u << 20)
+/* More than RULESET_ROUTES_MAX reports take. */
+#define REPORT_MAX  (16u << 20)
 #define PING_EACH   dur_s(2)
 #define PONG_WITHIN dur_s(2)
 /* The next coordinator is dialled at once after a stream that lasted this long; spread a little,
@@ -43,6 +47,7 @@ struct coord_client {
     char boot[17];
     uint64_t dials;
     uint64_t sequence;
+    struct arena reports; /* the one that is being sent lives in */
 };
 
 static void dial(struct coord_client *c);
@@ -163,11 +168,13 @@ void coord_client_report(struct coord_client *c, uint64_t revision, dur_t interv
                          const struct route_stats *stats, size_t count, unsigned client_connections)
 {
     Switchyard__V1__NodeMessage m = SWITCHYARD__V1__NODE_MESSAGE__INIT;
-    Switchyard__V1__Report r;
+    Switchyard__V1__Report r = SWITCHYARD__V1__REPORT__INIT;
 
     if (!c->up)
         return;
-    convert_report_init(&r, stats, count);
+    r.routes = report_wire_routes(&c->reports, stats, count);
+    r.n_routes = count;
+    CHECK(r.routes);
     r.sequence = ++c->sequence;
     r.interval_ms = (uint32_t)dur_to_ms(interval);
     r.revision = revision;
@@ -175,7 +182,7 @@ void coord_client_report(struct coord_client *c, uint64_t revision, dur_t interv
     m.kind_case = SWITCHYARD__V1__NODE_MESSAGE__KIND_REPORT;
     m.report = &r;
     (void)send(c, &m);
-    convert_report_deinit(&r);
+    arena_reset(&c->reports);
 }
 
 /* ---- receiving ------------------------------------------------------------------------------- */
@@ -382,6 +389,7 @@ int coord_client_new(const struct coord_client_config *config, struct loop *l, s
     int r;
 
     c->config = *config;
+    arena_init(&c->reports, REPORT_MAX);
     if (c->config.answer_wait.ns == 0)
         c->config.answer_wait = FIRST_ANSWER_WAIT;
     c->events = events;
@@ -410,6 +418,7 @@ struct coord_client *coord_client_free(struct coord_client *c)
     timer_cancel(&c->retry);
     timer_cancel(&c->first_answer);
     rpc_client_free(c->rpc);
+    arena_deinit(&c->reports);
     xfreep(&c);
     return NULL;
 }

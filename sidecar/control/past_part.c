@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sidecar/control/past_part.h"
 
+#include "common/base/check.h"
 #include "common/base/mem.h"
-#include "sidecar/control/convert.h"
+#include "common/wire/report_wire.h"
 
 /* Tags and lengths around a bucket and around a route. */
 #define FRAME_BYTES 40u
+/* Of what PAST_PART_BYTES_MAX come from: a number of two bytes takes eight here. */
+#define ARENA_MAX (16u << 20)
 
 struct past_part {
     Switchyard__V1__Past m;
     char id[NAME_SIZE];
     Switchyard__V1__PastBucket bucket[PAST_PART_BUCKETS_MAX];
     Switchyard__V1__PastBucket *bucket_at[PAST_PART_BUCKETS_MAX];
-    Switchyard__V1__RouteReport *route[PAST_PART_STATS_MAX]; /* owned; of all buckets, in order */
+    Switchyard__V1__RouteReport *route[PAST_PART_STATS_MAX]; /* of all buckets, in order */
     size_t routes;
+    struct arena arena; /* they live in */
     size_t bytes;
 };
 
@@ -25,6 +29,7 @@ struct past_part *past_part_new(const char *id)
     str_fmt(p->id, sizeof p->id, "%s", id);
     p->m.id = p->id;
     p->m.buckets = p->bucket_at;
+    arena_init(&p->arena, ARENA_MAX);
     return p;
 }
 
@@ -32,8 +37,7 @@ struct past_part *past_part_free(struct past_part *p)
 {
     if (!p)
         return NULL;
-    for (size_t i = 0; i < p->routes; i++)
-        convert_route_report_free(p->route[i]);
+    arena_deinit(&p->arena);
     xfreep(&p);
     return NULL;
 }
@@ -55,15 +59,19 @@ static void begin_bucket(struct past_part *p, const struct past_item *item, mono
 bool past_part_add(struct past_part *p, const struct past_item *item, mono_t now)
 {
     bool begins = item->first || p->m.n_buckets == 0;
-    Switchyard__V1__RouteReport *route;
-    size_t bytes;
+    struct arena_mark before = arena_mark(&p->arena);
+    Switchyard__V1__RouteReport *route = NULL;
+    size_t bytes = 0;
 
     if ((begins && p->m.n_buckets == PAST_PART_BUCKETS_MAX) || p->routes == PAST_PART_STATS_MAX)
         return false;
-    route = item->has_stats ? convert_route_report(&item->stats) : NULL;
-    bytes = route ? switchyard__v1__route_report__get_packed_size(route) + FRAME_BYTES : 0;
+    if (item->has_stats) {
+        route = report_wire_route(&p->arena, &item->stats);
+        CHECK(route);
+        bytes = switchyard__v1__route_report__get_packed_size(route) + FRAME_BYTES;
+    }
     if (p->bytes + bytes + FRAME_BYTES > PAST_PART_BYTES_MAX) {
-        convert_route_report_free(route);
+        arena_release(&p->arena, before);
         return false;
     }
     if (begins)

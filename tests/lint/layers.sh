@@ -25,7 +25,7 @@ coordinator/core: common/base common/fsm common/model
 coordinator/store: common/base common/loop
 coordinator/fleet: common/base common/loop common/model common/rpc proto
 coordinator/election: common/base common/fsm common/model
-coordinator/peer: common/base common/loop common/model common/rpc proto coordinator/fleet
+coordinator/peer: common/base common/loop common/model common/rpc common/wire proto coordinator/fleet
 coordinator/driver: common/base common/fsm common/loop common/model coordinator/core coordinator/election coordinator/store coordinator/fleet
 coordinator/service: common/base common/loop common/model common/rpc common/wire proto coordinator/core coordinator/fleet
 coordinator: common/base common/fsm common/loop common/model common/pages common/rpc proto coordinator/core coordinator/store coordinator/fleet coordinator/driver coordinator/election coordinator/peer coordinator/service coordinator/check coordinator/notify coordinator/web

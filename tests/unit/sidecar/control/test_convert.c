@@ -497,97 +497,6 @@ static void orders_go_up_as_they_came(void **state UNUSED)
     convert_orders_free(up, 1);
 }
 
-static void counters_go_up_as_they_were_counted(void **state UNUSED)
-{
-    struct route_stats *stats = xcalloc(2, sizeof *stats);
-    struct system_stats *s = &stats[0].system[SYSTEM_NEW];
-    const Switchyard__V1__SystemReport *up;
-    Switchyard__V1__Report r;
-    uint64_t sum = 0;
-
-    stats[0].migration = (struct name){"app"};
-    stats[1].migration = (struct name){"idle"};
-    stats[0].breaker = BREAKER_OPEN;
-    stats[0].breaker_seen = (struct breaker_seen){.requests = 90,
-                                                  .errors = 7,
-                                                  .slow = 6,
-                                                  .since = {5000000},
-                                                  .cause = BREAKER_CAUSE_PROBE,
-                                                  .held = true,
-                                                  .order_number = 8,
-                                                  .opened = 2};
-    stats[0].over_budget = 4;
-    stats[0].compare = (struct compare_stats){9, 4, 3, 2, 5, 1, 6, 70};
-    stats[0].discrepancy_count = 2;
-    stats[0].discrepancy[1] =
-        (struct discrepancy){.at = {7000000}, .critical = true, "GET /a", "$.total", "1", "2"};
-    stats[0].mirror = (struct mirror_stats){.sent = 11, .failed = 1, .errors = 2, .dropped = 3};
-    stats[0].tunnels[SYSTEM_LEGACY] = 6;
-    stats[0].tunnels[SYSTEM_NEW] = 7;
-    *s = (struct system_stats){
-        .requests = 5, .errors = 4, .fallbacks = 3, .timeouts = 2, .connect_errors = 1};
-    hist_add(&s->latency, 100);
-    hist_add(&s->latency, 100);
-    hist_add(&s->latency, 250000);
-    convert_report_init(&r, stats, 2);
-    assert_int_equal(r.n_routes, 2);
-    assert_string_equal(r.routes[0]->migration, "app");
-    assert_string_equal(r.routes[0]->breaker, "open");
-    assert_int_equal(r.routes[0]->breaker_seen->requests, 90);
-    assert_int_equal(r.routes[0]->breaker_seen->errors, 7);
-    assert_int_equal(r.routes[0]->breaker_seen->slow, 6);
-    assert_int_equal(r.routes[0]->breaker_seen->since_unix_ms, 5);
-    assert_string_equal(r.routes[0]->breaker_seen->cause, "probe");
-    assert_true(r.routes[0]->breaker_seen->held);
-    assert_false(r.routes[0]->breaker_seen->watching);
-    assert_int_equal(r.routes[0]->breaker_seen->order_number, 8);
-    assert_int_equal(r.routes[0]->breaker_seen->opened, 2);
-    assert_int_equal(r.routes[0]->over_budget, 4);
-    assert_int_equal(r.routes[0]->mirror->sent, 11);
-    assert_int_equal(r.routes[0]->mirror->failed, 1);
-    assert_int_equal(r.routes[0]->mirror->errors, 2);
-    assert_int_equal(r.routes[0]->mirror->dropped, 3);
-    assert_null(r.routes[1]->mirror);
-    assert_int_equal(r.routes[0]->legacy_tunnels, 6);
-    assert_int_equal(r.routes[0]->new_tunnels, 7);
-    assert_null(r.routes[1]->breaker_seen);
-    assert_int_equal(r.routes[0]->compare->compared, 9);
-    assert_int_equal(r.routes[0]->compare->equal, 4);
-    assert_int_equal(r.routes[0]->compare->cosmetic, 3);
-    assert_int_equal(r.routes[0]->compare->critical, 2);
-    assert_int_equal(r.routes[0]->compare->noise_compared, 5);
-    assert_int_equal(r.routes[0]->compare->noise_differed, 1);
-    assert_int_equal(r.routes[0]->compare->skipped, 6);
-    assert_int_equal(r.routes[0]->compare->overhead_us, 70);
-    assert_int_equal(r.routes[0]->n_discrepancies, 2);
-    assert_int_equal(r.routes[0]->discrepancies[1]->at_unix_ms, 7);
-    assert_true(r.routes[0]->discrepancies[1]->critical);
-    assert_string_equal(r.routes[0]->discrepancies[1]->request, "GET /a");
-    assert_string_equal(r.routes[0]->discrepancies[1]->where, "$.total");
-    assert_string_equal(r.routes[0]->discrepancies[1]->legacy, "1");
-    assert_string_equal(r.routes[0]->discrepancies[1]->new_, "2");
-    assert_null(r.routes[1]->compare);
-    assert_int_equal(r.routes[1]->n_discrepancies, 0);
-    assert_null(r.routes[0]->legacy); /* not asked */
-    assert_null(r.routes[1]->new_);
-    up = r.routes[0]->new_;
-    assert_int_equal(up->requests, 5);
-    assert_int_equal(up->errors, 4);
-    assert_int_equal(up->fallbacks, 3);
-    assert_int_equal(up->timeouts, 2);
-    assert_int_equal(up->connect_errors, 1);
-    assert_int_equal(up->latency->total, 3);
-    assert_int_equal(up->latency->sum_us, 250200);
-    assert_int_equal(up->latency->n_index, 2);
-    assert_int_equal(up->latency->n_count, 2);
-    for (size_t i = 0; i < up->latency->n_index; i++)
-        sum += up->latency->count[i];
-    assert_int_equal(sum, 3);
-    assert_true(up->latency->index[0] < up->latency->index[1]);
-    convert_report_deinit(&r);
-    xfreep(&stats);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -602,7 +511,6 @@ int main(void)
         cmocka_unit_test(orders_come_through_whatever_is_wrong_with_the_routes),
         cmocka_unit_test(orders_that_cannot_be_read_are_left_out_and_told),
         cmocka_unit_test(orders_go_up_as_they_came),
-        cmocka_unit_test(counters_go_up_as_they_were_counted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
