@@ -441,6 +441,17 @@ static const char *pair_unrest(const struct sim_coord *c, const struct sim_node 
     return obeys(c, n) ? NULL : "a node and a coordinator differ in an emergency order";
 }
 
+/* What is prepared may wait for the gate of the stage before, as long as that gate holds. */
+static bool is_on_its_way(const struct view_status *st)
+{
+    enum rollout_phase phase = st->rollout->phase;
+
+    if (phase == PHASE_PREPARING)
+        return st->gate.verdict != VERDICT_HOLD;
+    return phase == PHASE_CONVERGING || phase == PHASE_ROLLING_BACK ||
+           phase == PHASE_ROLLBACK_FAILED;
+}
+
 static const char *rollout_unrest(const struct sim *s, const struct sim_coord *c,
                                   const char *migration)
 {
@@ -450,10 +461,7 @@ static const char *rollout_unrest(const struct sim *s, const struct sim_coord *c
                       NULL) == 0);
     if (st.convergence.lagging > 0 || st.convergence.serving != s->config.nodes)
         return "the fleet has not converged";
-    if (st.rollout->phase == PHASE_PREPARING || st.rollout->phase == PHASE_CONVERGING ||
-        st.rollout->phase == PHASE_ROLLING_BACK || st.rollout->phase == PHASE_ROLLBACK_FAILED)
-        return phase_name(st.rollout->phase);
-    return NULL;
+    return is_on_its_way(&st) ? phase_name(st.rollout->phase) : NULL;
 }
 
 static const char *coord_unrest(const struct sim *s, const struct sim_coord *c)
