@@ -531,7 +531,8 @@ const struct command cli_commands[] = {
         .help = "A node asks both systems, one request after the other; users notice nothing, "
                 "and no gate counts them.\n"
                 "The plan's `compare` says what a difference is. Exit status 1: something critical "
-                "differs, or one did not answer.",
+                "differs,\n"
+                "or one of them did not answer.",
         .example = "switchyard ab orders --path /orders/17 --runs 200\n"
                    "switchyard ab orders --requests access.log --report ab.md",
         .run = run_ab,

@@ -6,7 +6,7 @@
 #include "cli/args.h"
 #include "common/base/str.h"
 
-#define LINE_MAX_WORDS 16
+#define LINE_MAX_WORDS 24
 
 struct parsed {
     struct args args;
@@ -167,7 +167,7 @@ static void mistakes_are_refused_before_anything_runs(void **state UNUSED)
     refused("start|a|b", "unexpected word \"b\"", "usage: switchyard start NAME");
     refused("get|plans|app", "unexpected word \"app\"", "usage: switchyard get plans [options]");
     refused("status|1|2|3|4|5|6", "unexpected word", "");
-    refused("status|1|2|3|4|5|6|7|8|9", "too many words", "");
+    refused("status|1|2|3|4|5|6|7|8|9|10|11|12|13|14|15|16", "too many words", "");
     refused("status|--version", "takes no --version", "");
 }
 

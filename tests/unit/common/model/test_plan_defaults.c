@@ -79,7 +79,7 @@ static void unquote(char *text)
 {
     static const char *const plain[] = {
         "errors: \"",     "halfOpenRequests: \"", "minRequests: \"", "exposeSystem: \"",
-        "maxPending: \"", "backup: \"",           "enforce: \""};
+        "maxPending: \"", "minNodes: \"",         "backup: \"",      "enforce: \""};
 
     for (size_t i = 0; i < ARRAY_LEN(plain); i++) {
         for (char *at = text; (at = strstr(at, plain[i]));) {
