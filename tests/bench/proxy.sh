@@ -77,5 +77,5 @@ for ((round = 1; round <= rounds; round++)); do
     load nginx "${pid[nginx]}" "$nginx"
     load ours "${pid[node-0]}" "${proxy[0]}"
 done
-row "proxy: CPU per request" "$(best ours)" us HAProxy "$(best haproxy)" 1.3
-row "proxy: CPU per request" "$(best ours)" us nginx "$(best nginx)" -
+row "proxy: CPU per request" "$(best ours)" us HAProxy "$(best haproxy)" 0.95
+row "proxy: CPU per request" "$(best ours)" us nginx "$(best nginx)" 0.87
