@@ -65,7 +65,7 @@ def test_prometheus_reads_what_happened(yard):
             result = json.load(answer)["data"]["result"]
         return float(result[0]["value"][1]) if result else None
     wait_for(lambda: asks("sum(switchyard_requests_total)") == 60, "Prometheus has them")
-    assert asks("count(up == 1)") == 2
+    wait_for(lambda: asks("count(up == 1)") == 2, "both were read")
     assert asks("count(count by (program) (switchyard_build_info))") == 2
     assert 0 < asks("histogram_quantile(0.5, sum by (le) (switchyard_latency_seconds_bucket))") < 34
 
