@@ -3,6 +3,8 @@
 
 #include <inttypes.h>
 
+#include "cli/cell.h"
+
 #define TABLE_MAX (256u << 10)
 
 /* ---- for people ------------------------------------------------------------------------------ */
@@ -33,14 +35,6 @@ static void tell_sides(const struct doc *d, const struct ab_study *s)
     doc_table(d, buf_text(&b), false);
 }
 
-/* Cells are separated by tabs, and requests may hold any byte. */
-static void add_cell(struct buf *b, const char *text, char end)
-{
-    for (; *text; text++)
-        buf_addf(b, "%c", (unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text);
-    buf_addf(b, "%c", end);
-}
-
 static void tell_places(const struct doc *d, const struct ab_study *s)
 {
     CLEANUP(buf_deinitp) struct buf b = BUF_INIT(TABLE_MAX);
@@ -53,11 +47,11 @@ static void tell_places(const struct doc *d, const struct ab_study *s)
         const struct ab_place *p = &s->place[i];
 
         buf_addf(&b, "%s\t", p->critical ? "critical" : "cosmetic");
-        add_cell(&b, p->first.where, '\t');
+        cell_add(&b, p->first.where, '\t');
         buf_addf(&b, "%" PRIu64 "\t", p->count);
-        add_cell(&b, p->request, '\t');
-        add_cell(&b, p->first.legacy, '\t');
-        add_cell(&b, p->first.new_value, '\n');
+        cell_add(&b, p->request, '\t');
+        cell_add(&b, p->first.legacy, '\t');
+        cell_add(&b, p->first.new_value, '\n');
     }
     doc_table(d, buf_text(&b), false);
     if (s->elsewhere)

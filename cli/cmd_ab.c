@@ -5,6 +5,7 @@
 #include "cli/migration.h"
 #include "cli/node_call.h"
 #include "cli/run.h"
+#include "cli/values.h"
 #include "common/base/atomic_file.h"
 #include "common/base/mem.h"
 #include "common/model/probe.h"
@@ -40,17 +41,6 @@ static int read_requests(const struct args *a, struct ab_requests *ret, struct e
         return ab_requests_read(str_of(path ? path : "/"), "--path", ret, err);
     r = cli_read(file, &text, err);
     return r < 0 ? r : ab_requests_read(buf_view(&text), file, ret, err);
-}
-
-static int read_runs(const struct args *a, const struct ab_requests *requests, uint64_t *ret,
-                     struct err *err)
-{
-    const char *text = a->option[OPT_RUNS];
-
-    *ret = requests->count > 1 ? requests->count : RUNS_DEFAULT;
-    if (text && (!str_to_u64(str_of(text), RUNS_MAX, ret) || *ret == 0))
-        return err_set(err, ERR_INVALID, "--runs %s is not a number from 1 to %d", text, RUNS_MAX);
-    return 0;
 }
 
 /* What a report's name ends with says what it is. */
@@ -130,8 +120,9 @@ static int prepare(struct run *run, const struct args *a, struct err *err)
     const char *node = a->option[OPT_NODE];
     int r = read_requests(a, &run->requests, err);
 
+    run->runs = run->requests.count > 1 ? run->requests.count : RUNS_DEFAULT;
     if (r == 0)
-        r = read_runs(a, &run->requests, &run->runs, err);
+        r = value_count(a, OPT_RUNS, RUNS_MAX, &run->runs, err);
     if (r == 0)
         r = migration_plan(run->cli, a->name[0], &run->plan, err);
     if (r == 0)

@@ -4,7 +4,7 @@
 #include "cli/compared_tell.h"
 #include "cli/only.h"
 #include "cli/run.h"
-#include "common/base/units.h"
+#include "cli/values.h"
 
 #define LIMIT_MAX     1000
 #define LIMIT_DEFAULT 20
@@ -12,22 +12,14 @@
 static int take_options(const struct args *a, Switchyard__V1__DiscrepanciesRequest *ret,
                         struct err *err)
 {
-    const char *limit = a->option[OPT_LIMIT], *window = a->option[OPT_WINDOW];
-    uint64_t count = LIMIT_DEFAULT;
-    dur_t over = {0};
-    int r = window ? unit_parse_duration(str_of(window), &over, err) : 0;
+    uint64_t limit = LIMIT_DEFAULT;
+    int r = value_window(a, 10, &ret->window_s, err);
 
-    if (r < 0)
-        return err_ctx(err, "--window %s", window);
-    if (window && (over.ns < dur_s(10).ns || over.ns > dur_s(86400).ns))
-        return err_set(err, ERR_INVALID, "--window %s is not within 10s and 24h", window);
-    if (limit && (!str_to_u64(str_of(limit), LIMIT_MAX, &count) || count == 0))
-        return err_set(err, ERR_INVALID, "--limit %s is not a number from 1 to %d", limit,
-                       LIMIT_MAX);
-    ret->window_s = (uint32_t)(over.ns / dur_s(1).ns);
-    ret->limit = (uint32_t)count;
+    if (r == 0)
+        r = value_count(a, OPT_LIMIT, LIMIT_MAX, &limit, err);
+    ret->limit = (uint32_t)limit;
     ret->critical_only = args_has(a, OPT_CRITICAL);
-    return 0;
+    return r;
 }
 
 static void tell(const Switchyard__V1__Discrepancies *d)

@@ -6,25 +6,14 @@
 #include "cli/history_tell.h"
 #include "cli/only.h"
 #include "cli/run.h"
+#include "cli/values.h"
 
 #define TABLE_MAX     (16u << 20)
 #define LIMIT_MAX     10000
 #define LIMIT_DEFAULT 20
 
-static int take_limit(const struct args *a, uint32_t *ret, struct err *err)
-{
-    const char *text = a->option[OPT_LIMIT];
-    uint64_t limit = LIMIT_DEFAULT;
-
-    if (text && (!str_to_u64(str_of(text), LIMIT_MAX, &limit) || limit == 0))
-        return err_set(err, ERR_INVALID, "--limit %s is not a number from 1 to %d", text,
-                       LIMIT_MAX);
-    *ret = (uint32_t)limit;
-    return 0;
-}
-
 /* What is kept is asked for whole, so that the limit counts rollbacks. The others go. */
-static void keep_rollbacks(Switchyard__V1__History *h, uint32_t limit)
+static void keep_rollbacks(Switchyard__V1__History *h, uint64_t limit)
 {
     size_t kept = 0;
 
@@ -46,16 +35,16 @@ int run_history(struct cli *cli, const struct args *a, int *ret_status UNUSED, s
     Switchyard__V1__HistoryRequest request = SWITCHYARD__V1__HISTORY_REQUEST__INIT;
     Switchyard__V1__History *history;
     char name[NAME_SIZE];
-    uint32_t limit = 0;
+    uint64_t limit = LIMIT_DEFAULT;
     int r;
 
-    r = take_limit(a, &limit, err);
+    r = value_count(a, OPT_LIMIT, LIMIT_MAX, &limit, err);
     if (r == 0)
         r = only_migration(cli, a, name, err);
     if (r < 0)
         return r;
     request.migration = name;
-    request.limit = args_has(a, OPT_ROLLBACKS) ? 0 : limit;
+    request.limit = args_has(a, OPT_ROLLBACKS) ? 0 : (uint32_t)limit;
     r = cli_call(cli, "GetHistory", &request.base, dur_ms(0), &reply, err);
     if (r < 0)
         return r;

@@ -4,21 +4,7 @@
 #include "cli/only.h"
 #include "cli/run.h"
 #include "cli/stats_tell.h"
-#include "common/base/units.h"
-
-static int take_window(const struct args *a, uint32_t *ret_s, struct err *err)
-{
-    const char *text = a->option[OPT_WINDOW];
-    dur_t window = {0};
-    int r = text ? unit_parse_duration(str_of(text), &window, err) : 0;
-
-    if (r < 0)
-        return err_ctx(err, "--window %s", text);
-    if (text && (window.ns < 1000000000 || window.ns > 24 * 3600 * INT64_C(1000000000)))
-        return err_set(err, ERR_INVALID, "--window %s is not within 1s and 24h", text);
-    *ret_s = (uint32_t)(window.ns / 1000000000);
-    return 0;
-}
+#include "cli/values.h"
 
 static void tell_stats(const Switchyard__V1__Stats *s)
 {
@@ -50,7 +36,7 @@ int run_stats(struct cli *cli, const struct args *a, int *ret_status UNUSED, str
     char name[NAME_SIZE];
     int r;
 
-    r = take_window(a, &request.window_s, err);
+    r = value_window(a, 1, &request.window_s, err);
     if (r == 0)
         r = only_migration(cli, a, name, err);
     if (r < 0)

@@ -3,6 +3,8 @@
 
 #include <inttypes.h>
 
+#include "cli/cell.h"
+
 bool compared_whole(const Switchyard__V1__Discrepancies *d)
 {
     return d && d->recent && d->total;
@@ -53,14 +55,9 @@ void compared_summary(struct buf *b, const Switchyard__V1__Discrepancies *d)
     add_stats(b, "since start", d->total);
 }
 
-/* Cells are separated by tabs, and what systems answer may hold any. */
 static void add_cell(struct buf *b, const char *text, char end)
 {
-    if (!text[0])
-        buf_addf(b, "-");
-    for (; *text; text++)
-        buf_addf(b, "%c", (unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text);
-    buf_addf(b, "%c", end);
+    cell_add(b, text[0] ? text : "-", end);
 }
 
 void compared_table(struct buf *b, const Switchyard__V1__Discrepancies *d)

@@ -13,6 +13,7 @@
 #include "cli/cli.h"
 #include "cli/listen.h"
 #include "cli/run.h"
+#include "cli/values.h"
 #include "common/base/atomic_file.h"
 #include "common/base/yaml.h"
 #include "common/loop/signals.h"
@@ -100,15 +101,13 @@ static int take_proxies(struct dev *d, const char *text, struct err *err)
     return r;
 }
 
-static int take_nodes(struct dev *d, const char *text, struct err *err)
+static int take_nodes(struct dev *d, const struct args *a, struct err *err)
 {
     uint64_t n = 1;
+    int r = value_count(a, OPT_NODES, NODES_MAX, &n, err);
 
-    if (text && (!str_to_u64(str_of(text), NODES_MAX, &n) || n == 0))
-        return err_set(err, ERR_INVALID, "--nodes %s is not a number from 1 to %d", text,
-                       NODES_MAX);
     d->nodes = (unsigned)n;
-    return 0;
+    return r;
 }
 
 static int take_data(struct dev *d, const char *folder, struct err *err)
@@ -206,7 +205,7 @@ static int take_options(struct dev *d, const struct args *a, struct err *err)
     int r;
 
     d->log_level = or_else(a->option[OPT_LOG_LEVEL], "warn");
-    r = take_nodes(d, a->option[OPT_NODES], err);
+    r = take_nodes(d, a, err);
     if (r == 0)
         r = take_plan(d, a, err);
     if (r == 0)

@@ -56,7 +56,6 @@ static bool add_system(struct arena *a, const struct system_stats *s,
     return m->latency != NULL;
 }
 
-/* Absent when nothing was compared. */
 static bool add_mirror(struct arena *a, const struct mirror_stats *s,
                        Switchyard__V1__MirrorReport **ret)
 {
@@ -77,6 +76,7 @@ static bool add_mirror(struct arena *a, const struct mirror_stats *s,
     return m->latency != NULL;
 }
 
+/* Absent when nothing was compared. */
 static bool add_compared(struct arena *a, const struct compare_stats *s,
                          Switchyard__V1__CompareReport **ret)
 {
