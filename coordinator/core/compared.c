@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "common/base/mem.h"
+#include "coordinator/core/periods.h"
 
 struct level {
     int64_t period_ns;
@@ -17,18 +18,15 @@ static const struct level coarse = {INT64_C(600000000000), 144};
 
 /* ---- periods --------------------------------------------------------------------------------- */
 
-/* Rounded down: the past may lie before the machine's clock began. */
 static int64_t number_of(const struct level *l, mono_t at)
 {
-    return at.ns / l->period_ns - (at.ns % l->period_ns < 0);
+    return period_number(at, l->period_ns);
 }
 
 static struct compared_period *place_of(const struct level *l, struct compared_period *ring,
                                         int64_t number)
 {
-    int64_t at = number % l->size;
-
-    return &ring[at < 0 ? at + l->size : at];
+    return &ring[period_place(number, l->size)];
 }
 
 static void forget(const struct level *l, struct compared_period *ring)

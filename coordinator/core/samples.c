@@ -10,6 +10,7 @@
 #include "common/base/check.h"
 #include "common/base/mem.h"
 #include "coordinator/core/packed.h"
+#include "coordinator/core/periods.h"
 
 #define NS_PER_S  INT64_C(1000000000)
 #define FORGOTTEN INT64_MIN
@@ -60,19 +61,14 @@ struct samples {
 
 /* ---- periods --------------------------------------------------------------------------------- */
 
-/* Rounded down: the past may lie before the machine's clock began. */
 static int64_t period_at(unsigned level, int64_t ns)
 {
-    int64_t of = levels[level].period_ns;
-
-    return ns / of - (ns % of < 0);
+    return period_number((mono_t){ns}, levels[level].period_ns);
 }
 
 static struct cell *cell_of(const struct series *s, unsigned level, int64_t period)
 {
-    int64_t size = levels[level].size, at = period % size;
-
-    return &s->cell[level][at < 0 ? at + size : at];
+    return &s->cell[level][period_place(period, levels[level].size)];
 }
 
 static void forget(struct cell *c)
