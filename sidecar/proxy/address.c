@@ -118,11 +118,3 @@ int address_connect(const struct address *a)
     close(fd);
     return -1;
 }
-
-bool address_is_connected(int fd)
-{
-    int why = 0;
-    socklen_t n = sizeof why;
-
-    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &why, &n) == 0 && why == 0;
-}

@@ -41,5 +41,3 @@ const char *address_endpoint(const struct address *a, char dst[ADDRESS_ENDPOINT_
 
 /* A non-blocking socket (with TCP_NODELAY) that connects to it, or -1 with errno. */
 int address_connect(const struct address *a);
-/* Whether the connection stands, once the socket can be written to. */
-bool address_is_connected(int fd);

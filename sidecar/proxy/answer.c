@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The steps of an answer: both bodies on their way at once, the upstream's head, its body. */
 #include <errno.h>
-#include <sys/socket.h>
 
 #include "common/base/check.h"
 #include "common/http1/http1_write.h"
@@ -38,7 +37,7 @@ static bool fill_upstream(struct conn *c, struct upstream *u)
     make_room(u->in, pool->size);
     room = iobuf_room(pool, u->in);
     CHECK(room > 0); /* heads are limited, and bodies leave before the next */
-    n = recv(u->watch.fd, u->in->data + u->in->end, room, 0);
+    n = transport_recv(&u->transport, u->in->data + u->in->end, room);
     u->full = n == (ssize_t)room;
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return false;
@@ -67,7 +66,7 @@ static void pump_upload(struct conn *c)
     if (u->out && u->ready & LOOP_WRITE) {
         u->ready &= ~LOOP_WRITE;
         c->moved |= MOVED_UPSTREAM;
-        r = gather_flush(u->watch.fd, &lane->bufs, &u->out);
+        r = gather_flush(&u->transport, &lane->bufs, &u->out);
     }
     while (r == GATHER_SENT && !u->out && !u->broken) {
         gather_init(&g, lane->scratch, lane->bufs.size);
@@ -75,7 +74,7 @@ static void pump_upload(struct conn *c)
             return;
         req->asked_at = loop_now(lane->loop);
         c->moved |= MOVED_UPSTREAM;
-        r = gather_send(&g, u->watch.fd, &lane->bufs, &u->out);
+        r = gather_send(&g, &u->transport, &lane->bufs, &u->out);
     }
     if (r == GATHER_BROKEN) {
         u->broken = true;

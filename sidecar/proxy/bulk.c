@@ -10,6 +10,13 @@
 /* In one turn: others want theirs. */
 #define PIECES_MAX 4
 
+/* The kernel can move bytes between its own sockets only. */
+static bool is_plain(const struct conn *c)
+{
+    return transport_plain_fd(&c->transport) >= 0 &&
+           transport_plain_fd(&c->req->up->transport) >= 0;
+}
+
 bool bulk_applies(struct conn *c)
 {
     struct download *d = &c->req->download;
@@ -17,7 +24,7 @@ bool bulk_applies(struct conn *c)
     if (d->pipe)
         return true;
     if (d->tap || http1_body_rest(&d->body) < BULK_MIN || d->framing.kind != HTTP1_BODY_LENGTH ||
-        c->out || !iobuf_is_empty(c->req->up->in))
+        c->out || !iobuf_is_empty(c->req->up->in) || !is_plain(c))
         return false;
     d->pipe = pipe_take(&c->lane->pipes);
     return d->pipe != NULL;
@@ -42,7 +49,7 @@ static enum pipe_result take_piece(struct conn *c)
 
     if (!(u->ready & (LOOP_READ | LOOP_HANGUP)))
         return PIPE_BLOCKED;
-    r = pipe_fill(d->pipe, u->watch.fd, rest < PIECE_MAX ? rest : PIECE_MAX);
+    r = pipe_fill(d->pipe, transport_plain_fd(&u->transport), rest < PIECE_MAX ? rest : PIECE_MAX);
     if (r == PIPE_MOVED) {
         http1_body_passed(&d->body, d->pipe->held);
         c->moved |= MOVED_UPSTREAM;
@@ -57,7 +64,7 @@ static enum pipe_result pass_piece(struct conn *c)
 {
     struct pipe *p = c->req->download.pipe;
     size_t held = p->held;
-    enum pipe_result r = pipe_drain(p, c->watch.fd);
+    enum pipe_result r = pipe_drain(p, transport_plain_fd(&c->transport));
 
     c->ready &= ~LOOP_WRITE;
     c->req->to_client += held - p->held;

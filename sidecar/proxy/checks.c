@@ -2,7 +2,6 @@
 #include "sidecar/proxy/checks.h"
 
 #include <errno.h>
-#include <unistd.h>
 #include <utlist.h>
 
 #include "common/base/mem.h"
@@ -15,7 +14,7 @@
 /* A question under way. */
 struct asking {
     struct check *check;
-    struct loop_watch watch; /* fd owned */
+    struct transport transport;
     bool connected;
     struct reply reply;
     char in[HEAD_MAX + 1024];
@@ -60,8 +59,7 @@ static void hang_up(struct check *k)
 
     if (!a)
         return;
-    loop_unwatch(&a->watch);
-    close(a->watch.fd);
+    transport_close(&a->transport);
     xfreep(&a);
 }
 
@@ -94,7 +92,7 @@ static void drop_body(void *ctx UNUSED, struct str piece UNUSED)
 static void receive(struct check *k)
 {
     struct reply *r = &k->asking->reply;
-    enum reply_result result = reply_read(r, k->asking->watch.fd, drop_body, NULL);
+    enum reply_result result = reply_read(r, &k->asking->transport, drop_body, NULL);
 
     if (r->has_head)
         finish(k, r->head.status < 400);
@@ -124,20 +122,23 @@ static void send_question(struct check *k)
 {
     struct asking *a = k->asking;
     char text[REQUEST_MAX];
-    size_t n = compose(k, text);
+    const struct iovec question = {text, compose(k, text)};
+    enum transport_state s = transport_establish(&a->transport);
 
-    if (!address_is_connected(a->watch.fd) ||
-        send(a->watch.fd, text, n, MSG_NOSIGNAL) != (ssize_t)n) {
+    if (s == TRANSPORT_BEGINS)
+        return;
+    if (s == TRANSPORT_FAILED ||
+        transport_send(&a->transport, &question, 1) != (ssize_t)question.iov_len) {
         finish(k, false);
         return;
     }
     a->connected = true;
-    loop_want(&a->watch, LOOP_READ);
+    transport_want(&a->transport, LOOP_READ);
 }
 
-static void on_event(struct loop_watch *w, unsigned events UNUSED)
+static void on_event(struct transport *t, unsigned events UNUSED)
 {
-    struct check *k = container_of(w, struct asking, watch)->check;
+    struct check *k = container_of(t, struct asking, transport)->check;
 
     if (k->asking->connected)
         receive(k);
@@ -168,8 +169,7 @@ static void ask(struct check *k)
     }
     k->asking = xnew(struct asking);
     k->asking->check = k;
-    if (loop_watch(loop, &k->asking->watch, fd, LOOP_WRITE, on_event, NULL) < 0) {
-        k->asking->watch.fd = fd;
+    if (!transport_open(&k->asking->transport, loop, fd, LOOP_WRITE, on_event)) {
         hang_up(k);
         wait_for_next(k);
         return;

@@ -2,8 +2,6 @@
 #include "sidecar/proxy/conn.h"
 
 #include <errno.h>
-#include <sys/socket.h>
-#include <unistd.h>
 #include <utlist.h>
 
 #include "common/base/check.h"
@@ -12,7 +10,6 @@
 #include "sidecar/proxy/debug_tap.h"
 #include "sidecar/proxy/lane.h"
 #include "sidecar/proxy/relay.h"
-#include "sidecar/proxy/tap.h"
 #include "sidecar/proxy/tap.h"
 #include "sidecar/proxy/tunnel.h"
 
@@ -99,24 +96,24 @@ static void want_client(struct conn *c)
 {
     bool reads = !c->eof && (c->step == STEP_LINGER || has_room(c));
 
-    loop_want(&c->watch, (reads ? LOOP_READ : 0u) | (client_lags(c) ? LOOP_WRITE : 0u));
+    transport_want(&c->transport, (reads ? LOOP_READ : 0u) | (client_lags(c) ? LOOP_WRITE : 0u));
 }
 
 static void want_upstream(struct conn *c, struct upstream *u)
 {
     bool reads = !u->eof && !client_lags(c);
 
-    if (!u->watch.loop)
+    if (u->transport.silent)
         return;
     /* A dead socket reports so in every turn: stop listening to it until its turn comes. */
     if (u->ready & LOOP_HANGUP && u->connected) {
-        loop_unwatch(&u->watch);
+        transport_silence(&u->transport);
         return;
     }
     if (!u->connected)
-        loop_want(&u->watch, LOOP_WRITE);
+        transport_want(&u->transport, LOOP_WRITE);
     else
-        loop_want(&u->watch, (reads ? LOOP_READ : 0u) | (u->out ? LOOP_WRITE : 0u));
+        transport_want(&u->transport, (reads ? LOOP_READ : 0u) | (u->out ? LOOP_WRITE : 0u));
 }
 
 static void on_deadline(struct timer *t)
@@ -216,7 +213,7 @@ static bool fill(struct conn *c)
     make_room(c);
     if (iobuf_room(&c->lane->bufs, c->in) == 0)
         return true;
-    n = recv(c->watch.fd, c->in->data + c->in->end, iobuf_room(&c->lane->bufs, c->in), 0);
+    n = transport_recv(&c->transport, c->in->data + c->in->end, iobuf_room(&c->lane->bufs, c->in));
     if (n < 0)
         return errno == EAGAIN || errno == EINTR;
     if (n == 0)
@@ -232,7 +229,7 @@ bool conn_send(struct conn *c, struct gather *g)
         c->moved |= MOVED_CLIENT;
     if (c->req)
         c->req->to_client += g->total;
-    return gather_send(g, c->watch.fd, &c->lane->bufs, &c->out) != GATHER_BROKEN;
+    return gather_send(g, &c->transport, &c->lane->bufs, &c->out) != GATHER_BROKEN;
 }
 
 bool conn_flush(struct conn *c)
@@ -241,7 +238,7 @@ bool conn_flush(struct conn *c)
         return true;
     c->ready &= ~LOOP_WRITE;
     c->moved |= MOVED_CLIENT;
-    return gather_flush(c->watch.fd, &c->lane->bufs, &c->out) != GATHER_BROKEN;
+    return gather_flush(&c->transport, &c->lane->bufs, &c->out) != GATHER_BROKEN;
 }
 
 /* ---- running --------------------------------------------------------------------------------- */
@@ -285,9 +282,9 @@ void conn_run(struct conn *c)
     c->moved = 0;
 }
 
-static void on_event(struct loop_watch *w, unsigned events)
+static void on_event(struct transport *t, unsigned events)
 {
-    struct conn *c = container_of(w, struct conn, watch);
+    struct conn *c = container_of(t, struct conn, transport);
 
     c->ready |= events;
     conn_run(c);
@@ -372,8 +369,7 @@ void conn_accept(struct door *door, int fd, const struct address *peer, bool ref
     struct lane *lane = door->lane;
     struct conn *c = xnew(struct conn);
 
-    if (loop_watch(lane->loop, &c->watch, fd, LOOP_READ, on_event, NULL) < 0) {
-        close(fd);
+    if (!transport_open(&c->transport, lane->loop, fd, LOOP_READ, on_event)) {
         xfreep(&c);
         return;
     }
@@ -400,8 +396,7 @@ void conn_destroy(struct conn *c)
     iobuf_give(&lane->bufs, &c->in);
     iobuf_give(&lane->bufs, &c->out);
     deadline_cancel(&c->deadline);
-    loop_unwatch(&c->watch);
-    close(c->watch.fd);
+    transport_close(&c->transport);
     DL_DELETE(lane->conns, c);
     lane->conn_count--;
     atomic_fetch_sub_explicit(&lane->shared->clients, 1, memory_order_relaxed);

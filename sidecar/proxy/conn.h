@@ -26,6 +26,7 @@
 #include "sidecar/proxy/pipe.h"
 #include "sidecar/proxy/upstream.h"
 #include "sidecar/proxy/view.h"
+#include "sidecar/transport/transport.h"
 
 enum step {
     STEP_HEAD,
@@ -143,7 +144,7 @@ enum { MOVED_CLIENT = 1u << 0, MOVED_UPSTREAM = 1u << 1 };
 struct door;
 
 struct conn {
-    struct loop_watch watch;
+    struct transport transport;
     struct deadline deadline;
     struct conn *prev, *next; /* of the lane */
     struct lane *lane;

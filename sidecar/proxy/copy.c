@@ -306,10 +306,10 @@ static void fail(struct copy *k)
 static bool push(struct copy *k)
 {
     while (k->sent < k->out.len) {
-        ssize_t n = send(k->link->watch.fd, k->out.data + k->sent, k->out.len - k->sent,
-                         MSG_NOSIGNAL | MSG_DONTWAIT);
+        const struct iovec rest = {k->out.data + k->sent, k->out.len - k->sent};
+        ssize_t n = transport_send(&k->link->transport, &rest, 1);
 
-        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        if (n == 0)
             return true;
         if (n < 0) {
             fail(k);
@@ -323,7 +323,7 @@ static bool push(struct copy *k)
 
 static void want(struct copy *k)
 {
-    loop_want(&k->link->watch, LOOP_READ | (k->sent < k->out.len ? LOOP_WRITE : 0u));
+    transport_want(&k->link->transport, LOOP_READ | (k->sent < k->out.len ? LOOP_WRITE : 0u));
 }
 
 static void talk(struct copy *k)
@@ -344,7 +344,7 @@ static void pull(struct copy *k)
         reply_init(&k->reply, k->method, lane->limits, k->in->data, lane->bufs.size);
     }
     before = k->reply.bytes;
-    r = reply_read(&k->reply, k->link->watch.fd, take_body, k);
+    r = reply_read(&k->reply, &k->link->transport, take_body, k);
     charge(k, k->reply.bytes - before);
     if (r == REPLY_DONE)
         end(k, COPY_ANSWERED);
@@ -356,14 +356,21 @@ static void pull(struct copy *k)
         want(k);
 }
 
+static void establish(struct copy *k)
+{
+    enum transport_state s = transport_establish(&k->link->transport);
+
+    k->link->connected = s == TRANSPORT_STANDS;
+    if (s == TRANSPORT_STANDS)
+        talk(k);
+    else if (s == TRANSPORT_FAILED)
+        end(k, COPY_FAILED);
+}
+
 void copy_on_event(struct copy *k, unsigned events)
 {
     if (k->step == COPY_CONNECTS) {
-        k->link->connected = address_is_connected(k->link->watch.fd);
-        if (k->link->connected)
-            talk(k);
-        else
-            end(k, COPY_FAILED);
+        establish(k);
         return;
     }
     if (events & LOOP_WRITE && !push(k))

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sidecar/proxy/copy_link.h"
 
-#include <unistd.h>
 #include <utlist.h>
 
 #include "common/base/mem.h"
@@ -34,9 +33,9 @@ static void on_deadline(struct timer *t)
 }
 
 /* Idle, anything that comes is the end: the peer closed, or it talks out of turn. */
-static void on_event(struct loop_watch *w, unsigned events)
+static void on_event(struct transport *t, unsigned events)
 {
-    struct copy_link *l = container_of(w, struct copy_link, watch);
+    struct copy_link *l = container_of(t, struct copy_link, transport);
 
     if (l->copy)
         copy_on_event(l->copy, events);
@@ -71,10 +70,8 @@ static struct copy_link *dial(struct lane *lane, const struct address *a)
     l = xnew(struct copy_link);
     l->lane = lane;
     l->address = *a;
-    if (loop_watch(lane->loop, &l->watch, fd, LOOP_WRITE, on_event, NULL) < 0) {
-        close(fd);
+    if (!transport_open(&l->transport, lane->loop, fd, LOOP_WRITE, on_event))
         xfreep(&l);
-    }
     return l;
 }
 
@@ -99,7 +96,7 @@ void copy_link_give(struct copy_link **lp)
 
     *lp = NULL;
     l->copy = NULL;
-    loop_want(&l->watch, LOOP_READ);
+    transport_want(&l->transport, LOOP_READ);
     deadline_set(lane->loop, &l->deadline, lane->config->upstream_idle, on_deadline);
     DL_PREPEND(lane->copies.idle, l);
     if (++lane->copies.idle_count > COPY_LINKS_IDLE_MAX)
@@ -114,8 +111,7 @@ void copy_link_close(struct copy_link **lp)
         return;
     *lp = NULL;
     deadline_cancel(&l->deadline);
-    loop_unwatch(&l->watch);
-    close(l->watch.fd);
+    transport_close(&l->transport);
     xfreep(&l);
 }
 

@@ -5,6 +5,7 @@
 
 #include "sidecar/proxy/address.h"
 #include "sidecar/proxy/deadline.h"
+#include "sidecar/transport/transport.h"
 
 struct copy;
 struct lane;
@@ -13,7 +14,7 @@ struct lane;
 #define COPY_LINKS_IDLE_MAX 256
 
 struct copy_link {
-    struct loop_watch watch;
+    struct transport transport;
     struct deadline deadline; /* of its copy; of its idleness */
     struct copy_link *prev, *next;
     struct lane *lane;

@@ -64,21 +64,6 @@ void gather_add(struct gather *g, struct str bytes)
     }
 }
 
-/* Bytes taken by the socket, or -1 when it is broken. */
-static ssize_t send_pieces(int fd, struct iovec *piece, int count)
-{
-    struct msghdr msg = {.msg_iov = piece, .msg_iovlen = (size_t)count};
-    ssize_t n;
-
-    do {
-        if (count == 1)
-            n = send(fd, piece->iov_base, piece->iov_len, MSG_NOSIGNAL);
-        else
-            n = sendmsg(fd, &msg, MSG_NOSIGNAL);
-    } while (n < 0 && errno == EINTR);
-    return n < 0 && errno == EAGAIN ? 0 : n;
-}
-
 static void keep_rest(const struct gather *g, size_t sent, struct iobuf *b)
 {
     for (int i = 0; i < g->count; i++) {
@@ -91,7 +76,7 @@ static void keep_rest(const struct gather *g, size_t sent, struct iobuf *b)
     }
 }
 
-enum gather_result gather_send(struct gather *g, int fd, struct iobuf_pool *pool,
+enum gather_result gather_send(struct gather *g, struct transport *to, struct iobuf_pool *pool,
                                struct iobuf **pending)
 {
     ssize_t sent;
@@ -99,7 +84,7 @@ enum gather_result gather_send(struct gather *g, int fd, struct iobuf_pool *pool
     CHECK(!*pending);
     if (g->total == 0)
         return GATHER_SENT;
-    sent = send_pieces(fd, g->piece, g->count);
+    sent = transport_send(to, g->piece, g->count);
     if (sent < 0)
         return GATHER_BROKEN;
     if ((size_t)sent == g->total)
@@ -110,11 +95,12 @@ enum gather_result gather_send(struct gather *g, int fd, struct iobuf_pool *pool
     return GATHER_PENDING;
 }
 
-enum gather_result gather_flush(int fd, struct iobuf_pool *pool, struct iobuf **pending)
+enum gather_result gather_flush(struct transport *to, struct iobuf_pool *pool,
+                                struct iobuf **pending)
 {
     struct str rest = iobuf_view(*pending);
     struct iovec piece = {.iov_base = (void *)(uintptr_t)rest.p, .iov_len = rest.n};
-    ssize_t sent = rest.n > 0 ? send_pieces(fd, &piece, 1) : 0;
+    ssize_t sent = rest.n > 0 ? transport_send(to, &piece, 1) : 0;
 
     if (sent < 0)
         return GATHER_BROKEN;

@@ -3,9 +3,8 @@
  * Whatever the socket does not take at once is kept in a buffer of its own. owner: the stack. */
 #pragma once
 
-#include <sys/uio.h>
-
 #include "sidecar/proxy/iobuf.h"
+#include "sidecar/transport/transport.h"
 
 #define GATHER_PIECES 8
 
@@ -32,9 +31,10 @@ void gather_add(struct gather *g, struct str bytes);
 
 enum gather_result { GATHER_SENT, GATHER_PENDING, GATHER_BROKEN };
 
-/* Send it all on `fd`. What is left goes into *pending, which must be NULL before. */
-enum gather_result gather_send(struct gather *g, int fd, struct iobuf_pool *pool,
+/* Send it all. What is left goes into *pending, which must be NULL before. */
+enum gather_result gather_send(struct gather *g, struct transport *to, struct iobuf_pool *pool,
                                struct iobuf **pending);
 
 /* Send what is pending; gives the buffer back when it is empty. */
-enum gather_result gather_flush(int fd, struct iobuf_pool *pool, struct iobuf **pending);
+enum gather_result gather_flush(struct transport *to, struct iobuf_pool *pool,
+                                struct iobuf **pending);

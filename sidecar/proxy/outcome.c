@@ -247,12 +247,12 @@ enum verdict step_refuse(struct conn *c)
 
 /* Bytes behind the answer would be taken for the next one: those that were read are in `in`, and
  * after a read that stopped for want of room the socket is asked. */
-static bool is_reusable(const struct request *req)
+static bool is_reusable(struct request *req)
 {
-    const struct upstream *u = req->up;
+    struct upstream *u = req->up;
 
     return req->answer.keep_alive && req->upload.sent && !u->out && iobuf_is_empty(u->in) &&
-           (!u->full || upstream_is_quiet(u));
+           (!u->full || transport_is_quiet(&u->transport));
 }
 
 static void release_upstream(struct conn *c)
@@ -270,7 +270,7 @@ static void release_upstream(struct conn *c)
 
 enum verdict conn_linger(struct conn *c)
 {
-    shutdown(c->watch.fd, SHUT_WR);
+    transport_end(&c->transport);
     deadline_off(&c->deadline);
     c->late = 0;
     return conn_go(c, STEP_LINGER);
@@ -322,7 +322,7 @@ enum verdict step_linger(struct conn *c)
     if (!(c->ready & LOOP_READ))
         return WAIT;
     c->ready &= ~LOOP_READ;
-    n = recv(c->watch.fd, c->lane->scratch, c->lane->bufs.size, MSG_DONTWAIT);
+    n = transport_recv(&c->transport, c->lane->scratch, c->lane->bufs.size);
     if (n > 0)
         c->linger_bytes += (uint32_t)n;
     return n <= 0 || c->linger_bytes > LINGER_BYTES ? conn_go(c, STEP_CLOSE) : WAIT;

@@ -31,7 +31,7 @@ struct prober {
     const struct route *route;
     unsigned address; /* of the system: being asked */
     enum probe_step step;
-    struct loop_watch watch; /* fd < 0: none */
+    struct transport transport;
     struct timer deadline;
     dur_t patience; /* of the step */
     mono_t since, until;
@@ -48,11 +48,7 @@ static void connect_next(struct prober *p);
 static void disconnect(struct prober *p)
 {
     timer_cancel(&p->deadline);
-    if (p->watch.fd < 0)
-        return;
-    loop_unwatch(&p->watch);
-    close(p->watch.fd);
-    p->watch.fd = -1;
+    transport_close(&p->transport);
 }
 
 static void prober_free(struct prober *p)
@@ -150,7 +146,7 @@ static void expect_answer(struct prober *p)
 static void receive(struct prober *p)
 {
     bool had_head = p->reply.has_head;
-    enum reply_result r = reply_read(&p->reply, p->watch.fd, keep_body, p);
+    enum reply_result r = reply_read(&p->reply, &p->transport, keep_body, p);
 
     if (p->reply.has_head && !had_head) {
         p->answer->status = p->reply.head.status;
@@ -171,9 +167,10 @@ static void receive(struct prober *p)
 static void send_out(struct prober *p)
 {
     while (p->sent < p->out.len) {
-        ssize_t n = send(p->watch.fd, p->out.data + p->sent, p->out.len - p->sent, MSG_NOSIGNAL);
+        const struct iovec rest = {p->out.data + p->sent, p->out.len - p->sent};
+        ssize_t n = transport_send(&p->transport, &rest, 1);
 
-        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        if (n == 0)
             return;
         if (n < 0) {
             fail(p, "it broke off the connection");
@@ -182,7 +179,7 @@ static void send_out(struct prober *p)
         p->sent += (size_t)n;
     }
     p->step = PROBE_ANSWER;
-    loop_want(&p->watch, LOOP_READ);
+    transport_want(&p->transport, LOOP_READ);
 }
 
 static bool names_host(const struct probe *probe)
@@ -219,7 +216,11 @@ static void compose(struct prober *p)
 
 static void take_connection(struct prober *p)
 {
-    if (!address_is_connected(p->watch.fd)) {
+    enum transport_state s = transport_establish(&p->transport);
+
+    if (s == TRANSPORT_BEGINS)
+        return;
+    if (s == TRANSPORT_FAILED) {
         disconnect(p);
         p->address++;
         connect_next(p);
@@ -230,9 +231,9 @@ static void take_connection(struct prober *p)
     send_out(p);
 }
 
-static void on_event(struct loop_watch *w, unsigned events UNUSED)
+static void on_event(struct transport *t, unsigned events UNUSED)
 {
-    struct prober *p = container_of(w, struct prober, watch);
+    struct prober *p = container_of(t, struct prober, transport);
 
     if (p->step == PROBE_CONNECT)
         take_connection(p);
@@ -246,14 +247,7 @@ static bool begin_connect(struct prober *p, const struct address *a)
 {
     int fd = address_connect(a);
 
-    if (fd < 0)
-        return false;
-    if (loop_watch(p->lane->loop, &p->watch, fd, LOOP_WRITE, on_event, NULL) < 0) {
-        close(fd);
-        return false;
-    }
-    p->watch.fd = fd;
-    return true;
+    return fd >= 0 && transport_open(&p->transport, p->lane->loop, fd, LOOP_WRITE, on_event);
 }
 
 static void note_address(struct prober *p, const struct address *a)
@@ -330,7 +324,6 @@ static void ask(struct lane *lane, struct letter *l, enum system system)
     p->live = live_ref(live);
     p->route = route;
     p->system = &r->system[system];
-    p->watch.fd = -1;
     p->out = BUF_INIT(OUT_MAX);
     p->since = loop_now(lane->loop);
     p->until = mono_add(p->since, probe->timeout.ns > 0 ? probe->timeout : PROBE_TIMEOUT_MAX);

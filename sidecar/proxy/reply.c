@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "common/base/check.h"
 
@@ -94,9 +93,9 @@ static enum reply_result read_head(struct reply *r, bool eof, reply_body_fn fn, 
     return read_body(r, eof, fn, ctx);
 }
 
-enum reply_result reply_read(struct reply *r, int fd, reply_body_fn fn, void *ctx)
+enum reply_result reply_read(struct reply *r, struct transport *from, reply_body_fn fn, void *ctx)
 {
-    ssize_t n = recv(fd, r->in + r->received, r->size - r->received, 0);
+    ssize_t n = transport_recv(from, r->in + r->received, r->size - r->received);
 
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return REPLY_MORE;

@@ -6,6 +6,7 @@
 
 #include "common/http1/http1_body.h"
 #include "common/http1/http1_parse.h"
+#include "sidecar/transport/transport.h"
 
 enum reply_result { REPLY_MORE, REPLY_DONE, REPLY_BROKEN };
 
@@ -39,4 +40,4 @@ void reply_init(struct reply *r, enum http1_method asked, struct http1_limits li
                 size_t size);
 
 /* Read once. `fn` gets what came of the body. */
-enum reply_result reply_read(struct reply *r, int fd, reply_body_fn fn, void *ctx);
+enum reply_result reply_read(struct reply *r, struct transport *from, reply_body_fn fn, void *ctx);

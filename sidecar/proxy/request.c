@@ -275,14 +275,18 @@ static enum verdict route_again(struct conn *c)
 enum verdict step_connect(struct conn *c)
 {
     struct request *req = c->req;
-    bool late = c->late & CONN_UPSTREAM_LATE;
+    enum transport_state state = TRANSPORT_FAILED;
 
-    if (!late && !(req->up->ready & (LOOP_WRITE | LOOP_HANGUP)))
-        return WAIT;
-    if (!late && upstream_is_connected(req->up)) {
+    if (!(c->late & CONN_UPSTREAM_LATE)) {
+        if (!(req->up->ready & (LOOP_WRITE | LOOP_HANGUP)))
+            return WAIT;
         req->up->ready = 0;
-        return is_overtaken(c) ? route_again(c) : conn_go(c, STEP_SEND);
+        state = upstream_establish(req->up);
     }
+    if (state == TRANSPORT_BEGINS)
+        return WAIT;
+    if (state == TRANSPORT_STANDS)
+        return is_overtaken(c) ? route_again(c) : conn_go(c, STEP_SEND);
     c->late = 0;
     upstream_close(&req->up);
     conn_blame_endpoint(c);
@@ -323,7 +327,7 @@ enum verdict step_send(struct conn *c)
     gather_wrote(&g, n);
     conn_count_request(req);
     upload_piece(&req->upload, c->in, lane->config->max_body_bytes, &g);
-    if (gather_send(&g, req->up->watch.fd, &lane->bufs, &req->up->out) == GATHER_BROKEN)
+    if (gather_send(&g, &req->up->transport, &lane->bufs, &req->up->out) == GATHER_BROKEN)
         req->up->broken = true;
     c->moved |= MOVED_UPSTREAM;
     req->sent_at = req->asked_at = loop_now(lane->loop);

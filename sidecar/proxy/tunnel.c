@@ -2,7 +2,6 @@
 #include "sidecar/proxy/tunnel.h"
 
 #include <errno.h>
-#include <sys/socket.h>
 #include <utlist.h>
 
 #include "common/base/mem.h"
@@ -17,10 +16,10 @@
 
 /* ---- bytes ----------------------------------------------------------------------------------- */
 
-/* One of the two sockets. What came with the head of the 101, or behind the request's, is still in
+/* One of the two ends. What came with the head of the 101, or behind the request's, is still in
  * a buffer. */
 struct side {
-    struct loop_watch *watch;
+    struct transport *transport;
     unsigned *ready;
     struct iobuf **in;
     struct iobuf **out;
@@ -33,22 +32,22 @@ static struct side client_side(struct conn *c)
 {
     struct tunnel *t = c->tunnel;
 
-    return (struct side){&c->watch, &c->ready,       &c->in,       &c->out,
-                         &c->eof,   &t->told_client, &t->to_client};
+    return (struct side){&c->transport, &c->ready,       &c->in,       &c->out,
+                         &c->eof,       &t->told_client, &t->to_client};
 }
 
 static struct side upstream_side(struct tunnel *t)
 {
     struct upstream *u = t->up;
 
-    return (struct side){&u->watch, &u->ready,         &u->in,         &u->out,
-                         &u->eof,   &t->told_upstream, &t->to_upstream};
+    return (struct side){&u->transport, &u->ready,         &u->in,         &u->out,
+                         &u->eof,       &t->told_upstream, &t->to_upstream};
 }
 
 /* It is not watched any more then, and read until it is empty. */
 static bool has_hung_up(const struct side *s)
 {
-    return *s->ready & LOOP_HANGUP || !s->watch->loop;
+    return *s->ready & LOOP_HANGUP || s->transport->silent;
 }
 
 static bool is_readable(const struct side *s)
@@ -62,7 +61,7 @@ static bool flush(struct conn *c, const struct side *s)
         return true;
     *s->ready &= ~LOOP_WRITE;
     c->moved |= MOVED_CLIENT;
-    return gather_flush(s->watch->fd, &c->lane->bufs, s->out) != GATHER_BROKEN;
+    return gather_flush(s->transport, &c->lane->bufs, s->out) != GATHER_BROKEN;
 }
 
 static bool send_to(struct conn *c, const struct side *s, struct gather *g, struct str bytes)
@@ -70,7 +69,7 @@ static bool send_to(struct conn *c, const struct side *s, struct gather *g, stru
     if (c->tunnel->websocket)
         frames_pass(s->frames, bytes);
     c->moved |= MOVED_CLIENT;
-    return gather_send(g, s->watch->fd, &c->lane->bufs, s->out) != GATHER_BROKEN;
+    return gather_send(g, s->transport, &c->lane->bufs, s->out) != GATHER_BROKEN;
 }
 
 static bool send_leftover(struct conn *c, const struct side *from, const struct side *to)
@@ -95,7 +94,7 @@ static bool pass_piece(struct conn *c, const struct side *from, const struct sid
     if (*from->in)
         return send_leftover(c, from, to);
     gather_init(&g, c->lane->scratch, c->lane->bufs.size);
-    n = recv(from->watch->fd, gather_at(&g), gather_room(&g), MSG_DONTWAIT);
+    n = transport_recv(from->transport, gather_at(&g), gather_room(&g));
     *from->ready &= ~LOOP_READ;
     if (n < 0)
         return (errno == EAGAIN || errno == EINTR) && !has_hung_up(from);
@@ -117,7 +116,7 @@ static bool pump(struct conn *c, const struct side *from, const struct side *to)
             return false;
     }
     if (*from->eof && !*from->in && !*to->out && !*to->told) {
-        shutdown(to->watch->fd, SHUT_WR);
+        transport_end(to->transport);
         *to->told = true;
         c->moved |= MOVED_CLIENT; /* from here on there is less patience */
     }
@@ -151,7 +150,7 @@ static void say_goodbye(struct conn *c, const struct side *s, struct str close_f
         return;
     gather_init(&g, c->lane->scratch, c->lane->bufs.size);
     gather_add(&g, close_frame);
-    (void)gather_send(&g, s->watch->fd, &c->lane->bufs, s->out);
+    (void)gather_send(&g, s->transport, &c->lane->bufs, s->out);
 }
 
 static enum verdict leave(struct conn *c)
@@ -163,7 +162,7 @@ static enum verdict leave(struct conn *c)
         say_goodbye(c, &upstream, FRAMES_CLOSE_TO_SERVER);
     }
     tunnel_end(c);
-    if (c->out || c->eof || !c->watch.loop)
+    if (c->out || c->eof || c->transport.silent)
         return conn_go(c, STEP_CLOSE);
     return conn_linger(c);
 }
@@ -192,13 +191,13 @@ static void want(const struct side *s, const struct side *other)
 {
     bool reads = !*s->eof && !*other->out;
 
-    if (!s->watch->loop)
+    if (s->transport->silent)
         return;
     /* It says so in every turn: what is left is read when the other side has room. */
     if (*s->ready & LOOP_HANGUP)
-        loop_unwatch(s->watch);
+        transport_silence(s->transport);
     else
-        loop_want(s->watch, (reads ? LOOP_READ : 0u) | (*s->out ? LOOP_WRITE : 0u));
+        transport_want(s->transport, (reads ? LOOP_READ : 0u) | (*s->out ? LOOP_WRITE : 0u));
     *s->ready = 0;
 }
 

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sidecar/proxy/upstream.h"
 
-#include <errno.h>
-#include <sys/socket.h>
-#include <unistd.h>
 #include <utlist.h>
 
 #include "common/base/check.h"
@@ -84,9 +81,9 @@ static void on_deadline(struct timer *t)
 }
 
 /* Idle, anything that comes is the end: the peer closed, or it talks out of turn. */
-static void on_event(struct loop_watch *w, unsigned events)
+static void on_event(struct transport *t, unsigned events)
 {
-    struct upstream *u = container_of(w, struct upstream, watch);
+    struct upstream *u = container_of(t, struct upstream, transport);
 
     if (u->conn) {
         u->ready |= events;
@@ -103,8 +100,7 @@ static struct upstream *new_upstream(struct upstream_pool *p, int fd)
 {
     struct upstream *u = xnew(struct upstream);
 
-    if (loop_watch(p->lane->loop, &u->watch, fd, LOOP_WRITE, on_event, NULL) < 0) {
-        close(fd);
+    if (!transport_open(&u->transport, p->lane->loop, fd, LOOP_WRITE, on_event)) {
         xfreep(&u);
         return NULL;
     }
@@ -139,19 +135,12 @@ struct upstream *upstream_connect(struct upstream_pool *p, struct conn *c)
     return u;
 }
 
-bool upstream_is_connected(struct upstream *u)
+enum transport_state upstream_establish(struct upstream *u)
 {
-    if (!address_is_connected(u->watch.fd))
-        return false;
-    u->connected = true;
-    return true;
-}
+    enum transport_state s = transport_establish(&u->transport);
 
-bool upstream_is_quiet(const struct upstream *u)
-{
-    char byte;
-
-    return recv(u->watch.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+    u->connected = s == TRANSPORT_STANDS;
+    return s;
 }
 
 struct upstream *upstream_take(struct upstream_pool *p, struct conn *c, bool sure)
@@ -160,7 +149,7 @@ struct upstream *upstream_take(struct upstream_pool *p, struct conn *c, bool sur
         struct upstream *u = p->idle;
 
         leave_pool(u);
-        if (sure && !upstream_is_quiet(u)) {
+        if (sure && !transport_is_quiet(&u->transport)) {
             upstream_close(&u);
             continue;
         }
@@ -184,7 +173,7 @@ void upstream_give(struct upstream **up)
     }
     *up = NULL;
     end_work(u);
-    loop_want(&u->watch, LOOP_READ);
+    transport_want(&u->transport, LOOP_READ);
     deadline_set(p->lane->loop, &u->deadline, p->lane->config->upstream_idle, on_deadline);
     DL_PREPEND(p->idle, u);
     if (++p->idle_count > UPSTREAM_IDLE_MAX)
@@ -204,8 +193,7 @@ void upstream_close(struct upstream **up)
     iobuf_give(&p->lane->bufs, &u->in);
     iobuf_give(&p->lane->bufs, &u->out);
     deadline_cancel(&u->deadline);
-    loop_unwatch(&u->watch);
-    close(u->watch.fd);
+    transport_close(&u->transport);
     xfreep(&u);
     unref_pool(p);
 }

@@ -6,6 +6,7 @@
 #include "sidecar/proxy/address.h"
 #include "sidecar/proxy/deadline.h"
 #include "sidecar/proxy/iobuf.h"
+#include "sidecar/transport/transport.h"
 
 struct lane;
 struct conn;
@@ -31,7 +32,7 @@ struct upstream_pool *upstream_pool_get(struct lane *lane, const struct address 
 void upstream_pool_put(struct upstream_pool *p);
 
 struct upstream {
-    struct loop_watch watch;
+    struct transport transport;
     struct deadline deadline;
     struct upstream *prev, *next; /* in pool->idle */
     struct upstream_pool *pool;
@@ -52,11 +53,8 @@ struct upstream {
 struct upstream *upstream_take(struct upstream_pool *p, struct conn *c, bool sure);
 /* Begin to connect; `c` hears LOOP_WRITE when it stands or failed. NULL when it fails at once. */
 struct upstream *upstream_connect(struct upstream_pool *p, struct conn *c);
-/* After LOOP_WRITE: whether it stands. */
-bool upstream_is_connected(struct upstream *u);
-
-/* Whether it stands and nothing is there to be read, as far as the kernel knows (a system call). */
-bool upstream_is_quiet(const struct upstream *u);
+/* After LOOP_WRITE: whether it stands, and as transport_establish(). */
+enum transport_state upstream_establish(struct upstream *u);
 
 /* Its request is over. It goes back into the pool, or is closed. Leaves NULL in *u. */
 void upstream_give(struct upstream **u);

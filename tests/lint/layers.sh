@@ -30,7 +30,8 @@ coordinator/driver: common/base common/fsm common/loop common/model coordinator/
 coordinator/service: common/base common/loop common/model common/rpc common/wire proto coordinator/core coordinator/fleet
 coordinator: common/base common/fsm common/loop common/model common/pages common/rpc proto coordinator/core coordinator/store coordinator/fleet coordinator/driver coordinator/election coordinator/peer coordinator/service coordinator/check coordinator/notify coordinator/web
 sidecar/agent: common/base common/fsm common/model
-sidecar/proxy: common/base common/loop common/fsm common/model common/decide common/http1 common/compare
+sidecar/transport: common/base common/loop
+sidecar/proxy: sidecar/transport common/base common/loop common/fsm common/model common/decide common/http1 common/compare
 sidecar/control: common/base common/loop common/model common/rpc common/wire proto sidecar/agent
 sidecar: common/base common/fsm common/loop common/model common/pages common/rpc sidecar/agent sidecar/proxy sidecar/control
 cli: common/base common/loop common/model common/decide common/compare common/rpc proto

@@ -10,7 +10,9 @@
 #define SIZE 16384
 
 struct fixture {
+    struct loop *loop;
     int fd[2];
+    struct transport to; /* fd[0] */
     struct iobuf_pool pool;
     struct gather g;
     char scratch[SIZE];
@@ -18,6 +20,10 @@ struct fixture {
     char got[4 * 1024 * 1024];
     size_t got_n;
 };
+
+static void nobody(struct transport *t UNUSED, unsigned events UNUSED)
+{
+}
 
 static int setup(void **state)
 {
@@ -28,14 +34,18 @@ static int setup(void **state)
         f->big[i] = (char)('a' + i % 26);
     iobuf_pool_init(&f->pool, SIZE);
     gather_init(&f->g, f->scratch, SIZE);
-    return socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, f->fd);
+    assert_int_equal(loop_new(clock_system, &f->loop, NULL), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, f->fd), 0);
+    assert_true(transport_open(&f->to, f->loop, f->fd[0], 0, nobody));
+    return 0;
 }
 
 static int teardown(void **state)
 {
     struct fixture *f = *state;
 
-    close(f->fd[0]);
+    transport_close(&f->to);
+    loop_free(f->loop);
     if (f->fd[1] >= 0)
         close(f->fd[1]);
     iobuf_pool_deinit(&f->pool);
@@ -61,7 +71,7 @@ static void small_pieces_are_one(void **state)
     gather_wrote(&f->g, 4);
     gather_add(&f->g, STR("three"));
     assert_int_equal(f->g.count, 1);
-    assert_int_equal(gather_send(&f->g, f->fd[0], &f->pool, &pending), GATHER_SENT);
+    assert_int_equal(gather_send(&f->g, &f->to, &f->pool, &pending), GATHER_SENT);
     receive(f);
     assert_int_equal(f->got_n, 13);
     assert_memory_equal(f->got, "one two three", 13);
@@ -77,7 +87,7 @@ static void big_pieces_stay_where_they_are(void **state)
     gather_add(&f->g, STR(">"));
     assert_int_equal(f->g.count, 3);
     assert_ptr_equal(f->g.piece[1].iov_base, f->big);
-    assert_int_equal(gather_send(&f->g, f->fd[0], &f->pool, &pending), GATHER_SENT);
+    assert_int_equal(gather_send(&f->g, &f->to, &f->pool, &pending), GATHER_SENT);
     receive(f);
     assert_int_equal(f->got_n, sizeof f->big + 2);
     assert_memory_equal(f->got + 1, f->big, sizeof f->big);
@@ -95,12 +105,12 @@ static void what_is_left_arrives_later_and_in_order(void **state)
         gather_add(&f->g, STR("<"));
         gather_add(&f->g, (struct str){f->big, sizeof f->big});
         gather_add(&f->g, STR(">"));
-        assert_true(gather_send(&f->g, f->fd[0], &f->pool, &pending) != GATHER_BROKEN);
+        assert_true(gather_send(&f->g, &f->to, &f->pool, &pending) != GATHER_BROKEN);
         sent += sizeof f->big + 2;
     }
-    assert_int_equal(gather_flush(f->fd[0], &f->pool, &pending), GATHER_PENDING);
+    assert_int_equal(gather_flush(&f->to, &f->pool, &pending), GATHER_PENDING);
     receive(f);
-    assert_int_equal(gather_flush(f->fd[0], &f->pool, &pending), GATHER_SENT);
+    assert_int_equal(gather_flush(&f->to, &f->pool, &pending), GATHER_SENT);
     assert_null(pending);
     receive(f);
     assert_int_equal(f->got_n, sent);
@@ -116,7 +126,7 @@ static void a_closed_peer_is_no_signal(void **state)
     close(f->fd[1]);
     f->fd[1] = -1;
     gather_add(&f->g, STR("x"));
-    assert_int_equal(gather_send(&f->g, f->fd[0], &f->pool, &pending), GATHER_BROKEN);
+    assert_int_equal(gather_send(&f->g, &f->to, &f->pool, &pending), GATHER_BROKEN);
     assert_null(pending);
 }
 
