@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What nodes report of each migration: their breakers, their tunnels. */
+#include "common/base/check.h"
+#include "common/base/mem.h"
+#include "coordinator/core/nodes_state.h"
+
+uint64_t node_reported_rev(const struct node *n)
+{
+    return n->reported_rev;
+}
+
+void node_reported(struct node *n)
+{
+    n->reported_rev = n->serving_rev;
+}
+
+void node_set_breaker(struct node *n, int slot, enum breaker_state s)
+{
+    CHECK(slot >= 0 && slot < CORE_MIGRATIONS_MAX);
+    n->breaker[slot] = (uint8_t)s;
+}
+
+enum breaker_state node_breaker(const struct node *n, int slot)
+{
+    return (enum breaker_state)n->breaker[slot];
+}
+
+static struct sight *find_sight(const struct node *n, int slot)
+{
+    for (unsigned i = 0; i < n->sights; i++)
+        if (n->sight[i].slot == slot)
+            return &n->sight[i];
+    return NULL;
+}
+
+/* Most nodes have few breakers, and many nodes have none: room is taken for those that there are.
+ */
+void node_set_breaker_seen(struct node *n, int slot, const struct breaker_seen *seen)
+{
+    struct sight *s = find_sight(n, slot);
+
+    if (!s) {
+        n->sight = xrealloc(n->sight, (n->sights + 1) * sizeof *n->sight);
+        s = &n->sight[n->sights++];
+    }
+    *s = (struct sight){.slot = slot, .seen = *seen};
+}
+
+static void forget_sight(struct node *n, int slot)
+{
+    struct sight *s = find_sight(n, slot);
+
+    if (s)
+        *s = n->sight[--n->sights];
+}
+
+const struct breaker_seen *node_breaker_seen(const struct node *n, int slot)
+{
+    static const struct breaker_seen nothing;
+    const struct sight *s = find_sight(n, slot);
+
+    return s ? &s->seen : &nothing;
+}
+
+enum breaker_state nodes_breaker(const struct nodes *n, int slot, unsigned *ret_open)
+{
+    enum breaker_state worst = BREAKER_DISABLED;
+    struct node *node, *next;
+
+    *ret_open = 0;
+    HASH_ITER (hh, n->by_name, node, next) {
+        enum breaker_state s = (enum breaker_state)node->breaker[slot];
+
+        if (node->presence != CONNECTED)
+            continue;
+        /* The enum rises from disabled to open. */
+        worst = s > worst ? s : worst;
+        *ret_open += s == BREAKER_OPEN;
+    }
+    return worst;
+}
+
+static bool is_told_open(const struct node *n, int slot)
+{
+    return n->told_open[slot / 8] & (1u << slot % 8);
+}
+
+static void tell_open(struct node *n, int slot, bool open)
+{
+    uint8_t bit = (uint8_t)(1u << slot % 8);
+
+    n->told_open[slot / 8] =
+        (uint8_t)(open ? n->told_open[slot / 8] | bit : n->told_open[slot / 8] & ~bit);
+}
+
+bool node_breaker_is_news(const struct node *n, int slot)
+{
+    return n->breaker[slot] != BREAKER_HALF_OPEN &&
+           (n->breaker[slot] == BREAKER_OPEN) != is_told_open(n, slot);
+}
+
+unsigned nodes_breaker_news(const struct nodes *n, int slot, bool open, const char **ret_first)
+{
+    struct node *node, *next;
+    unsigned count = 0;
+
+    HASH_ITER (hh, n->by_name, node, next) {
+        if (node->presence != CONNECTED || !node_breaker_is_news(node, slot) ||
+            (node->breaker[slot] == BREAKER_OPEN) != open)
+            continue;
+        if (count++ == 0)
+            *ret_first = node->name.s;
+    }
+    return count;
+}
+
+void nodes_breaker_told(struct nodes *n, int slot)
+{
+    struct node *node, *next;
+
+    HASH_ITER (hh, n->by_name, node, next) {
+        if (node_breaker_is_news(node, slot))
+            tell_open(node, slot, node->breaker[slot] == BREAKER_OPEN);
+    }
+}
+
+void node_set_tunnels(struct node *n, int slot, const uint32_t open[SYSTEM_COUNT])
+{
+    CHECK(slot >= 0 && slot < CORE_MIGRATIONS_MAX);
+    if (!n->tunnels && !open[SYSTEM_LEGACY] && !open[SYSTEM_NEW])
+        return;
+    if (!n->tunnels)
+        n->tunnels = xcalloc(CORE_MIGRATIONS_MAX, sizeof *n->tunnels);
+    memcpy(n->tunnels[slot].open, open, sizeof n->tunnels[slot].open);
+}
+
+void nodes_tunnels(const struct nodes *n, int slot, uint32_t ret[SYSTEM_COUNT])
+{
+    struct node *node, *next;
+
+    memset(ret, 0, SYSTEM_COUNT * sizeof *ret);
+    HASH_ITER (hh, n->by_name, node, next) {
+        for (int s = SYSTEM_LEGACY; node->tunnels && s < SYSTEM_COUNT; s++)
+            ret[s] += node->presence == CONNECTED ? node->tunnels[slot].open[s] : 0;
+    }
+}
+
+void nodes_forget_slot(struct nodes *n, int slot)
+{
+    struct node *node, *next;
+
+    HASH_ITER (hh, n->by_name, node, next) {
+        node_set_breaker(node, slot, BREAKER_DISABLED);
+        forget_sight(node, slot);
+        tell_open(node, slot, false);
+        node_set_tunnels(node, slot, (const uint32_t[SYSTEM_COUNT]){0});
+    }
+}
