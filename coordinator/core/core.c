@@ -13,6 +13,7 @@
 #include "coordinator/core/drafts.h"
 #include "coordinator/core/drill_watch.h"
 #include "coordinator/core/events_watch.h"
+#include "coordinator/core/fleet_breaker_watch.h"
 #include "coordinator/core/past.h"
 #include "coordinator/core/staging.h"
 #include "coordinator/core/waves.h"
@@ -104,6 +105,7 @@ static void on_node(struct core *c, const struct core_node *seen, struct core_up
         past_ask(c, change.node, u);
     convergence_node_changed(c, &change);
     drill_watch_node_changed(c, &change);
+    fleet_breaker_acked(c, &change);
     STATE_FOREACH(c, m)
     {
         if ((m->takeover.all_serve && waits_for_nodes(m->is.rollout.phase)) ||
@@ -112,9 +114,29 @@ static void on_node(struct core *c, const struct core_node *seen, struct core_up
     }
 }
 
+/* What was sent before the latest acknowledgement may come after it, and then knows of no order
+ * that came with that. */
+static bool is_overtaken(const struct node *node, int slot, const struct route_stats *route,
+                         bool late)
+{
+    return late && route->breaker_seen.order_number < node_breaker_seen(node, slot)->order_number;
+}
+
+static void take_breaker(struct core *c, struct migration *m, struct node *node,
+                         const struct route_stats *route, bool late)
+{
+    if (is_overtaken(node, m->slot, route, late))
+        return;
+    node_set_breaker(node, m->slot, route->breaker);
+    if (route->breaker != BREAKER_DISABLED)
+        node_set_breaker_seen(node, m->slot, &route->breaker_seen);
+    events_watch_breaker(c, m, node);
+}
+
 /* Only what was measured under the latest decision is judged: the first report after a node took it
  * over still covers a time before. */
-static void take_report(struct core *c, struct node *node, const struct route_stats *route)
+static void take_report(struct core *c, struct node *node, const struct route_stats *route,
+                        bool late)
 {
     struct migration *m = state_find(c, route->migration.s);
     bool judged;
@@ -122,11 +144,8 @@ static void take_report(struct core *c, struct node *node, const struct route_st
     if (!m)
         return;
     if (node) {
-        node_set_breaker(node, m->slot, route->breaker);
-        if (route->breaker != BREAKER_DISABLED)
-            node_set_breaker_seen(node, m->slot, &route->breaker_seen);
+        take_breaker(c, m, node, route, late);
         node_set_tunnels(node, m->slot, route->tunnels);
-        events_watch_breaker(c, m, node);
     }
     /* It will come once more, in the node's past: so, too, from one that left before it was heard
      * of. */
@@ -148,7 +167,7 @@ static void on_report(struct core *c, const struct core_event *ev, struct core_u
     struct node *node = nodes_find(&c->nodes, ev->report.node->s);
 
     for (unsigned i = 0; i < ev->report.count; i++)
-        take_report(c, node, &ev->report.route[i]);
+        take_report(c, node, &ev->report.route[i], ev->report.late);
     if (node && !ev->report.late)
         node_reported(node);
 

@@ -4,11 +4,55 @@
 #include <inttypes.h>
 
 #include "coordinator/core/compile.h"
+#include "coordinator/core/events_watch.h"
 #include "coordinator/core/statistics.h"
 #include "coordinator/core/words.h"
 
 /* The chance to take a healthy fleet for a sick one, each time that it is looked at. */
 #define DOUBT 0.001
+
+/* ---- acknowledgements ------------------------------------------------------------------------ */
+
+static void obeyed(struct core *c, struct migration *m, struct node *n,
+                   const struct route_breaker *b)
+{
+    node_breaker_ordered(n, m->slot, b->order, b->order_number, c->clock);
+    events_watch_breaker(c, m, n);
+}
+
+/* False: there is none, or nodes have no breaker that could obey. */
+static bool find_order(const struct migration *m, struct route_breaker *ret)
+{
+    if (m->is.rollout.breaker.order == BREAKER_ORDER_NONE)
+        return false;
+    compile_breaker(&m->is, ret);
+    return route_breaker_is_on(ret) && ret->mode != BREAKER_MODE_OFF;
+}
+
+void fleet_breaker_acked(struct core *c, const struct node_change *change)
+{
+    struct route_breaker b;
+
+    STATE_FOREACH(c, m)
+    {
+        uint64_t rev = m->takeover.rev;
+        bool was = change->was_connected && change->old_rev >= rev;
+
+        if (!was && node_serves(change->node, rev) && find_order(m, &b))
+            obeyed(c, m, change->node, &b);
+    }
+}
+
+void fleet_breaker_found(struct core *c, struct migration *m)
+{
+    struct route_breaker b;
+
+    if (!find_order(m, &b))
+        return;
+    for (struct node *n = NULL; (n = nodes_next(&c->nodes, n));)
+        if (node_serves(n, m->takeover.rev))
+            obeyed(c, m, n, &b);
+}
 
 /* ---- nodes ----------------------------------------------------------------------------------- */
 

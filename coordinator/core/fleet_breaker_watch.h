@@ -14,6 +14,11 @@ struct fleet_breaker_tally {
     unsigned hurt; /* are open, or see more errors than the plan allows the fleet */
 };
 
+/* A node has acknowledged something; a decision came to be known. Who serves a decision obeys the
+ * order in it: whoever asks after the acknowledgement is told so, not what was reported before. */
+void fleet_breaker_acked(struct core *c, const struct node_change *change);
+void fleet_breaker_found(struct core *c, struct migration *m);
+
 /* Recounted each time: a loop over all nodes. */
 void fleet_breaker_count(const struct core *c, const struct migration *m,
                          struct fleet_breaker_tally *ret);

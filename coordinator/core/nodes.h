@@ -120,6 +120,10 @@ void node_set_breaker(struct node *n, int slot, enum breaker_state s);
 /* What it saw until then. */
 void node_set_breaker_seen(struct node *n, int slot, const struct breaker_seen *seen);
 enum breaker_state node_breaker(const struct node *n, int slot);
+/* It serves this order to its breaker: what follows from that is known before it reports. Nothing
+ * new when it has reported the order's number. */
+void node_breaker_ordered(struct node *n, int slot, enum breaker_order order, uint64_t number,
+                          wall_t now);
 /* All 0 when it told nothing; borrowed. */
 const struct breaker_seen *node_breaker_seen(const struct node *n, int slot);
 /* The worst state over connected nodes, and how many are open. */

@@ -62,6 +62,51 @@ const struct breaker_seen *node_breaker_seen(const struct node *n, int slot)
     return s ? &s->seen : &nothing;
 }
 
+/* Reset or asked to try, one of which nothing is known yet may have moved on long ago. */
+static bool ordered_state(enum breaker_state now, enum breaker_order order, enum breaker_state *ret)
+{
+    switch (order) {
+    case BREAKER_ORDER_OPEN:
+        *ret = BREAKER_OPEN;
+        return true;
+    case BREAKER_ORDER_CLOSE:
+        *ret = BREAKER_CLOSED;
+        return true;
+    case BREAKER_ORDER_RESET:
+        *ret = BREAKER_CLOSED;
+        return now != BREAKER_DISABLED;
+    case BREAKER_ORDER_PROBE:
+        *ret = now == BREAKER_OPEN ? BREAKER_HALF_OPEN : now;
+        return now != BREAKER_DISABLED;
+    case BREAKER_ORDER_NONE:
+    case BREAKER_ORDER_COUNT:
+        break;
+    }
+    return false;
+}
+
+void node_breaker_ordered(struct node *n, int slot, enum breaker_order order, uint64_t number,
+                          wall_t now)
+{
+    struct breaker_seen seen = *node_breaker_seen(n, slot);
+    enum breaker_state was = node_breaker(n, slot), is;
+
+    if (number <= seen.order_number || !ordered_state(was, order, &is))
+        return;
+    seen.order_number = number;
+    seen.held = order == BREAKER_ORDER_OPEN || order == BREAKER_ORDER_CLOSE;
+    if (is == BREAKER_OPEN)
+        seen.cause = BREAKER_CAUSE_ORDER;
+    if (is != was) {
+        seen.since = now;
+        seen.share_bp = is == BREAKER_CLOSED ? WEIGHT_BP_MAX : 0;
+    }
+    if (order == BREAKER_ORDER_RESET)
+        seen.requests = seen.errors = seen.slow = 0;
+    node_set_breaker(n, slot, is);
+    node_set_breaker_seen(n, slot, &seen);
+}
+
 enum breaker_state nodes_breaker(const struct nodes *n, int slot, unsigned *ret_open)
 {
     enum breaker_state worst = BREAKER_DISABLED;

@@ -10,6 +10,7 @@
 #include "coordinator/core/drafts.h"
 #include "coordinator/core/drill_watch.h"
 #include "coordinator/core/events_watch.h"
+#include "coordinator/core/fleet_breaker_watch.h"
 #include "coordinator/core/past.h"
 #include "coordinator/core/staging.h"
 
@@ -81,10 +82,12 @@ static bool take_over(struct core *c, struct migration *m, const struct durable 
     if (differs && rev <= m->takeover.rev)
         rev = m->rollout_rev > m->plan_rev ? m->rollout_rev : m->plan_rev;
     decided = rev > m->takeover.rev;
-    if (decided)
+    if (decided) {
         convergence_found(c, m, rev, has_fallen(&was->rollout, &m->is.rollout));
-    else
+        fleet_breaker_found(c, m);
+    } else {
         convergence_look(c, m);
+    }
     convergence_name(c, m);
     if (begins_to_bake(&was->rollout, &m->is.rollout))
         m->takeover.watched_since = c->mono;

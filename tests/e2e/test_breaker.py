@@ -63,6 +63,7 @@ def test_one_sick_node_opens_its_own_and_a_quorum_opens_all(yard):
 
     answer = order(yard, "reset", "app")
     assert answer["converged"], answer
+    assert set(nodes(yard).values()) == {"closed"} and not yard.status()["breaker"].get("openNodes")
     wait_for(lambda: ask(third) == {"new"} and ask(first) == {"new"}, "new serves again")
     assert fleet(yard) == "closed"
 
@@ -73,7 +74,8 @@ def test_operators_open_close_reset_and_tune_it_live(yard):
     assert refused.status != 0 and "--reason" in refused.err
 
     assert order(yard, "open", "app")["converged"]
-    assert fleet(yard) == "forced_open"
+    assert fleet(yard) == "forced_open" and yard.status()["breaker"]["openNodes"] == 2
+    assert set(nodes(yard).values()) == {"open"}, "what was acknowledged is so at once"
     assert [ask(s) for s in yard.sidecars] == [{"legacy"}, {"legacy"}]
     assert "already" in yard.cli("breaker", "open", "app", "--reason", "again").out
 

@@ -63,8 +63,6 @@ class Scene:
             "the coordinator is back": self.the_coordinator_is_back,
             "new answers 500": self.new_answers_500,
             "new is repaired": self.new_is_repaired,
-            "the nodes tell of closed breakers": lambda: wait_for(
-                lambda: self.yard.status("orders")["breaker"].get("openNodes", 0) == 0, "no node's breaker is open"),
             "orders becomes rolled_back": lambda: self.orders_becomes("rolled_back"),
             "orders becomes ready": lambda: self.orders_becomes("ready"),
             "baskets becomes ready": lambda: self.yard.wait_status("baskets is ready", name="baskets", phase="ready"),

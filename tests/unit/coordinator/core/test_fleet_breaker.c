@@ -503,6 +503,85 @@ static void test_only_who_leads_opens_it(void **state)
     expect(r, FLEET_BREAKER_OPEN, BREAKER_ORDER_OPEN);
 }
 
+/* ---- what an acknowledgement says ------------------------------------------------------------ */
+
+static unsigned open_nodes(struct rig *r)
+{
+    struct view_status follower;
+
+    assert_int_equal(view_status(r->follower, "orders", r->now, r->mono, &follower, NULL), 0);
+    assert_int_equal(follower.breaker_open_nodes, rig_status(r, "orders").breaker_open_nodes);
+    return follower.breaker_open_nodes;
+}
+
+/* Whoever asks after an order was acknowledged is not told what nodes reported before it. */
+static void test_who_acknowledged_an_order_has_obeyed_it(void **state)
+{
+    struct rig *r = *state;
+
+    tells(r, "n1", BREAKER_OPEN, 5, 5);
+    assert_int_equal(open_nodes(r), 1);
+    does(r, CMD_BREAKER_RESET);
+    assert_int_equal(open_nodes(r), 1);
+    rig_all_serve(r, 4);
+    assert_int_equal(open_nodes(r), 0);
+
+    does(r, CMD_BREAKER_OPEN);
+    rig_node(r, "n2", core_revision(r->core));
+    assert_int_equal(open_nodes(r), 1);
+    rig_all_serve(r, 4);
+    assert_int_equal(open_nodes(r), 4);
+    does(r, CMD_BREAKER_CLOSE);
+    rig_all_serve(r, 4);
+    assert_int_equal(open_nodes(r), 0);
+    assert_int_equal(rig_status(r, "orders").breaker, BREAKER_CLOSED);
+}
+
+static void reports(struct rig *r, enum breaker_state state, uint64_t order_number, bool late)
+{
+    struct name name = rig_name("n1");
+    struct route_stats route = {.migration = rig_name("orders"),
+                                .breaker = state,
+                                .breaker_seen = {.order_number = order_number}};
+
+    rig_step(r, &(struct core_event){
+                    .kind = EV_REPORT,
+                    .report = {.node = &name, .route = &route, .count = 1, .late = late}});
+}
+
+/* Acknowledgements go first, so a report may come after one that it was sent before. */
+static void test_a_report_from_before_an_order_does_not_undo_it(void **state)
+{
+    struct rig *r = *state;
+
+    tells(r, "n1", BREAKER_OPEN, 5, 5);
+    does(r, CMD_BREAKER_RESET);
+    rig_all_serve(r, 4);
+    reports(r, BREAKER_OPEN, 0, true);
+    assert_int_equal(open_nodes(r), 0);
+    reports(r, BREAKER_OPEN, breaker(r)->order_number, true); /* it opened again since */
+    assert_int_equal(open_nodes(r), 1);
+    reports(r, BREAKER_CLOSED, breaker(r)->order_number, false);
+    assert_int_equal(open_nodes(r), 0);
+}
+
+/* A node that joins with an order that holds is held; one that may have moved on is not known. */
+static void test_who_joins_is_known_by_what_holds(void **state)
+{
+    struct rig *r = *state;
+
+    does(r, CMD_BREAKER_OPEN);
+    rig_all_serve(r, 4);
+    rig_node_leaves(r, "n4");
+    assert_int_equal(open_nodes(r), 3);
+    rig_node(r, "n4", core_revision(r->core));
+    assert_int_equal(open_nodes(r), 4);
+    does(r, CMD_BREAKER_RESET);
+    rig_node_leaves(r, "n4");
+    rig_all_serve(r, 4);
+    assert_int_equal(open_nodes(r), 0);
+}
+
 int main(void)
 {
 #define TEST(f)       cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -535,6 +614,9 @@ int main(void)
         TEST_FLEET(test_an_operator_overrules_it),
         TEST_FLEET(test_a_plan_that_asks_for_none_has_none),
         TEST_FLEET(test_only_who_leads_opens_it),
+        TEST_FLEET(test_who_acknowledged_an_order_has_obeyed_it),
+        TEST_FLEET(test_a_report_from_before_an_order_does_not_undo_it),
+        TEST_FLEET(test_who_joins_is_known_by_what_holds),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
