@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The control side: publishes to the lanes, waits until all of them serve, adds up what they
- * counted. */
 #include "sidecar/proxy/proxy.h"
 
 #include <unistd.h>
@@ -9,56 +7,17 @@
 #include "common/base/check.h"
 #include "common/base/mem.h"
 #include "sidecar/proxy/access_log.h"
-#include "sidecar/proxy/edge_probes.h"
-#include "sidecar/proxy/checks.h"
-#include "sidecar/proxy/lane.h"
-#include "sidecar/proxy/listener.h"
-#include "sidecar/proxy/live.h"
 #include "sidecar/proxy/debug_tap.h"
+#include "sidecar/proxy/edge_probes.h"
+#include "sidecar/proxy/listener.h"
+#include "sidecar/proxy/proxy_parts.h"
 
 /* Letters on their way back: a lane has one of a kind, and there are some probes. */
-#define CONTROL_MAX   (3 * PROXY_THREADS_MAX + PROBES_MAX)
-#define COLLECT_EVERY dur_s(1)
-/* A resolver answers in milliseconds; one that does not holds up no other route. */
-#define NAMES_PATIENCE dur_s(1)
-
-struct proxy {
-    struct loop *loop;          /* borrowed; control */
-    struct proxy_config config; /* without `listen`, `edge` and `resolver` */
-    struct proxy_events events;
-    void *ctx;
-    struct mailbox *mailbox;
-    struct lane_shared shared;
-    struct lane *lane[PROXY_THREADS_MAX];
-    unsigned lane_count;
-    uint16_t port[DOOR_COUNT];
-
-    struct names *names;
-    struct checks *checks;
-    struct ruleset *asked;  /* the latest published set, served or waiting for names */
-    uint64_t asked_version; /* of the names it was sent out with; 0: it waits for them */
-    bool told_lacking;      /* that it lacks a name */
-    struct live *live;      /* the latest sent to the lanes */
-    unsigned waiting;       /* lanes that do not serve with it yet */
-    struct ruleset *next;   /* to be sent when they do, or NULL */
-    struct timer patience;  /* set while `asked` waits */
-
-    struct timer collect;
-    unsigned collecting; /* lanes that have yet to answer */
-    struct route_stats *stats;
-    size_t stats_count;
-    struct proxy_pools pools, counted; /* of the last collection, and of the one under way */
-
-    struct probe_job *probes; /* utlist; under way */
-    unsigned probe_count;
-
-    unsigned draining; /* lanes that have yet to finish */
-    unsigned cut;
-};
+#define CONTROL_MAX (3 * PROXY_THREADS_MAX + PROBES_MAX)
 
 /* ---- letters --------------------------------------------------------------------------------- */
 
-static struct letter *letter_new(enum letter_kind kind)
+struct letter *letter_new(enum letter_kind kind)
 {
     struct letter *l = xnew(struct letter);
 
@@ -66,216 +25,10 @@ static struct letter *letter_new(enum letter_kind kind)
     return l;
 }
 
-static void post(struct lane *lane, struct letter *l)
+void proxy_post(struct lane *lane, struct letter *l)
 {
     /* One letter of a kind is out at a time, so an inbox has room. */
     CHECK(mailbox_post(lane->inbox, &l->mail));
-}
-
-/* ---- publishing ------------------------------------------------------------------------------ */
-
-static void send_out(struct proxy *p, struct ruleset *set)
-{
-    struct live *live = live_new(set, p->names, p->live, loop_now(p->loop), loop_wall(p->loop));
-
-    live_unref(p->live);
-    p->live = live;
-    checks_follow(p->checks, live);
-    p->waiting = p->lane_count;
-    for (unsigned i = 0; i < p->lane_count; i++) {
-        struct letter *l = letter_new(LETTER_SERVE);
-
-        l->live = live_ref(live);
-        post(p->lane[i], l);
-    }
-}
-
-/* One set at a time is on its way, so that no mailbox fills up however fast they are published. */
-static void distribute(struct proxy *p)
-{
-    timer_cancel(&p->patience);
-    p->asked_version = names_version(p->names) + 1;
-    if (p->waiting == 0) {
-        send_out(p, p->asked);
-        return;
-    }
-    ruleset_unref(p->next);
-    p->next = ruleset_ref(p->asked);
-}
-
-/* Again, when more is known than it was sent out with. */
-static void catch_up(struct proxy *p)
-{
-    if (p->asked_version != names_version(p->names) + 1)
-        distribute(p);
-}
-
-static void on_patience(struct timer *t)
-{
-    struct proxy *p = container_of(t, struct proxy, patience);
-
-    distribute(p);
-}
-
-static void tell_lacking(struct proxy *p, const char *unresolved, const char *why)
-{
-    struct err err = {0};
-
-    if (p->told_lacking || !p->events.on_lacking)
-        return;
-    p->told_lacking = true;
-    err_set(&err, ERR_UNAVAILABLE, "cannot resolve \"%s\": %s", unresolved, why);
-    err_hint(&err, "check the name in the plan's endpoints, or use an address");
-    p->events.on_lacking(p->ctx, p->asked, &err);
-}
-
-static void on_names(void *ctx, const struct names_news *news)
-{
-    struct proxy *p = ctx;
-
-    if (news->set != p->asked || (p->asked_version == 0 && !news->complete))
-        return; /* overtaken by a set without names, or there is patience left for the others */
-    catch_up(p);
-    if (news->unresolved)
-        tell_lacking(p, news->unresolved, news->why);
-}
-
-void proxy_publish(struct proxy *p, struct ruleset *set)
-{
-    loop_assert_owner(p->loop);
-    ruleset_unref(p->asked);
-    p->asked = set;
-    p->asked_version = 0;
-    p->told_lacking = false;
-    if (names_has_all(p->names, set) || live_is_urgent(set, p->live))
-        distribute(p);
-    else if (!timer_is_set(&p->patience))
-        timer_set(p->loop, &p->patience, NAMES_PATIENCE, on_patience, "proxy names");
-    names_look_up(p->names, set);
-}
-
-static void on_served(struct proxy *p, const struct letter *l)
-{
-    CLEANUP(ruleset_unrefp) struct ruleset *next = NULL;
-
-    if (--p->waiting > 0)
-        return;
-    next = steal(p->next);
-    if (next)
-        send_out(p, next);
-    if (p->events.on_serving)
-        p->events.on_serving(p->ctx, l->live->set);
-}
-
-/* ---- counting -------------------------------------------------------------------------------- */
-
-static struct route_stats *stats_of(struct proxy *p, const struct name *migration)
-{
-    for (size_t i = 0; i < p->stats_count; i++) {
-        if (name_eq(&p->stats[i].migration, migration))
-            return &p->stats[i];
-    }
-    p->stats = xrealloc(p->stats, (p->stats_count + 1) * sizeof *p->stats);
-    p->stats[p->stats_count] = (struct route_stats){.migration = *migration};
-    return &p->stats[p->stats_count++];
-}
-
-static void begin_stats(struct proxy *p)
-{
-    p->stats_count = 0;
-    p->counted = (struct proxy_pools){.pools = 0};
-    for (unsigned i = 0; p->live && i < p->live->set->count; i++) {
-        const struct ruleset_entry *e = &p->live->set->entry[i];
-        struct route_stats *s = stats_of(p, &e->route.migration);
-
-        s->breaker = breaker_see(p->live->route[i].breaker, loop_now(p->loop), loop_wall(p->loop),
-                                 &s->breaker_seen);
-    }
-}
-
-static void on_collected(struct proxy *p, const struct letter *l)
-{
-    if (p->collecting == p->lane_count)
-        begin_stats(p);
-    for (unsigned i = 0; i < l->count; i++) {
-        struct route_stats *into = stats_of(p, &l->stats[i].migration);
-
-        for (int s = SYSTEM_LEGACY; s < SYSTEM_COUNT; s++) {
-            system_stats_merge(&into->system[s], &l->stats[i].system[s]);
-            into->tunnels[s] += l->stats[i].tunnels[s];
-        }
-        into->over_budget += l->stats[i].over_budget;
-        mirror_stats_merge(&into->mirror, &l->stats[i].mirror);
-        compare_stats_merge(&into->compare, &l->stats[i].compare);
-        for (unsigned k = 0; k < l->stats[i].discrepancy_count; k++)
-            route_stats_add_discrepancy(into, &l->stats[i].discrepancy[k]);
-    }
-    p->counted.pools += l->pools.pools;
-    p->counted.idle += l->pools.idle;
-    p->counted.busy += l->pools.busy;
-    if (--p->collecting > 0)
-        return;
-    p->pools = p->counted;
-    if (!p->events.on_stats)
-        return;
-    p->events.on_stats(p->ctx, p->stats, p->stats_count,
-                       atomic_load_explicit(&p->shared.clients, memory_order_relaxed));
-}
-
-static void on_collect(struct timer *t)
-{
-    struct proxy *p = container_of(t, struct proxy, collect);
-
-    timer_set(p->loop, t, COLLECT_EVERY, on_collect, "proxy stats");
-    edge_probes_expire(p->shared.edge_probes, loop_now(p->loop), loop_wall(p->loop));
-    if (p->live)
-        live_tick(p->live, loop_now(p->loop), loop_wall(p->loop));
-    if (p->collecting > 0)
-        return; /* a lane is late: its counts come with the next ones */
-    p->collecting = p->lane_count;
-    for (unsigned i = 0; i < p->lane_count; i++)
-        post(p->lane[i], letter_new(LETTER_COLLECT));
-}
-
-struct proxy_pools proxy_pools(const struct proxy *p)
-{
-    return p->pools;
-}
-
-enum breaker_state proxy_breaker(struct proxy *p, const char *migration)
-{
-    const struct ruleset_entry *e = p->live ? ruleset_find(p->live->set, migration) : NULL;
-
-    if (!e)
-        return BREAKER_DISABLED;
-    return breaker_look(p->live->route[e - p->live->set->entry].breaker, loop_now(p->loop),
-                        loop_wall(p->loop));
-}
-
-/* ---- endpoints ------------------------------------------------------------------------------- */
-
-static void tell_system(const struct live_system *s, enum system system, mono_t now,
-                        proxy_endpoint_fn fn, void *ctx)
-{
-    for (unsigned i = 0; i < s->count; i++) {
-        struct proxy_endpoint e = {.system = system, .state = ENDPOINT_HEALTHY};
-        mono_t since = now;
-
-        if (s->health)
-            e.state = health_state(s->health, i, &since);
-        e.since = mono_sub(now, since);
-        address_endpoint(&s->address[i], e.address);
-        fn(ctx, &e);
-    }
-}
-
-void proxy_endpoints(struct proxy *p, const char *migration, proxy_endpoint_fn fn, void *ctx)
-{
-    const struct ruleset_entry *e = p->live ? ruleset_find(p->live->set, migration) : NULL;
-
-    for (enum system s = SYSTEM_LEGACY; e && s < SYSTEM_COUNT; s++)
-        tell_system(&p->live->route[e - p->live->set->entry].system[s], s, loop_now(p->loop), fn,
-                    ctx);
 }
 
 /* ---- probing --------------------------------------------------------------------------------- */
@@ -304,7 +57,7 @@ int proxy_probe(struct proxy *p, const struct probe *probe, probe_done_fn fn, vo
     p->probe_count++;
     l = letter_new(LETTER_PROBE);
     l->probe = job;
-    post(p->lane[0], l);
+    proxy_post(p->lane[0], l);
     return 0;
 }
 
@@ -346,7 +99,7 @@ void proxy_drain(struct proxy *p, dur_t deadline)
         struct letter *l = letter_new(LETTER_DRAIN);
 
         l->deadline = deadline;
-        post(p->lane[i], l);
+        proxy_post(p->lane[i], l);
     }
 }
 
@@ -366,10 +119,10 @@ static void on_letter(void *ctx, struct mail *m)
 
     switch (l->kind) {
     case LETTER_SERVE:
-        on_served(p, l);
+        publish_on_served(p, l);
         break;
     case LETTER_COLLECT:
-        on_collected(p, l);
+        collect_on_answer(p, l);
         break;
     case LETTER_DRAIN:
         on_lane_drained(p, l);
@@ -480,7 +233,7 @@ static int start(struct proxy *p, struct err *err)
 {
     int r = mailbox_new(p->loop, CONTROL_MAX, on_letter, p, &p->mailbox, err);
     if (r == 0)
-        r = names_new(p->loop, p->config.resolver, on_names, p, &p->names, err);
+        r = names_new(p->loop, p->config.resolver, publish_on_names, p, &p->names, err);
     p->shared.config = &p->config;
     p->shared.control = p->mailbox;
     p->shared.edge_probes = edge_probes_new();
@@ -489,7 +242,7 @@ static int start(struct proxy *p, struct err *err)
         r = start_lanes(p, err);
     if (r < 0)
         return r;
-    timer_set(p->loop, &p->collect, COLLECT_EVERY, on_collect, "proxy stats");
+    collect_begin(p);
     return 0;
 }
 
@@ -519,8 +272,6 @@ struct proxy *proxy_free(struct proxy *p)
 {
     if (!p)
         return NULL;
-    timer_cancel(&p->collect);
-    timer_cancel(&p->patience);
     names_free(p->names);
     checks_free(p->checks);
     for (unsigned i = 0; i < p->lane_count; i++)
@@ -531,10 +282,8 @@ struct proxy *proxy_free(struct proxy *p)
         mailbox_close(p->mailbox, drop_letter);
     mailbox_unref(p->mailbox);
     drop_probes(p);
-    ruleset_unref(p->asked);
-    ruleset_unref(p->next);
-    live_unref(p->live);
-    xfreep(&p->stats);
+    publish_end(p);
+    collect_end(p);
     xfreep(&p);
     return NULL;
 }
