@@ -55,14 +55,12 @@ struct restarts {
 
 static void ask(struct watched *w, struct watched_endpoint *e)
 {
-    bool v6 = strchr(e->endpoint.host, ':') != NULL;
     CLEANUP(buf_deinitp) struct buf page = BUF_INIT(PAGE_MAX);
-    char url[ENDPOINT_SIZE + PATH_SIZE + 32];
+    char server[ENDPOINT_URL_SIZE], url[ENDPOINT_URL_SIZE + PATH_SIZE];
     struct web_request req = {.url = url, .timeout = ASK_TIMEOUT};
     unsigned status;
 
-    str_fmt(url, sizeof url, "http://%s%s%s:%u%s", v6 ? "[" : "", e->endpoint.host, v6 ? "]" : "",
-            e->endpoint.port, w->path);
+    str_fmt(url, sizeof url, "%s%s", endpoint_url(&e->endpoint, server), w->path);
     e->asked_told = web_call(w->all->web, &req, &status, &page, NULL) == 0 && status == 200 &&
                     start_time_read(buf_view(&page), w->now, &e->asked);
 }

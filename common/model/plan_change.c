@@ -29,11 +29,12 @@ static int check_same_sides(const struct route *old, const struct route *new, st
     for (unsigned i = SYSTEM_LEGACY; i <= SYSTEM_NEW; i++) {
         unsigned other = i == SYSTEM_LEGACY ? SYSTEM_NEW : SYSTEM_LEGACY;
         const struct endpoint *moved = find_moved(&old->upstream[i], &new->upstream[other]);
+        char url[ENDPOINT_URL_SIZE];
 
         if (moved)
             return err_set(err, ERR_REFUSED,
-                           "http://%s:%u was %s and would become %s in the middle of the rollout",
-                           moved->host, moved->port, system_name((enum system)i),
+                           "%s was %s and would become %s in the middle of the rollout",
+                           endpoint_url(moved, url), system_name((enum system)i),
                            system_name((enum system)other));
     }
     return 0;

@@ -14,21 +14,33 @@ void plan_words_say(struct plan_words *w, const char *fmt, ...)
     va_end(ap);
 }
 
+static void say_tls(struct plan_words *w, const struct route_tls *t)
+{
+    if (!t->on)
+        return;
+    if (!t->verify)
+        plan_words_say(w, "Its certificate is not looked at: whoever answers there is trusted.\n");
+    else
+        plan_words_say(w, "Its certificate must be for %s, signed by one of %s.\n",
+                       t->name[0] ? t->name : "the endpoint's host",
+                       t->ca_file[0] ? t->ca_file : "those that the node trusts");
+    if (t->cert_file[0])
+        plan_words_say(w, "Nodes show it the certificate in %s.\n", t->cert_file);
+}
+
 static void say_system(struct plan_words *w, const char *name, const struct route_upstream *u)
 {
-    char connect[UNIT_TEXT_MAX], response[UNIT_TEXT_MAX];
+    char connect[UNIT_TEXT_MAX], response[UNIT_TEXT_MAX], url[ENDPOINT_URL_SIZE];
 
     plan_words_say(w, "%s is ", name);
-    for (unsigned i = 0; i < u->endpoint_count; i++) {
-        const struct endpoint *ep = &u->endpoint[i];
-        bool v6 = strchr(ep->host, ':');
-
-        plan_words_say(w, "%s", i ? ", " : "");
-        plan_words_say(w, "http://%s%s%s:%u", v6 ? "[" : "", ep->host, v6 ? "]" : "", ep->port);
-    }
+    for (unsigned i = 0; i < u->endpoint_count; i++)
+        plan_words_say(w, "%s%s", i ? ", " : "", endpoint_url(&u->endpoint[i], url));
+    if (u->protocol == UPSTREAM_H2)
+        plan_words_say(w, " by HTTP/2");
     plan_words_say(w, ": %s for a connection, %s for an answer.\n",
                    unit_duration_text(dur_ms(u->connect_timeout_ms), connect),
                    unit_duration_text(dur_ms(u->response_timeout_ms), response));
+    say_tls(w, &u->tls);
     if (u->health_path[0])
         plan_words_say(w, "Each node asks each of its endpoints for %s every %s.\n", u->health_path,
                        unit_duration_text(dur_ms(u->health_interval_ms), response));

@@ -105,6 +105,17 @@ static void lint_stage(const struct lint *l)
     lint_people(l, s);
 }
 
+static void lint_system(const struct lint *l, enum system s)
+{
+    const struct route_tls *t = &l->plan->route.upstream[s].tls;
+    char path[64];
+
+    if (!t->on || t->verify)
+        return;
+    str_fmt(path, sizeof path, "spec.systems.%s.tls.verify", system_name(s));
+    l->fn(l->ctx, path, "is false: whoever answers at its address is trusted");
+}
+
 /* Copies that act. */
 static void lint_mirror(const struct lint *l)
 {
@@ -154,6 +165,8 @@ void plan_lint(const struct plan *p, plan_lint_fn fn, void *ctx)
 
     if (!p->has_triggers)
         fn(ctx, "spec.triggers", "there are none: nothing rolls back by itself");
+    lint_system(&l, SYSTEM_LEGACY);
+    lint_system(&l, SYSTEM_NEW);
     lint_mirror(&l);
     lint_flags(&l);
     for (l.stage = 0; l.stage < p->stage_count; l.stage++)

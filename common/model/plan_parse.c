@@ -13,6 +13,7 @@ static struct plan *new_with_defaults(void)
         route->upstream[i].connect_timeout_ms = 1000;
         route->upstream[i].response_timeout_ms = 15000;
         route->upstream[i].health_interval_ms = 5000;
+        route->upstream[i].tls.verify = true;
     }
     route->fallback = (struct route_fallback){
         .on = FALLBACK_CONNECT_ERROR | FALLBACK_TIMEOUT | FALLBACK_5XX,

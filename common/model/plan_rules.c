@@ -21,27 +21,6 @@ static unsigned line_of(const struct plan_reader *r, const struct json *node)
     return r->doc ? yaml_line(r->doc, node) : 0;
 }
 
-/* Legacy that is also new would make every rollback a lie. */
-static void check_systems(struct plan_reader *r, const struct json *systems)
-{
-    const struct route_upstream *legacy = &r->plan->route.upstream[SYSTEM_LEGACY];
-    const struct route_upstream *new = &r->plan->route.upstream[SYSTEM_NEW];
-    const struct json *endpoints = json_get(json_get(systems, "new"), "endpoints");
-
-    for (unsigned i = 0; i < new->endpoint_count; i++) {
-        for (unsigned k = 0; k < legacy->endpoint_count; k++) {
-            size_t mark;
-
-            if (!endpoint_eq(&new->endpoint[i], &legacy->endpoint[k]))
-                continue;
-            mark = plan_reader_enter(r, "spec.systems.new.endpoints[%u]", i);
-            plan_reader_problem(r, child_at(endpoints, i),
-                                "legacy has the same endpoint; the two systems must differ");
-            plan_reader_leave(r, mark);
-        }
-    }
-}
-
 static void check_stage_name(struct plan_reader *r, const struct json *stages, unsigned i)
 {
     const struct plan_stage *stage = r->plan->stage;
@@ -311,7 +290,7 @@ void plan_check_rules(struct plan_reader *r, const struct json *root)
     const struct json *spec = json_get(root, "spec");
     const struct json *stages = json_get(spec, "stages");
 
-    check_systems(r, json_get(spec, "systems"));
+    plan_check_systems(r, json_get(spec, "systems"));
     for (unsigned i = 0; i < r->plan->stage_count; i++) {
         check_stage_name(r, stages, i);
         check_stage_order(r, stages, i);

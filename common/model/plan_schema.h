@@ -12,9 +12,11 @@
 extern const struct plan_section plan_schema;
 extern const struct plan_section plan_spec_section;
 
-/* plan_schema_route.c; into upstream[], struct route, struct route_fallback, struct route_breaker
- */
+/* plan_schema_system.c; into upstream[] */
 extern const struct plan_section plan_systems_section;
+extern const struct plan_section plan_tls_section;
+
+/* plan_schema_route.c; into struct route, struct route_fallback, struct route_breaker */
 extern const struct plan_section plan_routing_section;
 extern const struct plan_section plan_fallback_section;
 extern const struct plan_section plan_breaker_section;
@@ -82,3 +84,5 @@ void plan_overlay(struct plan_reader *r, struct json *root, const char *environm
 
 /* plan_rules.c: what holds between fields, looked at when each by itself is good. */
 void plan_check_rules(struct plan_reader *r, const struct json *root);
+/* plan_rules_system.c: of spec.systems */
+void plan_check_systems(struct plan_reader *r, const struct json *systems);

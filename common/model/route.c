@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The parts of a route: keys and endpoints as people write them, and the check of a whole one. */
+/* The parts of a route: keys as people write them, and the check of a whole one. */
 #include "common/model/compare_rule.h"
 #include "common/model/ruleset.h"
 
@@ -98,11 +98,6 @@ const char *route_key_text(const struct route_key *k, char *dst)
     return dst;
 }
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
 static bool is_host(const char *s, const char *punctuation)
 {
     for (const char *c = s; *c; c++) {
@@ -110,71 +105,6 @@ static bool is_host(const char *s, const char *punctuation)
             return false;
     }
     return *s != '\0';
-}
-
-static bool is_v6_address(const char *s)
-{
-    return strchr(s, ':') && strspn(s, "0123456789abcdef:.") == strlen(s);
-}
-
-/* "host[:port]" or "[v6][:port]", at the end of an URL. */
-static bool read_authority(struct str s, struct endpoint *ep)
-{
-    struct str host, port = STR("80");
-    bool v6 = str_starts(s, STR("["));
-    uint64_t number;
-
-    if (v6) {
-        if (!str_cut((struct str){s.p + 1, s.n - 1}, ']', &host, &s))
-            return false;
-        if (s.n > 0 && s.p[0] != ':')
-            return false;
-        if (s.n > 0)
-            port = (struct str){s.p + 1, s.n - 1};
-    } else if (str_cut(s, ':', &host, &s)) {
-        port = s;
-    }
-    if (!str_to_u64(port, UINT16_MAX, &number) || number == 0)
-        return false;
-    ep->port = (uint16_t)number;
-
-    if (!str_copy(host, ep->host, sizeof ep->host))
-        return false;
-    for (char *c = ep->host; *c; c++)
-        *c = lower(*c);
-    return v6 ? is_v6_address(ep->host) : is_host(ep->host, "-._");
-}
-
-int endpoint_parse(struct str url, struct endpoint *ret, struct err *err)
-{
-    static const struct str scheme = {"http://", 7};
-    struct endpoint ep = {.port = 0};
-    char shown[SHOW_SIZE];
-    struct str rest = url;
-
-    if (str_starts(url, STR("https://")))
-        return err_set(err, ERR_INVALID,
-                       "%s: this version speaks plain HTTP to its systems; write http://HOST:PORT",
-                       ids_show(url, shown));
-    if (str_starts(url, scheme)) {
-        rest = (struct str){url.p + scheme.n, url.n - scheme.n};
-        /* RFC 9110 4.2.3: an empty path and "/" are the same. */
-        if (rest.n > 0 && rest.p[rest.n - 1] == '/')
-            rest.n--;
-        if (read_authority(rest, &ep)) {
-            *ret = ep;
-            return 0;
-        }
-    }
-    return err_set(err, ERR_INVALID,
-                   "%s is not an endpoint: write http://HOST:PORT with nothing after it, as in "
-                   "\"http://127.0.0.1:8000\"",
-                   ids_show(url, shown));
-}
-
-bool endpoint_eq(const struct endpoint *a, const struct endpoint *b)
-{
-    return a->port == b->port && strcmp(a->host, b->host) == 0;
 }
 
 const struct selector *route_ahead_by(const struct route *r, const struct name *node,
@@ -245,6 +175,26 @@ bool route_is_request_path(struct str s)
     return str_starts(s, STR("/"));
 }
 
+static const char *find_tls_fault(const struct route_upstream *u)
+{
+    const struct route_tls *t = &u->tls;
+    const char *const files[] = {t->ca_file, t->cert_file, t->key_file};
+
+    for (unsigned i = 0; i < u->endpoint_count; i++) {
+        if ((u->endpoint[i].scheme == ENDPOINT_HTTPS) != t->on)
+            return "a system has endpoints with and without TLS";
+    }
+    if (!t->on && (t->name[0] || t->ca_file[0] || t->cert_file[0] || t->key_file[0]))
+        return "a system has settings of TLS, and does without it";
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        if (files[i][0] && files[i][0] != '/')
+            return "a file of a system's TLS is no absolute path";
+    }
+    if (!t->cert_file[0] != !t->key_file[0])
+        return "a certificate lacks its key, or the key its certificate";
+    return NULL;
+}
+
 static const char *find_upstream_fault(const struct route_upstream *u)
 {
     if (u->endpoint_count == 0 || u->endpoint_count > ROUTE_ENDPOINTS_MAX)
@@ -259,7 +209,9 @@ static const char *find_upstream_fault(const struct route_upstream *u)
         return "a system's health path is none";
     if (u->health_path[0] && u->health_interval_ms < HEALTH_INTERVAL_MIN_MS)
         return "a system's health is asked for too often";
-    return NULL;
+    if ((unsigned)u->protocol >= UPSTREAM_PROTOCOL_COUNT)
+        return "a system's protocol is unknown";
+    return find_tls_fault(u);
 }
 
 static const char *find_match_fault(const struct route *r)

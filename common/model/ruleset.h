@@ -55,22 +55,45 @@ struct route_fallback {
                            number */
 };
 
+enum endpoint_scheme { ENDPOINT_HTTP, ENDPOINT_HTTPS };
+
 struct endpoint {
     char host[ENDPOINT_SIZE]; /* name or address; brackets removed from IPv6 */
     uint16_t port;
+    enum endpoint_scheme scheme;
 };
 
-/* "http://host[:port]", nothing after it but one '/'. The host becomes lower case, the port
- * defaults to 80. */
+/* "http://host[:port]" or "https://host[:port]", nothing after it but one '/'. The host becomes
+ * lower case, the port defaults to 80 or 443. */
 int endpoint_parse(struct str url, struct endpoint *ret, struct err *err) MUST_CHECK;
+/* The same form, always with the port, into dst of ENDPOINT_URL_SIZE bytes; returns dst. */
+#define ENDPOINT_URL_SIZE (ENDPOINT_SIZE + 20)
+const char *endpoint_url(const struct endpoint *e, char *dst);
+/* The same server, whatever is spoken to it. */
 bool endpoint_eq(const struct endpoint *a, const struct endpoint *b);
 
 /* Starts with '/' and goes into a request line as it is: visible ASCII but '#'. */
 bool route_is_request_path(struct str s);
 
+enum upstream_protocol { UPSTREAM_HTTP1, UPSTREAM_H2, UPSTREAM_PROTOCOL_COUNT };
+
+/* How a system is known, and how a node makes itself known to it. The files are PEM, on the nodes;
+ * paths are absolute. */
+struct route_tls {
+    bool on;                   /* all endpoints of the system are https://, else none is */
+    bool verify;               /* its certificate must be good; default true */
+    char name[ENDPOINT_SIZE];  /* that it must be for, and that is asked for; "": the endpoint's
+                                  host */
+    char ca_file[PATH_SIZE];   /* who may have signed it; "": whom the node's system trusts */
+    char cert_file[PATH_SIZE]; /* that the node shows; "": none */
+    char key_file[PATH_SIZE];  /* of that; both or none */
+};
+
 struct route_upstream {
     struct endpoint endpoint[ROUTE_ENDPOINTS_MAX];
     unsigned endpoint_count;
+    enum upstream_protocol protocol; /* with TLS by ALPN, without it from the first byte */
+    struct route_tls tls;
     uint32_t connect_timeout_ms;  /* default 1000 */
     uint32_t response_timeout_ms; /* until the head of the answer, then between its bytes; default
                                      15000 */

@@ -53,21 +53,13 @@ void probe_http(const struct probe *p, const struct patience *patience, struct c
 
 /* ---- endpoints ------------------------------------------------------------------------------- */
 
-static const char *endpoint_url(const struct endpoint *e, const char *path, char *dst, size_t size)
-{
-    bool v6 = strchr(e->host, ':') != NULL;
-
-    str_fmt(dst, size, "http://%s%s%s:%u%s", v6 ? "[" : "", e->host, v6 ? "]" : "", e->port, path);
-    return dst;
-}
-
 /* Each gets its share of the time that is left, so that one that hangs does not hide the others. */
 void probe_endpoints(const struct probe *p, const struct patience *patience,
                      struct check_result *ret)
 {
     const struct route_upstream *u = p->upstream;
     struct plan_check check = p->check;
-    char found[TEXT_SIZE * 4], url[ENDPOINT_SIZE + PATH_SIZE + 32];
+    char found[TEXT_SIZE * 4], server[ENDPOINT_URL_SIZE], url[ENDPOINT_URL_SIZE + PATH_SIZE];
     CLEANUP(buf_deinitp) struct buf silent = BUF_INIT(TEXT_SIZE * 2);
     unsigned healthy = 0;
 
@@ -76,8 +68,10 @@ void probe_endpoints(const struct probe *p, const struct patience *patience,
         dur_t share = dur_ns(patience_left(patience).ns / (u->endpoint_count - i));
         CLEANUP(buf_deinitp) struct buf body = BUF_INIT(BODY_MAX);
         unsigned status = 0;
-        int r = get(p, endpoint_url(e, check.target, url, sizeof url), share, &status, &body, NULL);
+        int r;
 
+        str_fmt(url, sizeof url, "%s%s", endpoint_url(e, server), check.target);
+        r = get(p, url, share, &status, &body, NULL);
         if (r == 0 && is_fine(status, 0))
             healthy++;
         else if (r == 0)

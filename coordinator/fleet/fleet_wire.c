@@ -9,12 +9,11 @@
 
 /* ---- a route to bytes ------------------------------------------------------------------------ */
 
-#define URL_SIZE (ENDPOINT_SIZE + 20)
-
 struct upstream_message {
     Switchyard__V1__Upstream m;
+    Switchyard__V1__UpstreamTls tls;
     char *endpoint[ROUTE_ENDPOINTS_MAX];
-    char url[ROUTE_ENDPOINTS_MAX][URL_SIZE];
+    char url[ROUTE_ENDPOINTS_MAX][ENDPOINT_URL_SIZE];
 };
 
 struct flags_message {
@@ -87,18 +86,34 @@ static Switchyard__V1__Fallback *fill_fallback(struct route_fallback *f, struct 
     return m;
 }
 
+static Switchyard__V1__UpstreamTls *fill_tls(struct route_tls *t, Switchyard__V1__UpstreamTls *ret)
+{
+    if (!t->on)
+        return NULL;
+    switchyard__v1__upstream_tls__init(ret);
+    ret->server_name = t->name;
+    ret->ca_file = t->ca_file;
+    ret->cert_file = t->cert_file;
+    ret->key_file = t->key_file;
+    ret->any_certificate = !t->verify;
+    return ret;
+}
+
 static Switchyard__V1__Upstream *fill_upstream(struct route_upstream *u,
                                                struct upstream_message *ret)
 {
+    static const Switchyard__V1__Upstream__Protocol protocols[UPSTREAM_PROTOCOL_COUNT] = {
+        [UPSTREAM_HTTP1] = SWITCHYARD__V1__UPSTREAM__PROTOCOL__PROTOCOL_HTTP1,
+        [UPSTREAM_H2] = SWITCHYARD__V1__UPSTREAM__PROTOCOL__PROTOCOL_H2,
+    };
+
     switchyard__v1__upstream__init(&ret->m);
     for (unsigned i = 0; i < u->endpoint_count; i++) {
-        const struct endpoint *e = &u->endpoint[i];
-        bool ipv6 = strchr(e->host, ':') != NULL;
-
-        CHECK(str_fmt(ret->url[i], URL_SIZE, ipv6 ? "http://[%s]:%u" : "http://%s:%u", e->host,
-                      (unsigned)e->port));
+        endpoint_url(&u->endpoint[i], ret->url[i]);
         ret->endpoint[i] = ret->url[i];
     }
+    ret->m.protocol = protocols[u->protocol];
+    ret->m.tls = fill_tls(&u->tls, &ret->tls);
     ret->m.endpoints = ret->endpoint;
     ret->m.n_endpoints = u->endpoint_count;
     ret->m.connect_timeout_ms = u->connect_timeout_ms;

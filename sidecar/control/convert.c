@@ -82,6 +82,39 @@ static int take_fallback(const Switchyard__V1__Fallback *m, struct route_fallbac
     return 0;
 }
 
+static int take_tls(const Switchyard__V1__UpstreamTls *m, struct route_tls *ret, struct err *err)
+{
+    int r;
+
+    ret->verify = !m || !m->any_certificate;
+    if (!m)
+        return 0;
+    r = convert_text("server name", m->server_name, ret->name, sizeof ret->name, err);
+    if (r == 0)
+        r = convert_text("CA file", m->ca_file, ret->ca_file, sizeof ret->ca_file, err);
+    if (r == 0)
+        r = convert_text("certificate file", m->cert_file, ret->cert_file, sizeof ret->cert_file,
+                         err);
+    if (r == 0)
+        r = convert_text("key file", m->key_file, ret->key_file, sizeof ret->key_file, err);
+    return r;
+}
+
+/* What is not known is refused: a server would not understand a word. */
+static int take_protocol(Switchyard__V1__Upstream__Protocol m, enum upstream_protocol *ret,
+                         struct err *err)
+{
+    static const enum upstream_protocol protocols[] = {
+        [SWITCHYARD__V1__UPSTREAM__PROTOCOL__PROTOCOL_HTTP1] = UPSTREAM_HTTP1,
+        [SWITCHYARD__V1__UPSTREAM__PROTOCOL__PROTOCOL_H2] = UPSTREAM_H2,
+    };
+
+    if ((unsigned)m >= ARRAY_LEN(protocols))
+        return err_set(err, ERR_INVALID, "protocol %d is not known to this version", (int)m);
+    *ret = protocols[m];
+    return 0;
+}
+
 static int take_upstream(const char *what, const Switchyard__V1__Upstream *m,
                          struct route_upstream *ret, struct err *err)
 {
@@ -102,8 +135,13 @@ static int take_upstream(const char *what, const Switchyard__V1__Upstream *m,
     ret->response_timeout_ms = m->response_timeout_ms;
     ret->max_connections = m->max_connections;
     ret->health_interval_ms = m->health_interval_ms;
-    return convert_text("health path", m->health_path, ret->health_path, sizeof ret->health_path,
-                        err);
+    r = convert_text("health path", m->health_path, ret->health_path, sizeof ret->health_path, err);
+    if (r == 0)
+        r = take_protocol(m->protocol, &ret->protocol, err);
+    if (r == 0)
+        r = take_tls(m->tls, &ret->tls, err);
+    ret->tls.on = ret->endpoint_count > 0 && ret->endpoint[0].scheme == ENDPOINT_HTTPS;
+    return r < 0 ? err_ctx(err, "%s", what) : 0;
 }
 
 int convert_system(const char *what, Switchyard__V1__System m, enum system *ret, struct err *err)

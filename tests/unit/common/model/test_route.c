@@ -59,13 +59,17 @@ static void endpoints_are_host_and_port(void **state UNUSED)
     static const struct {
         const char *url, *host;
         uint16_t port;
+        const char *whole;
     } good[] = {
-        {"http://127.0.0.1:8000", "127.0.0.1", 8000},
-        {"http://Legacy.Example", "legacy.example", 80},
-        {"http://legacy_1:65535/", "legacy_1", 65535},
-        {"http://[::1]:82", "::1", 82},
-        {"http://[FE80::127.0.0.1]", "fe80::127.0.0.1", 80},
+        {"http://127.0.0.1:8000", "127.0.0.1", 8000, "http://127.0.0.1:8000"},
+        {"http://Legacy.Example", "legacy.example", 80, "http://legacy.example:80"},
+        {"http://legacy_1:65535/", "legacy_1", 65535, "http://legacy_1:65535"},
+        {"http://[::1]:82", "::1", 82, "http://[::1]:82"},
+        {"http://[FE80::127.0.0.1]", "fe80::127.0.0.1", 80, "http://[fe80::127.0.0.1]:80"},
+        {"https://a", "a", 443, "https://a:443"},
+        {"https://a:80/", "a", 80, "https://a:80"},
     };
+    char url[ENDPOINT_URL_SIZE];
     struct endpoint ep;
     struct err err;
 
@@ -73,6 +77,7 @@ static void endpoints_are_host_and_port(void **state UNUSED)
         assert_ok(endpoint_parse(str_of(good[i].url), &ep, &err), &err);
         assert_string_equal(ep.host, good[i].host);
         assert_int_equal(ep.port, good[i].port);
+        assert_string_equal(endpoint_url(&ep, url), good[i].whole);
     }
 }
 
@@ -100,7 +105,9 @@ static void anything_else_is_no_endpoint(void **state UNUSED)
         "http://[g::]",
         "http://::1",
         "ftp://a",
-        "https://a",
+        "https://",
+        "https:/a",
+        "HTTPS://a",
     };
     struct endpoint ep = {.port = 9};
 
@@ -131,6 +138,15 @@ static struct route good_route(void)
         .upstream = {[SYSTEM_LEGACY] = upstream, [SYSTEM_NEW] = upstream},
         .breaker = {5, 1000, 1000, 1},
     };
+}
+
+static struct route_tls *use_tls(struct route *r)
+{
+    struct route_upstream *u = &r->upstream[SYSTEM_NEW];
+
+    u->endpoint[0].scheme = ENDPOINT_HTTPS;
+    u->tls.on = true;
+    return &u->tls;
 }
 
 static void check_fault(struct route r, const char *fault)
@@ -195,6 +211,17 @@ static void each_limit_of_a_route_is_checked(void **state UNUSED)
     CHECK_FAULT(r.upstream[SYSTEM_NEW].health_path[0] = 'x', "a system's health path is none");
     CHECK_FAULT(r.upstream[SYSTEM_NEW].health_path[0] = '/',
                 "a system's health is asked for too often");
+    CHECK_FAULT(r.upstream[SYSTEM_NEW].tls.on = true,
+                "a system has endpoints with and without TLS");
+    CHECK_FAULT(r.upstream[SYSTEM_NEW].endpoint[0].scheme = ENDPOINT_HTTPS,
+                "a system has endpoints with and without TLS");
+    CHECK_FAULT(r.upstream[SYSTEM_NEW].tls.name[0] = 'a',
+                "a system has settings of TLS, and does without it");
+    CHECK_FAULT((use_tls(&r)->ca_file[0] = 'a'), "a file of a system's TLS is no absolute path");
+    CHECK_FAULT((use_tls(&r)->key_file[0] = '/'),
+                "a certificate lacks its key, or the key its certificate");
+    CHECK_FAULT(r.upstream[SYSTEM_NEW].protocol = UPSTREAM_PROTOCOL_COUNT,
+                "a system's protocol is unknown");
     CHECK_FAULT(r.flags.count = FLAGS_MAX + 1, "there are too many flags");
     CHECK_FAULT(r.ahead.flags.count = FLAGS_MAX + 1, "there are too many flags");
     CHECK_FAULT(r.ahead.selector_count = 17, "there are too many selectors of nodes ahead");

@@ -84,6 +84,36 @@ static void a_mirror_is_encoded_where_something_is_copied(void **state UNUSED)
     switchyard__v1__route__free_unpacked(m, NULL);
 }
 
+static void what_is_spoken_to_a_system_is_encoded(void **state UNUSED)
+{
+    CLEANUP(buf_deinitp) struct buf b = BUF_INIT(FLEET_ROUTE_BYTES_MAX);
+    struct route r = {.migration = {"app"}};
+    struct route_upstream *u = &r.upstream[SYSTEM_NEW];
+    Switchyard__V1__Route *m;
+
+    *u = (struct route_upstream){
+        .endpoint = {{"::1", 8443, ENDPOINT_HTTPS}},
+        .endpoint_count = 1,
+        .protocol = UPSTREAM_H2,
+        .tls = {true, true, "new.example", "/ca.pem", "/cert.pem", "/key.pem"},
+    };
+    m = encoded(&r, &b);
+    assert_string_equal(m->new_->endpoints[0], "https://[::1]:8443");
+    assert_int_equal(m->new_->protocol, SWITCHYARD__V1__UPSTREAM__PROTOCOL__PROTOCOL_H2);
+    assert_string_equal(m->new_->tls->server_name, "new.example");
+    assert_string_equal(m->new_->tls->ca_file, "/ca.pem");
+    assert_string_equal(m->new_->tls->cert_file, "/cert.pem");
+    assert_string_equal(m->new_->tls->key_file, "/key.pem");
+    assert_false(m->new_->tls->any_certificate);
+    assert_null(m->legacy->tls);
+    switchyard__v1__route__free_unpacked(m, NULL);
+    buf_clear(&b);
+    u->tls.verify = false;
+    m = encoded(&r, &b);
+    assert_true(m->new_->tls->any_certificate);
+    switchyard__v1__route__free_unpacked(m, NULL);
+}
+
 static void fill(char *text, size_t size)
 {
     memset(text, 'x', size - 1);
@@ -102,10 +132,16 @@ static void fill_upstream(struct route_upstream *u)
     for (u->endpoint_count = 0; u->endpoint_count < ROUTE_ENDPOINTS_MAX; u->endpoint_count++) {
         fill(u->endpoint[u->endpoint_count].host, ENDPOINT_SIZE);
         u->endpoint[u->endpoint_count].port = UINT16_MAX;
+        u->endpoint[u->endpoint_count].scheme = ENDPOINT_HTTPS;
     }
     u->connect_timeout_ms = u->response_timeout_ms = UINT32_MAX;
     u->health_interval_ms = u->max_connections = UINT32_MAX;
     fill(u->health_path, sizeof u->health_path);
+    u->tls.on = true;
+    fill(u->tls.name, sizeof u->tls.name);
+    fill(u->tls.ca_file, sizeof u->tls.ca_file);
+    fill(u->tls.cert_file, sizeof u->tls.cert_file);
+    fill(u->tls.key_file, sizeof u->tls.key_file);
 }
 
 static void fill_ahead(struct route_ahead *a)
@@ -261,6 +297,7 @@ int main(void)
         cmocka_unit_test(what_nodes_are_ahead_with_is_encoded),
         cmocka_unit_test(nobody_ahead_takes_no_bytes),
         cmocka_unit_test(a_mirror_is_encoded_where_something_is_copied),
+        cmocka_unit_test(what_is_spoken_to_a_system_is_encoded),
         cmocka_unit_test(what_is_compared_is_encoded),
         cmocka_unit_test(what_was_compared_is_taken_and_made_harmless),
         cmocka_unit_test(a_route_at_all_its_limits_is_taken_by_nodes),

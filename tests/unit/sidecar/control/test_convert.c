@@ -63,6 +63,39 @@ static void every_field_of_a_route_arrives(void **state UNUSED)
     assert_string_equal(r.stage, "quarter");
 }
 
+static void what_is_spoken_to_a_system_arrives(void **state UNUSED)
+{
+    Switchyard__V1__UpstreamTls tls = SWITCHYARD__V1__UPSTREAM_TLS__INIT;
+    struct wire_route w;
+    struct route r;
+    struct err err;
+
+    wire_route_init(&w, "app");
+    assert_ok(to_route(&w, &r, &err), &err);
+    assert_false(r.upstream[SYSTEM_LEGACY].tls.on);
+    assert_int_equal(r.upstream[SYSTEM_LEGACY].protocol, UPSTREAM_HTTP1);
+    w.legacy_endpoint[0] = rpc_lend("https://127.0.0.1");
+    assert_ok(to_route(&w, &r, &err), &err);
+    assert_true(r.upstream[SYSTEM_LEGACY].tls.on);
+    assert_true(r.upstream[SYSTEM_LEGACY].tls.verify);
+    assert_int_equal(r.upstream[SYSTEM_LEGACY].endpoint[0].port, 443);
+    assert_false(r.upstream[SYSTEM_NEW].tls.on);
+    tls.server_name = rpc_lend("old.example");
+    tls.ca_file = rpc_lend("/ca.pem");
+    tls.cert_file = rpc_lend("/cert.pem");
+    tls.key_file = rpc_lend("/key.pem");
+    tls.any_certificate = true;
+    w.legacy.tls = &tls;
+    w.legacy.protocol = SWITCHYARD__V1__UPSTREAM__PROTOCOL__PROTOCOL_H2;
+    assert_ok(to_route(&w, &r, &err), &err);
+    assert_int_equal(r.upstream[SYSTEM_LEGACY].protocol, UPSTREAM_H2);
+    assert_string_equal(r.upstream[SYSTEM_LEGACY].tls.name, "old.example");
+    assert_string_equal(r.upstream[SYSTEM_LEGACY].tls.ca_file, "/ca.pem");
+    assert_string_equal(r.upstream[SYSTEM_LEGACY].tls.cert_file, "/cert.pem");
+    assert_string_equal(r.upstream[SYSTEM_LEGACY].tls.key_file, "/key.pem");
+    assert_false(r.upstream[SYSTEM_LEGACY].tls.verify);
+}
+
 static void what_nodes_are_ahead_with_arrives(void **state UNUSED)
 {
     struct wire_route w;
@@ -249,6 +282,14 @@ static void spoil_timeout(struct wire_route *w)
 {
     w->legacy.connect_timeout_ms = 0;
 }
+static void spoil_protocol(struct wire_route *w)
+{
+    w->new_.protocol = (Switchyard__V1__Upstream__Protocol)7;
+}
+static void spoil_schemes(struct wire_route *w)
+{
+    w->new_endpoint[1] = rpc_lend("https://new.example");
+}
 static void spoil_host_count(struct wire_route *w)
 {
     for (unsigned i = 0; i < 9; i++)
@@ -329,6 +370,8 @@ static void what_is_outside_its_limits_is_refused_by_name(void **state UNUSED)
         {spoil_source_unset, "key source 0"},
         {spoil_override, "override 7"},
         {spoil_timeout, "timeout"},
+        {spoil_protocol, "new: protocol 7 is not known to this version"},
+        {spoil_schemes, "a system has endpoints with and without TLS"},
         {spoil_host_count, "hosts: 9"},
         {spoil_method_count, "methods: 9"},
         {spoil_endpoint_count, "endpoints: 9"},
@@ -501,6 +544,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_field_of_a_route_arrives),
+        cmocka_unit_test(what_is_spoken_to_a_system_arrives),
         cmocka_unit_test(what_nodes_are_ahead_with_arrives),
         cmocka_unit_test(a_mirror_arrives),
         cmocka_unit_test(what_is_compared_arrives_but_for_what_cannot_be_read),
