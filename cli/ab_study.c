@@ -2,6 +2,7 @@
 #include "cli/ab_study.h"
 
 #include "common/base/mem.h"
+#include "common/model/probe.h"
 
 /* ---- one answer ------------------------------------------------------------------------------ */
 
@@ -26,6 +27,7 @@ static struct compare_answer answer_of(const Switchyard__V1__ProbeAnswer *a)
         .cut = a->body_bytes > a->body.len,
         .body_size = a->body_bytes,
         .body_hash = a->body_hash,
+        .keep = PROBE_BODY_KEPT,
         .header = find_header,
         .head = a,
     };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* RFC 1952 in one piece. gzip.c is the only file that includes zlib. */
+/* RFC 1952 in one piece. common/compare/unpack.h has the way back. */
 #pragma once
 
 #include "common/base/buf.h"

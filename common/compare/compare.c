@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/compare/compare.h"
 
+#include "common/compare/content.h"
 #include "common/compare/judge.h"
 
 #define FNV_PRIME UINT64_C(0x100000001b3)
@@ -94,55 +95,60 @@ static bool is_text(struct str essence)
            str_ieq(essence, STR("application/javascript")) || ends(essence, STR("+xml"));
 }
 
-static bool is_encoded(const struct compare_answer *a)
+static void judge_bytes(struct judge *j, enum compare_class class, const struct content *legacy,
+                        const struct content *new_content)
 {
-    struct str value = field(a, STR("Content-Encoding"), 0);
+    char a[DISCREPANCY_VALUE_SIZE], b[DISCREPANCY_VALUE_SIZE];
 
-    return value.p && !str_ieq(value, STR("identity"));
+    content_describe(legacy, a, sizeof a);
+    content_describe(new_content, b, sizeof b);
+    judge_note(j, class, "body", false, str_of(a), str_of(b));
 }
 
-static void describe_bytes(const struct compare_answer *a, char *room, size_t size)
+static void judge_contents(struct judge *j, struct str a_type, const struct content *a,
+                           struct str b_type, const struct content *b)
 {
-    uint64_t hash = a->cut ? a->body_hash : compare_hash(COMPARE_HASH_START, a->body);
-
-    str_fmt(room, size, "%llu bytes, %016llx",
-            (unsigned long long)(a->cut ? a->body_size : a->body.n), (unsigned long long)hash);
-}
-
-static void judge_bytes(struct judge *j, const struct compare_answer *legacy,
-                        const struct compare_answer *new_answer)
-{
-    char a[64], b[64];
-
-    describe_bytes(legacy, a, sizeof a);
-    describe_bytes(new_answer, b, sizeof b);
-    judge_note(j, judge_class_of(j, "body"), "body", false, str_of(a), str_of(b));
-}
-
-static bool is_same_body(const struct compare_answer *a, const struct compare_answer *b)
-{
-    if (a->cut && b->cut)
-        return a->body_size == b->body_size && a->body_hash == b->body_hash;
-    return a->cut == b->cut && str_eq(a->body, b->body);
-}
-
-static void judge_bodies(struct judge *j, const struct compare_answer *a,
-                         const struct compare_answer *b)
-{
-    struct str parameters;
-    struct str a_type = essence_of(a->media_type, &parameters);
-    struct str b_type = essence_of(b->media_type, &parameters);
-
-    if (is_same_body(a, b))
+    if (content_eq(a, b))
         return;
-    if (a->cut || b->cut || is_encoded(a) || is_encoded(b))
-        judge_bytes(j, a, b);
-    else if (is_json(a_type) && is_json(b_type) && judge_json(j, a->body, b->body))
+    if (a->cut || b->cut)
+        judge_bytes(j, judge_class_of(j, "body"), a, b);
+    else if (is_json(a_type) && is_json(b_type) && judge_json(j, a->bytes, b->bytes))
         return;
     else if (is_text(a_type) && is_text(b_type) && !is_json(a_type))
-        judge_text(j, a->body, b->body);
+        judge_text(j, a->bytes, b->bytes);
     else
-        judge_bytes(j, a, b);
+        judge_bytes(j, judge_class_of(j, "body"), a, b);
+}
+
+/* Bytes in two codings say nothing of what they hold, unless that a client cannot read them. */
+static void judge_packed(struct judge *j, const struct content *a, const struct content *b)
+{
+    enum compare_class class = judge_class_of(j, "body");
+    bool broken = a->state == CONTENT_BROKEN || b->state == CONTENT_BROKEN;
+
+    if (class == COMPARE_DIFFERS_CRITICAL && !broken && !content_is_coded_alike(a, b))
+        class = COMPARE_DIFFERS_COSMETIC;
+    judge_bytes(j, class, a, b);
+}
+
+static void judge_bodies(struct judge *j, const struct compare_answer *legacy,
+                         const struct compare_answer *new_answer)
+{
+    CLEANUP(content_deinit) struct content a;
+    CLEANUP(content_deinit) struct content b;
+    struct str parameters;
+
+    content_init(&a, legacy);
+    content_init(&b, new_answer);
+    if (content_is_coded_alike(&a, &b) && content_eq(&a, &b))
+        return;
+    content_open(&a, legacy->keep);
+    content_open(&b, new_answer->keep);
+    if (a.state == CONTENT_HERE && b.state == CONTENT_HERE)
+        judge_contents(j, essence_of(legacy->media_type, &parameters), &a,
+                       essence_of(new_answer->media_type, &parameters), &b);
+    else
+        judge_packed(j, &a, &b);
 }
 
 void compare_answers(const struct compare_rule *rules, unsigned rule_count,

@@ -2,10 +2,14 @@
 /* Two answers to one request: equal, or where they differ and how much that matters.
  *
  * Status and media type always count, and so does the body: JSON by structure, text by lines, all
- * else by bytes; a body that does not keep to its media type, or is encoded (Content-Encoding), by
- * bytes as well. Other fields count when a rule names them. The order of an object's members is no
- * difference, nor is the spelling of numbers (1.0 and 1), of strings ("\u0041" and "A") and of
- * lines' ends.
+ * else, and what does not keep to its media type, by bytes. Other fields count when a rule names
+ * them. The order of an object's members is no difference, nor is the spelling of numbers (1.0 and
+ * 1), of strings ("\u0041" and "A") and of lines' ends.
+ *
+ * Bodies in gzip or deflate (Content-Encoding) are unpacked first: how a system packs is no
+ * difference. What cannot be unpacked (another coding, a beginning alone, more than unpack.h
+ * allows) is compared by bytes where both pack alike; else nothing can be said of it, which is told
+ * as a cosmetic difference.
  *
  * Rules: common/model/compare_rule.h. Of those that class a place the one that names it most
  * closely decides: of two that cover
@@ -33,6 +37,7 @@ struct compare_answer {
     bool cut;           /* the body is longer than what is here; compared by size and hash */
     uint64_t body_size; /* all of it */
     uint64_t body_hash; /* of all of it, when cut; see compare_hash() */
+    size_t keep;        /* of a packed body, unpacked: of a longer one size and hash are compared */
     /* The `nth` value (from 0) of a field, any case; p is NULL when there is none. The function may
      * be NULL: there are no fields. */
     struct str (*header)(const void *head, struct str name, unsigned nth);

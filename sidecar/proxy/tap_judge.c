@@ -91,6 +91,7 @@ static struct compare_answer view_of(const struct tap_answer *a)
         .cut = a->size > a->body.len,
         .body_size = a->size,
         .body_hash = a->hash,
+        .keep = a->body.max,
         .header = nth_field,
         .head = &a->head,
     };

@@ -48,6 +48,28 @@ def test_what_differs_is_counted_and_shown(yard):
     assert "70 answers compared, 20 critical" in text and "$.total" in text, text
 
 
+def test_what_a_system_packs_is_compared_by_what_it_holds(yard):
+    yard.open()
+    yard.legacy.become(200, '{"at": 1, "total": 5}', media=JSON)
+    yard.new.become(200, '{"total": 5.0, "at": 2}', media=JSON, gzip="on")
+    yard.apply(stages=(0, 50), compare=COMPARE)
+    yard.cli("start", "app")
+    client = yard.sidecars[0].client()
+    for user in range(10):
+        client.request(f"user-{user}", headers={"Accept-Encoding": "gzip"})
+    seen = compared(yard, 10)
+    assert (seen["total"]["cosmetic"], seen["total"]["critical"]) == (0, 0), seen
+
+    yard.new.become(200, '{"total": 6, "at": 2}', media=JSON, gzip="on")
+    yard.legacy.become(200, '{"at": 1, "total": 5}', media=JSON, gzip="on")
+    for user in range(10):
+        answer = client.request(f"user-{user}", headers={"Accept-Encoding": "gzip"})[0]
+        assert answer.getheader("Content-Encoding") == "gzip"
+    seen = compared(yard, 20)
+    assert seen["total"]["critical"] == 10, seen
+    assert {(e["where"], e["legacy"], e["new"]) for e in seen["examples"]} == {("$.total", "5", "6")}
+
+
 def test_a_critical_difference_holds_the_gate_and_rolls_back(yard):
     yard.open()
     answers(yard, '{"total": 5}', '{"total": 5}')

@@ -88,9 +88,10 @@ def test_text_and_bytes_are_compared_too():
     assert counts == (2, 0, 3)
     assert [d[1:3] for d in told] == [
         ["GET /bytes", "body"],
-        ["GET /gzip", "body"],
+        ["GET /gzip", "$.at"],
         ["GET /text", "line 2"],
     ]
+    assert told[1][3:] == ["1", "2"]
     assert told[2][3:] == ["b", "c"]
 
 

@@ -142,7 +142,7 @@ class Nginx:
     def url(self):
         return f"http://127.0.0.1:{self.port}"
 
-    def configure(self, status=200, body=None, media="text/plain"):
+    def configure(self, status=200, body=None, media="text/plain", gzip="off"):
         text = (body or self.name).replace('"', '\\"')
         conf = f"""
             daemon off; worker_processes 1; worker_shutdown_timeout 1s; pid {self.folder}/pid; error_log {self.folder}/error.log;
@@ -151,6 +151,7 @@ class Nginx:
                 log_format line '$msec $status $request_method $uri $http_x_user_id';
                 access_log {self.access} line;
                 keepalive_requests 1000000; default_type {media};
+                gzip {gzip}; gzip_types *; gzip_min_length 1; gzip_proxied any; gzip_http_version 1.0;
                 client_body_temp_path {self.folder}/body; proxy_temp_path {self.folder}/proxy;
                 fastcgi_temp_path {self.folder}/fcgi; uwsgi_temp_path {self.folder}/uwsgi;
                 scgi_temp_path {self.folder}/scgi;

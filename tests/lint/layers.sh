@@ -48,7 +48,7 @@ sqlite3.h: coordinator/store/store_sqlite.c
 ares.h: sidecar/proxy/resolver.c
 curl/: coordinator/web coordinator/store/etcd_http.c
 sha2.h: common/base/hash.c
-zlib.h: cli/gzip.c
+zlib.h: cli/gzip.c common/compare/unpack.c
 cjson/: common/base/json.c
 yaml.h: common/base/yaml.c
 sys/epoll.h: common/loop
