@@ -85,6 +85,8 @@ struct http1_head {
     bool keep_alive;      /* the sender lets the connection live after this message */
     bool expect_continue; /* waits for 100 before it sends the body */
     bool upgrade;         /* asks for another protocol (Connection: upgrade and Upgrade) */
+    bool wants_trailers;  /* a request with TE: trailers */
+    bool names_fields;    /* Connection names some, in the trailers too: none of those go on */
 };
 
 static inline struct str http1_str(const struct http1_head *h, struct http1_part part)

@@ -4,6 +4,7 @@
 
 #include "common/base/check.h"
 #include "common/http1/http1_chars.h"
+#include "common/http1/http1_trailers.h"
 
 /* Chunks of up to 2^60 - 1 bytes; leading zeros count, so a size line has an end. */
 enum { CHUNK_DIGITS_MAX = 15 };
@@ -122,9 +123,15 @@ static enum state step_data_lf(struct http1_body *b, char c)
     return c == '\n' ? STATE_SIZE : bad(b, "a chunk does not end with CR LF");
 }
 
+/* False: there are too many bytes of them. */
+static bool take_trailer_byte(struct http1_body *b, char c)
+{
+    return ++b->extra <= HTTP1_TRAILERS_MAX && (!b->kept || buf_add(b->kept, &c, 1));
+}
+
 static enum state step_trailer_name(struct http1_body *b, char c)
 {
-    if (++b->extra > HTTP1_TRAILERS_MAX)
+    if (!take_trailer_byte(b, c))
         return bad(b, "the trailers are too long");
     if (c == ':')
         return STATE_TRAILER_VALUE;
@@ -137,6 +144,7 @@ static enum state step_trailer_line(struct http1_body *b, char c)
         return STATE_LAST_LF;
     if (++b->trailers > HTTP1_TRAILERS_COUNT_MAX)
         return bad(b, "too many trailers");
+    b->line = b->kept ? b->kept->len : 0;
     return c == ':' ? bad(b, "a trailer has no name") : step_trailer_name(b, c);
 }
 
@@ -146,14 +154,18 @@ static enum state step_trailer_value(struct http1_body *b, char c)
         return STATE_TRAILER_LF;
     if (!is_text(c))
         return bad(b, "a control byte in a trailer");
-    if (++b->extra > HTTP1_TRAILERS_MAX)
+    if (!take_trailer_byte(b, c))
         return bad(b, "the trailers are too long");
     return STATE_TRAILER_VALUE;
 }
 
 static enum state step_trailer_lf(struct http1_body *b, char c)
 {
-    return c == '\n' ? STATE_TRAILER_LINE : bad(b, "a trailer does not end with CR LF");
+    if (c != '\n')
+        return bad(b, "a trailer does not end with CR LF");
+    if (b->kept && !http1_trailers_end_line(b->kept, b->line))
+        return bad(b, "the trailers are too long");
+    return STATE_TRAILER_LINE;
 }
 
 static enum state step_last_lf(struct http1_body *b, char c)
@@ -193,6 +205,12 @@ void http1_body_init(struct http1_body *b, struct http1_framing framing)
         if (b->left == 0)
             b->state = STATE_DONE;
     }
+}
+
+void http1_body_keep_trailers(struct http1_body *b, struct buf *into)
+{
+    CHECK(b->kind == HTTP1_BODY_CHUNKED && b->payload == 0);
+    b->kept = into;
 }
 
 static struct str take_payload(struct http1_body *b, struct str in)

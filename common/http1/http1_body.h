@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where a message's body ends, and what of the bytes on the wire is its payload. Pure.
  *
- * Every byte given is consumed and nothing is kept, so a relay can hand payload on as it comes.
- * Chunk extensions and trailers are checked, limited and dropped (RFC 9112 7.1.1 and RFC 9110 6.5.1
- * allow it). */
+ * Every byte given is consumed and only trailers are kept, by those who want them
+ * (http1_trailers.h), so a relay can hand payload on as it comes. Chunk extensions and trailers are
+ * checked and limited; extensions are dropped (RFC 9112 7.1.1). */
 #pragma once
 
+#include "common/base/buf.h"
 #include "common/http1/http1.h"
 
 enum http1_body_kind {
@@ -53,9 +54,16 @@ struct http1_body {
     uint32_t digits;
     uint32_t extra; /* bytes of extensions not yet made good by payload, later of trailers */
     uint32_t trailers;
+    struct buf *kept; /* borrowed; NULL: trailers are dropped */
+    size_t line;      /* where in `kept` the latest begins */
 };
 
 void http1_body_init(struct http1_body *b, struct http1_framing framing);
+
+/* Before the first byte of a chunked body: add the trailers that may go on to `into`, which is
+ * borrowed (http1_trailers.h). What passes its maximum is BAD; HTTP1_TRAILERS_KEPT_MAX is enough
+ * for all. */
+void http1_body_keep_trailers(struct http1_body *b, struct buf *into);
 
 /* Take from the front of `in` some framing and at most one run of payload: *ret_used bytes in all,
  * of which *ret_payload (a view into `in`, possibly empty) is payload. With MORE, call again with
@@ -86,3 +94,5 @@ size_t http1_chunk_head(char dst[HTTP1_CHUNK_HEAD_MAX], uint64_t size);
 
 #define HTTP1_CHUNK_TAIL STR("\r\n")
 #define HTTP1_CHUNK_LAST STR("0\r\n\r\n")
+/* The same without the empty line: trailers follow, then that. */
+#define HTTP1_CHUNK_ZERO STR("0\r\n")

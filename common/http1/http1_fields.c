@@ -143,6 +143,20 @@ static bool on_expect(struct http1_parser *p, struct http1_part part)
     return true;
 }
 
+/* RFC 9110 10.1.4. Codings are of no use to us, nor to the next hop, which does not hear of them.
+ */
+static bool on_te(struct http1_parser *p, struct http1_part part)
+{
+    struct str list = http1_str(p->head, part), member;
+    bool more = p->kind == HTTP1_REQUEST && p->head->minor > 0;
+
+    while (more) {
+        more = str_cut(list, ',', &member, &list);
+        p->head->wants_trailers |= str_ieq(str_trim(member), STR("trailers"));
+    }
+    return true;
+}
+
 static bool on_any(struct http1_parser *p UNUSED, struct http1_part part UNUSED)
 {
     return true;
@@ -164,8 +178,8 @@ static const struct known {
     [HTTP1_ID_HOST] = {{"host", 4}, false, on_host},
     [HTTP1_ID_KEEP_ALIVE] = {{"keep-alive", 10}, true, on_any},
     [HTTP1_ID_PROXY_CONNECTION] = {{"proxy-connection", 16}, true, on_any},
-    [HTTP1_ID_TE] = {{"te", 2}, true, on_any},
-    [HTTP1_ID_TRAILER] = {{"trailer", 7}, true, on_any},
+    [HTTP1_ID_TE] = {{"te", 2}, true, on_te},
+    [HTTP1_ID_TRAILER] = {{"trailer", 7}, false, on_any},
     [HTTP1_ID_TRANSFER_ENCODING] = {{"transfer-encoding", 17}, true, on_transfer_encoding},
     [HTTP1_ID_UPGRADE] = {{"upgrade", 7}, true, on_any},
 };
@@ -317,8 +331,7 @@ static bool is_for_all(struct str name)
 
 static void mark_hop(struct http1_head *h, struct str name)
 {
-    if (is_for_all(name))
-        return;
+    h->names_fields = true;
     for (uint32_t i = 0; i < h->header_count; i++) {
         if (str_ieq(http1_name(h, i), name))
             h->headers[i].hop = true;
@@ -339,7 +352,7 @@ static bool take_option(struct http1_parser *p, struct str option, struct option
         o->keep_alive = true;
     else if (str_ieq(option, STR("upgrade")))
         o->upgrade = true;
-    else
+    else if (!str_ieq(option, STR("te")) && !is_for_all(option))
         mark_hop(p->head, option);
     return true;
 }

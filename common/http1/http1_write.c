@@ -66,17 +66,19 @@ static bool is_replaced(const struct http1_out *out, struct str name)
     return false;
 }
 
-/* Copy the lines that stay: runs of them as they are, odd ones in the usual spelling. `drop` is a
- * field to leave out besides those of `out`. */
+/* Copy the lines that stay: runs of them as they are, odd ones in the usual spelling. `drop` has a
+ * bit for each enum http1_id to leave out besides those of `out`. */
 static void put_received(struct span *o, const struct http1_head *h, const struct http1_out *out,
-                         enum http1_id drop)
+                         unsigned drop)
 {
     uint32_t end = h->size - 2; /* of the last line */
     uint32_t from = end;        /* where the run that is not yet copied starts; `end`: no run */
 
+    if (out->body.kind != HTTP1_BODY_CHUNKED)
+        drop |= 1u << HTTP1_ID_TRAILER; /* there will be none */
     for (uint32_t i = 0; i < h->header_count; i++) {
         const struct http1_header *f = &h->headers[i];
-        bool stays = !f->hop && !(f->id && f->id == drop) && !is_replaced(out, http1_name(h, i));
+        bool stays = !f->hop && !(drop >> f->id & 1) && !is_replaced(out, http1_name(h, i));
 
         if (stays && !f->odd) {
             from = from == end ? f->name.at : from;
@@ -158,8 +160,10 @@ size_t http1_write_request(const struct http1_head *h, const struct http1_out *o
     put(&o, STR(" HTTP/1.1\r\n"));
     if (!keeps_host)
         put_field(&o, STR("Host"), out->host.n > 0 ? out->host : http1_host(h));
-    put_received(&o, h, out, keeps_host ? HTTP1_ID_OTHER : HTTP1_ID_HOST);
+    put_received(&o, h, out, keeps_host ? 0 : 1u << HTTP1_ID_HOST);
     put_framing(&o, out->body);
+    if (h->wants_trailers && !out->upgrade)
+        put(&o, STR("Connection: TE\r\nTE: trailers\r\n"));
     put_ours(&o, h, out);
     put(&o, STR("\r\n"));
     return finish(&o);
@@ -178,7 +182,7 @@ size_t http1_write_response(const struct http1_head *h, const struct http1_out *
     put(&o, STR(" "));
     put(&o, http1_str(h, h->reason));
     put(&o, STR("\r\n"));
-    put_received(&o, h, out, HTTP1_ID_OTHER);
+    put_received(&o, h, out, 0);
     if (!has_no_framing && out->body.kind == HTTP1_BODY_NONE && h->has_length)
         put_length(&o, h->content_length);
     else if (!has_no_framing)

@@ -2,8 +2,9 @@
 /* Serialises heads into the caller's memory, for the next hop.
  *
  * Lines that stay are copied as runs. Left out are the hop-by-hop fields (Connection and all it
- * names, Keep-Alive, Proxy-Connection, TE, Trailer, Upgrade unless it is to be passed on), Expect
- * (the proxy answers it) and the framing fields, which are written anew from the caller's framing.
+ * names, Keep-Alive, Proxy-Connection, TE, Upgrade unless it is to be passed on), Trailer where the
+ * body does not go chunked, Expect (the proxy answers it) and the framing fields, which are written
+ * anew from the caller's framing. Of TE, only "trailers" is said to the next hop.
  * The version is always HTTP/1.1. Pure. */
 #pragma once
 

@@ -193,6 +193,8 @@ static enum verdict begin_answer(struct conn *c)
 
     download_init(&req->download, http1_response_framing(&req->answer, req->head.method),
                   req->head.minor);
+    if (!req->answer.names_fields)
+        download_pass_trailers(&req->download);
     decide_closing(c);
     out.body = req->download.framing;
     out.connection = connection_of(c);

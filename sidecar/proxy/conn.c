@@ -353,6 +353,7 @@ void conn_end_request(struct conn *c)
     pipe_give(&lane->pipes, &req->download.pipe);
     view_unref(req->view);
     upload_deinit(&req->upload);
+    download_deinit(&req->download);
     if (lane->spare_request_count == SPARE_REQUESTS_MAX) {
         xfreep(&req);
         return;

@@ -79,8 +79,9 @@ struct upload {
     bool sent;                    /* all of it, to this upstream */
     bool keeping;                 /* `keep` has all payload received so far */
     struct buf keep;
-    size_t resent;  /* of `keep`, to this upstream */
-    unsigned fault; /* 0, or the status to refuse with */
+    struct buf trailers; /* that go on; for each try */
+    size_t resent;       /* of `keep`, to this upstream */
+    unsigned fault;      /* 0, or the status to refuse with */
     const char *why;
 };
 
@@ -88,6 +89,7 @@ struct upload {
 struct download {
     struct http1_body body;
     struct http1_framing framing; /* as sent to the client */
+    struct buf trailers;          /* that go on */
     bool done;
     struct tap *tap;   /* of the request; may be NULL */
     struct pipe *pipe; /* it goes through this one; see bulk.h */

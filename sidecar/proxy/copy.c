@@ -423,19 +423,40 @@ static struct copy *new_copy(struct lane *lane)
     return k;
 }
 
-/* Head and body in one piece; the body's length is known by now. */
+/* The body's length is known by now, so only one with trailers goes in a chunk. */
+static struct http1_framing framing_of(const struct upload *u)
+{
+    if (u->framing.kind == HTTP1_BODY_NONE || u->trailers.len > 0)
+        return u->framing;
+    return (struct http1_framing){HTTP1_BODY_LENGTH, u->keep.len};
+}
+
+static bool add_chunked(struct buf *out, const struct upload *u)
+{
+    char head[HTTP1_CHUNK_HEAD_MAX];
+    bool ok = true;
+
+    if (u->keep.len > 0)
+        ok = buf_add(out, head, http1_chunk_head(head, u->keep.len)) &&
+             buf_add_str(out, buf_view(&u->keep)) && buf_add_str(out, HTTP1_CHUNK_TAIL);
+    return ok && buf_add_str(out, HTTP1_CHUNK_ZERO) && buf_add_str(out, buf_view(&u->trailers)) &&
+           buf_add_str(out, HTTP1_CHUNK_TAIL);
+}
+
+/* Head and body in one piece. */
 static bool compose(const struct conn *c, struct buf *out)
 {
     const struct upload *u = &c->req->upload;
     const struct http1_extra ours = {.name = mark, .value = STR("1"), .replace = true};
-    struct http1_out form = {.body = {HTTP1_BODY_LENGTH, u->keep.len}};
+    const struct http1_out form = {.body = framing_of(u)};
     char *text = c->lane->scratch;
-    size_t n;
+    size_t n = conn_write_head(c, form, &ours, text, c->lane->bufs.size);
 
-    if (u->framing.kind == HTTP1_BODY_NONE)
-        form.body = u->framing;
-    n = conn_write_head(c, form, &ours, text, c->lane->bufs.size);
-    return n > 0 && buf_add(out, text, n) && buf_add_str(out, buf_view(&u->keep));
+    if (n == 0 || !buf_add(out, text, n))
+        return false;
+    if (form.body.kind == HTTP1_BODY_CHUNKED)
+        return add_chunked(out, u);
+    return buf_add_str(out, buf_view(&u->keep));
 }
 
 void copy_send(struct conn *c, const struct copy_wish *wish)

@@ -167,6 +167,7 @@ static enum verdict fall_back(struct conn *c)
     req->tried = 0;
     req->failure = FAILURE_NONE;
     upload_restart(&req->upload);
+    download_deinit(&req->download);
     c->late = 0;
     return conn_go(c, STEP_TAKE);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sidecar/proxy/relay.h"
 
+#include "common/http1/http1_trailers.h"
 #include "sidecar/proxy/tap.h"
 
 /* ---- framing --------------------------------------------------------------------------------- */
@@ -18,10 +19,33 @@ static void add_payload(struct gather *g, struct http1_framing framing, struct s
     gather_add(g, HTTP1_CHUNK_TAIL);
 }
 
-static void add_end(struct gather *g, struct http1_framing framing)
+static void add_end(struct gather *g, struct http1_framing framing, const struct buf *trailers)
 {
-    if (framing.kind == HTTP1_BODY_CHUNKED)
+    if (framing.kind != HTTP1_BODY_CHUNKED)
+        return;
+    if (trailers->len == 0) {
         gather_add(g, HTTP1_CHUNK_LAST);
+        return;
+    }
+    gather_add(g, HTTP1_CHUNK_ZERO);
+    gather_add(g, buf_view(trailers));
+    gather_add(g, HTTP1_CHUNK_TAIL);
+}
+
+/* How much may be taken in: our spelling of a trailer has a space that the received one may lack.
+ */
+static size_t room_for_received(const struct gather *g)
+{
+    size_t room = gather_room(g);
+
+    return room > HTTP1_TRAILERS_COUNT_MAX ? room - HTTP1_TRAILERS_COUNT_MAX : 0;
+}
+
+static void keep_trailers(struct http1_body *b, struct http1_framing sent, struct buf *into)
+{
+    buf_init(into, HTTP1_TRAILERS_KEPT_MAX);
+    if (b->kind == HTTP1_BODY_CHUNKED && sent.kind == HTTP1_BODY_CHUNKED)
+        http1_body_keep_trailers(b, into);
 }
 
 /* Take what fits out of `in`: its payload, which stays in the buffer's memory until that is read
@@ -57,8 +81,14 @@ void upload_init(struct upload *u, struct http1_framing received, size_t keep_ma
     u->received = u->sent = is_nothing(received);
     u->keeping = keep_max > 0 && !u->received;
     buf_init(&u->keep, keep_max);
+    buf_init(&u->trailers, 0);
     u->resent = 0;
     u->fault = 0;
+}
+
+void upload_pass_trailers(struct upload *u)
+{
+    keep_trailers(&u->body, u->framing, &u->trailers);
 }
 
 void upload_keep(struct upload *u, size_t keep_max)
@@ -72,6 +102,7 @@ void upload_keep(struct upload *u, size_t keep_max)
 void upload_deinit(struct upload *u)
 {
     buf_deinit(&u->keep);
+    buf_deinit(&u->trailers);
 }
 
 bool upload_can_restart(const struct upload *u)
@@ -106,7 +137,7 @@ static bool set_fault(struct upload *u, unsigned status, const char *why)
 static bool receive_piece(struct upload *u, struct iobuf *in, uint64_t max_body, struct gather *g)
 {
     struct str payload;
-    enum http1_body_result r = take_payload(&u->body, in, gather_room(g), &payload);
+    enum http1_body_result r = take_payload(&u->body, in, room_for_received(g), &payload);
 
     if (r == HTTP1_BODY_BAD)
         return set_fault(u, 400, u->body.why);
@@ -139,8 +170,8 @@ bool upload_piece(struct upload *u, struct iobuf *in, uint64_t max_body, struct 
         resend_piece(u, g);
     else if (!u->received && !iobuf_is_empty(in) && !receive_piece(u, in, max_body, g))
         return false;
-    if (u->received && u->resent == u->keep.len) {
-        add_end(g, u->framing);
+    if (u->received && u->resent == u->keep.len && gather_room(g) >= u->trailers.len) {
+        add_end(g, u->framing, &u->trailers);
         u->sent = true;
     }
     return u->sent || g->total > before;
@@ -157,6 +188,16 @@ void download_init(struct download *d, struct http1_framing received, unsigned m
     http1_body_init(&d->body, received);
 }
 
+void download_pass_trailers(struct download *d)
+{
+    keep_trailers(&d->body, d->framing, &d->trailers);
+}
+
+void download_deinit(struct download *d)
+{
+    buf_deinit(&d->trailers);
+}
+
 bool download_piece(struct download *d, struct iobuf *in, struct gather *g)
 {
     struct str payload;
@@ -164,14 +205,14 @@ bool download_piece(struct download *d, struct iobuf *in, struct gather *g)
 
     if (d->done)
         return true;
-    r = take_payload(&d->body, in, gather_room(g), &payload);
+    r = take_payload(&d->body, in, room_for_received(g), &payload);
     if (r == HTTP1_BODY_BAD)
         return false;
     if (d->tap)
         tap_body(d->tap, payload);
     add_payload(g, d->framing, payload);
     if (r == HTTP1_BODY_DONE) {
-        add_end(g, d->framing);
+        add_end(g, d->framing, &d->trailers);
         d->done = true;
     }
     return true;
@@ -181,7 +222,7 @@ bool download_end(struct download *d, struct gather *g)
 {
     if (!http1_body_may_end(&d->body))
         return false;
-    add_end(g, d->framing);
+    add_end(g, d->framing, &d->trailers);
     d->done = true;
     return true;
 }

@@ -10,6 +10,8 @@
 void upload_init(struct upload *u, struct http1_framing received, size_t keep_max);
 /* Nothing has been taken yet: keep at least that much. */
 void upload_keep(struct upload *u, size_t keep_max);
+/* Nothing has been taken yet: its trailers go on, if it has any. */
+void upload_pass_trailers(struct upload *u);
 void upload_deinit(struct upload *u);
 /* Once more from the beginning, to another upstream. */
 void upload_restart(struct upload *u);
@@ -21,6 +23,9 @@ bool upload_piece(struct upload *u, struct iobuf *in, uint64_t max_body, struct 
 
 /* An answer framed as `received`, to a client that speaks HTTP/1.`minor`. */
 void download_init(struct download *d, struct http1_framing received, unsigned minor);
+/* Nothing has been taken yet: its trailers go on, if it has any and the client can take them. */
+void download_pass_trailers(struct download *d);
+void download_deinit(struct download *d);
 /* Add the next piece to `g`, which may be nothing; false when the framing is broken. */
 bool download_piece(struct download *d, struct iobuf *in, struct gather *g);
 /* The upstream has finished sending: the same. */

@@ -101,6 +101,8 @@ static void prepare_upload(struct request *req, struct http1_framing framing)
         keep = 0;
     }
     upload_init(&req->upload, framing, keep);
+    if (!req->head.names_fields)
+        upload_pass_trailers(&req->upload);
 }
 
 enum verdict step_route(struct conn *c)

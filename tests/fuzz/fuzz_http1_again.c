@@ -45,12 +45,14 @@ static struct str write_on(const struct parsed *p, char *dst)
     return (struct str){dst, n};
 }
 
-/* The next field from *at on that is neither framing nor for one hop, nor the Host. */
+/* The next field from *at on that is neither framing nor for one hop, nor the Host, nor Trailer,
+ * which depends on the framing. */
 static bool next_field(const struct http1_head *h, uint32_t *at, struct str *ret_name,
                        struct str *ret_value)
 {
     for (; *at < h->header_count; (*at)++) {
-        if (h->headers[*at].hop || h->headers[*at].id == HTTP1_ID_HOST)
+        if (h->headers[*at].hop || h->headers[*at].id == HTTP1_ID_HOST ||
+            h->headers[*at].id == HTTP1_ID_TRAILER)
             continue;
         *ret_name = http1_name(h, *at);
         *ret_value = http1_value(h, *at);
@@ -89,7 +91,8 @@ static void check_meaning(const struct parsed *first, const struct parsed *secon
     const struct http1_head *a = &first->head, *b = &second->head;
     struct http1_framing f = framing_of(first), g = framing_of(second);
 
-    CHECK(b->minor == 1 && !b->upgrade && !b->expect_continue);
+    CHECK(b->minor == 1 && !b->upgrade && !b->expect_continue && !b->names_fields);
+    CHECK(a->wants_trailers == b->wants_trailers);
     CHECK(a->status == b->status && str_eq(http1_str(a, a->reason), http1_str(b, b->reason)));
     CHECK(f.kind == g.kind && f.length == g.length);
     if (first->parser.kind == HTTP1_REQUEST)

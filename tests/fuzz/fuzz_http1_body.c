@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A body in pieces of any size: taken at once, in random pieces, and squeezed in random pieces, it
- * gives the same payload, ends at the same byte and is refused for the same reason. What was
- * understood, sent on in chunks of ours, gives the payload again. Input: one byte that chooses the
- * framing, one that seeds the cuts, and the body. */
+ * gives the same payload and trailers, ends at the same byte and is refused for the same reason.
+ * What was understood, sent on in chunks of ours, gives both again. Input: one byte that chooses
+ * the framing, one that seeds the cuts, and the body. */
 #include "common/base/buf.h"
 #include "common/base/check.h"
 #include "common/base/mem.h"
 #include "common/base/rng.h"
-#include "common/http1/http1_body.h"
+#include "common/http1/http1_trailers.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -18,6 +18,7 @@ struct taken {
     enum http1_body_result result;
     size_t used;
     struct buf payload;
+    struct buf trailers;
 };
 
 static void taken_init(struct taken *t, struct http1_framing f)
@@ -26,6 +27,15 @@ static void taken_init(struct taken *t, struct http1_framing f)
     t->result = HTTP1_BODY_MORE;
     t->used = 0;
     buf_init(&t->payload, BODY_MAX);
+    buf_init(&t->trailers, HTTP1_TRAILERS_KEPT_MAX);
+    if (f.kind == HTTP1_BODY_CHUNKED)
+        http1_body_keep_trailers(&t->body, &t->trailers);
+}
+
+static void taken_deinit(struct taken *t)
+{
+    buf_deinit(&t->payload);
+    buf_deinit(&t->trailers);
 }
 
 static void take_next(struct taken *t, struct str piece)
@@ -80,10 +90,25 @@ static void check_same(const struct taken *a, const struct taken *b)
     CHECK(a->body.payload == a->payload.len && b->body.payload == b->payload.len);
     CHECK(a->result == HTTP1_BODY_BAD || a->used == b->used);
     CHECK(str_eq(buf_view(&a->payload), buf_view(&b->payload)));
+    CHECK(a->result == HTTP1_BODY_BAD || str_eq(buf_view(&a->trailers), buf_view(&b->trailers)));
 }
 
-/* The payload in chunks of ours. */
-static void add_chunks(struct buf *b, struct str payload, uint64_t seed)
+/* Each line comes apart into what may go on, and together again. */
+static void check_trailers(struct str kept)
+{
+    struct str rest = kept, name, value;
+    size_t n = 0;
+
+    while (http1_trailers_next(&rest, &name, &value)) {
+        CHECK(name.n > 0 && http1_trailer_passes(name));
+        CHECK(!memchr(name.p, ' ', name.n) && str_eq(str_trim(value), value));
+        n += name.n + value.n + 4;
+    }
+    CHECK(n == kept.n);
+}
+
+/* The payload in chunks of ours, and the trailers. */
+static void add_chunks(struct buf *b, struct str payload, struct str trailers, uint64_t seed)
 {
     struct rng rng;
 
@@ -96,7 +121,8 @@ static void add_chunks(struct buf *b, struct str payload, uint64_t seed)
         CHECK(buf_add(b, payload.p, n) && buf_add_str(b, HTTP1_CHUNK_TAIL));
         payload = (struct str){payload.p + n, payload.n - n};
     }
-    CHECK(buf_add_str(b, HTTP1_CHUNK_LAST));
+    CHECK(buf_add_str(b, HTTP1_CHUNK_ZERO) && buf_add_str(b, trailers));
+    CHECK(buf_add_str(b, HTTP1_CHUNK_TAIL));
 }
 
 static void check_sent_on(const struct taken *t, uint64_t seed)
@@ -104,12 +130,13 @@ static void check_sent_on(const struct taken *t, uint64_t seed)
     CLEANUP(buf_deinitp) struct buf sent = BUF_INIT(64 * BODY_MAX);
     struct taken again;
 
-    add_chunks(&sent, buf_view(&t->payload), seed);
+    add_chunks(&sent, buf_view(&t->payload), buf_view(&t->trailers), seed);
     taken_init(&again, (struct http1_framing){.kind = HTTP1_BODY_CHUNKED});
     take_in_pieces(&again, buf_view(&sent), seed, take_next);
     CHECK(again.result == HTTP1_BODY_DONE && again.used == sent.len);
     CHECK(str_eq(buf_view(&again.payload), buf_view(&t->payload)));
-    buf_deinit(&again.payload);
+    CHECK(str_eq(buf_view(&again.trailers), buf_view(&t->trailers)));
+    taken_deinit(&again);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -131,10 +158,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     take_in_pieces(&squeezed, in, data[1] + 256u, take_squeezed);
     check_same(&whole, &cut);
     check_same(&whole, &squeezed);
+    check_trailers(whole.result == HTTP1_BODY_DONE ? buf_view(&whole.trailers) : STR(""));
     if (whole.result == HTTP1_BODY_DONE)
         check_sent_on(&whole, data[1]);
-    buf_deinit(&whole.payload);
-    buf_deinit(&cut.payload);
-    buf_deinit(&squeezed.payload);
+    taken_deinit(&whole);
+    taken_deinit(&cut);
+    taken_deinit(&squeezed);
     return 0;
 }

@@ -117,6 +117,7 @@ class Answer(Head):
         super().__init__(raw)
         self.status = int(self.first.split(" ")[1])
         self.body = b""
+        self.trailers = []
 
     @property
     def system(self):
@@ -130,6 +131,7 @@ class Stream:
         self.sock = sock
         self.sock.settimeout(PATIENCE)
         self.rest = b""
+        self.trailers = []
 
     def send(self, data):
         self.sock.sendall(data if isinstance(data, bytes) else data.encode())
@@ -158,11 +160,14 @@ class Stream:
         return b"".join(parts)
 
     def chunks(self):
+        """The payload; the lines behind it are in self.trailers."""
         body = []
+        self.trailers = []
         while True:
             size = int(self.until(b"\r\n"), 16)
             if size == 0:
-                assert self.until(b"\r\n") == b""
+                while line := self.until(b"\r\n"):
+                    self.trailers.append(line.decode("latin-1"))
                 return b"".join(body)
             body.append(self.exactly(size))
             assert self.exactly(2) == b"\r\n"
@@ -203,6 +208,7 @@ class Client(Stream):
             return answer
         if answer.get("transfer-encoding") == "chunked":
             answer.body = self.chunks()
+            answer.trailers = self.trailers
         elif answer.get("content-length") is not None:
             answer.body = self.exactly(int(answer.get("content-length")))
         else:
@@ -230,10 +236,12 @@ class Request(Head):
         self.method, self.path, _ = self.first.split(" ")
         self.stream = stream
         self.body = b""
+        self.trailers = []
 
     def read_body(self):
         if self.get("transfer-encoding") == "chunked":
             self.body = self.stream.chunks()
+            self.trailers = self.stream.trailers
         else:
             self.body = self.stream.exactly(int(self.get("content-length") or 0))
 

@@ -84,6 +84,7 @@ static void tell(struct buf *b, enum http1_result result, const struct run *r)
         buf_addf(b, " length=%llu", (unsigned long long)h->content_length);
     buf_addf(b, "%s%s%s%s", h->chunked ? " chunked" : "", h->keep_alive ? "" : " close",
              h->expect_continue ? " expect" : "", h->upgrade ? " upgrade" : "");
+    buf_addf(b, "%s", h->wants_trailers ? " trailers" : "");
     tell_hops(b, h);
 }
 

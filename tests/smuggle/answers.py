@@ -4,14 +4,17 @@ must get. The client pipelines a second request, whose answer must be its own.""
 
 from collections import namedtuple
 
+from form import TRAILERS
+
 # `expect`:
 #   bad   a 502 of the proxy's own
 #   good  `status` and `body`
 #   cut   a 502, or the connection ends in the middle: nobody can take it for a whole answer
-# `closes`: the origin closes behind the answer. `interim`: statuses that come before.
+# `closes`: the origin closes behind the answer. `interim`: statuses that come before. `trailers`: all
+# the lines that come behind the body.
 Answer = namedtuple(
-    "Answer", "name wire expect status body why closes method interim lacks",
-    defaults=(False, "GET", (), ()),
+    "Answer", "name wire expect status body why closes method interim lacks trailers",
+    defaults=(False, "GET", (), (), b""),
 )  # fmt: skip
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -170,13 +173,18 @@ def chunked():
         "zeros": b"0005\r\nhello\r\n00\r\n\r\n",
     }
     good_ones |= {
-        "trailer": b"5\r\nhello\r\n0\r\nX-A: 1\r\n\r\n",
         "two": b"2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n",
     }
     for name, body in good_ones.items():
         yield good(
             f"answer-chunk/{name}", OK + CHUNKED + b"\r\n" + body, "9112 7.1", lacks=(b"x-a",)
         )
+    for name, (lines, kept) in TRAILERS.items():
+        wire = OK + CHUNKED + b"\r\n5\r\nhello\r\n0\r\n" + lines + b"\r\n"
+        why = "9110 6.5.1: what belongs into a head is dropped"
+        yield good(f"answer-trailer/{name}", wire, why, lacks=(b"x-a", b"x-b"), trailers=kept)
+    wire = OK + CHUNKED + b"Connection: X-A\r\n\r\n5\r\nhello\r\n0\r\nX-A: 1\r\n\r\n"
+    yield good("answer-trailer/named", wire, "9110 7.6.1: nor as a trailer")
     wrong = {
         "size": b"5\r\nhello\r\nx\r\n\r\n",
         "size-plus": b"5\r\nhello\r\n+0\r\n\r\n",
@@ -193,6 +201,10 @@ def chunked():
         "trailer-lf": b"5\r\nhello\r\n0\r\nX: y\n\r\n",
         "trailer-fold": b"5\r\nhello\r\n0\r\nX: y\r\n z\r\n\r\n",
         "trailer-no-colon": b"5\r\nhello\r\n0\r\nX\r\n\r\n",
+        "trailer-space": b"5\r\nhello\r\n0\r\nX : y\r\n\r\n",
+        "trailer-nul": b"5\r\nhello\r\n0\r\nX: \0\r\n\r\n",
+        "trailer-cr": b"5\r\nhello\r\n0\r\nX: y\rz: y\r\n\r\n",
+        "trailer-long": b"5\r\nhello\r\n0\r\nX: " + b"y" * 9000 + b"\r\n\r\n",
         "end-lf": b"5\r\nhello\r\n0\r\n\n",
         "end-cr": b"5\r\nhello\r\n0\r\n\rx",
     }

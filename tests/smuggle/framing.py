@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where a body ends: Transfer-Encoding, Content-Length, chunks and trailers."""
 
-from form import CHUNKED, CONTROLS, EVIL, GET, HELLO, HIGH, HOST, LENGTH, POST, one, refused, spell
+from form import CHUNKED, CONTROLS, EVIL, GET, HELLO, HIGH, HOST, LENGTH, POST, TRAILERS
+from form import one, refused, spell
 
 # ---- Transfer-Encoding ---------------------------------------------------------------------------
 
@@ -326,21 +327,18 @@ def chunk_ends():
 
 
 def trailers():
-    fields = {
-        "none": b"",
-        "one": b"X-A: 1\r\n",
-        "empty-value": b"X-A:\r\n",
-        "two": b"X-A: 1\r\nX-B: 2\r\n",
-        "length": b"Content-Length: 99\r\n",
-        "coding": b"Transfer-Encoding: chunked\r\n",
-        "host": b"Host: evil\r\n",
-        "forwarded": b"X-Forwarded-For: 10.0.0.1\r\n",
-        "connection": b"Connection: close\r\n",
-    }
-    for name, lines in fields.items():
+    why = "9110 6.5.1: what belongs into a head is dropped"
+    for name, (lines, kept) in TRAILERS.items():
         wire = chunks(b"5\r\nhello\r\n0\r\n" + lines + b"\r\n")
         lacks = (b"x-a", b"x-b")
-        yield one(f"trailer/{name}", wire, "9110 6.5.1: dropped", b"hello", lacks=lacks)
+        yield one(f"trailer/{name}", wire, why, b"hello", lacks=lacks, trailers=kept)
+    wire = POST + HOST + CHUNKED + b"Connection: X-A\r\n\r\n0\r\nX-A: 1\r\n\r\n"
+    yield one("trailer/named", wire, "9110 7.6.1: nor as a trailer")
+    wire = POST + HOST + CHUNKED + b"Trailer: X-A\r\n\r\n0\r\nX-A: 1\r\n\r\n"
+    has = (b"Trailer: X-A",)
+    yield one("trailer/announced", wire, "9110 6.6.2", has=has, trailers=b"X-A: 1\r\n")
+    wire = POST + HOST + LENGTH + b"Trailer: X-A\r\n\r\nhello"
+    yield one("trailer/no-chunks", wire, "9110 6.6.2: no place", b"hello", lacks=(b"trailer",))
     wrong = {
         "no-colon": b"X-A\r\n",
         "no-name": b": 1\r\n",

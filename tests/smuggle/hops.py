@@ -45,12 +45,19 @@ def hops():
     for field in (
         b"Keep-Alive: timeout=5",
         b"Proxy-Connection: keep-alive",
-        b"TE: trailers",
+        b"TE: gzip",
         b"Trailer: X",
     ):
         name = field.split(b":")[0]
         wire = GET + HOST + field + b"\r\n\r\n"
         yield one(f"hop/dropped-{spell(name)}", wire, "9110 7.6.1", lacks=(name.lower(),))
+    for value in (b"trailers", b"Trailers", b"gzip;q=0.5, trailers", b"deflate\r\nTE: trailers"):
+        wire = GET + HOST + b"TE: " + value + b"\r\n\r\n"
+        has = (b"TE: trailers", b"Connection: TE")
+        yield one(f"hop/te-{spell(value)}", wire, "9110 10.1.4: of this we know more", has=has)
+    for value in (b"trailers;q=1", b"no-trailers", b"gzip", b"", b"trailers x", b'"trailers"'):
+        wire = GET + HOST + b"TE: " + value + b"\r\n\r\n"
+        yield one(f"hop/te-not-{spell(value)}", wire, "9110 10.1.4", lacks=(b"te", b"connection"))
     for value in (
         b"close",
         b"Close",

@@ -16,10 +16,12 @@ VALUE = rb"(?:" + VISIBLE + rb"(?:[\t\x20-\x7e\x80-\xff]*" + VISIBLE + rb")?)?"
 HEAD = re.compile(
     TOKEN + rb" [\x21-\x7e]+ HTTP/1\.1\r\n(?:" + TOKEN + rb": " + VALUE + rb"\r\n)*\r\n"
 )
+TAIL = re.compile(rb"0\r\n(?:" + TOKEN + rb": " + VALUE + rb"\r\n)*\r\n")
 CHUNK = re.compile(rb"([0-9a-fA-F]+)(?:;[^\r\n]*)?\r\n")
 ONE_HOP = b"connection keep-alive proxy-connection te trailer upgrade expect".split()
 
-Request = namedtuple("Request", "head fields body sent")  # `sent`: the body with its framing
+# `sent`: the body with its framing; `trailers`: the lines behind it.
+Request = namedtuple("Request", "head fields body sent trailers")
 
 
 class Broken(Exception):
@@ -43,7 +45,7 @@ def cut_trailers(data, at):
 
 
 def cut_chunks(data, at):
-    """(payload, where it ends); None when more has to come."""
+    """(payload, where it ends, trailer lines); None when more has to come."""
     body = b""
     while True:
         mark = CHUNK.match(data, at)
@@ -54,7 +56,7 @@ def cut_chunks(data, at):
         size, at = int(mark[1], 16), mark.end()
         if size == 0:
             end = cut_trailers(data, at)
-            return end and (body, end)
+            return end and (body, end, data[at : end - 2])
         if len(data) < at + size + 2:
             return None
         if data[at + size : at + size + 2] != b"\r\n":
@@ -71,11 +73,11 @@ def cut_body(data, at, fields):
             raise Broken("framing")
         return cut_chunks(data, at)
     if not lengths:
-        return b"", at
+        return b"", at, b""
     if len(lengths) > 1 or not re.fullmatch(rb"[0-9]+", lengths[0]):
         raise Broken("Content-Length")
     end = at + int(lengths[0])
-    return (data[at:end], end) if len(data) >= end else None
+    return (data[at:end], end, b"") if len(data) >= end else None
 
 
 def cut_request(data):
@@ -85,15 +87,15 @@ def cut_request(data):
         return None
     fields = fields_of(data[:at])
     cut = cut_body(data, at, fields)
-    return cut and (Request(data[:at], fields, cut[0], data[at : cut[1]]), cut[1])
+    return cut and (Request(data[:at], fields, cut[0], data[at : cut[1]], cut[2]), cut[1])
 
 
 def is_plainly_chunked(sent):
-    """No extensions, no trailers, small letters, no zeros in front."""
+    """No extensions, small letters, no zeros in front, trailers in our spelling."""
     at = 0
     while mark := re.compile(rb"([1-9a-f][0-9a-f]*)\r\n").match(sent, at):
         at = mark.end() + int(mark[1], 16) + 2
-    return sent[at:] == b"0\r\n\r\n"
+    return bool(TAIL.fullmatch(sent, at))
 
 
 def faults_of(request, has=()):
@@ -243,7 +245,7 @@ async def converse(proxy, index, pieces, patience):
         transport.abort()
 
 
-Reply = namedtuple("Reply", "status fields body")
+Reply = namedtuple("Reply", "status fields body trailers")
 
 
 def cut_replies(data, methods):
@@ -256,7 +258,7 @@ def cut_replies(data, methods):
             return out, False
         status, fields = int(data[9:12]), fields_of(data[:end])
         if status < 200:
-            out.append(Reply(status, fields, b""))
+            out.append(Reply(status, fields, b"", b""))
             data = data[end:]
             continue
         method = methods.pop(0)
@@ -264,15 +266,15 @@ def cut_replies(data, methods):
         framed = values_of(fields, b"transfer-encoding") or values_of(fields, b"content-length")
         try:
             cut = (
-                (b"", end)
+                (b"", end, b"")
                 if bodiless
                 else cut_body(data, end, fields)
                 if framed
-                else (data[end:], len(data))
+                else (data[end:], len(data), b"")
             )
         except Broken:
             cut = None
-        out.append(Reply(status, fields, cut[0] if cut else None))
+        out.append(Reply(status, fields, cut[0] if cut else None, cut[2] if cut else b""))
         if not cut:
             return out, False
         data = data[cut[1] :]

@@ -124,6 +124,8 @@ def passing_faults(form, shown):
         return
     if shown.requests[0].body != form.body:
         yield f"the origin got the body {shown.requests[0].body!r}"
+    if shown.requests[0].trailers != form.trailers:
+        yield f"the origin got the trailers {shown.requests[0].trailers!r}"
     if count == 2 and target_of(shown.requests[1]) != b"/next":
         yield f"the next request became {shown.requests[1].head!r}"
     yield from head_faults(form, shown.requests[0])
@@ -166,6 +168,8 @@ def answer_faults(answer, shown):
         yield f"interim answers {interim}"
     if answer.expect == "good" and shown.final[0].body != answer.body:
         yield f"body {shown.final[0].body!r}"
+    if answer.expect == "good" and shown.final[0].trailers != answer.trailers:
+        yield f"trailers {shown.final[0].trailers!r}"
     for name in answer.lacks:
         if values_of(shown.final[0].fields, name):
             yield f"the client got {name!r}"

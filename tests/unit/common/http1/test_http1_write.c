@@ -63,9 +63,26 @@ static void hop_by_hop_fields_stay_here(void **state UNUSED)
 {
     check_request(
         "GET / HTTP/1.1\r\nConnection: keep-alive, X-Secret\r\nHost: a\r\nA: 1\r\n"
-        "X-Secret: 1\r\nKeep-Alive: 5\r\nB: 2\r\nTE: trailers\r\nTrailer: C\r\n"
+        "X-Secret: 1\r\nKeep-Alive: 5\r\nB: 2\r\nTE: gzip\r\nTrailer: C\r\n"
         "Proxy-Connection: close\r\nUpgrade: h2c\r\nExpect: 100-continue\r\n\r\n",
         &plain, "GET / HTTP/1.1\r\nHost: a\r\nA: 1\r\nB: 2\r\n\r\n");
+}
+
+/* RFC 9110 10.1.4: and it is named in Connection. */
+static void the_wish_for_trailers_goes_on(void **state UNUSED)
+{
+    const struct http1_out chunked = {.body = {HTTP1_BODY_CHUNKED, 0}};
+    const struct http1_out upgrade = {.upgrade = true};
+    const char *wire =
+        "POST / HTTP/1.1\r\nHost: a\r\nTE: gzip, trailers\r\nTrailer:X-Sum\r\nA: 1\r\n\r\n";
+
+    check_request(wire, &plain,
+                  "POST / HTTP/1.1\r\nHost: a\r\nA: 1\r\nConnection: TE\r\nTE: trailers\r\n\r\n");
+    check_request(wire, &upgrade,
+                  "POST / HTTP/1.1\r\nHost: a\r\nA: 1\r\nConnection: upgrade\r\n\r\n");
+    check_request(wire, &chunked,
+                  "POST / HTTP/1.1\r\nHost: a\r\nTrailer: X-Sum\r\nA: 1\r\n"
+                  "Transfer-Encoding: chunked\r\nConnection: TE\r\nTE: trailers\r\n\r\n");
 }
 
 static void an_upgrade_goes_on_when_told_so(void **state UNUSED)
@@ -170,7 +187,8 @@ static void response_framing_is_ours(void **state UNUSED)
     const struct http1_out empty = {.body = {HTTP1_BODY_LENGTH, 0}};
     const char *wire = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X\r\n\r\n";
 
-    check_response(wire, &chunked, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+    check_response(wire, &chunked,
+                   "HTTP/1.1 200 OK\r\nTrailer: X\r\nTransfer-Encoding: chunked\r\n\r\n");
     check_response(wire, &closing, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n");
     check_response(wire, &empty, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
 }
@@ -260,6 +278,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_plain_request_goes_out_as_it_came),
         cmocka_unit_test(hop_by_hop_fields_stay_here),
+        cmocka_unit_test(the_wish_for_trailers_goes_on),
         cmocka_unit_test(an_upgrade_goes_on_when_told_so),
         cmocka_unit_test(odd_spelling_is_made_even),
         cmocka_unit_test(the_target_goes_out_in_origin_form),

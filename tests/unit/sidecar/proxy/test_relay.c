@@ -125,6 +125,55 @@ static void chunks_are_framed_anew(void **state)
     assert_true(str_eq(iobuf_view(f->in), STR("GET")));
 }
 
+/* Also by a second try, and where there is no room for them behind the body at first. */
+static void trailers_go_on(void **state)
+{
+    struct fixture *f = *state;
+    struct upload u = {0};
+    char line[3001] = "T:";
+
+    memset(line + 2, 'x', sizeof line - 3);
+    upload_init(&u, chunked, 100);
+    upload_pass_trailers(&u);
+    arrive(f, "3\r\nabc\r\n0\r\nHost: x\r\n");
+    arrive(f, line);
+    arrive(f, "\r\n\r\nGET");
+    assert_true(up(f, &u, 0));
+    assert_true(u.sent);
+    assert_int_equal(f->sent_n, 3000 + strlen("3\r\nabc\r\n0\r\n \r\n\r\n"));
+    assert_string_equal(f->sent + f->sent_n - 6, "xx\r\n\r\n");
+    upload_restart(&u);
+    f->sent_n = 0;
+    gather_init(&f->g, f->scratch, SIZE);
+    gather_wrote(&f->g, 2000);
+    assert_true(upload_piece(&u, f->in, 0, &f->g));
+    assert_false(u.sent);
+    assert_true(up(f, &u, 0));
+    assert_true(u.sent);
+    assert_memory_equal(f->sent, "0\r\nT: xx", 8);
+    upload_deinit(&u);
+}
+
+static void trailers_stay_where_nobody_asked_for_them(void **state)
+{
+    struct fixture *f = *state;
+    struct download d;
+
+    download_init(&d, chunked, 0);
+    download_pass_trailers(&d);
+    arrive(f, "3\r\nabc\r\n0\r\nT: x\r\n\r\n");
+    assert_true(down(f, &d) && d.done);
+    download_init(&d, chunked, 1);
+    arrive(f, "1\r\nd\r\n0\r\nT: x\r\n\r\n");
+    assert_true(down(f, &d) && d.done);
+    download_init(&d, chunked, 1);
+    download_pass_trailers(&d);
+    arrive(f, "1\r\ne\r\n0\r\nT: x\r\n\r\n");
+    assert_true(down(f, &d) && d.done);
+    assert_string_equal(f->sent, "abc1\r\nd\r\n0\r\n\r\n1\r\ne\r\n0\r\nT: x\r\n\r\n");
+    download_deinit(&d);
+}
+
 static void what_is_kept_is_sent_again(void **state)
 {
     struct fixture *f = *state;
@@ -233,6 +282,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_length_ends_where_the_next_request_begins, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(chunks_are_framed_anew, setup, teardown),
+        cmocka_unit_test_setup_teardown(trailers_go_on, setup, teardown),
+        cmocka_unit_test_setup_teardown(trailers_stay_where_nobody_asked_for_them, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_kept_is_sent_again, setup, teardown),
         cmocka_unit_test_setup_teardown(a_body_that_outgrows_what_is_kept_has_one_try, setup,
                                         teardown),
