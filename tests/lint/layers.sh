@@ -31,6 +31,7 @@ coordinator/service: common/base common/loop common/model common/rpc common/wire
 coordinator: common/base common/fsm common/loop common/model common/pages common/rpc proto coordinator/core coordinator/store coordinator/fleet coordinator/driver coordinator/election coordinator/peer coordinator/service coordinator/check coordinator/notify coordinator/web
 sidecar/agent: common/base common/fsm common/model
 sidecar/transport: common/base common/loop
+sidecar/h2: sidecar/transport common/base common/loop common/http1
 sidecar/proxy: sidecar/transport common/base common/loop common/fsm common/model common/decide common/http1 common/compare
 sidecar/control: common/base common/loop common/model common/rpc common/wire proto sidecar/agent
 sidecar: common/base common/fsm common/loop common/model common/pages common/rpc sidecar/agent sidecar/proxy sidecar/control
@@ -46,6 +47,7 @@ protobuf-c/: common/rpc coordinator/service
 libpq-fe.h: common/pg
 sqlite3.h: coordinator/store/store_sqlite.c
 ares.h: sidecar/proxy/resolver.c
+nghttp2/: sidecar/h2
 curl/: coordinator/web coordinator/store/etcd_http.c
 sha2.h: common/base/hash.c
 zlib.h: cli/gzip.c common/compare/unpack.c
