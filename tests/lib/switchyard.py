@@ -197,6 +197,7 @@ class Nginx:
 
     def requests(self):
         """(time, status, method, path, user) of every request but the test's own."""
+        self.answers()  # a request is logged after its answer is out, but before the next one is taken
         lines = [line.split(" ") for line in self.access.read_text().splitlines()]
         return [(float(l[0]), int(l[1]), l[2], l[3], l[4]) for l in lines
                 if len(l) == 5 and l[3] != "/probe-of-the-test"]
