@@ -42,6 +42,42 @@ int run_set_override(struct cli *cli, const struct args *a, int *ret_status, str
     return change_run(cli, a, &ch, ret_status, err);
 }
 
+/* ---- the mirror ------------------------------------------------------------------------------ */
+
+/* SHARE, off, or --default. */
+static int take_share(const struct args *a, bool by_plan, uint32_t *ret_bp, struct err *err)
+{
+    if (a->name_count != 1u + !by_plan) {
+        err_set(err, ERR_INVALID, "%s",
+                by_plan ? "either a share or --default, not both" : "the share is missing");
+        return err_hint(err, "switchyard set mirror NAME PCT, or off, or --default instead");
+    }
+    *ret_bp = 0;
+    if (by_plan || strcmp(a->name[1], "off") == 0)
+        return 0;
+    if (unit_parse_weight(str_of(a->name[1]), ret_bp, err) < 0)
+        return err_ctx(err, "share");
+    return 0;
+}
+
+int run_set_mirror(struct cli *cli, const struct args *a, int *ret_status, struct err *err)
+{
+    Switchyard__V1__SetMirror action = SWITCHYARD__V1__SET_MIRROR__INIT;
+    struct change ch;
+    uint32_t bp;
+    int r;
+
+    action.by_plan = args_has(a, OPT_DEFAULT);
+    r = take_share(a, action.by_plan, &bp, err);
+    if (r < 0)
+        return r;
+    action.share = weight_percent(bp);
+    change_init(&ch, cli, a);
+    ch.request.action_case = SWITCHYARD__V1__COMMAND__ACTION_SET_MIRROR;
+    ch.request.set_mirror = &action;
+    return change_run(cli, a, &ch, ret_status, err);
+}
+
 /* ---- flags ----------------------------------------------------------------------------------- */
 
 /* NAME FLAG VALUE, NAME FLAG --default, NAME --all VALUE or NAME --all --default. */

@@ -309,6 +309,23 @@ const struct command cli_commands[] = {
         .run = run_set_override,
     },
     {
+        .words = "set mirror",
+        .summary = "set the share of legacy's requests that is copied to new by hand",
+        .names = "NAME [PCT|off]",
+        .names_min = 1,
+        .names_max = 2,
+        .options = CHANGE | OPT(REASON) | OPT(DEFAULT),
+        .needed = OPT(REASON),
+        .help = "Shadow traffic on and off, at any stage; users' answers stay legacy's. It holds "
+                "until --default: what the\n"
+                "stage says again. Another stage, entered or fallen back to, ends a share that is "
+                "larger than its own.",
+        .example = "switchyard set mirror orders 25 --reason \"new cannot take more yet\"\n"
+                   "switchyard set mirror orders off --reason \"INC-1234\"\n"
+                   "switchyard set mirror orders --default --reason \"as planned\"",
+        .run = run_set_mirror,
+    },
+    {
         .words = "set flag",
         .summary = "give a feature flag a value by hand, or what its stage says again",
         .names = "NAME [FLAG] [VALUE]",

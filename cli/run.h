@@ -27,6 +27,7 @@ COMMAND(drill);    /* cmd_drill.c */
 
 COMMAND(set_weight); /* cmd_set.c */
 COMMAND(set_override);
+COMMAND(set_mirror);
 COMMAND(set_flag);
 
 COMMAND(breaker_open); /* cmd_breaker.c */

@@ -85,6 +85,8 @@ static void add_mirror(struct buf *b, const Switchyard__V1__MirrorStatus *m)
         buf_addf(b, "mirror\t%g %% of legacy's requests are copied to new", m->percent);
     else
         buf_addf(b, "mirror\toff");
+    if (m->why[0])
+        buf_addf(b, " (%s)", m->why);
     if (m->sent || m->dropped)
         buf_addf(b, "; %" PRIu64 " sent, %" PRIu64 " failed, %" PRIu64 " dropped", m->sent,
                  m->failed, m->dropped);

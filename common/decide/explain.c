@@ -9,7 +9,7 @@ static const char *const layer_names[EXPLAIN_LAYER_COUNT] = {
     [EXPLAIN_EMERGENCY] = "emergency", [EXPLAIN_ENFORCE] = "enforce",
     [EXPLAIN_OVERRIDE] = "override",   [EXPLAIN_BREAKER] = "breaker",
     [EXPLAIN_DRILL] = "drill",         [EXPLAIN_WAVE] = "wave",
-    [EXPLAIN_WEIGHT] = "weight",
+    [EXPLAIN_WEIGHT] = "weight",       [EXPLAIN_MIRROR] = "mirror",
 };
 
 const char *explain_layer_name(enum explain_layer l)
@@ -130,12 +130,42 @@ static void tell_weight(const struct facts *f, struct explain_step *ret)
             system_name(ret->says));
 }
 
+/* Whoever must not reach new with a request does not with a copy. */
+static bool copies_are_held(const struct facts *f)
+{
+    const enum breaker_state breaker = f->q->breaker;
+
+    return f->entry->emergency.active || f->entry->route.override != SYSTEM_NONE ||
+           (breaker != BREAKER_DISABLED && breaker != BREAKER_CLOSED);
+}
+
+static void tell_mirror(const struct facts *f, struct explain_step *ret)
+{
+    const struct route_mirror *m = &f->entry->route.mirror;
+    const char *by = m->by_hand ? ", by hand" : "";
+    char percent[UNIT_TEXT_MAX];
+
+    if (m->share_bp == 0)
+        str_fmt(ret->text, sizeof ret->text, "nothing is copied to new%s", by);
+    else if (f->decision.system != SYSTEM_LEGACY)
+        str_fmt(ret->text, sizeof ret->text, "nothing is copied: legacy does not answer");
+    else if (copies_are_held(f))
+        str_fmt(ret->text, sizeof ret->text, "nothing is copied while new is to be left alone");
+    else if (f->entry->route.weight_bp > m->off_above_bp)
+        str_fmt(ret->text, sizeof ret->text, "nothing is copied above a weight of %s %%",
+                unit_weight_text(m->off_above_bp, percent));
+    else
+        str_fmt(ret->text, sizeof ret->text,
+                "%s %% of what legacy answers, and may be copied, is copied to new%s",
+                unit_weight_text(m->share_bp, percent), by);
+}
+
 static void (*const tellers[EXPLAIN_LAYER_COUNT])(const struct facts *f,
                                                   struct explain_step *ret) = {
     [EXPLAIN_EMERGENCY] = tell_emergency, [EXPLAIN_ENFORCE] = tell_enforce,
     [EXPLAIN_OVERRIDE] = tell_override,   [EXPLAIN_BREAKER] = tell_breaker,
     [EXPLAIN_DRILL] = tell_drill,         [EXPLAIN_WAVE] = tell_wave,
-    [EXPLAIN_WEIGHT] = tell_weight,
+    [EXPLAIN_WEIGHT] = tell_weight,       [EXPLAIN_MIRROR] = tell_mirror,
 };
 
 static enum explain_layer deciding_layer(const struct facts *f)

@@ -14,6 +14,7 @@ enum explain_layer {
     EXPLAIN_DRILL,
     EXPLAIN_WAVE,
     EXPLAIN_WEIGHT,
+    EXPLAIN_MIRROR, /* decides nothing: what comes after the answer */
     EXPLAIN_LAYER_COUNT
 };
 

@@ -38,7 +38,8 @@
     X(FLEET_BREAKER_OPENED, "fleet_breaker_opened", "every node sends all to legacy")        \
     X(FLEET_BREAKER_CLOSED, "fleet_breaker_closed",                                          \
       "nodes decide for themselves again, or are held to new")                               \
-    X(BREAKER_TUNED, "breaker_tuned", "settings of the breakers were changed by hand")
+    X(BREAKER_TUNED, "breaker_tuned", "settings of the breakers were changed by hand")       \
+    X(MIRROR_SET, "mirror_set", "the share of copies to new was set by hand")
 
 enum event_kind {
 #define X(id, name, help) EVENT_##id,

@@ -113,6 +113,8 @@ struct rollout {
     struct drill_record drill; /* the latest */
     struct fleet_breaker breaker;
     struct breaker_tuning breaker_by_hand; /* over the plan's settings */
+    bool mirror_by_hand;                   /* over the stage's share of copies: */
+    uint32_t mirror_bp;                    /* this; else 0 */
     struct flags flags_by_hand; /* over those of the stage; only ones that the plan knows count */
     uint64_t event_seq;         /* of the newest event (event_kinds.h) */
     struct json *extra; /* owned, may be NULL: fields of a newer version, kept as they are */

@@ -153,6 +153,7 @@ struct route_mirror {
     uint64_t max_bytes_per_s; /* of requests and answers together on a node; 0: any number */
     char method[ROUTE_METHODS_MAX][16];
     unsigned method_count;
+    bool by_hand; /* `share_bp` is an operator's, not the stage's */
 };
 
 /* What the comparison of two answers heeds. Paths are of JSON: "$.a.b", "$.items[*].price",

@@ -59,6 +59,9 @@ int command_breaker(struct command_run *q);
 /* command_breaker_tune.c */
 int command_breaker_tune(struct command_run *q);
 
+/* command_mirror.c */
+int command_set_mirror(struct command_run *q);
+
 /* command_force.c */
 int command_emergency(struct command_run *q);
 int command_clear(struct command_run *q);

@@ -55,9 +55,19 @@ static void tell_reach(struct command_run *q, const struct staged *s, struct cor
     reach_tell(q->c, &s->m->is, s->removed ? NULL : &entered, &q->u->arena, change);
 }
 
+/* It ends with the stage that it was set for. */
+static bool ends_mirror(const struct command_run *q, const struct staged *s)
+{
+    return q->cmd->kind != CMD_SET_MIRROR && s->m->is.rollout.mirror_by_hand &&
+           !s->next.rollout.mirror_by_hand;
+}
+
 void command_changed(struct command_run *q, const struct staged *s, const char *summary)
 {
-    struct core_change *change = add_change(q, s->m, summary);
+    struct core_change *change = add_change(
+        q, s->m,
+        ends_mirror(q, s) ? update_fmt(q->u, "%s; its mirror is no longer set by hand", summary)
+                          : summary);
     double before = s->m->is.plan ? (double)compile_effective_bp(&s->m->is) : 0.0;
     double after = s->removed ? 0.0 : (double)compile_effective_bp(&s->next);
 
@@ -137,6 +147,7 @@ static const struct {
     [CMD_BREAKER_CLOSE] = {command_breaker, ON_MIGRATION | NEEDS_REASON},
     [CMD_BREAKER_RESET] = {command_breaker, ON_MIGRATION | NEEDS_REASON},
     [CMD_BREAKER_TUNE] = {command_breaker_tune, ON_MIGRATION | NEEDS_REASON},
+    [CMD_SET_MIRROR] = {command_set_mirror, ON_MIGRATION | NEEDS_REASON},
 };
 
 int command_needs_reason(const struct core_command *cmd, const char *what, struct err *err)

@@ -2,6 +2,7 @@
 #include "coordinator/core/compile.h"
 
 #include "common/base/check.h"
+#include "coordinator/core/mirror.h"
 #include "coordinator/core/waves.h"
 
 /* What the stage switches, and over it what was set by hand; only flags that the plan knows. */
@@ -22,7 +23,8 @@ static void set_flags(const struct durable *d, unsigned stage, struct flags *ret
 static void set_base(const struct durable *d, unsigned stage, uint32_t weight_bp, struct route *ret)
 {
     ret->weight_bp = weight_bp;
-    ret->mirror.share_bp = plan_stage_mirror_bp(d->plan, stage);
+    ret->mirror.share_bp = mirror_share_bp(d, stage);
+    ret->mirror.by_hand = d->rollout.mirror_by_hand;
     memset(ret->stage, 0, sizeof ret->stage);
     str_fmt(ret->stage, sizeof ret->stage, "%s", plan_stage_name(d->plan, stage));
     set_flags(d, stage, &ret->flags);
@@ -35,7 +37,7 @@ static void set_ahead(const struct durable *d, struct route_ahead *ret)
     const struct plan_stage *stage = &d->plan->stage[r->stage - 1];
 
     ret->weight_bp = r->weight_bp;
-    ret->mirror_bp = stage->mirror_bp;
+    ret->mirror_bp = mirror_share_bp(d, r->stage);
     str_fmt(ret->stage, sizeof ret->stage, "%s", stage->name.s);
     set_flags(d, r->stage, &ret->flags);
     for (unsigned i = 0; i < r->wave; i++)
@@ -108,16 +110,6 @@ uint32_t compile_effective_bp(const struct durable *d)
     if (d->order.active || d->rollout.override == SYSTEM_LEGACY)
         return 0;
     return d->rollout.override == SYSTEM_NEW ? WEIGHT_BP_MAX : d->rollout.weight_bp;
-}
-
-uint32_t compile_mirror_bp(const struct durable *d)
-{
-    const struct rollout *r = &d->rollout;
-
-    if (d->order.active || r->override != SYSTEM_NONE ||
-        r->weight_bp > d->plan->route.mirror.off_above_bp)
-        return 0;
-    return plan_stage_mirror_bp(d->plan, r->stage);
 }
 
 bool core_compile(const struct core *c, const char *migration, struct route *ret)

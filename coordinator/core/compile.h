@@ -15,5 +15,3 @@ bool compile_forbids_legacy(const struct durable *d);
 void compile_breaker(const struct durable *d, struct route_breaker *ret);
 /* The share of new after emergency and override. */
 uint32_t compile_effective_bp(const struct durable *d);
-/* The share of legacy's requests that is copied to new, where the stage has been reached. */
-uint32_t compile_mirror_bp(const struct durable *d);

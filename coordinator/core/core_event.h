@@ -28,7 +28,8 @@
     X(BREAKER_OPEN, "breaker_open", "open the breaker of every node until it is told otherwise") \
     X(BREAKER_CLOSE, "breaker_close", "hold the breaker of every node closed")                   \
     X(BREAKER_RESET, "breaker_reset", "close the breaker of every node, with nothing counted")   \
-    X(BREAKER_TUNE, "breaker_tune", "change settings of the breakers while they count")
+    X(BREAKER_TUNE, "breaker_tune", "change settings of the breakers while they count")          \
+    X(SET_MIRROR, "set_mirror", "set the share of copies by hand, or take that back")
 
 enum core_command_kind {
 #define X(id, name, help) CMD_##id,
@@ -74,8 +75,10 @@ struct core_command {
     const char *flag_value;             /* SET_FLAG: a JSON scalar; "": what the stage says */
     const struct core_setting *setting; /* BREAKER_TUNE */
     unsigned settings;
-    bool by_plan; /* BREAKER_TUNE: those, or all when none is named, are the plan's again */
-    void *token;  /* given back in the answer; the shell's */
+    uint32_t mirror_bp; /* SET_MIRROR */
+    bool by_plan;       /* SET_MIRROR; BREAKER_TUNE: those, or all when none is named, are the
+                           plan's again */
+    void *token;        /* given back in the answer; the shell's */
 };
 
 /* A node as the fleet knows it. */

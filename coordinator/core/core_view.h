@@ -47,6 +47,11 @@ struct view_holdback {
     char hint[TEXT_SIZE]; /* what to type; "" unless HOLD */
 };
 
+struct view_mirror {
+    uint32_t share_bp;   /* in force, where the stage has been reached */
+    char why[TEXT_SIZE]; /* "by hand; stage shadow says 100 %", "an emergency order stands" */
+};
+
 struct view_status {
     const struct plan *plan;
     const struct rollout *rollout;
@@ -55,9 +60,9 @@ struct view_status {
     enum breaker_state breaker;        /* the worst node's */
     unsigned breaker_open_nodes;
     uint32_t tunnels[SYSTEM_COUNT];      /* open on connected nodes */
-    uint32_t mirror_bp;                  /* of legacy's requests are copied to new */
+    struct view_mirror mirror;           /* of legacy's requests to new */
     const struct mirror_stats *mirrored; /* since this coordinator began; borrowed. NULL: no stage
-                                            copies anything */
+                                            copies anything, nor was it asked for by hand */
     uint32_t rollbacks_today;            /* in UTC */
     struct view_convergence convergence;
     struct view_gate gate;    /* of the current stage */

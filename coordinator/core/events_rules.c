@@ -3,6 +3,7 @@
 
 #include "coordinator/core/compile.h"
 #include "coordinator/core/convergence.h"
+#include "coordinator/core/mirror.h"
 #include "coordinator/core/words.h"
 
 /* ---- did it happen? -------------------------------------------------------------------------- */
@@ -113,6 +114,13 @@ static bool weight_set(const struct event_change *d)
     return !stage_enabled(d) && d->is->wave == d->was->wave && !ends(d) &&
            (d->is->weight_bp != d->was->weight_bp ||
             d->is->weight_by_hand != d->was->weight_by_hand);
+}
+
+static bool mirror_set(const struct event_change *d)
+{
+    return !stage_enabled(d) && !ends(d) &&
+           (d->is->mirror_bp != d->was->mirror_bp ||
+            d->is->mirror_by_hand != d->was->mirror_by_hand);
 }
 
 static bool override_set(const struct event_change *d)
@@ -233,6 +241,16 @@ static const char *say_weight(const struct event_change *d)
     return with_reason(d, update_fmt(d->u, "%s of keys on new", weight));
 }
 
+static const char *say_mirror(const struct event_change *d)
+{
+    struct view_mirror v;
+    char share[WORDS_RATIO_MAX];
+
+    mirror_look(&d->s->next, &v);
+    return with_reason(d, update_fmt(d->u, "%s of legacy's requests are copied to new (%s)",
+                                     v.share_bp ? words_weight(v.share_bp, share) : "none", v.why));
+}
+
 static const char *say_override(const struct event_change *d)
 {
     if (d->is->override == SYSTEM_NONE)
@@ -301,6 +319,7 @@ static const struct {
     {EVENT_PAUSED, paused, why},
     {EVENT_RESUMED, resumed, why},
     {EVENT_WEIGHT_SET, weight_set, say_weight},
+    {EVENT_MIRROR_SET, mirror_set, say_mirror},
     {EVENT_OVERRIDE_SET, override_set, say_override},
     {EVENT_DRILL_STARTED, drill_started, say_drill},
     {EVENT_DRILL_ENDED, drill_ended, say_drill_end},

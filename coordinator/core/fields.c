@@ -55,12 +55,12 @@ int fields_get_system(const struct json *j, const char *key, enum system *ret, s
     return 0;
 }
 
-int fields_get_weight(const struct json *j, uint32_t *ret, struct err *err)
+int fields_get_weight(const struct json *j, const char *key, uint32_t *ret, struct err *err)
 {
-    double percent = json_get_number(j, "weight", -1.0);
+    double percent = json_get_number(j, key, -1.0);
 
     if (!(percent >= 0.0 && percent <= 100.0))
-        return err_set(err, ERR_CORRUPT, "weight is not a percentage");
+        return err_set(err, ERR_CORRUPT, "%s is not a percentage", key);
     *ret = (uint32_t)lround(percent * 100.0);
     return 0;
 }

@@ -21,8 +21,9 @@ int fields_get_phase(const struct json *j, const char *key, enum rollout_phase *
                      struct err *err) MUST_CHECK;
 int fields_get_system(const struct json *j, const char *key, enum system *ret,
                       struct err *err) MUST_CHECK;
-/* "weight", a percentage that must be there, in basis points. */
-int fields_get_weight(const struct json *j, uint32_t *ret, struct err *err) MUST_CHECK;
+/* A percentage that must be there, in basis points. */
+int fields_get_weight(const struct json *j, const char *key, uint32_t *ret,
+                      struct err *err) MUST_CHECK;
 int fields_get_count(const struct json *j, const char *key, unsigned *ret,
                      struct err *err) MUST_CHECK;
 

@@ -94,6 +94,16 @@ static const char *weight_in_range(const struct core *c UNUSED, const struct mig
     return NULL;
 }
 
+static const char *mirror_in_range(const struct core *c UNUSED, const struct migration *m)
+{
+    const struct rollout *r = &m->is.rollout;
+
+    if (r->mirror_bp > WEIGHT_BP_MAX)
+        return "a share of copies above 100 percent";
+    return r->mirror_by_hand || r->mirror_bp == 0 ? NULL
+                                                  : "a share of copies that nobody set by hand";
+}
+
 static const char *order_dominates(const struct core *c UNUSED, const struct migration *m)
 {
     if (!m->is.order.active)
@@ -158,7 +168,7 @@ int invariants_check(const struct core *c, struct err *err)
         one_phase,         phase_promise,      weight_in_range,  order_dominates,
         serving_counted,   revisions_in_order, history_in_order, events_in_order,
         one_drill_state,   drill_promise,      drill_counted,    approvals_lie_ahead,
-        one_breaker_state, breaker_promise,
+        one_breaker_state, breaker_promise,    mirror_in_range,
     };
 
     if (c->staged)

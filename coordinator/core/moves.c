@@ -12,6 +12,7 @@
 #include "coordinator/core/facts.h"
 #include "coordinator/core/fleet_breaker.h"
 #include "coordinator/core/jobs.h"
+#include "coordinator/core/mirror.h"
 #include "coordinator/core/retire.h"
 #include "coordinator/core/waves.h"
 #include "coordinator/core/words.h"
@@ -35,6 +36,7 @@ static void take_stage(struct durable *d, unsigned stage)
     d->rollout.standby_until = (wall_t){0};
     d->rollout.full = false;
     waves_end(&d->rollout);
+    mirror_follow(d);
 }
 
 /* Of every node; those that the stage has not reached have the least. */

@@ -17,7 +17,7 @@ static const char *const rollout_fields[] = {
     "why",          "historySeq", "rollbacksToday", "rollbacksDay", "lastRollback", "decision",
     "quarantined",  "approvals",  "drill",          "flagsByHand",  "standbyUntil", "eventSeq",
     "wave",         "base",       "full",           "entering",     "barred",       "proven",
-    "retreat",      "breaker",    "breakerByHand",  NULL,
+    "retreat",      "breaker",    "breakerByHand",  "mirrorByHand", NULL,
 };
 
 static struct json *rollback_json(const struct rollback_record *r)
@@ -298,6 +298,18 @@ static int get_tuning(const struct json *j, struct rollout *ret, struct err *err
     return 0;
 }
 
+static void set_mirror(struct json *j, const struct rollout *r)
+{
+    if (r->mirror_by_hand)
+        json_set_number(j, "mirrorByHand", weight_percent(r->mirror_bp));
+}
+
+static int get_mirror(const struct json *j, struct rollout *ret, struct err *err)
+{
+    ret->mirror_by_hand = json_get(j, "mirrorByHand");
+    return ret->mirror_by_hand ? fields_get_weight(j, "mirrorByHand", &ret->mirror_bp, err) : 0;
+}
+
 static void set_flags(struct json *j, const struct rollout *r)
 {
     if (r->flags_by_hand.count > 0)
@@ -353,7 +365,7 @@ static int get_wave(const struct json *j, struct rollout *ret, struct err *err)
     if ((r = fields_get_count(j, "wave", &ret->wave, err)) < 0 || !base)
         return r;
     if ((r = fields_get_count(base, "stage", &ret->base_stage, err)) < 0 ||
-        (r = fields_get_weight(base, &ret->base_weight_bp, err)) < 0)
+        (r = fields_get_weight(base, "weight", &ret->base_weight_bp, err)) < 0)
         return err_ctx(err, "base");
     return 0;
 }
@@ -471,6 +483,7 @@ bool record_write_rollout(const struct rollout *r, const struct plan *plan, stru
     set_drill(j, r);
     set_breaker(j, r);
     set_tuning(j, r);
+    set_mirror(j, r);
     set_flags(j, r);
     fields_set_time(j, "standbyUntil", r->standby_until);
     set_wave(j, r);
@@ -491,7 +504,7 @@ static int read_rollout_fields(const struct json *j, struct rollout *ret, struct
         (r = fields_get_phase(j, "resumePhase", &ret->resume_phase, err)) < 0)
         return r;
     if ((r = fields_get_count(j, "stage", &ret->stage, err)) < 0 ||
-        (r = fields_get_weight(j, &ret->weight_bp, err)) < 0 ||
+        (r = fields_get_weight(j, "weight", &ret->weight_bp, err)) < 0 ||
         (r = fields_get_system(j, "override", &ret->override, err)) < 0 ||
         (r = fields_get_time(j, "since", &ret->since, err)) < 0 ||
         (r = fields_get_time(j, "bakeUntil", &ret->bake_until, err)) < 0 ||
@@ -501,7 +514,7 @@ static int read_rollout_fields(const struct json *j, struct rollout *ret, struct
         (r = get_decision(j, ret, err)) < 0 || (r = get_quarantined(j, ret, err)) < 0 ||
         (r = get_approvals(j, ret, err)) < 0 || (r = get_drill(j, ret, err)) < 0 ||
         (r = get_breaker(j, ret, err)) < 0 || (r = get_tuning(j, ret, err)) < 0 ||
-        (r = get_flags(j, ret, err)) < 0 ||
+        (r = get_mirror(j, ret, err)) < 0 || (r = get_flags(j, ret, err)) < 0 ||
         (r = fields_get_time(j, "standbyUntil", &ret->standby_until, err)) < 0 ||
         (r = get_wave(j, ret, err)) < 0 || (r = get_entering(j, ret, err)) < 0 ||
         (r = get_proven(j, ret, err)) < 0 || (r = get_retreat(j, ret, err)) < 0)

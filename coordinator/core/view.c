@@ -6,9 +6,16 @@
 #include "coordinator/core/convergence.h"
 #include "coordinator/core/facts.h"
 #include "coordinator/core/holdback.h"
+#include "coordinator/core/mirror.h"
 #include "coordinator/core/retire.h"
 #include "coordinator/core/suggest.h"
 #include "coordinator/core/waves.h"
+
+static bool has_mirror(const struct migration *m)
+{
+    return plan_mirrors(m->is.plan) || m->is.rollout.mirror_by_hand ||
+           !mirror_stats_is_empty(&m->mirrored);
+}
 
 int view_status(const struct core *c, const char *migration, wall_t now, mono_t mono,
                 struct view_status *ret, struct err *err)
@@ -23,8 +30,7 @@ int view_status(const struct core *c, const char *migration, wall_t now, mono_t 
         .rollout = &m->is.rollout,
         .emergency = m->is.order.epoch ? &m->is.order : NULL,
         .effective_weight_bp = compile_effective_bp(&m->is),
-        .mirror_bp = compile_mirror_bp(&m->is),
-        .mirrored = plan_mirrors(m->is.plan) ? &m->mirrored : NULL,
+        .mirrored = has_mirror(m) ? &m->mirrored : NULL,
         .rollbacks_today = moves_rollbacks_on(&m->is.rollout, now),
         .quarantined = m->is.rollout.quarantined,
         .quarantined_count = m->is.rollout.quarantined_count,
@@ -36,6 +42,7 @@ int view_status(const struct core *c, const char *migration, wall_t now, mono_t 
                       retire_check(&m->is, clock_at(c, mono), true, NULL) == 0;
     ret->freeze = plan_frozen(m->is.plan, now, &ret->frozen_until);
     holdback_list(&m->is, m->is.rollout.stage + 1, now, ret->holdback);
+    mirror_look(&m->is, &ret->mirror);
     ret->breaker = nodes_breaker(&c->nodes, m->slot, &ret->breaker_open_nodes);
     nodes_tunnels(&c->nodes, m->slot, ret->tunnels);
     convergence_list(c, m, m->takeover.rev, mono, &ret->convergence);

@@ -165,7 +165,7 @@ static Switchyard__V1__Mirror *fill_mirror(struct route *r, struct route_message
 {
     struct route_mirror *m = &r->mirror;
 
-    if (!m->share_bp && !r->ahead.mirror_bp && !r->compare.sample_bp)
+    if (!m->share_bp && !m->by_hand && !r->ahead.mirror_bp && !r->compare.sample_bp)
         return NULL;
     switchyard__v1__mirror__init(&ret->mirror);
     ret->mirror.share_bp = m->share_bp;
@@ -174,6 +174,7 @@ static Switchyard__V1__Mirror *fill_mirror(struct route *r, struct route_message
     ret->mirror.max_body_bytes = m->max_body;
     ret->mirror.max_pending = m->max_pending;
     ret->mirror.max_bytes_per_s = m->max_bytes_per_s;
+    ret->mirror.by_hand = m->by_hand;
     for (unsigned i = 0; i < m->method_count; i++)
         ret->mirror_method[i] = m->method[i];
     ret->mirror.methods = ret->mirror_method;

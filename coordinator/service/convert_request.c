@@ -114,19 +114,30 @@ static int take_approval(const Switchyard__V1__Command *m, struct convert_comman
     return check_text("stage's name", m->approve->stage, NAME_SIZE - 1, err);
 }
 
-static int take_weight(const Switchyard__V1__Command *m, struct convert_command *ret,
-                       struct err *err)
+static int take_percent(const char *what, double percent, uint32_t *ret_bp, struct err *err)
 {
-    double percent = m->set_weight->weight;
     double bp = round(percent * 100);
 
     if (!(percent >= 0 && percent <= PERCENT_MAX))
-        return err_set(err, ERR_INVALID, "weight %g is not between 0 and 100 percent", percent);
+        return err_set(err, ERR_INVALID, "%s %g is not between 0 and 100 percent", what, percent);
     if (fabs(percent * 100 - bp) > 1e-6)
-        return err_set(err, ERR_INVALID, "weight %g is finer than a hundredth of a percent",
+        return err_set(err, ERR_INVALID, "%s %g is finer than a hundredth of a percent", what,
                        percent);
-    ret->core.weight_bp = (uint32_t)bp;
+    *ret_bp = (uint32_t)bp;
     return 0;
+}
+
+static int take_weight(const Switchyard__V1__Command *m, struct convert_command *ret,
+                       struct err *err)
+{
+    return take_percent("weight", m->set_weight->weight, &ret->core.weight_bp, err);
+}
+
+static int take_mirror(const Switchyard__V1__Command *m, struct convert_command *ret,
+                       struct err *err)
+{
+    ret->core.by_plan = m->set_mirror->by_plan;
+    return take_percent("share", m->set_mirror->share, &ret->core.mirror_bp, err);
 }
 
 static int take_override(const Switchyard__V1__Command *m, struct convert_command *ret,
@@ -262,6 +273,7 @@ static const struct action {
     {SWITCHYARD__V1__COMMAND__ACTION_DRILL, CMD_DRILL, true, take_drill},
     {SWITCHYARD__V1__COMMAND__ACTION_DECOMMISSION, CMD_DECOMMISSION, true, take_checklist},
     {SWITCHYARD__V1__COMMAND__ACTION_SET_FLAG, CMD_SET_FLAG, true, take_flag},
+    {SWITCHYARD__V1__COMMAND__ACTION_SET_MIRROR, CMD_SET_MIRROR, true, take_mirror},
     {SWITCHYARD__V1__COMMAND__ACTION_RECOVER, CMD_RECOVER, false, take_quarantine},
     {SWITCHYARD__V1__COMMAND__ACTION_APPROVE, CMD_APPROVE, true, take_approval},
     {SWITCHYARD__V1__COMMAND__ACTION_TUNE_BREAKER, CMD_BREAKER_TUNE, true, take_tuning},

@@ -273,7 +273,9 @@ static Switchyard__V1__MirrorStatus *mirror(struct arena *a, const struct view_s
     if (!s->mirrored)
         return NULL;
     m = NEW(a, MirrorStatus, mirror_status);
-    m->percent = weight_percent(s->mirror_bp);
+    m->percent = weight_percent(s->mirror.share_bp);
+    m->why = block_text(a, s->mirror.why);
+    m->by_hand = s->rollout->mirror_by_hand;
     m->sent = s->mirrored->sent;
     m->failed = s->mirrored->failed;
     m->errors = s->mirrored->errors;

@@ -214,6 +214,7 @@ static int take_mirror(const Switchyard__V1__Mirror *m, struct route_mirror *ret
         .max_pending = m->max_pending,
         .max_bytes_per_s = m->max_bytes_per_s,
         .method_count = (unsigned)m->n_methods,
+        .by_hand = m->by_hand,
     };
     for (size_t i = 0; i < m->n_methods; i++) {
         int r = convert_text("mirrored method", m->methods[i], ret->method[i],

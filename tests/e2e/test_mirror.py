@@ -51,3 +51,42 @@ def test_copies_survive_a_new_that_is_down_and_stop_at_an_emergency(yard):
     before = len(yard.new.requests())
     assert {client.ask(user) for user in USERS} == {"legacy"}
     assert len(yard.new.requests()) == before
+
+
+def test_copies_go_on_and_off_by_hand(yard):
+    client = yard.open().sidecars[0].client()
+    yard.apply(yard.plan(stages=STAGES))
+    yard.cli("start", "app")
+    yard.wait_status("the shadow stage", stage="shadow", phase="ready")
+
+    def set_mirror(*words, **more):
+        return yard.cli("set", "mirror", "app", *words, "--reason", "a test", **more)
+
+    def copies_of(count):
+        assert {client.ask(user) for user in USERS[:count]} == {"legacy"}
+        return len(yard.new.requests())
+
+    assert "app is off" in set_mirror("off", "--dry-run").out and yard.status()["mirror"]["percent"] == 100
+    off = set_mirror("off")
+    assert "the mirror of app is off: by hand; stage shadow says 100 %" in off.out
+    before = len(yard.new.requests())
+    assert copies_of(len(USERS)) == before
+    status = yard.status()["mirror"]
+    assert status["percent"] == 0 and status["byHand"] and status["why"] == "by hand; stage shadow says 100 %"
+    assert "mirror" in yard.cli("status", "app").out
+    assert "nothing is copied to new, by hand" in yard.cli("why", "app", "--key", USERS[0]).out
+    set_mirror("--default")
+    copies_of(len(USERS))
+    wait_for(lambda: len(yard.new.requests()) == before + len(USERS), "the copies in new's access log")
+    set_mirror("7.5")
+    assert "7.5 % of legacy's requests are copied" in yard.cli("status", "app").out
+    yard.cli("promote", "app")
+    yard.wait_status("the next stage, which is the last", stage="half", phase="completed")
+    assert not yard.status()["mirror"]["byHand"], "a stage with fewer copies has ended it"
+    events = [e["event"] for e in yard.history()]
+    assert events.count("set_mirror") == 3, events
+    for words, why in ((("101",), "share"), ((), "the share is missing"), (("5", "--default"), "not both")):
+        assert why in set_mirror(*words, status=2).err
+    yard.cli("rollback", "app", "--emergency", "--reason", "leave new alone")
+    refused = set_mirror("5", status=1).err
+    assert "nothing of app would be copied: an emergency order stands" in refused and "--clear" in refused

@@ -83,6 +83,8 @@ static const char *find_difference(const struct rollout *a, const struct rollout
         return "history";
     if (!flags_eq(&a->flags_by_hand, &b->flags_by_hand))
         return "flags";
+    if (a->mirror_by_hand != b->mirror_by_hand || a->mirror_bp != b->mirror_bp)
+        return "mirror";
     if (a->approval_count != b->approval_count)
         return "approvals";
     if (!sim_check_same_breaker(a, b))
@@ -112,7 +114,7 @@ static bool is_beside(const struct sim_decision *d)
 {
     static const enum core_command_kind kinds[] = {
         CMD_APPLY,    CMD_CLEAR,        CMD_DELETE,        CMD_DRILL,         CMD_APPROVE,
-        CMD_SET_FLAG, CMD_BREAKER_OPEN, CMD_BREAKER_CLOSE, CMD_BREAKER_RESET,
+        CMD_SET_FLAG, CMD_BREAKER_OPEN, CMD_BREAKER_CLOSE, CMD_BREAKER_RESET, CMD_SET_MIRROR,
     };
 
     for (unsigned i = 0; i < ARRAY_LEN(kinds); i++)

@@ -84,7 +84,7 @@ static enum core_command_kind choose_beside(struct sim *s)
 {
     static const enum core_command_kind kinds[] = {
         CMD_DRILL,        CMD_DRILL,         CMD_SET_FLAG,      CMD_APPROVE,
-        CMD_BREAKER_OPEN, CMD_BREAKER_CLOSE, CMD_BREAKER_RESET,
+        CMD_BREAKER_OPEN, CMD_BREAKER_CLOSE, CMD_BREAKER_RESET, CMD_SET_MIRROR,
     };
 
     return PICK(s, kinds);
@@ -225,13 +225,21 @@ static void fill_flag(struct choice *q)
     q->command.all = sim_chance(q->sim, 8);
 }
 
+static void fill_mirror(struct choice *q)
+{
+    static const uint32_t shares[] = {0, 0, 1000, 10000};
+
+    q->command.mirror_bp = PICK(q->sim, shares);
+    q->command.by_plan = sim_chance(q->sim, 4);
+}
+
 static void (*const fill[CMD_COUNT])(struct choice *q) = {
     [CMD_PROMOTE] = fill_promote,   [CMD_ABORT] = fill_abort,
     [CMD_ROLLBACK] = fill_rollback, [CMD_EMERGENCY] = fill_emergency,
     [CMD_SET_WEIGHT] = fill_weight, [CMD_SET_OVERRIDE] = fill_override,
     [CMD_RECOVER] = fill_recover,   [CMD_APPROVE] = fill_approve,
     [CMD_DRILL] = fill_drill,       [CMD_DECOMMISSION] = fill_decommission,
-    [CMD_SET_FLAG] = fill_flag,
+    [CMD_SET_FLAG] = fill_flag,     [CMD_SET_MIRROR] = fill_mirror,
 };
 
 /* ---- orders ---------------------------------------------------------------------------------- */

@@ -113,6 +113,8 @@ static void add_stage(struct writing *w)
     }
     if (!s->config.rich)
         return;
+    if (weight < 50 && sim_chance(s, 2))
+        CHECK(buf_addf(w->b, "      mirror: %u\n", ms(s, 0, 100)));
     add_waves(w);
     add_work(w);
     add_rest(w);

@@ -203,7 +203,9 @@ static inline void sample_operation(struct sample_status *m)
     m->s.standby_until = rpc_lend("2026-12-05T00:00:00.000Z");
     m->s.canary_percent = 5;
     switchyard__v1__mirror_status__init(&m->mirror);
-    m->mirror.percent = 100;
+    m->mirror.percent = 25;
+    m->mirror.why = rpc_lend("by hand; stage canary-10 says 100 %");
+    m->mirror.by_hand = true;
     m->mirror.sent = 1200;
     m->mirror.failed = 3;
     m->mirror.errors = 2;

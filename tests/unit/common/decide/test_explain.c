@@ -72,7 +72,8 @@ static void a_quiet_route_is_decided_by_its_weight(void **state UNUSED)
                  "drill: no drill is on\n"
                  "wave: no wave is under way: all nodes are on stage \"canary\"\n"
                  "weight*: bucket 1649 of 10000 is not below 1000, the weight of 10 %: "
-                 "legacy\n");
+                 "legacy\n"
+                 "mirror: nothing is copied to new\n");
     assert_int_equal(f.got.decision.system, SYSTEM_LEGACY);
 }
 
@@ -115,7 +116,8 @@ static void each_layer_tells_what_it_says(void **state UNUSED)
                  "breaker: the breaker of new is open\n"
                  "drill: the drill is for others (zone=b)\n"
                  "wave: a wave has reached this node (cluster=a): stage \"quarter\"\n"
-                 "weight: bucket 1649 of 10000 is below 2500, the weight of 25 %: new\n");
+                 "weight: bucket 1649 of 10000 is below 2500, the weight of 25 %: new\n"
+                 "mirror: nothing is copied to new\n");
 }
 
 static void an_override_to_new_stands_below_the_breaker(void **state UNUSED)
@@ -134,7 +136,37 @@ static void an_override_to_new_stands_below_the_breaker(void **state UNUSED)
                  "override: an operator's override sends everything to new\n"
                  "drill: this node rehearses a rollback (zone=b): weight 0\n"
                  "wave: no wave has reached this node yet: stage \"canary\"\n"
-                 "weight: bucket 1649 of 10000 is not below 0, the weight of 0 %: legacy\n");
+                 "weight: bucket 1649 of 10000 is not below 0, the weight of 0 %: legacy\n"
+                 "mirror: nothing is copied to new\n");
+}
+
+static const char *of_mirror(struct fixture *f)
+{
+    explain(&f->q, &f->got);
+    return f->got.step[EXPLAIN_MIRROR].text;
+}
+
+static void what_is_copied_is_told_last(void **state UNUSED)
+{
+    struct fixture f;
+
+    make(&f, "cluster=b");
+    f.route.mirror = (struct route_mirror){.share_bp = 2550, .off_above_bp = 5000};
+    assert_string_equal(of_mirror(&f),
+                        "25.5 % of what legacy answers, and may be copied, is copied to new");
+    f.route.mirror.by_hand = true;
+    assert_string_equal(
+        of_mirror(&f),
+        "25.5 % of what legacy answers, and may be copied, is copied to new, by hand");
+    f.q.breaker = BREAKER_HALF_OPEN;
+    assert_string_equal(of_mirror(&f), "nothing is copied while new is to be left alone");
+    f.q.breaker = BREAKER_DISABLED;
+    f.route.mirror.off_above_bp = 500;
+    assert_string_equal(of_mirror(&f), "nothing is copied above a weight of 5 %");
+    f.route.weight_bp = WEIGHT_BP_MAX;
+    assert_string_equal(of_mirror(&f), "nothing is copied: legacy does not answer");
+    f.route.mirror.share_bp = 0;
+    assert_string_equal(of_mirror(&f), "nothing is copied to new, by hand");
 }
 
 static void a_drill_decides_where_the_weight_would(void **state UNUSED)
@@ -227,6 +259,7 @@ int main(void)
         cmocka_unit_test(a_wave_is_told_by_its_selector),
         cmocka_unit_test(each_layer_tells_what_it_says),
         cmocka_unit_test(an_override_to_new_stands_below_the_breaker),
+        cmocka_unit_test(what_is_copied_is_told_last),
         cmocka_unit_test(a_drill_decides_where_the_weight_would),
         cmocka_unit_test(a_breaker_that_is_not_known_is_told_as_a_guess),
         cmocka_unit_test(the_answer_is_that_of_the_proxy),

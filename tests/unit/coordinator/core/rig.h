@@ -210,6 +210,8 @@ static UNUSED void rig_same_promises(const struct rollout *a, const struct rollo
 {
     assert_int_equal(a->standby_until.ns, b->standby_until.ns);
     assert_true(flags_eq(&a->flags_by_hand, &b->flags_by_hand));
+    assert_int_equal(a->mirror_by_hand, b->mirror_by_hand);
+    assert_int_equal(a->mirror_bp, b->mirror_bp);
     assert_int_equal(a->approval_count, b->approval_count);
     for (unsigned i = 0; i < a->approval_count; i++) {
         assert_int_equal(a->approval[i].stage, b->approval[i].stage);

@@ -153,6 +153,11 @@ static void sample_moving(unsigned i, struct rollout *r)
                      .since = wall("2026-11-21T10:07:04.123Z"),
                      .why = "an operator opened it on every node: INC-1234",
                      .operator_name = "ann@example.com"}},
+        {.phase = PHASE_READY,
+         .stage = 1,
+         .weight_bp = 1000,
+         .mirror_by_hand = true,
+         .mirror_bp = 1250},
     };
 
     *r = all[i];
@@ -160,9 +165,10 @@ static void sample_moving(unsigned i, struct rollout *r)
     r->history_seq = 9;
 }
 
-static const char *const moving[] = {"rollout-preparing.json",  "rollout-in-a-wave.json",
-                                     "rollout-retreating.json", "rollout-barred.json",
-                                     "rollout-full.json",       "rollout-breaker-open.json"};
+static const char *const moving[] = {"rollout-preparing.json",     "rollout-in-a-wave.json",
+                                     "rollout-retreating.json",    "rollout-barred.json",
+                                     "rollout-full.json",          "rollout-breaker-open.json",
+                                     "rollout-mirror-by-hand.json"};
 
 static void test_a_rollout_on_its_way_looks_like_this(void **state UNUSED)
 {
@@ -381,6 +387,8 @@ static void test_what_does_not_fit_is_refused_by_name(void **state UNUSED)
         {"{\"version\":1,\"phase\":\"pending\"}", ERR_CORRUPT, "weight is not a percentage"},
         {"{\"version\":1,\"phase\":\"pending\",\"weight\":101}", ERR_CORRUPT, "weight"},
         {"{\"version\":1,\"phase\":\"pending\",\"weight\":-1}", ERR_CORRUPT, "weight"},
+        {"{\"version\":1,\"phase\":\"pending\",\"weight\":0,\"mirrorByHand\":\"on\"}", ERR_CORRUPT,
+         "mirrorByHand"},
         {"{\"version\":1,\"phase\":\"pending\",\"weight\":0,\"stage\":-1}", ERR_CORRUPT, "stage"},
         {"{\"version\":1,\"phase\":\"pending\",\"weight\":0,\"stage\":\"x\"}", ERR_CORRUPT,
          "stage"},

@@ -62,7 +62,7 @@ static void a_mirror_is_encoded_where_something_is_copied(void **state UNUSED)
     CLEANUP(buf_deinitp) struct buf b = BUF_INIT(FLEET_ROUTE_BYTES_MAX);
     struct route r = {
         .migration = {"app"},
-        .mirror = {0, 5000, 4000, 65536, 256, 1u << 20, {"GET", "HEAD"}, 2},
+        .mirror = {0, 5000, 4000, 65536, 256, 1u << 20, {"GET", "HEAD"}, 2, false},
         .ahead = {.selector_count = 1},
     };
     Switchyard__V1__Route *m = encoded(&r, &b);
@@ -81,6 +81,13 @@ static void a_mirror_is_encoded_where_something_is_copied(void **state UNUSED)
     assert_int_equal(m->mirror->max_bytes_per_s, 1u << 20);
     assert_int_equal(m->mirror->n_methods, 2);
     assert_string_equal(m->mirror->methods[1], "HEAD");
+    assert_false(m->mirror->by_hand);
+    switchyard__v1__route__free_unpacked(m, NULL);
+    buf_clear(&b);
+    r.ahead.mirror_bp = 0;
+    r.mirror.by_hand = true; /* none, and that by hand: nodes can say so */
+    m = encoded(&r, &b);
+    assert_true(m->mirror->by_hand);
     switchyard__v1__route__free_unpacked(m, NULL);
 }
 

@@ -162,6 +162,25 @@ static void weights_are_percent_with_two_decimals(void **state UNUSED)
     }
 }
 
+static void a_share_of_copies_is_percent_or_the_stages(void **state UNUSED)
+{
+    Switchyard__V1__SetMirror set = SWITCHYARD__V1__SET_MIRROR__INIT;
+    Switchyard__V1__Command m = command();
+
+    m.action_case = SWITCHYARD__V1__COMMAND__ACTION_SET_MIRROR;
+    m.set_mirror = &set;
+    set.share = 12.5;
+    assert_int_equal(accepted(&m).kind, CMD_SET_MIRROR);
+    assert_int_equal(accepted(&m).mirror_bp, 1250);
+    assert_false(accepted(&m).by_plan);
+    set.by_plan = true;
+    assert_true(accepted(&m).by_plan);
+    set.share = 100.5;
+    assert_refused(&m, "share");
+    m.reason = nothing;
+    assert_refused(&m, "set_mirror needs a reason");
+}
+
 static void an_override_names_a_system_or_none(void **state UNUSED)
 {
     Switchyard__V1__SetOverride set = SWITCHYARD__V1__SET_OVERRIDE__INIT;
@@ -317,6 +336,7 @@ int main(void)
         cmocka_unit_test(a_recovery_names_whom_it_excuses),
         cmocka_unit_test(a_command_without_a_known_action_is_refused),
         cmocka_unit_test(weights_are_percent_with_two_decimals),
+        cmocka_unit_test(a_share_of_copies_is_percent_or_the_stages),
         cmocka_unit_test(an_override_names_a_system_or_none),
         cmocka_unit_test(a_target_is_a_number_or_a_name),
         cmocka_unit_test(an_emergency_is_for_one_or_for_all),

@@ -136,6 +136,7 @@ static void a_mirror_arrives(void **state UNUSED)
     mirror.max_bytes_per_s = 600;
     mirror.methods = methods;
     mirror.n_methods = 1;
+    mirror.by_hand = true;
     w.m.mirror = &mirror;
     assert_ok(to_route(&w, &r, &err), &err);
     assert_int_equal(r.mirror.share_bp, 100);
@@ -144,6 +145,7 @@ static void a_mirror_arrives(void **state UNUSED)
     assert_int_equal(r.mirror.max_body, 400);
     assert_int_equal(r.mirror.max_pending, 500);
     assert_int_equal(r.mirror.max_bytes_per_s, 600);
+    assert_true(r.mirror.by_hand);
     assert_int_equal(r.mirror.method_count, 1);
     assert_string_equal(r.mirror.method[0], "POST");
     mirror.n_methods = ARRAY_LEN(methods);
