@@ -33,6 +33,7 @@ enum http1_id {
     HTTP1_ID_OTHER,
     HTTP1_ID_CONNECTION,
     HTTP1_ID_CONTENT_LENGTH,
+    HTTP1_ID_DATE,
     HTTP1_ID_EXPECT,
     HTTP1_ID_HOST,
     HTTP1_ID_KEEP_ALIVE,
@@ -86,7 +87,8 @@ struct http1_head {
     bool expect_continue; /* waits for 100 before it sends the body */
     bool upgrade;         /* asks for another protocol (Connection: upgrade and Upgrade) */
     bool wants_trailers;  /* a request with TE: trailers */
-    bool names_fields;    /* Connection names some, in the trailers too: none of those go on */
+    bool has_date;
+    bool names_fields; /* Connection names some, in the trailers too: none of those go on */
 };
 
 static inline struct str http1_str(const struct http1_head *h, struct http1_part part)

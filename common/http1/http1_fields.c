@@ -157,6 +157,12 @@ static bool on_te(struct http1_parser *p, struct http1_part part)
     return true;
 }
 
+static bool on_date(struct http1_parser *p, struct http1_part part UNUSED)
+{
+    p->head->has_date = true;
+    return true;
+}
+
 static bool on_any(struct http1_parser *p UNUSED, struct http1_part part UNUSED)
 {
     return true;
@@ -174,6 +180,7 @@ static const struct known {
     [HTTP1_ID_OTHER] = {{"", 0}, false, on_any},
     [HTTP1_ID_CONNECTION] = {{"connection", 10}, true, on_any},
     [HTTP1_ID_CONTENT_LENGTH] = {{"content-length", 14}, true, on_content_length},
+    [HTTP1_ID_DATE] = {{"date", 4}, false, on_date},
     [HTTP1_ID_EXPECT] = {{"expect", 6}, true, on_expect},
     [HTTP1_ID_HOST] = {{"host", 4}, false, on_host},
     [HTTP1_ID_KEEP_ALIVE] = {{"keep-alive", 10}, true, on_any},
@@ -187,7 +194,7 @@ static const struct known {
 /* The only known names that a name of this length can be. */
 static const uint8_t ids_by_length[18][2] = {
     [2] = {HTTP1_ID_TE},
-    [4] = {HTTP1_ID_HOST},
+    [4] = {HTTP1_ID_HOST, HTTP1_ID_DATE},
     [6] = {HTTP1_ID_EXPECT},
     [7] = {HTTP1_ID_TRAILER, HTTP1_ID_UPGRADE},
     [10] = {HTTP1_ID_CONNECTION, HTTP1_ID_KEEP_ALIVE},
@@ -313,6 +320,7 @@ static bool is_for_all(struct str name)
         {"authorization", 13},
         {"cookie", 6},
         {"cache-control", 13},
+        {"date", 4},
         {"via", 3},
         {"forwarded", 9},
         {"x-forwarded-for", 15},

@@ -183,6 +183,8 @@ size_t http1_write_response(const struct http1_head *h, const struct http1_out *
     put(&o, http1_str(h, h->reason));
     put(&o, STR("\r\n"));
     put_received(&o, h, out, 0);
+    if (out->date.n > 0 && !h->has_date)
+        put_field(&o, STR("Date"), out->date);
     if (!has_no_framing && out->body.kind == HTTP1_BODY_NONE && h->has_length)
         put_length(&o, h->content_length);
     else if (!has_no_framing)
@@ -220,6 +222,8 @@ size_t http1_write_answer(const struct http1_answer *a, char *dst, size_t size)
     put(&o, str_of(http1_reason(a->status)));
     put(&o, STR("\r\nContent-Type: text/plain\r\nCache-Control: no-store\r\n"));
     put_length(&o, body.at);
+    if (a->date.n > 0)
+        put_field(&o, STR("Date"), a->date);
     put_extra(&o, a->extra, a->extra_count);
     put_connection(&o, a->connection);
     put(&o, STR("\r\n"));

@@ -32,6 +32,7 @@ struct http1_out {
     const struct http1_extra *extra;
     unsigned extra_count;
     struct str host; /* requests: in place of the received Host, when not empty */
+    struct str date; /* responses: Date, of one that has none; empty: it stays without */
 };
 
 /* Return the bytes written, or 0 when `size` is too small. Requests go out in origin form (asterisk
@@ -53,6 +54,7 @@ struct http1_answer {
     const char *why; /* printable, one line; truncated at 200 bytes */
     enum http1_connection connection;
     bool head_only;
+    struct str date;                 /* empty: it has none */
     const struct http1_extra *extra; /* `replace` means nothing here */
     unsigned extra_count;
 };

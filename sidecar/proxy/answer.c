@@ -198,6 +198,8 @@ static enum verdict begin_answer(struct conn *c)
     decide_closing(c);
     out.body = req->download.framing;
     out.connection = connection_of(c);
+    if (!req->answer.has_date)
+        out.date = conn_date(c);
     gather_init(&g, c->lane->scratch, c->lane->bufs.size);
     n = http1_write_response(&req->answer, &out, gather_at(&g), gather_room(&g));
     if (n == 0)

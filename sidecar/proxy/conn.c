@@ -241,6 +241,11 @@ bool conn_flush(struct conn *c)
     return gather_flush(&c->transport, &c->lane->bufs, &c->out) != GATHER_BROKEN;
 }
 
+struct str conn_date(struct conn *c)
+{
+    return http1_date_at(&c->lane->date, loop_wall(c->lane->loop));
+}
+
 /* ---- running --------------------------------------------------------------------------------- */
 
 /* False: it is gone. */

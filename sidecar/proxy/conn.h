@@ -220,10 +220,17 @@ uint32_t conn_find_bucket(struct conn *c, struct str path, struct str client);
 /* Decide: req->system and req->reason; with req->ticket.probe it holds a slot of the breaker. */
 void conn_choose_system(struct conn *c, uint32_t bucket);
 
+/* What a Date field of now says; until the next call. */
+struct str conn_date(struct conn *c);
+
 /* The request's head as a system gets it, framed as `out` says, with our fields and `more` (may be
  * NULL). 0: it does not fit. */
 size_t conn_write_head(const struct conn *c, struct http1_out out, const struct http1_extra *more,
                        char *dst, size_t size);
+
+/* RFC 9110 7.6.2: how many more hops an OPTIONS or TRACE may go, or one of these. */
+enum { HOPS_UNLIMITED = -1, HOPS_UNREADABLE = -2 };
+int64_t conn_hops_left(const struct http1_head *h);
 
 /* The steps. */
 enum verdict step_head(struct conn *c);

@@ -23,6 +23,7 @@ static enum verdict say(struct conn *c, unsigned status, const char *why,
     struct http1_answer answer = {.status = status,
                                   .why = why,
                                   .head_only = req->head.method == HTTP1_HEAD,
+                                  .date = conn_date(c),
                                   .extra = extra,
                                   .extra_count = count};
     struct gather g;

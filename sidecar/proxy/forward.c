@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The head of a request as the next hop gets it: what that is told about who asked, and how. */
+#include <inttypes.h>
 #include <string.h>
 
 #include "common/http1/http1_write.h"
@@ -14,14 +15,18 @@
 #define FOR   STR("X-Forwarded-For")
 #define HOST  STR("X-Forwarded-Host")
 #define PROTO STR("X-Forwarded-Proto")
+#define HOPS  STR("Max-Forwards")
+/* More than anybody means. */
+#define HOPS_MAX 1000000
 
 struct forward {
-    struct http1_extra extra[6]; /* For, Host, Proto, Forwarded, Via and the caller's */
+    struct http1_extra extra[7]; /* For, Host, Proto, Forwarded, Via, hops and the caller's */
     unsigned count;
     bool has_host; /* said by an earlier hop */
     bool has_proto;
     size_t n; /* of `text` */
     bool full;
+    char hops[16];
     char text[FORWARDED_MAX]; /* what earlier hops said, a comma and a space behind each */
 };
 
@@ -96,6 +101,32 @@ static void add_via(struct forward *f, const struct http1_head *h)
     add(f, STR("Via"), h->minor > 0 ? STR("1.1 switchyard") : STR("1.0 switchyard"), false);
 }
 
+int64_t conn_hops_left(const struct http1_head *h)
+{
+    int64_t left = HOPS_UNLIMITED;
+    uint64_t number;
+
+    for (uint32_t i = 0; i < h->header_count; i++) {
+        if (!str_ieq(http1_name(h, i), HOPS))
+            continue;
+        if (left != HOPS_UNLIMITED || !str_to_u64(http1_value(h, i), UINT64_MAX, &number))
+            return HOPS_UNREADABLE;
+        left = number < HOPS_MAX ? (int64_t)number : HOPS_MAX;
+    }
+    return left;
+}
+
+/* One that has none left does not come here. */
+static void take_hop(struct forward *f, const struct http1_head *h)
+{
+    int64_t left = conn_hops_left(h);
+
+    if (left <= 0)
+        return;
+    str_fmt(f->hops, sizeof f->hops, "%" PRId64, left - 1);
+    add(f, HOPS, str_of(f->hops), true);
+}
+
 /* A client of HTTP/1.0 that names no host gets the system's own name: an empty Host is allowed (RFC
  * 9112 3.2), but refused by many. */
 static struct str name_system(const struct request *req, char dst[HOST_MAX])
@@ -125,6 +156,8 @@ size_t conn_write_head(const struct conn *c, struct http1_out out, const struct 
         replace(&f, c);
     if (config->via)
         add_via(&f, h);
+    if (UNLIKELY(h->method == HTTP1_OPTIONS || h->method == HTTP1_TRACE))
+        take_hop(&f, h);
     if (more)
         f.extra[f.count++] = *more;
     out.extra = f.extra;

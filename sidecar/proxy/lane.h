@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "common/base/rng.h"
+#include "common/http1/http1_date.h"
 #include "common/http1/http1_parse.h"
 #include "common/loop/mailbox.h"
 #include "common/loop/thread.h"
@@ -81,6 +82,7 @@ struct lane {
     struct iobuf_pool bufs;
     struct pipe_pool pipes;
     char *scratch; /* as large as a buffer; for one step */
+    struct http1_date date;
     struct request *spare_requests;
     unsigned spare_request_count;
 

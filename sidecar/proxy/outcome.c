@@ -222,6 +222,7 @@ enum verdict step_refuse(struct conn *c)
         .status = c->status,
         .why = explain(c, text, sizeof text),
         .head_only = req && req->head.method == HTTP1_HEAD,
+        .date = conn_date(c),
         .extra = &system,
         .extra_count = exposes_system(req),
     };

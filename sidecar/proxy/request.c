@@ -105,6 +105,25 @@ static void prepare_upload(struct request *req, struct http1_framing framing)
         upload_pass_trailers(&req->upload);
 }
 
+/* RFC 9110 7.6.2: whether the request may go no further than here; c->step says with what answer.
+ */
+static bool ends_here(struct conn *c)
+{
+    const enum http1_method method = c->req->head.method;
+    int64_t hops;
+
+    if (method != HTTP1_OPTIONS && method != HTTP1_TRACE)
+        return false;
+    hops = conn_hops_left(&c->req->head);
+    if (hops == HOPS_UNREADABLE)
+        conn_refuse(c, 400, "Max-Forwards is not a single number", false);
+    else if (hops == 0 && method == HTTP1_OPTIONS)
+        conn_refuse(c, 200, "this proxy answers, for Max-Forwards is 0", false);
+    else if (hops == 0)
+        conn_refuse(c, 501, "Max-Forwards is 0, and this proxy reflects no requests", false);
+    return hops == 0 || hops == HOPS_UNREADABLE;
+}
+
 enum verdict step_route(struct conn *c)
 {
     struct request *req = c->req;
@@ -119,6 +138,8 @@ enum verdict step_route(struct conn *c)
         return conn_refuse(c, 413, "the body is larger than this proxy allows", true);
     if (req->head.method == HTTP1_CONNECT)
         return conn_refuse(c, 501, "this proxy opens no tunnels", true);
+    if (ends_here(c))
+        return NEXT;
     if (!lane->view)
         return conn_refuse(c, 503, "this node has no rule set yet", false);
     req->route =

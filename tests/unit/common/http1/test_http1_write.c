@@ -193,6 +193,16 @@ static void response_framing_is_ours(void **state UNUSED)
     check_response(wire, &empty, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
 }
 
+static void responses_without_a_date_get_one(void **state UNUSED)
+{
+    const struct http1_out dated = {.date = STR("today")};
+
+    check_response("HTTP/1.1 200 OK\r\nA: 1\r\n\r\n", &dated,
+                   "HTTP/1.1 200 OK\r\nA: 1\r\nDate: today\r\n\r\n");
+    check_response("HTTP/1.1 200 OK\r\nConnection: date\r\ndate: 1\r\nA: 1\r\n\r\n", &dated,
+                   "HTTP/1.1 200 OK\r\ndate: 1\r\nA: 1\r\n\r\n");
+}
+
 static void bodiless_responses_tell_the_length_they_would_have(void **state UNUSED)
 {
     check_response("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", &plain,
@@ -287,6 +297,7 @@ int main(void)
         cmocka_unit_test(extra_fields_are_added_or_replace),
         cmocka_unit_test(responses_keep_status_reason_and_fields),
         cmocka_unit_test(response_framing_is_ours),
+        cmocka_unit_test(responses_without_a_date_get_one),
         cmocka_unit_test(bodiless_responses_tell_the_length_they_would_have),
         cmocka_unit_test(answers_say_what_went_wrong),
         cmocka_unit_test(every_status_we_answer_with_has_a_reason),
