@@ -281,12 +281,24 @@ static int get_breaker(const struct json *j, struct rollout *ret, struct err *er
     return 0;
 }
 
+static const char *const tuning_fields[] = {
+#define X(id, name) name,
+    BREAKER_KNOBS(X)
+#undef X
+        NULL,
+};
+
 static void set_tuning(struct json *j, const struct rollout *r)
 {
+    const struct json *newer = json_get(r->extra, "breakerByHand");
     struct json *tuning = breaker_tuning_json(&r->breaker_by_hand);
 
-    if (tuning)
-        json_set(j, "breakerByHand", tuning);
+    if (!tuning && newer)
+        tuning = json_object();
+    if (!tuning)
+        return;
+    fields_add_unknown(tuning, newer);
+    json_set(j, "breakerByHand", tuning);
 }
 
 static int get_tuning(const struct json *j, struct rollout *ret, struct err *err)
@@ -544,5 +556,6 @@ int record_read_rollout(struct str value, struct rollout *ret, struct err *err)
     keep_unknown_inside(j, "lastRollback", rollback_fields, ret);
     keep_unknown_inside(j, "drill", drill_fields, ret);
     keep_unknown_inside(j, "breaker", breaker_fields, ret);
+    keep_unknown_inside(j, "breakerByHand", tuning_fields, ret);
     return 0;
 }

@@ -158,6 +158,15 @@ static void sample_moving(unsigned i, struct rollout *r)
          .weight_bp = 1000,
          .mirror_by_hand = true,
          .mirror_bp = 1250},
+        {.phase = PHASE_READY,
+         .stage = 1,
+         .weight_bp = 1000,
+         .breaker_by_hand = {.set = 1u << BREAKER_KNOB_ERRORS | 1u << BREAKER_KNOB_OPEN_FOR |
+                                    1u << BREAKER_KNOB_ERROR_RATE | 1u << BREAKER_KNOB_MODE,
+                             .value = {[BREAKER_KNOB_ERRORS] = 10,
+                                       [BREAKER_KNOB_OPEN_FOR] = 90000,
+                                       [BREAKER_KNOB_ERROR_RATE] = 250,
+                                       [BREAKER_KNOB_MODE] = BREAKER_MODE_WATCH}}},
     };
 
     *r = all[i];
@@ -165,10 +174,10 @@ static void sample_moving(unsigned i, struct rollout *r)
     r->history_seq = 9;
 }
 
-static const char *const moving[] = {"rollout-preparing.json",     "rollout-in-a-wave.json",
-                                     "rollout-retreating.json",    "rollout-barred.json",
-                                     "rollout-full.json",          "rollout-breaker-open.json",
-                                     "rollout-mirror-by-hand.json"};
+static const char *const moving[] = {"rollout-preparing.json",      "rollout-in-a-wave.json",
+                                     "rollout-retreating.json",     "rollout-barred.json",
+                                     "rollout-full.json",           "rollout-breaker-open.json",
+                                     "rollout-mirror-by-hand.json", "rollout-breaker-by-hand.json"};
 
 static void test_a_rollout_on_its_way_looks_like_this(void **state UNUSED)
 {
