@@ -62,36 +62,33 @@ const struct breaker_seen *node_breaker_seen(const struct node *n, int slot)
     return s ? &s->seen : &nothing;
 }
 
-/* Reset or asked to try, one of which nothing is known yet may have moved on long ago. */
-static bool ordered_state(enum breaker_state now, enum breaker_order order, enum breaker_state *ret)
+/* One of which nothing is known yet, and that does not have to stay as it was ordered, may have
+ * moved on long ago. */
+static enum breaker_state ordered_state(enum breaker_state now, enum breaker_order order)
 {
     switch (order) {
     case BREAKER_ORDER_OPEN:
-        *ret = BREAKER_OPEN;
-        return true;
+        return BREAKER_OPEN;
     case BREAKER_ORDER_CLOSE:
-        *ret = BREAKER_CLOSED;
-        return true;
+        return BREAKER_CLOSED;
     case BREAKER_ORDER_RESET:
-        *ret = BREAKER_CLOSED;
-        return now != BREAKER_DISABLED;
+        return now == BREAKER_DISABLED ? now : BREAKER_CLOSED;
     case BREAKER_ORDER_PROBE:
-        *ret = now == BREAKER_OPEN ? BREAKER_HALF_OPEN : now;
-        return now != BREAKER_DISABLED;
+        return now == BREAKER_OPEN ? BREAKER_HALF_OPEN : now;
     case BREAKER_ORDER_NONE:
     case BREAKER_ORDER_COUNT:
         break;
     }
-    return false;
+    return now;
 }
 
 void node_breaker_ordered(struct node *n, int slot, enum breaker_order order, uint64_t number,
                           wall_t now)
 {
     struct breaker_seen seen = *node_breaker_seen(n, slot);
-    enum breaker_state was = node_breaker(n, slot), is;
+    enum breaker_state was = node_breaker(n, slot), is = ordered_state(was, order);
 
-    if (number <= seen.order_number || !ordered_state(was, order, &is))
+    if (number <= seen.order_number)
         return;
     seen.order_number = number;
     seen.held = order == BREAKER_ORDER_OPEN || order == BREAKER_ORDER_CLOSE;

@@ -577,8 +577,10 @@ static void test_who_joins_is_known_by_what_holds(void **state)
     rig_node(r, "n4", core_revision(r->core));
     assert_int_equal(open_nodes(r), 4);
     does(r, CMD_BREAKER_RESET);
-    rig_node_leaves(r, "n4");
+    rig_node_leaves(r, "n1");
     rig_all_serve(r, 4);
+    assert_int_equal(open_nodes(r), 0);
+    reports(r, BREAKER_OPEN, 0, true);
     assert_int_equal(open_nodes(r), 0);
 }
 
