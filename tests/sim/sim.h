@@ -15,6 +15,7 @@
  *   sim_jobs          its checks, hooks and backups
  *   sim_ops           operators and their commands
  *   sim_node          a sidecar: agent, disk, proxy lanes, requests
+ *   sim_breaker       its breakers, and how requests to new end
  *   sim_check         what must hold after every step
  *   sim_chaos         random operators and faults
  *   sim_plans         their plans

@@ -1,68 +1,113 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/sim_breaker.h"
 
-#define TRY_EACH 4
+#include "common/base/check.h"
+#include "tests/sim/sim_check.h"
 
-static void turn(struct sim_breaker *b, enum breaker_state state, bool held)
+#define LANE 0
+
+/* The linker leads the breaker's steps through here (--wrap in CMakeLists.txt). */
+const struct sm_row *__real_sm_step(struct sm *sm, int event, const void *facts, wall_t at,
+                                    enum sm_found *ret_found);
+const struct sm_row *__wrap_sm_step(struct sm *sm, int event, const void *facts, wall_t at,
+                                    enum sm_found *ret_found);
+
+static struct sim_coverage *taken; /* by the simulation whose turn it is; may be NULL */
+
+const struct sm_row *__wrap_sm_step(struct sm *sm, int event, const void *facts, wall_t at,
+                                    enum sm_found *ret_found)
 {
-    b->state = state;
-    b->held = held;
-    b->seen = b->fails = b->tries = 0;
+    const struct sm_row *row = __real_sm_step(sm, event, facts, at, ret_found);
+
+    CHECK(breaker_machine.row_count <= SIM_ROWS_MAX);
+    if (row && taken && sm->machine == &breaker_machine)
+        taken->tripped[row - breaker_machine.rows]++;
+    return row;
 }
 
-void sim_breaker_obey(struct sim_breaker *b, const struct route_breaker *r, mono_t now)
+enum breaker_state sim_breaker_see(const struct sim_breaker *b, struct breaker_seen *ret)
 {
-    static const enum breaker_state states[BREAKER_ORDER_COUNT] = {
-        [BREAKER_ORDER_NONE] = BREAKER_CLOSED,  [BREAKER_ORDER_OPEN] = BREAKER_OPEN,
-        [BREAKER_ORDER_CLOSE] = BREAKER_CLOSED, [BREAKER_ORDER_PROBE] = BREAKER_HALF_OPEN,
-        [BREAKER_ORDER_RESET] = BREAKER_CLOSED,
-    };
+    taken = b->sim->config.coverage;
+    return breaker_see(b->breaker, b->sim->now, sim_wall(b->sim), ret);
+}
 
+static void say(struct sim_breaker *b)
+{
+    struct breaker_seen seen;
+    enum breaker_state is = sim_breaker_see(b, &seen);
+    const char *cause = is == BREAKER_OPEN ? breaker_cause_name(seen.cause) : "";
+
+    if (is == b->said)
+        return;
+    b->said = is;
+    sim_say(b->sim, sim_node_name(b->node)->s, "has a breaker of %s that is %s%s%s", b->migration.s,
+            breaker_state_name(is), cause[0] ? ": " : "", cause);
+}
+
+static void configure(struct sim_breaker *b, const struct route_breaker *r)
+{
     if (!route_breaker_is_on(r)) {
-        turn(b, BREAKER_DISABLED, false);
-        return;
+        breaker_unref(b->breaker);
+        b->breaker = NULL;
+        b->under_way_count = 0;
+    } else if (b->breaker) {
+        breaker_configure(b->breaker, r, b->sim->now, sim_wall(b->sim));
+    } else {
+        b->breaker = breaker_new(r, b->sim->now, sim_wall(b->sim));
     }
-    if (b->state == BREAKER_DISABLED)
-        turn(b, BREAKER_CLOSED, false);
-    if (r->order_number <= b->obeyed)
-        return;
-    b->obeyed = r->order_number;
-    b->until = now;
-    turn(b, states[r->order], r->order == BREAKER_ORDER_OPEN || r->order == BREAKER_ORDER_CLOSE);
 }
 
-enum breaker_state sim_breaker_ask(struct sim_breaker *b, mono_t now)
+void sim_breaker_obey(struct sim_breaker *b, const struct route_breaker *r)
 {
-    if (b->state == BREAKER_OPEN && !b->held && !mono_before(now, b->until))
-        turn(b, BREAKER_HALF_OPEN, false);
-    if (b->state == BREAKER_HALF_OPEN && b->tries++ % TRY_EACH == 0)
-        return BREAKER_CLOSED;
-    return b->state;
+    struct sim_obeyed was, is;
+
+    was.state = sim_breaker_see(b, &was.seen);
+    configure(b, r);
+    is.state = sim_breaker_see(b, &is.seen);
+    sim_check_obeyed(b->sim->check, b->node, &b->migration, r, &was, &is);
+    say(b);
 }
 
-void sim_breaker_saw(struct sim_breaker *b, const struct route_breaker *r, bool failed, mono_t now)
+bool sim_breaker_admits(struct sim_breaker *b, const struct breaker_request *request,
+                        struct breaker_ticket *ret)
 {
-    bool half_open = b->state == BREAKER_HALF_OPEN;
+    taken = b->sim->config.coverage;
+    *ret = (struct breaker_ticket){.era = 0};
+    return !b->breaker || breaker_admit(b->breaker, request, b->sim->now, sim_wall(b->sim), ret);
+}
 
-    b->seen++;
-    b->fails += failed;
-    if (b->held || b->state == BREAKER_DISABLED)
+static void report(struct sim_breaker *b, const struct sim_ended *e)
+{
+    struct breaker_cell *cell = breaker_cell(b->breaker, LANE);
+
+    taken = b->sim->config.coverage;
+    breaker_report(b->breaker, cell, e->ticket, e->outcome, e->took, b->sim->now, sim_wall(b->sim));
+    say(b);
+}
+
+void sim_breaker_ended(struct sim_breaker *b, const struct sim_ended *how)
+{
+    if (!b->breaker)
         return;
-    if (failed && (half_open || b->fails >= r->errors)) {
-        turn(b, BREAKER_OPEN, false);
-        b->until = mono_add(now, dur_ms(r->open_for_ms));
-    } else if (half_open && b->seen >= TRY_EACH) {
-        turn(b, BREAKER_CLOSED, false);
-    }
+    if (b->under_way_count < SIM_UNDER_WAY && how->later)
+        b->under_way[b->under_way_count++] = *how;
+    else
+        report(b, how);
+}
+
+void sim_breaker_hear(struct sim_breaker *b)
+{
+    for (unsigned i = 0; i < b->under_way_count; i++)
+        report(b, &b->under_way[i]);
+    b->under_way_count = 0;
 }
 
 void sim_breaker_tell(const struct sim_breaker *b, struct route_stats *ret)
 {
-    ret->breaker = b->state;
-    ret->breaker_seen = (struct breaker_seen){
-        .requests = b->seen,
-        .errors = b->fails,
-        .held = b->held,
-        .order_number = b->obeyed,
-    };
+    ret->breaker = sim_breaker_see(b, &ret->breaker_seen);
+}
+
+void sim_breaker_die(struct sim_breaker *b)
+{
+    breaker_unref(b->breaker);
 }

@@ -330,6 +330,22 @@ static void fault_release(struct sim *s, unsigned node UNUSED)
     sim_chaos_fail_new(s);
 }
 
+static void fault_slow_new(struct sim *s, unsigned node UNUSED)
+{
+    s->world.latency_new_us = 30000;
+    sim_say(s, "world", "new is slow");
+    sim_after(s, a_while(s, 12000), heal_world, NULL, 0);
+}
+
+/* It has to find out alone, and alone that new is well again. */
+static void fault_alone(struct sim *s, unsigned node)
+{
+    s->world.sick_node = node + 1;
+    sim_say(s, "world", "new fails every request of n%u", node + 1);
+    sim_after(s, a_while(s, 8000), heal_world, NULL, 0);
+    sim_chaos_cut_off(s, node);
+}
+
 static void fault_silence(struct sim *s, unsigned node UNUSED)
 {
     s->world.idle = true;
@@ -343,6 +359,7 @@ static void (*const faults[])(struct sim *s, unsigned node) = {
     fault_release,     fault_silence,     fault_node_order, fault_pause,      fault_pause,
     fault_jump,        fault_cut_store,   fault_cut_store,  fault_no_store,   fault_cut_peers,
     fault_cut_node,    fault_break_coord, fault_leases,     fault_restart,    fault_watch,
+    fault_slow_new,    fault_alone,
 };
 
 static void disturb(struct sim *s, void *who, uint64_t arg UNUSED)

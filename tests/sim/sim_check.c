@@ -113,8 +113,9 @@ static const struct sm_row *find_row(const struct rollout *a, const struct rollo
 static bool is_beside(const struct sim_decision *d)
 {
     static const enum core_command_kind kinds[] = {
-        CMD_APPLY,    CMD_CLEAR,        CMD_DELETE,        CMD_DRILL,         CMD_APPROVE,
-        CMD_SET_FLAG, CMD_BREAKER_OPEN, CMD_BREAKER_CLOSE, CMD_BREAKER_RESET, CMD_SET_MIRROR,
+        CMD_APPLY,         CMD_CLEAR,        CMD_DELETE,       CMD_DRILL,
+        CMD_APPROVE,       CMD_SET_FLAG,     CMD_BREAKER_OPEN, CMD_BREAKER_CLOSE,
+        CMD_BREAKER_RESET, CMD_BREAKER_TUNE, CMD_SET_MIRROR,
     };
 
     for (unsigned i = 0; i < ARRAY_LEN(kinds); i++)

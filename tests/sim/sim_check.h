@@ -21,6 +21,9 @@
  *   the numbers of orders to breakers only rise, and no two orders have the same
  *   no node that acknowledged the order to open asks new for anything
  *   no breaker is ordered to open while legacy is forbidden
+ *   a node obeys each number once, none that is lower than what it obeyed, and none that was not
+ *   stored
+ *   once all who count serve an order, nobody is told of a breaker as it was before
  * Events (sim_check_events.c)
  *   all coordinators tell the same ones, those of the store, by revision, and leave none out
  *   whatever is recorded is told, in the same transaction
@@ -62,6 +65,7 @@ struct sim_coverage {
     unsigned elected[SIM_ROWS_MAX]; /* of the election's */
     unsigned drilled[SIM_ROWS_MAX]; /* of the drills' */
     unsigned braked[SIM_ROWS_MAX];  /* of the fleet breakers' */
+    unsigned tripped[SIM_ROWS_MAX]; /* of the nodes' breakers' */
 };
 
 struct sim_check *sim_check_new(struct sim *s);
@@ -98,5 +102,13 @@ void sim_check_started(struct sim_check *c, const struct sim_node *n);
 void sim_check_acked(struct sim_check *c, const struct sim_node *n, uint64_t rev);
 void sim_check_lane(struct sim_check *c, const struct sim_node *n, unsigned lane,
                     const struct ruleset *old);
+/* A node's breaker took a route over. */
+struct sim_obeyed {
+    enum breaker_state state;
+    struct breaker_seen seen;
+};
+void sim_check_obeyed(struct sim_check *c, const struct sim_node *n, const struct name *migration,
+                      const struct route_breaker *r, const struct sim_obeyed *was,
+                      const struct sim_obeyed *is);
 void sim_check_routed(struct sim_check *c, const struct sim_node *n, const struct ruleset_entry *e,
                       enum system to, bool fails);

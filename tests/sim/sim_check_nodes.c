@@ -221,8 +221,10 @@ void sim_check_claims(struct sim_check *c, const struct sim_coord *coord)
         struct view_convergence v;
 
         view_convergence(core, m, rev, mono, &v);
-        if (v.nodes > 0 && v.lagging == 0)
-            claimed(c, coord, m, rev);
+        if (v.nodes == 0 || v.lagging > 0)
+            continue;
+        claimed(c, coord, m, rev);
+        sim_check_known(c, coord, m);
     }
 }
 

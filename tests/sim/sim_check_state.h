@@ -93,6 +93,8 @@ void sim_check_breaker(struct sim_check *c, const struct sim_decision *was,
 /* The node asks new for something. */
 void sim_check_held_open(struct sim_check *c, const struct sim_node *n,
                          const struct ruleset_entry *e);
+/* What a core knows of the breakers of nodes that all serve its latest decision. */
+void sim_check_known(struct sim_check *c, const struct sim_coord *coord, const char *migration);
 bool sim_check_same_breaker(const struct rollout *a, const struct rollout *b);
 /* A core's sums of what nodes reported; sim_check_nodes.c. */
 void sim_check_counted(struct sim_check *c, const struct sim_coord *coord);

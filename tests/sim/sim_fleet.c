@@ -97,6 +97,11 @@ static void breaker_encode(const struct route_breaker *from, struct route_breake
     ret->window_ms = from->window_ms;
     ret->open_for_ms = from->open_for_ms;
     ret->half_open_requests = from->half_open_requests;
+    ret->error_rate_bp = from->error_rate_bp;
+    ret->slow_ms = from->slow_ms;
+    ret->slow_rate_bp = from->slow_rate_bp;
+    ret->min_requests = from->min_requests;
+    ret->re_ramp_ms = from->re_ramp_ms;
     ret->mode = from->mode;
     ret->order = from->order;
     ret->order_number = from->order_number;

@@ -45,6 +45,7 @@ struct sim_node {
     dur_t proxy_slower;
 
     struct sim_update *remembered; /* counted; one that came some time ago, or NULL */
+    bool remembers_next;           /* whatever chance says */
     unsigned coord;                /* the one it talks to, or dials next */
     struct sim_stream *stream;     /* borrowed */
     bool up;                       /* an update came over it */
@@ -58,6 +59,7 @@ struct sim_node {
     struct route_stats stats[SIM_MIGRATIONS_MAX]; /* since the last report */
     unsigned stats_count;
     unsigned next_key;
+    struct rng ends; /* of requests: a chance of their own, so that they change nothing else */
 };
 
 static void work(struct sim_node *n);
@@ -72,6 +74,7 @@ struct sim_node *sim_node_new(struct sim *s, unsigned index)
     n->sim = s;
     n->index = index;
     n->coord = index % s->config.coordinators;
+    rng_seed(&n->ends, s->config.seed * SIM_NODES_MAX + index);
     str_fmt(n->name.s, sizeof n->name.s, "n%u", index + 1);
     str_fmt(labels, sizeof labels, "cluster=%s,zone=%s", index % 2 ? "us" : "eu",
             index / 2 % 2 ? "b" : "a");
@@ -164,17 +167,17 @@ static void do_write(struct sim_node *n)
 
 /* ---- proxy ----------------------------------------------------------------------------------- */
 
-static enum system decided(const struct ruleset_entry *e, unsigned key, enum breaker_state breaker)
+static struct decision decided(const struct ruleset_entry *e, unsigned key)
 {
     char text[16];
 
     str_fmt(text, sizeof text, "user-%u", key);
-    return decide(e, bucket_of(str_of(e->route.salt), str_of(text)), breaker).system;
+    return decide(e, bucket_of(str_of(e->route.salt), str_of(text)), BREAKER_CLOSED);
 }
 
 enum system sim_node_route(const struct ruleset_entry *e, unsigned key)
 {
-    return decided(e, key, BREAKER_CLOSED);
+    return decided(e, key).system;
 }
 
 static struct sim_breaker *breaker_of(struct sim_node *n, const struct name *migration)
@@ -183,16 +186,29 @@ static struct sim_breaker *breaker_of(struct sim_node *n, const struct name *mig
         if (name_eq(&n->breaker[i].migration, migration))
             return &n->breaker[i];
     CHECK(n->breakers < SIM_MIGRATIONS_MAX);
-    n->breaker[n->breakers] = (struct sim_breaker){.migration = *migration};
+    n->breaker[n->breakers] =
+        (struct sim_breaker){.migration = *migration, .sim = n->sim, .node = n};
     return &n->breaker[n->breakers++];
+}
+
+/* Breakers go with their routes. */
+static void forget_breakers(struct sim_node *n, const struct ruleset *set)
+{
+    for (unsigned i = n->breakers; i-- > 0;) {
+        if (ruleset_find(set, n->breaker[i].migration.s))
+            continue;
+        sim_breaker_die(&n->breaker[i]);
+        n->breaker[i] = n->breaker[--n->breakers];
+    }
 }
 
 static void obey(struct sim_node *n, const struct ruleset *set)
 {
+    forget_breakers(n, set);
     for (unsigned i = 0; i < set->count; i++) {
         const struct route *r = &set->entry[i].route;
 
-        sim_breaker_obey(breaker_of(n, &r->migration), &r->breaker, n->sim->now);
+        sim_breaker_obey(breaker_of(n, &r->migration), &r->breaker);
     }
 }
 
@@ -331,18 +347,50 @@ static struct route_stats *stats_of(struct sim_node *n, const struct name *migra
     return &n->stats[n->stats_count++];
 }
 
+/* As step_decide() of the proxy does it. */
+static enum system choose(struct sim_breaker *b, const struct ruleset_entry *e, unsigned key,
+                          struct breaker_ticket *ret)
+{
+    struct decision d = decided(e, key);
+    const struct breaker_request asked = {
+        .bucket = d.reason == DECIDE_LEGACY_FORBIDDEN ? 0 : d.bucket,
+        .weight_bp = d.reason == DECIDE_WEIGHT ? e->route.weight_bp : WEIGHT_BP_MAX,
+        .rescuable = true,
+    };
+
+    if (d.system == SYSTEM_NEW && !sim_breaker_admits(b, &asked, ret))
+        d = decide(e, d.bucket, BREAKER_OPEN);
+    return d.system;
+}
+
+static void asked_new(struct sim_node *n, struct sim_breaker *b, struct breaker_ticket ticket,
+                      bool fails)
+{
+    const struct sim_ended how = {
+        .ticket = ticket,
+        .outcome = rng_below(&n->ends, 64) == 0 ? BREAKER_ABANDONED
+                   : fails                      ? BREAKER_ERROR
+                                                : BREAKER_SUCCESS,
+        .later = rng_below(&n->ends, 8) == 0,
+        .took = dur_us((int64_t)n->sim->world.latency_new_us),
+    };
+
+    sim_breaker_ended(b, &how);
+}
+
 static void request(struct sim_node *n, const struct ruleset_entry *e)
 {
     struct sim *s = n->sim;
     struct sim_breaker *b = breaker_of(n, &e->route.migration);
-    enum system to = decided(e, n->next_key++ % SIM_KEYS, sim_breaker_ask(b, s->now));
+    struct breaker_ticket ticket;
+    enum system to = choose(b, e, n->next_key++ % SIM_KEYS, &ticket);
     struct system_stats *st = &stats_of(n, &e->route.migration)->system[to];
     bool sick = s->world.sick_node == n->index + 1;
     bool fails = to == SYSTEM_NEW && (rng_unit(&s->rng) < s->world.errors_new || sick);
 
     sim_check_routed(s->check, n, e, to, fails);
     if (to == SYSTEM_NEW)
-        sim_breaker_saw(b, &e->route.breaker, fails, s->now);
+        asked_new(n, b, ticket, fails);
     st->requests++;
     st->errors += fails;
     hist_add(&st->latency, to == SYSTEM_NEW ? s->world.latency_new_us : 5000);
@@ -350,6 +398,8 @@ static void request(struct sim_node *n, const struct ruleset_entry *e)
 
 static void serve_a_second(struct sim_node *n)
 {
+    for (unsigned i = 0; i < n->breakers; i++)
+        sim_breaker_hear(&n->breaker[i]);
     for (unsigned lane = 0; lane < SIM_LANES; lane++) {
         const struct ruleset *set = n->lane[lane];
 
@@ -570,8 +620,9 @@ static void dial_in(struct sim_node *n, dur_t wait)
 /* One in ten, so that what is remembered is old by the time it is said again. */
 static void remember(struct sim_node *n, struct sim_update *u)
 {
-    if (n->remembered && !sim_chance(n->sim, 10))
+    if (n->remembered && !n->remembers_next && !sim_chance(n->sim, 10))
         return;
+    n->remembers_next = false;
     sim_update_unref(n->remembered);
     u->refs++;
     n->remembered = u;
@@ -589,6 +640,11 @@ void sim_node_order(struct sim_node *n, const char *reason)
     if (agent_order(n->agent, &order, &err) >= 0)
         sim_say(n->sim, n->name.s, "is told to go to legacy: %s", reason);
     work(n);
+}
+
+void sim_node_remember(struct sim_node *n)
+{
+    n->remembers_next = true;
 }
 
 void sim_node_replay(struct sim_node *n)
@@ -689,6 +745,8 @@ void sim_node_start(struct sim_node *n)
 
 static void lose_memory(struct sim_node *n)
 {
+    while (n->breakers > 0)
+        sim_breaker_die(&n->breaker[--n->breakers]);
     for (unsigned i = 0; i < SIM_LANES; i++)
         put(&n->lane[i], NULL);
     put(&n->asked, NULL);

@@ -21,6 +21,8 @@ void sim_node_order(struct sim_node *n, const char *reason);
 
 /* A coordinator that was deposed says once more what it said some time ago. */
 void sim_node_replay(struct sim_node *n);
+/* Of what comes next. */
+void sim_node_remember(struct sim_node *n);
 
 enum sim_disk { SIM_DISK_WORKS, SIM_DISK_FULL };
 void sim_node_disk(struct sim_node *n, enum sim_disk d, dur_t slower);

@@ -83,8 +83,8 @@ static bool misses_approvals(const struct view_status *st)
 static enum core_command_kind choose_beside(struct sim *s)
 {
     static const enum core_command_kind kinds[] = {
-        CMD_DRILL,        CMD_DRILL,         CMD_SET_FLAG,      CMD_APPROVE,
-        CMD_BREAKER_OPEN, CMD_BREAKER_CLOSE, CMD_BREAKER_RESET, CMD_SET_MIRROR,
+        CMD_DRILL,         CMD_DRILL,         CMD_SET_FLAG,     CMD_APPROVE,    CMD_BREAKER_OPEN,
+        CMD_BREAKER_CLOSE, CMD_BREAKER_RESET, CMD_BREAKER_TUNE, CMD_SET_MIRROR,
     };
 
     return PICK(s, kinds);
@@ -98,8 +98,9 @@ static bool tries_new(const struct rollout *r)
 /* The fleet's breaker has opened by itself: wait for what comes of it, or decide. */
 static enum core_command_kind choose_breaker(struct choice *q)
 {
-    static const enum core_command_kind kinds[] = {CMD_BREAKER_OPEN, CMD_BREAKER_CLOSE,
-                                                   CMD_BREAKER_RESET, CMD_COUNT, CMD_COUNT};
+    static const enum core_command_kind kinds[] = {CMD_BREAKER_OPEN,  CMD_BREAKER_CLOSE,
+                                                   CMD_BREAKER_RESET, CMD_BREAKER_TUNE,
+                                                   CMD_SET_OVERRIDE,  CMD_COUNT};
 
     if (sim_chance(q->sim, 2)) /* which is then not repaired yet */
         sim_chaos_fail_new(q->sim);
@@ -125,7 +126,7 @@ static struct core_command choose(struct choice *q)
         return (struct core_command){.kind = CMD_APPROVE};
     if (awaits_wave(&st) && sim_chance(s, 2))
         return (struct core_command){.kind = CMD_PROMOTE};
-    if (tries_new(st.rollout) && sim_chance(s, 2))
+    if (tries_new(st.rollout) && !sim_chance(s, 4))
         return (struct core_command){.kind = choose_breaker(q)};
     if (sim_chance(s, 6))
         return (struct core_command){.kind = choose_beside(s)};
@@ -233,6 +234,20 @@ static void fill_mirror(struct choice *q)
     q->command.by_plan = sim_chance(q->sim, 4);
 }
 
+/* One setting, or the plan's again. */
+static void fill_tune(struct choice *q)
+{
+    static const struct core_setting settings[] = {
+        {"errors", "3"},    {"errors", "1000"}, {"errorRate", "20%"},      {"openFor", "1s"},
+        {"window", "10s"},  {"reRamp", "2s"},   {"halfOpenRequests", "1"}, {"slow", "20ms"},
+        {"slowRate", "0%"}, {"mode", "watch"},  {"mode", "off"},           {"mode", "enforce"},
+    };
+
+    q->command.by_plan = sim_chance(q->sim, 4);
+    q->command.setting = &PICK(q->sim, settings);
+    q->command.settings = q->command.by_plan && sim_chance(q->sim, 2) ? 0 : 1;
+}
+
 static void (*const fill[CMD_COUNT])(struct choice *q) = {
     [CMD_PROMOTE] = fill_promote,   [CMD_ABORT] = fill_abort,
     [CMD_ROLLBACK] = fill_rollback, [CMD_EMERGENCY] = fill_emergency,
@@ -240,6 +255,7 @@ static void (*const fill[CMD_COUNT])(struct choice *q) = {
     [CMD_RECOVER] = fill_recover,   [CMD_APPROVE] = fill_approve,
     [CMD_DRILL] = fill_drill,       [CMD_DECOMMISSION] = fill_decommission,
     [CMD_SET_FLAG] = fill_flag,     [CMD_SET_MIRROR] = fill_mirror,
+    [CMD_BREAKER_TUNE] = fill_tune,
 };
 
 /* ---- orders ---------------------------------------------------------------------------------- */

@@ -135,10 +135,15 @@ static void add_triggers(struct sim *s, unsigned count, struct buf *b)
 /* Many errors leave something to the triggers. */
 static void add_breaker(struct sim *s, struct buf *b)
 {
+    static const unsigned errors[] = {1, 4, 4, 60};
+    static const char *const rest[] = {"", ", errorRate: 20%, minRequests: 10",
+                                       ", slow: 20ms, slowRate: 50%, minRequests: 5"};
+
     if (sim_chance(s, 6))
         return;
-    CHECK(buf_addf(b, "  breaker: {errors: %u, window: 5s, openFor: %ums%s}\n",
-                   sim_chance(s, 2) ? 4 : 60, ms(s, 1000, 3000),
+    CHECK(buf_addf(b, "  breaker: {errors: %u, window: 5s, openFor: %ums%s%s%s}\n",
+                   errors[sim_below(s, ARRAY_LEN(errors))], ms(s, 1000, 3000),
+                   rest[sim_below(s, ARRAY_LEN(rest))], sim_chance(s, 2) ? ", reRamp: 3s" : "",
                    sim_chance(s, 2) ? ", fleet: {minRequests: 20}" : ""));
 }
 

@@ -5,10 +5,10 @@
  *     sim.test_sim_seeds [--rows] [--from K] [--seeds N]
  *     sim.test_sim_seeds --seed K
  *
- * --rows: together the seeds take every row of the tables of stages, drills, fleet breakers and
- * elections; those that were not taken are listed. --seed K plays one and prints its trace. A seed
- * that fails becomes a test with a name in test_sim_traces.c, test_sim_stages.c or
- * test_sim_failover.c. tests/sim.sh plays many. */
+ * --rows: together the seeds take every row of the tables of stages, drills, elections, and of the
+ * breakers of fleets and nodes; those that were not taken are listed. --seed K plays one and prints
+ * its trace. A seed that fails becomes a test with a name in test_sim_traces.c, test_sim_stages.c
+ * or test_sim_failover.c. tests/sim.sh plays many. */
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,6 +18,7 @@
 #include "coordinator/core/drill_fsm.h"
 #include "coordinator/core/fleet_breaker_fsm.h"
 #include "coordinator/core/stage_fsm.h"
+#include "sidecar/proxy/breaker_fsm.h"
 #include "tests/sim/sim_chaos.h"
 #include "tests/sim/sim_check.h"
 
@@ -90,7 +91,8 @@ static unsigned count_missed(const struct sim_coverage *coverage)
     return count_zeros(coverage->taken, &stage_machine) +
            count_zeros(coverage->elected, &election_machine) +
            count_zeros(coverage->drilled, &drill_machine) +
-           count_zeros(coverage->braked, &fleet_breaker_machine);
+           count_zeros(coverage->braked, &fleet_breaker_machine) +
+           count_zeros(coverage->tripped, &breaker_machine);
 }
 
 static void print_rows(const struct sm_machine *machine, const unsigned *taken)
@@ -125,6 +127,7 @@ static int play_all(const struct options *o)
         print_rows(&election_machine, coverage.elected);
         print_rows(&drill_machine, coverage.drilled);
         print_rows(&fleet_breaker_machine, coverage.braked);
+        print_rows(&breaker_machine, coverage.tripped);
     }
     printf("%" PRIu64 " seeds, %u failed\n", played, failed);
     return failed > 0 || (o->rows && count_missed(&coverage) > 0);
