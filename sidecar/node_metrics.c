@@ -8,7 +8,7 @@
 #include "sidecar/proxy/proxy.h"
 
 struct total {
-    uint64_t requests, errors, timeouts, connect_errors;
+    uint64_t requests, errors, timeouts, connect_errors, overloads;
     uint64_t tunnels; /* now */
     struct metric_hist latency;
 };
@@ -71,6 +71,7 @@ static void add_system(struct total *t, const struct system_stats *s)
     t->errors += s->errors;
     t->timeouts += s->timeouts;
     t->connect_errors += s->connect_errors;
+    t->overloads += s->overloads;
     metric_hist_add(&t->latency, &s->latency);
 }
 
@@ -220,6 +221,7 @@ bool node_metrics_page(const struct node_metrics *n, const struct node_facts *f,
     counters(&m, n, METRIC_ERRORS, offsetof(struct total, errors));
     counters(&m, n, METRIC_TIMEOUTS, offsetof(struct total, timeouts));
     counters(&m, n, METRIC_CONNECT_ERRORS, offsetof(struct total, connect_errors));
+    counters(&m, n, METRIC_OVERLOADS, offsetof(struct total, overloads));
     counters(&m, n, METRIC_TUNNELS, offsetof(struct total, tunnels));
     of_new(&m, n);
     latencies(&m, n);

@@ -13,6 +13,8 @@
       "errors that were an answer which did not come in time")                                   \
     X(CONNECT_ERRORS, "switchyard_connect_errors_total", COUNTER, "migration, system",           \
       "errors that were a connection which could not be made")                                   \
+    X(OVERLOADS, "switchyard_overloads_total", COUNTER, "migration, system",                     \
+      "errors that were a system with as many connections as it may have, for too long")         \
     X(FALLBACKS, "switchyard_fallbacks_total", COUNTER, "migration",                             \
       "errors of new that legacy answered in the same request")                                  \
     X(OVER_BUDGET, "switchyard_fallbacks_over_budget_total", COUNTER, "migration",               \

@@ -155,7 +155,8 @@ const struct plan_section plan_tls_section = SECTION(tls_fields);
               .preset = "no limit",                                                                \
               .help =                                                                              \
                   "Of one node to one endpoint, in even parts of its threads. When all "           \
-                  "endpoints have theirs, a request fails as without a connection."),              \
+                  "endpoints have theirs, a request waits in line, at most `connectTimeout`; "     \
+                  "then it goes to legacy as without a connection, or gets a 503."),               \
         FIELD("protocol", read_protocol, AT(protocol), .form = "http1 or h2", .preset = "http1",   \
               .help = "HTTP/1.1, or HTTP/2 as gRPC needs it."),                                    \
         FIELD("tls", plan_value_section, AT(tls), .section = &plan_tls_section,                    \

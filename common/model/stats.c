@@ -56,13 +56,14 @@ void system_stats_merge(struct system_stats *into, const struct system_stats *fr
     into->fallbacks += from->fallbacks;
     into->timeouts += from->timeouts;
     into->connect_errors += from->connect_errors;
+    into->overloads += from->overloads;
     hist_merge(&into->latency, &from->latency);
 }
 
 bool system_stats_is_empty(const struct system_stats *s)
 {
     return !s->requests && !s->errors && !s->fallbacks && !s->timeouts && !s->connect_errors &&
-           !s->latency.count;
+           !s->overloads && !s->latency.count;
 }
 
 void mirror_stats_merge(struct mirror_stats *into, const struct mirror_stats *from)

@@ -12,6 +12,7 @@ struct system_stats {
     uint64_t fallbacks; /* of these errors, answered by legacy in the same request */
     uint64_t timeouts;
     uint64_t connect_errors;
+    uint64_t overloads;  /* all endpoints had as many connections as they may */
     struct hist latency; /* request sent to end of answer; of answered requests */
 };
 

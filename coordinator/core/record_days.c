@@ -36,6 +36,7 @@ static struct json *stats_json(const struct system_stats *s)
     json_set_u64(j, "fallbacks", s->fallbacks);
     json_set_u64(j, "timeouts", s->timeouts);
     json_set_u64(j, "connectErrors", s->connect_errors);
+    json_set_u64(j, "overloads", s->overloads);
     json_set(j, "latency", latency_json(&s->latency));
     return j;
 }
@@ -96,6 +97,7 @@ static int read_stats(const struct json *j, const char *system, struct system_st
         .fallbacks = json_get_u64(j, "fallbacks", 0),
         .timeouts = json_get_u64(j, "timeouts", 0),
         .connect_errors = json_get_u64(j, "connectErrors", 0),
+        .overloads = json_get_u64(j, "overloads", 0),
     };
     return read_latency(json_get(j, "latency"), &ret->latency, err);
 }

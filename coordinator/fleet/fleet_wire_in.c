@@ -135,6 +135,7 @@ static int take_system(const Switchyard__V1__SystemReport *m, struct system_stat
     ret->fallbacks = m->fallbacks;
     ret->timeouts = m->timeouts;
     ret->connect_errors = m->connect_errors;
+    ret->overloads = m->overloads;
     return m->latency ? take_latency(m->latency, &ret->latency, err) : 0;
 }
 

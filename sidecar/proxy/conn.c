@@ -32,6 +32,7 @@ const struct step_row conn_steps[STEP_COUNT] = {
     [STEP_ROUTE] = {"route", step_route, 0},
     [STEP_DECIDE] = {"decide", step_decide, 0},
     [STEP_TAKE] = {"take", step_take, 0},
+    [STEP_QUEUE] = {"queue", step_queue, WAITS_FOR_UPSTREAM},
     [STEP_CONNECT] = {"connect", step_connect, WAITS_FOR_UPSTREAM},
     [STEP_SEND] = {"send", step_send, 0},
     [STEP_ANSWER] = {"answer", step_answer, WAITS_FOR_CLIENT | WAITS_FOR_UPSTREAM},
@@ -169,7 +170,7 @@ static void set_deadlines(struct conn *c)
             conn_give_time(c, LINGER);
     } else if (c->step == STEP_TUNNEL) {
         tunnel_set_deadline(c);
-    } else {
+    } else if (c->step != STEP_QUEUE) { /* there it has had one since it joined */
         set_busy_deadlines(c);
     }
 }
@@ -352,6 +353,7 @@ void conn_end_request(struct conn *c)
         access_log_note(lane->access, c, &lane->rng);
     if (UNLIKELY(debug_tap_is_open(lane->shared->debug)) && !c->edge)
         debug_tap_note(lane->shared->debug, c);
+    queue_leave(c);
     c->req = NULL;
     upstream_close(&req->up);
     tap_drop(req->tap);

@@ -5,8 +5,9 @@
  * c->step), WAIT (an event or a deadline will call again) or DONE (the connection is over):
  *
  *   HEAD ─► ROUTE ─► DECIDE ─► TAKE ─┬─────────────► SEND ─► ANSWER ─► RELAY ─► FINISH ─► HEAD
- *                                ▲   └─► CONNECT ─────┘         │
- *                                └── FAILED: the other system ◄─┤       REFUSE ─► FINISH ─► LINGER
+ *                              ▲ ▲   ├─► CONNECT ─────┘         │
+ *                              │ └───┴─► QUEUE                  │
+ *                              └── FAILED: the other system ◄───┤       REFUSE ─► FINISH ─► LINGER
  *                                                               └─► TUNNEL ─► LINGER
  *
  * What another proxy asks goes from HEAD to EDGE to FINISH (edge.h).
@@ -24,6 +25,7 @@
 #include "sidecar/proxy/address.h"
 #include "sidecar/proxy/gather.h"
 #include "sidecar/proxy/pipe.h"
+#include "sidecar/proxy/queue.h"
 #include "sidecar/proxy/upstream.h"
 #include "sidecar/proxy/view.h"
 #include "sidecar/transport/transport.h"
@@ -34,6 +36,7 @@ enum step {
     STEP_ROUTE,
     STEP_DECIDE,
     STEP_TAKE,
+    STEP_QUEUE,
     STEP_CONNECT,
     STEP_SEND,
     STEP_ANSWER,
@@ -64,6 +67,7 @@ extern const struct step_row conn_steps[STEP_COUNT];
 enum failure {
     FAILURE_NONE,
     FAILURE_CONNECT,
+    FAILURE_OVERLOAD, /* all its endpoints have as many connections as they may */
     FAILURE_TIMEOUT,
     FAILURE_BROKEN,
     FAILURE_UNREADABLE, /* req->answer_parser.why */
@@ -119,6 +123,8 @@ struct request {
     struct tap *tap;              /* its answer is to be compared; owned; NULL: it is not */
     unsigned endpoint;            /* of the system: it is being sent there */
     unsigned tried;               /* a bit for each endpoint of the system that failed it */
+    struct waiter waiter;         /* for a connection */
+    bool had_turn;                /* has waited: goes before those who wait */
     bool upgrade;                 /* asks for another protocol, and may */
     uint32_t bucket;              /* its key's */
     struct breaker_ticket ticket; /* while on_new */
@@ -202,6 +208,8 @@ void conn_count_answer(struct conn *c);
 void conn_count_unserved(struct request *req);
 /* How the request fared on new; once, if it is one for the breaker. */
 void conn_tell_breaker(struct conn *c, enum breaker_outcome outcome);
+/* It need not wait in the queue any longer. */
+bool conn_has_turn(const struct conn *c);
 /* Its endpoint failed it: another one has to do. */
 void conn_blame_endpoint(struct conn *c);
 /* Whether legacy may have a try when new fails in this way. */
@@ -238,6 +246,7 @@ enum verdict step_edge(struct conn *c); /* in edge.c */
 enum verdict step_route(struct conn *c);
 enum verdict step_decide(struct conn *c);
 enum verdict step_take(struct conn *c);
+enum verdict step_queue(struct conn *c);
 enum verdict step_connect(struct conn *c);
 enum verdict step_send(struct conn *c);
 enum verdict step_answer(struct conn *c);

@@ -268,7 +268,7 @@ static const struct address *choose_address(struct copy *k)
     struct view_system *s = &k->route->system[k->wish.to];
     unsigned i = view_choose(s, 0, loop_now(k->lane->loop));
 
-    return i == BALANCE_NONE ? NULL : &s->pool[i]->address;
+    return i < s->count ? &s->pool[i]->address : NULL;
 }
 
 static void begin(struct copy *k, bool fresh)

@@ -100,7 +100,7 @@ static struct str endpoint(struct conn *c, char text[UPSTREAM_SIZE])
     char host[ADDRESS_TEXT_SIZE];
 
     text[0] = '\0';
-    if (i == BALANCE_NONE)
+    if (i >= s->count)
         return STR("");
     address_text(&s->pool[i]->address, host);
     str_fmt(text, UPSTREAM_SIZE, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host,

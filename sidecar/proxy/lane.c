@@ -44,6 +44,7 @@ static void serve(struct lane *lane, struct letter *l)
     view_unref(before);
     tunnel_judge_all(lane);
     copy_drop_unsent(lane);
+    queue_wake(lane);
     lane_send_back(lane, l);
 }
 
@@ -253,6 +254,7 @@ void lane_free(struct lane *l)
     copy_deinit(l);
     tap_deinit(l);
     timer_cancel(&l->drain_deadline);
+    timer_cancel(&l->queues.turn);
     if (l->drain)
         letter_free(l->drain);
     view_unref(l->view);

@@ -17,6 +17,7 @@
 #include "sidecar/proxy/pipe.h"
 #include "sidecar/proxy/probe.h"
 #include "sidecar/proxy/proxy.h"
+#include "sidecar/proxy/queue.h"
 #include "sidecar/proxy/tap.h"
 #include "sidecar/proxy/view.h"
 
@@ -77,6 +78,7 @@ struct lane {
     struct view *view; /* NULL before the first rule set */
     struct tally *tallies;
     struct upstream_pool *pools;
+    struct queues queues;
 
     struct http1_limits limits;
     struct iobuf_pool bufs;

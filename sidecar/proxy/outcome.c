@@ -69,6 +69,8 @@ void conn_blame_endpoint(struct conn *c)
     c->req->tried |= 1u << c->req->endpoint;
 }
 
+/* Too many connections are our own limit: users see an error, but it says nothing of how well the
+ * system or an endpoint is. */
 static void count_failure(struct conn *c)
 {
     struct system_stats *stats = stats_of(c->req);
@@ -77,6 +79,11 @@ static void count_failure(struct conn *c)
     stats->errors++;
     stats->timeouts += c->req->failure == FAILURE_TIMEOUT;
     stats->connect_errors += c->req->failure == FAILURE_CONNECT;
+    stats->overloads += c->req->failure == FAILURE_OVERLOAD;
+    if (c->req->failure == FAILURE_OVERLOAD) {
+        conn_tell_breaker(c, BREAKER_ABANDONED);
+        return;
+    }
     if (c->req->failure != FAILURE_CONNECT) /* each endpoint was blamed for its own */
         note_failure(c);
     conn_tell_breaker(c, BREAKER_ERROR);
@@ -109,6 +116,10 @@ static const struct {
                          FALLBACK_CONNECT_ERROR,
                          {NULL, "no connection to the legacy system",
                           "no connection to the new system"}},
+    [FAILURE_OVERLOAD] = {503,
+                          FALLBACK_CONNECT_ERROR,
+                          {NULL, "the legacy system has as many connections as it may",
+                           "the new system has as many connections as it may"}},
     [FAILURE_TIMEOUT] = {504,
                          FALLBACK_TIMEOUT,
                          {NULL, "the legacy system did not answer in time",
@@ -129,7 +140,8 @@ static const struct {
 /* Where nothing was sent to new, any method may go to legacy. */
 static bool is_safe(const struct request *req, enum failure failure)
 {
-    const bool unsent = failure == FAILURE_CONNECT && !req->counted;
+    const bool unsent =
+        (failure == FAILURE_CONNECT || failure == FAILURE_OVERLOAD) && !req->counted;
 
     return req->system == SYSTEM_NEW && req->may_fall_back && !req->answered &&
            (req->repeatable || unsent) &&
@@ -165,6 +177,7 @@ static enum verdict fall_back(struct conn *c)
     req->counted = false;
     req->fresh = false;
     req->tried = 0;
+    req->had_turn = false;
     req->failure = FAILURE_NONE;
     upload_restart(&req->upload);
     download_deinit(&req->download);

@@ -153,6 +153,8 @@ static void set_defaults(struct proxy_config *c)
         c->threads = PROXY_THREADS_MAX;
     if (c->max_connections == 0)
         c->max_connections = 20000;
+    if (c->max_waiting == 0)
+        c->max_waiting = 1024;
     if (c->max_head_bytes == 0)
         c->max_head_bytes = 32768;
     if (c->max_line_bytes == 0)

@@ -37,6 +37,8 @@ struct proxy_config {
     const char *edge;         /* where other proxies ask (edge.h), as `listen`; NULL: nowhere */
     unsigned threads;         /* lanes; the number of cores, at most PROXY_THREADS_MAX */
     unsigned max_connections; /* client connections of all lanes; 20000. Past it: 503 and close */
+    unsigned max_waiting;     /* requests of a lane that wait until a system takes a connection
+                               * more (queue.h), for each system of a migration; 1024 */
     size_t max_head_bytes;    /* request and response heads; 32 KiB. Past it: 431 or 502 */
     size_t max_line_bytes;    /* the request line; 8 KiB. Past it: 414 */
     uint64_t max_body_bytes;  /* of a request; 0: unlimited. Past it: 413 */

@@ -243,16 +243,37 @@ static void begin_connect(struct request *req)
     upstream_expect(req->up, dur_ms(route->upstream[req->system].connect_timeout_ms));
 }
 
+static struct queue *queue_of(const struct request *req)
+{
+    return &req->route->tally->queue[req->system];
+}
+
+/* As long as it would wait for a connection to stand. */
+static enum verdict wait_in_line(struct conn *c)
+{
+    struct request *req = c->req;
+    const struct route *route = &req->route->entry->route;
+
+    if (!queue_join(queue_of(req), c))
+        return conn_fail(c, FAILURE_OVERLOAD);
+    conn_give_time(c, dur_ms(route->upstream[req->system].connect_timeout_ms));
+    return conn_go(c, STEP_QUEUE);
+}
+
 enum verdict step_take(struct conn *c)
 {
     struct request *req = c->req;
     struct view_system *s = &req->route->system[req->system];
     bool may_repeat = req->idempotent && upload_can_restart(&req->upload);
 
+    if (UNLIKELY(s->limit > 0) && queue_of(req)->first && !req->had_turn)
+        return wait_in_line(c);
     for (;;) {
         struct upstream_pool *pool;
 
         req->endpoint = view_choose(s, req->tried, loop_now(c->lane->loop));
+        if (req->endpoint == VIEW_FULL)
+            return wait_in_line(c);
         if (req->endpoint == BALANCE_NONE)
             return conn_fail(c, FAILURE_CONNECT);
         pool = s->pool[req->endpoint];
@@ -285,14 +306,40 @@ static enum verdict route_again(struct conn *c)
     struct request *req = c->req;
 
     conn_tell_breaker(c, BREAKER_ABANDONED);
-    upstream_give(&req->up);
+    if (req->up)
+        upstream_give(&req->up);
     tap_drop(steal(req->tap));
     view_unref(req->view);
     req->view = NULL;
     req->route = NULL;
     req->tried = 0;
     req->counted = false;
+    req->had_turn = false;
     return conn_go(c, STEP_ROUTE);
+}
+
+bool conn_has_turn(const struct conn *c)
+{
+    const struct request *req = c->req;
+    const struct view_system *s = &req->route->system[req->system];
+
+    return is_overtaken(c) || !view_is_full(s, req->tried, loop_now(c->lane->loop));
+}
+
+enum verdict step_queue(struct conn *c)
+{
+    struct request *req = c->req;
+
+    if (req->waiter.queue) {
+        if (!(c->late & CONN_CLIENT_LATE))
+            return WAIT;
+        c->late = 0;
+        queue_leave(c);
+        return conn_fail(c, FAILURE_OVERLOAD);
+    }
+    c->late = 0;
+    req->had_turn = true;
+    return is_overtaken(c) ? route_again(c) : conn_go(c, STEP_TAKE);
 }
 
 enum verdict step_connect(struct conn *c)

@@ -117,9 +117,12 @@ static void begin_work(struct upstream *u, struct conn *c)
 
 static void end_work(struct upstream *u)
 {
-    if (u->conn)
-        u->pool->busy--;
+    if (!u->conn)
+        return;
     u->conn = NULL;
+    u->pool->busy--;
+    if (UNLIKELY(u->pool->lane->queues.busy != NULL))
+        queue_wake(u->pool->lane);
 }
 
 struct upstream *upstream_connect(struct upstream_pool *p, struct conn *c)

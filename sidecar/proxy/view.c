@@ -93,19 +93,47 @@ static bool is_full(const struct view_system *s, unsigned i)
     return s->limit > 0 && !p->idle && p->busy >= s->limit;
 }
 
-unsigned view_choose(struct view_system *s, unsigned tried, mono_t now)
+/* Whether one that was not tried is full, and none that has room is better. */
+static bool is_worth_waiting(const struct view_system *s, const struct balance_candidate *c,
+                             unsigned tried, unsigned chosen)
+{
+    for (unsigned i = 0; i < s->count; i++) {
+        if (c[i].out && !(tried & 1u << i) &&
+            (chosen == BALANCE_NONE || (c[i].weight > 0 && c[chosen].weight == 0)))
+            return true;
+    }
+    return false;
+}
+
+static unsigned choose(const struct view_system *s, unsigned tried, mono_t now)
 {
     struct balance_candidate candidate[LIVE_ADDRESSES_MAX];
+    unsigned chosen;
 
-    if (s->count <= 1 && s->limit == 0)
-        return s->count == 1 && !tried ? 0 : BALANCE_NONE;
     for (unsigned i = 0; i < s->count; i++)
         candidate[i] = (struct balance_candidate){
             .busy = s->pool[i]->busy,
             .weight = health_weight(s->health, i, now),
             .out = tried & 1u << i || is_full(s, i),
         };
-    return balance_choose(candidate, s->count, s->turn++);
+    chosen = balance_choose(candidate, s->count, s->turn);
+    return s->limit > 0 && is_worth_waiting(s, candidate, tried, chosen) ? VIEW_FULL : chosen;
+}
+
+unsigned view_choose(struct view_system *s, unsigned tried, mono_t now)
+{
+    unsigned chosen;
+
+    if (s->count <= 1 && s->limit == 0)
+        return s->count == 1 && !tried ? 0 : BALANCE_NONE;
+    chosen = choose(s, tried, now);
+    s->turn++;
+    return chosen;
+}
+
+bool view_is_full(const struct view_system *s, unsigned tried, mono_t now)
+{
+    return s->limit > 0 && choose(s, tried, now) == VIEW_FULL;
 }
 
 void view_drop_tallies(struct lane *lane)

@@ -7,6 +7,7 @@
 #include "sidecar/proxy/copy.h"
 #include "sidecar/proxy/budget.h"
 #include "sidecar/proxy/live.h"
+#include "sidecar/proxy/queue.h"
 #include "sidecar/proxy/tap.h"
 #include "sidecar/proxy/upstream.h"
 
@@ -16,6 +17,7 @@ struct tally {
     unsigned refs;             /* routes of views */
     struct route_stats stats;  /* since the last collection */
     struct budget budget;      /* of second tries */
+    struct queue queue[SYSTEM_COUNT];
     struct copy_meter copies;
     struct tap_noise noise;
 };
@@ -50,8 +52,11 @@ void view_unref(struct view *v); /* tolerates NULL */
 /* The route for a request, or NULL. */
 struct view_route *view_match(struct view *v, struct str host, struct str path);
 
-/* The endpoint for a request, or BALANCE_NONE; `tried` has a bit for each that failed it. */
+/* The endpoint for a request, BALANCE_NONE, or VIEW_FULL where it had better wait for one that has
+ * as many connections as it may; `tried` has a bit for each that failed it. */
+#define VIEW_FULL (BALANCE_NONE + 1)
 unsigned view_choose(struct view_system *s, unsigned tried, mono_t now) MUST_CHECK;
+bool view_is_full(const struct view_system *s, unsigned tried, mono_t now);
 
 /* Tallies without a route in any view, their counts having been collected, go. */
 void view_drop_tallies(struct lane *lane);

@@ -267,12 +267,12 @@ def test_an_endpoint_has_no_more_connections_than_it_may():
         return reply(b"slow")
 
     with Origin(slow) as a, Origin(slow) as b:
-        with Proxy(legacy=urls([a, b]), new=refused_url(), weight=0, limit=2) as proxy:
+        with Proxy(legacy=urls([a, b]), new=refused_url(), weight=0, limit=2, connect_timeout=100) as proxy:
             waiting = [Client(proxy) for _ in range(4)]
             for client in waiting:
                 client.send("GET / HTTP/1.1\r\nHost: app\r\n\r\n")
             wait_for(lambda: len(a.requests) == len(b.requests) == 2, "both are full")
-            assert ask(proxy).status == 502
+            assert ask(proxy).status == 503
             gate.set()
             for client in waiting:
                 assert client.answer().status == 200

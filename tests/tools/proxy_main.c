@@ -291,6 +291,8 @@ static int set_config(struct tool *t, struct str name, struct str value, struct 
         return read_u32(value, &c->threads);
     if (str_eq(name, STR("max_connections")))
         return read_u32(value, &c->max_connections);
+    if (str_eq(name, STR("max_waiting")))
+        return read_u32(value, &c->max_waiting);
     if (str_eq(name, STR("max_head")))
         return str_to_u64(value, UINT32_MAX, &c->max_head_bytes);
     if (str_eq(name, STR("max_body")))
@@ -467,11 +469,12 @@ static void print_system(const char *name, const struct system_stats *s)
 {
     printf(
         "\"%s\":{\"requests\":%llu,\"errors\":%llu,\"fallbacks\":%llu,\"timeouts\":%llu,"
-        "\"connect_errors\":%llu,\"answered\":%llu,\"p50\":%.3f,\"p99\":%.3f},",
+        "\"connect_errors\":%llu,\"overloads\":%llu,\"answered\":%llu,\"p50\":%.3f,\"p99\":%.3f},",
         name, (unsigned long long)s->requests, (unsigned long long)s->errors,
         (unsigned long long)s->fallbacks, (unsigned long long)s->timeouts,
-        (unsigned long long)s->connect_errors, (unsigned long long)s->latency.count,
-        hist_quantile_ms(&s->latency, 0.5), hist_quantile_ms(&s->latency, 0.99));
+        (unsigned long long)s->connect_errors, (unsigned long long)s->overloads,
+        (unsigned long long)s->latency.count, hist_quantile_ms(&s->latency, 0.5),
+        hist_quantile_ms(&s->latency, 0.99));
 }
 
 static void print_mirror(const struct mirror_stats *m)

@@ -33,8 +33,12 @@ static void counters_go_up_as_they_were_counted(void **state UNUSED)
     stats[0].mirror = (struct mirror_stats){.sent = 11, .failed = 1, .errors = 2, .dropped = 3};
     stats[0].tunnels[SYSTEM_LEGACY] = 6;
     stats[0].tunnels[SYSTEM_NEW] = 7;
-    *s = (struct system_stats){
-        .requests = 5, .errors = 4, .fallbacks = 3, .timeouts = 2, .connect_errors = 1};
+    *s = (struct system_stats){.requests = 5,
+                               .errors = 4,
+                               .fallbacks = 3,
+                               .timeouts = 2,
+                               .connect_errors = 1,
+                               .overloads = 6};
     hist_add(&s->latency, 100);
     hist_add(&s->latency, 100);
     hist_add(&s->latency, 250000);
@@ -86,6 +90,7 @@ static void counters_go_up_as_they_were_counted(void **state UNUSED)
     assert_int_equal(up->fallbacks, 3);
     assert_int_equal(up->timeouts, 2);
     assert_int_equal(up->connect_errors, 1);
+    assert_int_equal(up->overloads, 6);
     assert_int_equal(up->latency->total, 3);
     assert_int_equal(up->latency->sum_us, 250200);
     assert_int_equal(up->latency->n_index, 2);
