@@ -260,7 +260,7 @@ static enum verdict take_end(struct conn *c)
     if (!req->up->heard && !req->fresh && req->idempotent && upload_can_restart(&req->upload) &&
         (req->up->reused || has_other_endpoint(req))) {
         if (!req->up->reused)
-            conn_blame_endpoint(c);
+            conn_blame_endpoint(c, false);
         upstream_close(&req->up);
         upload_restart(&req->upload);
         req->fresh = true;

@@ -210,8 +210,8 @@ void conn_count_unserved(struct request *req);
 void conn_tell_breaker(struct conn *c, enum breaker_outcome outcome);
 /* It need not wait in the queue any longer. */
 bool conn_has_turn(const struct conn *c);
-/* Its endpoint failed it: another one has to do. */
-void conn_blame_endpoint(struct conn *c);
+/* Its endpoint took no connection, or not in time: another one has to do. */
+void conn_blame_endpoint(struct conn *c, bool late);
 /* Whether legacy may have a try when new fails in this way. */
 bool conn_can_fall_back(const struct conn *c, enum failure failure);
 enum verdict conn_go(struct conn *c, enum step step);

@@ -150,10 +150,12 @@ static void step(struct endpoint_fsm *e, enum endpoint_event event, bool others_
         e->failures = 0;
 }
 
-void endpoint_fsm_fail(struct endpoint_fsm *e, bool others_stand, mono_t now, wall_t wall)
+void endpoint_fsm_fail(struct endpoint_fsm *e, unsigned count, bool others_stand, mono_t now,
+                       wall_t wall)
 {
-    if (e->failures < ENDPOINT_FAILURES)
-        e->failures++;
+    e->failures += count;
+    if (e->failures > ENDPOINT_FAILURES)
+        e->failures = ENDPOINT_FAILURES;
     step(e, ENDPOINT_EV_FAILURE, others_stand, now, wall);
 }
 

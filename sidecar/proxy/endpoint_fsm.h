@@ -16,8 +16,11 @@
 #include "common/fsm/sm.h"
 
 #define ENDPOINT_FAILURES 5 /* in a row, and it is ejected */
-#define ENDPOINT_FAILS    2 /* checks in a row, and it is failing */
-#define ENDPOINT_PASSES   2 /* checks in a row, and it is back */
+/* Of these, one that held up its request until the connect timeout is all: the next request would
+ * be held up, too. */
+#define ENDPOINT_UNREACHED ENDPOINT_FAILURES
+#define ENDPOINT_FAILS     2 /* checks in a row, and it is failing */
+#define ENDPOINT_PASSES    2 /* checks in a row, and it is back */
 /* Doubles with each ejection, up to the longest; a minute of health, and it starts over. */
 #define ENDPOINT_EJECT_FIRST   dur_s(2)
 #define ENDPOINT_EJECT_LONGEST dur_s(60)
@@ -59,8 +62,9 @@ struct endpoint_fsm {
 
 void endpoint_fsm_init(struct endpoint_fsm *e, enum endpoint_state state, mono_t now);
 
-/* A request failed on it. */
-void endpoint_fsm_fail(struct endpoint_fsm *e, bool others_stand, mono_t now, wall_t wall);
+/* A request failed on it, and counts as so many that did: one, or ENDPOINT_UNREACHED. */
+void endpoint_fsm_fail(struct endpoint_fsm *e, unsigned count, bool others_stand, mono_t now,
+                       wall_t wall);
 void endpoint_fsm_check(struct endpoint_fsm *e, bool passed, mono_t now, wall_t wall);
 void endpoint_fsm_uncheck(struct endpoint_fsm *e, mono_t now, wall_t wall);
 /* Move on with time. */

@@ -110,12 +110,12 @@ static bool others_stand(const struct health *h)
     return 2 * ejected <= h->count && left_out < h->count;
 }
 
-void health_note_failure(struct health *h, unsigned i, mono_t now, wall_t wall)
+void health_note_failure(struct health *h, unsigned i, unsigned count, mono_t now, wall_t wall)
 {
     if (!h)
         return;
     pthread_mutex_lock(&h->lock);
-    endpoint_fsm_fail(&h->endpoint[i].fsm, others_stand(h), now, wall);
+    endpoint_fsm_fail(&h->endpoint[i].fsm, count, others_stand(h), now, wall);
     show(&h->endpoint[i]);
     pthread_mutex_unlock(&h->lock);
 }

@@ -59,8 +59,8 @@ static inline uint32_t health_weight(const struct health *h, unsigned i, mono_t 
     return 0;
 }
 
-/* A request ended on it. NULL: nobody asks. */
-void health_note_failure(struct health *h, unsigned i, mono_t now, wall_t wall);
+/* A request ended on it; a failure counts as so many (endpoint_fsm.h). NULL: nobody asks. */
+void health_note_failure(struct health *h, unsigned i, unsigned count, mono_t now, wall_t wall);
 void health_forget_failures(struct health *h, unsigned i);
 static inline void health_note_success(struct health *h, unsigned i)
 {

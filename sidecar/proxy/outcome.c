@@ -56,16 +56,17 @@ static struct health *health_of(const struct request *req)
     return req->route->system[req->system].health;
 }
 
-static void note_failure(struct conn *c)
+static void note_failure(struct conn *c, unsigned count)
 {
     struct loop *loop = c->lane->loop;
 
-    health_note_failure(health_of(c->req), c->req->endpoint, loop_now(loop), loop_wall(loop));
+    health_note_failure(health_of(c->req), c->req->endpoint, count, loop_now(loop),
+                        loop_wall(loop));
 }
 
-void conn_blame_endpoint(struct conn *c)
+void conn_blame_endpoint(struct conn *c, bool late)
 {
-    note_failure(c);
+    note_failure(c, late ? ENDPOINT_UNREACHED : 1);
     c->req->tried |= 1u << c->req->endpoint;
 }
 
@@ -85,7 +86,7 @@ static void count_failure(struct conn *c)
         return;
     }
     if (c->req->failure != FAILURE_CONNECT) /* each endpoint was blamed for its own */
-        note_failure(c);
+        note_failure(c, 1);
     conn_tell_breaker(c, BREAKER_ERROR);
 }
 
@@ -101,7 +102,7 @@ void conn_count_answer(struct conn *c)
     if (good)
         health_note_success(health_of(req), req->endpoint);
     else
-        note_failure(c);
+        note_failure(c, 1);
     conn_tell_breaker(c, good ? BREAKER_SUCCESS : BREAKER_ERROR);
 }
 

@@ -29,7 +29,8 @@ struct prober {
     const struct live_system *system; /* held by the view's live set */
     struct live *live;                /* one reference */
     const struct route *route;
-    unsigned address; /* of the system: being asked */
+    uint8_t order[LIVE_ADDRESSES_MAX]; /* of the system's addresses */
+    unsigned turn;                     /* in `order`: being asked */
     enum probe_step step;
     struct transport transport;
     struct timer deadline;
@@ -83,9 +84,9 @@ static void on_deadline(struct timer *t)
     struct prober *p = container_of(t, struct prober, deadline);
     char why[TEXT_SIZE];
 
-    if (p->step == PROBE_CONNECT && p->address + 1 < p->system->count) {
+    if (p->step == PROBE_CONNECT && p->turn + 1 < p->system->count) {
         disconnect(p);
-        p->address++;
+        p->turn++;
         connect_next(p);
         return;
     }
@@ -222,7 +223,7 @@ static void take_connection(struct prober *p)
         return;
     if (s == TRANSPORT_FAILED) {
         disconnect(p);
-        p->address++;
+        p->turn++;
         connect_next(p);
         return;
     }
@@ -259,14 +260,32 @@ static void note_address(struct prober *p, const struct address *a)
             strchr(text, ':') ? "[%s]:%u" : "%s:%u", text, (unsigned)address_port(a));
 }
 
+/* Those that are well come first, as for requests; among equals as the plan has them. */
+static void sort_addresses(struct prober *p)
+{
+    const struct live_system *s = p->system;
+    mono_t now = loop_now(p->lane->loop);
+
+    for (unsigned i = 0; i < s->count; i++) {
+        uint32_t weight = health_weight(s->health, i, now);
+        unsigned at = i;
+
+        for (; at > 0 && health_weight(s->health, p->order[at - 1], now) < weight; at--)
+            p->order[at] = p->order[at - 1];
+        p->order[at] = (uint8_t)i;
+    }
+}
+
 /* The first of the system's addresses, from here on, that takes a connection. */
 static void connect_next(struct prober *p)
 {
     p->step = PROBE_CONNECT;
-    for (; p->address < p->system->count; p->address++) {
-        note_address(p, &p->system->address[p->address]);
+    for (; p->turn < p->system->count; p->turn++) {
+        const struct address *a = &p->system->address[p->order[p->turn]];
+
+        note_address(p, a);
         compose(p);
-        if (begin_connect(p, &p->system->address[p->address])) {
+        if (begin_connect(p, a)) {
             expect_within(p, p->route->upstream[p->answer->system].connect_timeout_ms);
             return;
         }
@@ -328,6 +347,7 @@ static void ask(struct lane *lane, struct letter *l, enum system system)
     p->since = loop_now(lane->loop);
     p->until = mono_add(p->since, probe->timeout.ns > 0 ? probe->timeout : PROBE_TIMEOUT_MAX);
     expect_answer(p);
+    sort_addresses(p);
     DL_APPEND(lane->probers, p);
     l->probe->open++;
     connect_next(p);

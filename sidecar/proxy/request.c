@@ -286,7 +286,7 @@ enum verdict step_take(struct conn *c)
             begin_connect(req);
             return conn_go(c, STEP_CONNECT);
         }
-        conn_blame_endpoint(c);
+        conn_blame_endpoint(c, false);
     }
 }
 
@@ -346,8 +346,9 @@ enum verdict step_connect(struct conn *c)
 {
     struct request *req = c->req;
     enum transport_state state = TRANSPORT_FAILED;
+    bool late = c->late & CONN_UPSTREAM_LATE;
 
-    if (!(c->late & CONN_UPSTREAM_LATE)) {
+    if (!late) {
         if (!(req->up->ready & (LOOP_WRITE | LOOP_HANGUP)))
             return WAIT;
         req->up->ready = 0;
@@ -359,7 +360,7 @@ enum verdict step_connect(struct conn *c)
         return is_overtaken(c) ? route_again(c) : conn_go(c, STEP_SEND);
     c->late = 0;
     upstream_close(&req->up);
-    conn_blame_endpoint(c);
+    conn_blame_endpoint(c, late);
     return conn_go(c, STEP_TAKE);
 }
 

@@ -54,7 +54,8 @@ static void take_event(struct endpoint_fsm *e, struct rng *rng, mono_t now)
         break;
     case 2:
     case 3:
-        endpoint_fsm_fail(e, rng_below(rng, 2), now, wall);
+        endpoint_fsm_fail(e, rng_below(rng, 8) ? 1 : ENDPOINT_UNREACHED, rng_below(rng, 2), now,
+                          wall);
         break;
     case 4:
         if (endpoint_fsm_state(e) != ENDPOINT_EJECTED)

@@ -2,6 +2,8 @@
 """Several endpoints of one system: who is asked, who is left out, who comes back."""
 
 import contextlib
+import json
+import socket
 import threading
 
 from proxy_fixture import PATIENCE, Client, Origin, Proxy, ask, refused_url, reply, says, wait_for
@@ -132,6 +134,46 @@ def test_one_that_hangs_is_left_out():
             with Client(proxy) as client:
                 statuses = [client.ask().status for _ in range(30)]
     assert statuses.count(504) == 5 and statuses[-10:] == [200] * 10
+
+
+@contextlib.contextmanager
+def black_hole():
+    """An address that lets who connects wait: its queue of connections is full."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            filler = stack.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(listener.getsockname())
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def test_one_that_takes_no_connection_in_time_holds_up_one_request():
+    with says("well") as well, black_hole() as hole:
+        words = {"legacy": f"{hole},{well.url}", "new": refused_url(), "weight": 0, "connect_timeout": 500}
+        with Proxy(**words) as proxy, Client(proxy) as client:
+            asked = 0
+            while "ejected" not in {e["state"] for e in proxy.endpoints()}:
+                assert client.ask().body == b"well"
+                asked += 1
+            assert asked <= 2, "each is asked in its turn"
+            assert client.ask().body == b"well"
+
+
+def test_probes_ask_first_who_is_well():
+    with Origin(lambda _: reply(b"", "500 Oh")) as bad, says("well") as well:
+        with Proxy(legacy=urls([bad, well]), new=refused_url(), weight=0) as proxy, Client(proxy) as client:
+            assert probed(proxy) == bad.url, "as the plan has them"
+            wait_for(lambda: client.ask().status and "ejected" in str(proxy.endpoints()), "one is left out")
+            assert probed(proxy) == well.url
+
+
+def probed(proxy):
+    proxy.say("probe=legacy,/")
+    (answer,) = json.loads(proxy.expect("probe"))
+    return f"http://{answer['endpoint']}"
 
 
 def test_with_all_of_new_down_fallback_decides_and_new_is_not_forgotten():

@@ -42,7 +42,7 @@ static void pass(struct fixture *f, dur_t time)
 static void fail_on(struct fixture *f, unsigned endpoint, unsigned times)
 {
     while (times-- > 0)
-        health_note_failure(f->health, endpoint, f->now, (wall_t){f->now.ns});
+        health_note_failure(f->health, endpoint, 1, f->now, (wall_t){f->now.ns});
 }
 
 static void check(struct fixture *f, unsigned endpoint, bool passed)
@@ -79,6 +79,20 @@ static void failures_in_a_row_eject(void **state)
     is(f, 1, ENDPOINT_EJECTED);
     assert_int_equal(health_weight(f->health, 1, f->now), 0);
     is(f, 0, ENDPOINT_HEALTHY);
+}
+
+static void one_that_is_not_reached_in_time_is_left_out_at_once(void **state)
+{
+    struct fixture *f = *state;
+
+    health_note_failure(f->health, 1, ENDPOINT_UNREACHED, f->now, (wall_t){f->now.ns});
+    is(f, 1, ENDPOINT_EJECTED);
+    pass(f, dur_s(2));
+    is(f, 1, ENDPOINT_WARMING);
+    fail_on(f, 1, 1);
+    is(f, 1, ENDPOINT_WARMING);
+    health_note_failure(f->health, 1, ENDPOINT_UNREACHED, f->now, (wall_t){f->now.ns});
+    is(f, 1, ENDPOINT_EJECTED);
 }
 
 static void one_that_comes_back_warms_up(void **state)
@@ -203,6 +217,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(failures_in_a_row_eject),
+        TEST(one_that_is_not_reached_in_time_is_left_out_at_once),
         TEST(one_that_comes_back_warms_up),
         TEST(ejections_grow_and_start_over_after_health),
         TEST(no_more_than_half_are_ejected),
