@@ -43,6 +43,16 @@ static int take_connections(void *to, const char *value, struct err *err)
     return option_number(value, 1000000, to, err);
 }
 
+static int take_rate(void *to, const char *value, struct err *err)
+{
+    uint64_t rate;
+
+    if (!str_to_u64(str_of(value), 1000000000, &rate))
+        return err_set(err, ERR_INVALID, "\"%s\" is no number from 0 to 1000000000", value);
+    *(uint32_t *)to = (uint32_t)rate;
+    return 0;
+}
+
 static int take_forwarded(void *to, const char *value, struct err *err)
 {
     static const char *const words[] = {
@@ -106,6 +116,15 @@ static const struct option_row table[] = {
      OPTION_INTO(take_threads, options, sidecar.proxy.threads)},
     {"max-connections", "N", "clients at once (20000)",
      OPTION_INTO(take_connections, options, sidecar.proxy.max_connections)},
+    {"min-rate", "BYTES",
+     "a second: clients that send a body or take an answer more slowly are cut (100; 0: off)",
+     OPTION_INTO(take_rate, options, sidecar.proxy.min_rate)},
+    {"tunnel-idle", "DURATION", "a WebSocket or the like that is silent for so long ends (1h)",
+     OPTION_INTO(option_duration, options, sidecar.proxy.tunnel_idle)},
+    {"tunnel-drain", "DURATION", "those that a rollback takes away end spread over this (30s)",
+     OPTION_INTO(option_duration, options, sidecar.proxy.tunnel_drain)},
+    {"resolver", "ADDR:PORT", "ask this DNS server for names of systems (/etc/resolv.conf)",
+     OPTION_INTO(option_text, options, sidecar.proxy.resolver)},
     {"forwarded", "HOW", "append to, replace or leave (off) X-Forwarded-* of requests (append)",
      OPTION_INTO(take_forwarded, options, sidecar.proxy.forwarded)},
     {"via", NULL, "add \"1.1 switchyard\" to the Via of requests",
@@ -227,11 +246,12 @@ static int run_sidecar(const struct options *o, struct err *err)
 
 int main(int argc, char **argv)
 {
-    struct options o = {
-        .sidecar = {.coordinators = "127.0.0.1:7400",
-                    .proxy = {.listen = "127.0.0.1:8080", .max_body_bytes = PROXY_MAX_BODY_BYTES},
-                    .access_sample = ACCESS_ALL,
-                    .drain = dur_s(10)}};
+    struct options o = {.sidecar = {.coordinators = "127.0.0.1:7400",
+                                    .proxy = {.listen = "127.0.0.1:8080",
+                                              .max_body_bytes = PROXY_MAX_BODY_BYTES,
+                                              .min_rate = PROXY_MIN_RATE},
+                                    .access_sample = ACCESS_ALL,
+                                    .drain = dur_s(10)}};
     struct err err = {0};
     int r;
 

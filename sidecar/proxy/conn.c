@@ -130,7 +130,21 @@ void conn_give_time(struct conn *c, dur_t within)
     deadline_set(c->lane->loop, &c->deadline, within, on_deadline);
 }
 
-/* Time runs against whoever has the next byte to deliver or to take; each byte starts it anew. */
+/* Of a request that waits for its client. Not measured is the body of one whose answer has begun: a
+ * stream in both directions has something to say when it has. */
+static bool client_drips(struct conn *c)
+{
+    const struct proxy_config *config = c->lane->config;
+    struct request *req = c->req;
+
+    if (config->min_rate == 0 || (req->answered && !client_lags(c)))
+        return false;
+    return !pace_holds(&req->pace, req->upload.body.payload + req->to_client - iobuf_view(c->out).n,
+                       loop_now(c->lane->loop), config->body_timeout, config->min_rate);
+}
+
+/* Time runs against whoever has the next byte to deliver or to take; each byte starts it anew, if
+ * there are enough of them. */
 static void set_busy_deadlines(struct conn *c)
 {
     struct request *req = c->req;
@@ -138,10 +152,13 @@ static void set_busy_deadlines(struct conn *c)
     bool uploads = u && u->connected && !u->broken && !req->upload.sent && !u->out;
     bool on_client = uploads || client_lags(c) || c->step == STEP_EDGE;
 
-    if (!on_client)
+    if (!on_client) {
         deadline_off(&c->deadline);
-    else if (c->moved & MOVED_CLIENT || !deadline_is_on(&c->deadline))
-        conn_give_time(c, c->lane->config->body_timeout);
+        if (req)
+            pace_rest(&req->pace, loop_now(c->lane->loop));
+    } else if (c->moved & MOVED_CLIENT || !deadline_is_on(&c->deadline)) {
+        conn_give_time(c, req && client_drips(c) ? dur_ms(0) : c->lane->config->body_timeout);
+    }
 
     if (!u || !u->connected)
         return;

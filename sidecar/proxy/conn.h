@@ -24,6 +24,7 @@
 #include "common/http1/http1_write.h"
 #include "sidecar/proxy/address.h"
 #include "sidecar/proxy/gather.h"
+#include "sidecar/proxy/pace.h"
 #include "sidecar/proxy/pipe.h"
 #include "sidecar/proxy/queue.h"
 #include "sidecar/proxy/upstream.h"
@@ -130,6 +131,7 @@ struct request {
     struct breaker_ticket ticket; /* while on_new */
     mono_t began;                 /* its first byte was here */
     uint64_t to_client;           /* bytes, heads included */
+    struct pace pace;             /* the client's */
     mono_t sent_at;
     mono_t asked_at; /* the latest piece of the request went */
     mono_t heard_at; /* the head of the answer was here */

@@ -247,7 +247,7 @@ enum verdict step_refuse(struct conn *c)
     if (!conn_flush(c))
         return conn_go(c, STEP_CLOSE);
     if (c->out)
-        return WAIT;
+        return c->late & CONN_CLIENT_LATE ? conn_go(c, STEP_CLOSE) : WAIT;
     if (c->bad || !req || !req->upload.received || c->lane->draining)
         c->closing = true;
     if (c->closing)

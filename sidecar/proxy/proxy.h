@@ -31,7 +31,7 @@ enum proxy_forwarded {
     PROXY_FORWARDED_OFF      /* as received */
 };
 
-/* Zero in any field but max_body_bytes means its default. Strings are copied. */
+/* Zero in any field but max_body_bytes and min_rate means its default. Strings are copied. */
 struct proxy_config {
     const char *listen;       /* "ADDRESS:PORT", "[V6]:PORT"; port 0 picks one; 127.0.0.1:8080 */
     const char *edge;         /* where other proxies ask (edge.h), as `listen`; NULL: nowhere */
@@ -44,6 +44,8 @@ struct proxy_config {
     uint64_t max_body_bytes;  /* of a request; 0: unlimited. Past it: 413 */
     dur_t header_timeout;     /* first byte of a head to its last; 10 s. Past it: 408 */
     dur_t body_timeout;       /* between two bytes to or from the client; 60 s */
+    uint32_t min_rate;        /* bytes per second that a client must deliver of a body before its
+                               * answer begins, and take of an answer, over body_timeout; 0: any */
     dur_t idle_timeout;       /* of kept-alive client connections; 75 s */
     dur_t upstream_idle;      /* of pooled upstream connections; 50 s */
     dur_t tunnel_idle;        /* between two bytes in a tunnel (WebSocket and the like); 1 h */
@@ -58,6 +60,8 @@ struct proxy_config {
 
 /* The limit that suits most: 1 GiB. */
 #define PROXY_MAX_BODY_BYTES (UINT64_C(1) << 30)
+/* The floor that does: the slowest telephone takes ten times as much. */
+#define PROXY_MIN_RATE 100
 
 struct proxy;
 

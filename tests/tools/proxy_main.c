@@ -289,6 +289,8 @@ static int set_config(struct tool *t, struct str name, struct str value, struct 
         return (c->via = str_eq(value, STR("1"))) || str_eq(value, STR("0"));
     if (str_eq(name, STR("threads")))
         return read_u32(value, &c->threads);
+    if (str_eq(name, STR("min_rate")))
+        return read_u32(value, &c->min_rate);
     if (str_eq(name, STR("max_connections")))
         return read_u32(value, &c->max_connections);
     if (str_eq(name, STR("max_waiting")))
