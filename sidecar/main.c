@@ -70,6 +70,27 @@ static int take_forwarded(void *to, const char *value, struct err *err)
     return err_set(err, ERR_INVALID, "\"%s\" is none of append, replace and off", value);
 }
 
+static int take_certificate(void *to, const char *value, struct err *err)
+{
+    struct tls_server_config *tls = to;
+
+    if (tls->pair_count == TLS_PAIRS_MAX)
+        return err_set(err, ERR_INVALID, "more than %d: put them into a folder, --tls-certs",
+                       TLS_PAIRS_MAX);
+    tls->pair[tls->pair_count++] = (struct tls_pair){.cert = value};
+    return 0;
+}
+
+static int take_key(void *to, const char *value, struct err *err)
+{
+    struct tls_server_config *tls = to;
+
+    if (tls->pair_count == 0 || tls->pair[tls->pair_count - 1].key)
+        return err_set(err, ERR_INVALID, "a key follows its --tls-cert");
+    tls->pair[tls->pair_count - 1].key = value;
+    return 0;
+}
+
 /* "5%", "0.1%", "1/100" */
 static int take_sample(void *to, const char *value, struct err *err)
 {
@@ -95,6 +116,16 @@ static const struct option_row table[] = {
      OPTION_INTO(option_text, options, sidecar.data)},
     {"listen", "ADDR:PORT", "where requests come in (127.0.0.1:8080)",
      OPTION_INTO(option_text, options, sidecar.proxy.listen)},
+    {"tls-listen", "ADDR:PORT", "where requests come in by TLS (off)",
+     OPTION_INTO(option_text, options, sidecar.proxy.tls_listen)},
+    {"tls-cert", "FILE", "certificate for it in PEM, with its chain; once for each name to serve",
+     OPTION_INTO(take_certificate, options, sidecar.tls)},
+    {"tls-key", "FILE", "the key of the --tls-cert before it, unless that file holds it",
+     OPTION_INTO(take_key, options, sidecar.tls)},
+    {"tls-certs", "DIR", "in place of these: each NAME.crt or NAME.pem in it, with NAME.key",
+     OPTION_INTO(option_text, options, sidecar.tls.dir)},
+    {"tls-client-ca", "FILE", "clients must show a certificate that one of these has signed (off)",
+     OPTION_INTO(option_text, options, sidecar.tls.client_ca)},
     {"admin", "ADDR:PORT", "answer /healthz, /readyz, /status and /metrics there (off)",
      OPTION_INTO(option_text, options, sidecar.admin)},
     {"decide", "ADDR:PORT", "tell other proxies there where a request shall go (off)",
@@ -154,8 +185,21 @@ static void print_help(void)
            "\n"
            "SIGTERM stops it after its requests, SIGUSR1 sends everything to legacy until\n"
            "`switchyard rollback --clear`, and so does a file DIR/emergency, which holds the "
-           "reason.\nSIGHUP opens the access log anew.\n",
+           "reason.\nSIGHUP opens the access log anew and reads the certificates anew.\n",
            buf_text(&lines));
+}
+
+static int check_tls(const struct sidecar_config *c, struct err *err)
+{
+    bool has_certs = c->tls.dir || c->tls.pair_count > 0;
+
+    if (c->tls.dir && c->tls.pair_count > 0)
+        return err_set(err, ERR_INVALID, "--tls-cert and --tls-certs exclude each other");
+    if (c->proxy.tls_listen && !has_certs)
+        return err_set(err, ERR_INVALID, "--tls-listen needs --tls-cert or --tls-certs");
+    if (!c->proxy.tls_listen && (has_certs || c->tls.client_ca))
+        return err_set(err, ERR_INVALID, "certificates need --tls-listen: where to serve them");
+    return 0;
 }
 
 /* As options_parse(), which it is with what is needed besides. */
@@ -171,6 +215,8 @@ static int take_options(int argc, char **argv, struct options *o, struct err *er
         puts("switchyard-sidecar " SWITCHYARD_VERSION); /* allowed: the program's own version */
     else if (r == 0 && (o->node.s[0] == '\0' || !o->sidecar.data))
         return err_set(err, ERR_INVALID, "--node and --data are needed");
+    else if (r == 0)
+        return check_tls(&o->sidecar, err);
     return r;
 }
 

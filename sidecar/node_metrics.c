@@ -5,6 +5,7 @@
 
 #include "common/base/mem.h"
 #include "common/base/metrics.h"
+#include "sidecar/certificates.h"
 #include "sidecar/proxy/proxy.h"
 
 struct total {
@@ -227,5 +228,6 @@ bool node_metrics_page(const struct node_metrics *n, const struct node_facts *f,
     latencies(&m, n);
     routes(&m, f->served);
     health(&m, f);
+    certificates_metrics(&m, f->tls);
     return metrics_end(&m);
 }

@@ -11,6 +11,7 @@
 #include "common/pages/pages.h"
 #include "sidecar/access_file.h"
 #include "sidecar/agent/agent.h"
+#include "sidecar/certificates.h"
 #include "sidecar/control/convert.h"
 #include "sidecar/control/coord_client.h"
 #include "sidecar/control/order_service.h"
@@ -31,20 +32,21 @@ struct sidecar {
     struct name node; /* config.node */
     struct loop *loop;
     struct rng rng;
-    struct agent *agent;             /* owned */
-    struct state_file *state;        /* owned */
-    struct proxy *proxy;             /* owned */
-    struct coord_client *coord;      /* owned */
-    struct pages *pages;             /* owned; NULL without --admin */
-    struct order_service *orders;    /* owned */
-    struct order_file *order_file;   /* owned; NULL when the folder cannot be watched */
-    struct past *past;               /* owned */
-    struct access_log *access;       /* owned; NULL without --access-log */
-    struct access_file *access_file; /* owned; the same */
-    struct node_metrics *metrics;    /* owned */
-    struct past_answer *answers;     /* owned */
-    struct timer retry;              /* set after a failure */
-    bool refused;                    /* since the last retry */
+    struct agent *agent;               /* owned */
+    struct state_file *state;          /* owned */
+    struct proxy *proxy;               /* owned */
+    struct coord_client *coord;        /* owned */
+    struct pages *pages;               /* owned; NULL without --admin */
+    struct order_service *orders;      /* owned */
+    struct order_file *order_file;     /* owned; NULL when the folder cannot be watched */
+    struct past *past;                 /* owned */
+    struct access_log *access;         /* owned; NULL without --access-log */
+    struct access_file *access_file;   /* owned; the same */
+    struct certificates *certificates; /* owned; NULL without --tls-listen */
+    struct node_metrics *metrics;      /* owned */
+    struct past_answer *answers;       /* owned */
+    struct timer retry;                /* set after a failure */
+    bool refused;                      /* since the last retry */
     mono_t last_stats;
     mono_t coordinator_seen; /* the last time that one was there */
     unsigned clients;
@@ -402,6 +404,7 @@ static bool tell_status(void *ctx, struct buf *ret)
         status_page(s->config.node, coord_client_endpoint(s->coord), s->disk, s->agent);
 
     json_set(j, "endpoints", endpoints_page(s->proxy, agent_served(s->agent)));
+    json_set(j, "tls", certificates_page(s->certificates));
     return json_print(j, true, ret) && buf_add(ret, "\n", 1);
 }
 
@@ -437,6 +440,7 @@ static bool tell_metrics(void *ctx, struct buf *ret)
         .pools = pools.pools,
         .idle = pools.idle,
         .busy = pools.busy,
+        .tls = s->config.proxy.tls,
         .proxy = s->proxy,
     };
 
@@ -578,6 +582,17 @@ static int open_access_log(struct sidecar *s, struct err *err)
     return access_file_new(s->config.access_log, s->access, s->loop, &s->access_file, err);
 }
 
+static int open_tls_door(struct sidecar *s, struct err *err)
+{
+    int r = 0;
+
+    if (s->config.proxy.tls_listen)
+        r = certificates_new(&s->config.tls, s->loop, &s->certificates, err);
+    if (s->certificates)
+        s->config.proxy.tls = certificates_server(s->certificates);
+    return r;
+}
+
 static int start_parts(struct sidecar *s, struct err *err)
 {
     int r;
@@ -587,6 +602,9 @@ static int start_parts(struct sidecar *s, struct err *err)
         return r;
     restore(s);
     r = open_access_log(s, err);
+    if (r < 0)
+        return r;
+    r = open_tls_door(s, err);
     if (r < 0)
         return r;
     r = proxy_new(&s->config.proxy, s->loop, &proxy_events, s, &s->proxy, err);
@@ -621,11 +639,12 @@ int sidecar_start(const struct sidecar_config *config, struct loop *control, str
     r = start_parts(s, err);
     if (r < 0)
         return r;
-    log_line(LOG_INFO, LOG_STARTED,
-             "proxy=%s admin_port=%u decide_port=%u control=%s coordinators=%s state=%s",
-             s->proxy_address, sidecar_admin_port(s), proxy_edge_port(s->proxy),
-             order_service_address(s->orders), config->coordinators,
-             agent_link_name(agent_link(s->agent)));
+    log_line(
+        LOG_INFO, LOG_STARTED,
+        "proxy=%s tls_port=%u admin_port=%u decide_port=%u control=%s coordinators=%s state=%s",
+        s->proxy_address, proxy_tls_port(s->proxy), sidecar_admin_port(s),
+        proxy_edge_port(s->proxy), order_service_address(s->orders), config->coordinators,
+        agent_link_name(agent_link(s->agent)));
     *ret = steal(s);
     return 0;
 }
@@ -644,6 +663,8 @@ void sidecar_reopen(struct sidecar *s)
 {
     if (s->access_file)
         access_file_reopen(s->access_file);
+    if (s->certificates)
+        certificates_reload(s->certificates);
 }
 
 void sidecar_stop(struct sidecar *s, void (*on_stopped)(void *ctx), void *ctx)
@@ -666,6 +687,7 @@ struct sidecar *sidecar_free(struct sidecar *s)
     pages_free(s->pages);
     coord_client_free(s->coord);
     proxy_free(s->proxy);
+    certificates_free(s->certificates);
     access_file_free(s->access_file);
     access_log_free(s->access);
     state_file_close(s->state);

@@ -8,19 +8,21 @@
 
 #include "common/model/ids.h"
 #include "sidecar/proxy/proxy.h"
+#include "sidecar/transport/tls_server.h"
 
 struct sidecar_config {
     const char *node;
     struct labels labels;
-    const char *coordinators; /* "host:port[,host:port...]" */
-    const char *data;         /* folder; made when missing; one sidecar at a time */
-    const char *admin;        /* "ADDRESS:PORT" of the pages for people and machines; NULL: none */
-    const char *control;      /* "ADDRESS:PORT" where orders come in; NULL: only on this machine */
-    const char *access_log;   /* file, "-": standard output; NULL: none */
-    uint32_t access_sample;   /* of ACCESS_ALL requests that go well; 0: errors only */
-    bool access_query;        /* paths with their queries */
-    struct proxy_config proxy;
-    dur_t drain; /* longest wait for requests in flight on stop */
+    const char *coordinators;  /* "host:port[,host:port...]" */
+    const char *data;          /* folder; made when missing; one sidecar at a time */
+    const char *admin;         /* "ADDRESS:PORT" of the pages for people and machines; NULL: none */
+    const char *control;       /* "ADDRESS:PORT" where orders come in; NULL: only on this machine */
+    const char *access_log;    /* file, "-": standard output; NULL: none */
+    uint32_t access_sample;    /* of ACCESS_ALL requests that go well; 0: errors only */
+    bool access_query;         /* paths with their queries */
+    struct proxy_config proxy; /* but for its `tls` */
+    struct tls_server_config tls; /* when proxy.tls_listen is given */
+    dur_t drain;                  /* longest wait for requests in flight on stop */
 };
 
 struct sidecar;
@@ -35,7 +37,7 @@ uint16_t sidecar_port(const struct sidecar *s);
 uint16_t sidecar_admin_port(const struct sidecar *s);
 /* "Legacy, now", for every migration; logged. For a signal. */
 void sidecar_emergency(struct sidecar *s, const char *reason);
-/* Open the access log anew. For a signal. */
+/* Open the access log anew, and read the certificates anew. For a signal. */
 void sidecar_reopen(struct sidecar *s);
 /* Drain: stop accepting, finish requests in flight, then on_stopped(ctx). Once. */
 void sidecar_stop(struct sidecar *s, void (*on_stopped)(void *ctx), void *ctx);

@@ -7,6 +7,8 @@
     X(ACCESS_LOG, "access.log", "the access log cannot be written, can again, or lost lines")      \
     X(ANSWER_FAILED, "answer.failed", "an operator's command was refused or failed")               \
     X(BACKUP, "backup", "the control state was written out for a caller")                          \
+    X(CERTIFICATES, "certificates",                                                                \
+      "the certificates of the TLS door were read, read anew, or refused")                         \
     X(CLOCK, "clock", "the wall clock was set; deadlines moved with it")                           \
     X(COMMAND, "command", "an operator's command was carried out")                                 \
     X(CONFIG, "config", "a configuration file was read or refused")                                \

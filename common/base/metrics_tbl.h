@@ -47,6 +47,14 @@
       "1 while the disk does not take what a restart would need")                                \
     X(ACCESS_LOST, "switchyard_access_log_lost_total", COUNTER, "",                              \
       "lines of the access log that found no room, or no disk that took them")                   \
+    X(TLS_EXPIRES, "switchyard_tls_certificate_expiry_timestamp_seconds", GAUGE, "file",         \
+      "when a certificate of the TLS door stops being valid")                                    \
+    X(TLS_HANDSHAKES, "switchyard_tls_handshakes_total", COUNTER, "kind",                        \
+      "TLS handshakes with clients that went well: full or resumed")                             \
+    X(TLS_FAILURES, "switchyard_tls_handshake_failures_total", COUNTER, "reason",                \
+      "TLS handshakes with clients that failed")                                                 \
+    X(TLS_RELOADS, "switchyard_tls_reloads_total", COUNTER, "result",                            \
+      "certificates read anew after a change or a signal: done or refused")                      \
     X(LEADER, "switchyard_leader", GAUGE, "", "1 on the coordinator that leads")                 \
     X(TERM, "switchyard_term", GAUGE, "", "of the latest leader that was heard of")              \
     X(NODES, "switchyard_nodes", GAUGE, "state", "nodes of the fleet: serving, lagging, ...")    \

@@ -12,6 +12,7 @@
 #include "sidecar/proxy/relay.h"
 #include "sidecar/proxy/tap.h"
 #include "sidecar/proxy/tunnel.h"
+#include "sidecar/transport/tls.h"
 
 #define SPARE_REQUESTS_MAX 256
 /* While draining, a kept-alive client has this long to come with another request. */
@@ -389,16 +390,28 @@ void conn_end_request(struct conn *c)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
+static bool open_transport(struct conn *c, const struct door *door, int fd)
+{
+    const struct proxy_config *config = door->lane->config;
+    struct loop *loop = door->lane->loop;
+
+    if (door->kind == DOOR_TLS)
+        return tls_accept(&c->transport, loop, fd, config->tls, config->header_timeout, LOOP_READ,
+                          on_event);
+    return transport_open(&c->transport, loop, fd, LOOP_READ, on_event);
+}
+
 void conn_accept(struct door *door, int fd, const struct address *peer, bool refuse)
 {
     struct lane *lane = door->lane;
     struct conn *c = xnew(struct conn);
 
-    if (!transport_open(&c->transport, lane->loop, fd, LOOP_READ, on_event)) {
+    if (!open_transport(c, door, fd)) {
         xfreep(&c);
         return;
     }
     c->lane = lane;
+    c->secure = door->kind == DOOR_TLS;
     c->edge = door->kind == DOOR_EDGE;
     c->peer_len = (uint8_t)address_text(peer, c->peer);
     DL_APPEND(lane->conns, c);

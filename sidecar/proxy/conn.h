@@ -167,6 +167,7 @@ struct conn {
     unsigned late;
     unsigned moved;
     uint16_t status; /* of a refusal */
+    bool secure;     /* it came by TLS */
     bool edge;       /* another proxy asks: no request of its own comes in here */
     bool eof;        /* the client has finished sending */
     bool closing;    /* after this answer */

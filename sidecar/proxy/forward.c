@@ -73,6 +73,11 @@ static void add_for(struct forward *f, struct str peer)
     add(f, FOR, (struct str){f->text, f->n + peer.n}, true);
 }
 
+static struct str scheme_of(const struct conn *c)
+{
+    return c->secure ? STR("https") : STR("http");
+}
+
 static void append(struct forward *f, const struct conn *c)
 {
     const struct http1_head *h = &c->req->head;
@@ -82,7 +87,7 @@ static void append(struct forward *f, const struct conn *c)
     if (!f->has_host && http1_host(h).n > 0)
         add(f, HOST, http1_host(h), false);
     if (!f->has_proto)
-        add(f, PROTO, STR("http"), false);
+        add(f, PROTO, scheme_of(c), false);
 }
 
 /* Nobody in front of us is to be believed. A field without a value is only taken away. */
@@ -92,7 +97,7 @@ static void replace(struct forward *f, const struct conn *c)
 
     add(f, FOR, (struct str){c->peer, c->peer_len}, true);
     add(f, HOST, host.n > 0 ? host : (struct str){NULL, 0}, true);
-    add(f, PROTO, STR("http"), true);
+    add(f, PROTO, scheme_of(c), true);
     add(f, STR("Forwarded"), (struct str){NULL, 0}, true);
 }
 

@@ -52,8 +52,9 @@ struct lane_shared {
     struct debug_tap *debug;
 };
 
-/* Where connections come in: requests, or questions of somebody else's proxy (edge.h). */
-enum door_kind { DOOR_REQUESTS, DOOR_EDGE, DOOR_COUNT };
+/* Where connections come in: requests, the same by TLS, or questions of somebody else's proxy
+ * (edge.h). */
+enum door_kind { DOOR_REQUESTS, DOOR_TLS, DOOR_EDGE, DOOR_COUNT };
 struct door {
     struct lane *lane;
     enum door_kind kind;

@@ -109,8 +109,10 @@ static void take_connection(struct door *door, int fd, const struct address *pee
     struct lane *lane = door->lane;
     unsigned clients = atomic_load_explicit(&lane->shared->clients, memory_order_relaxed);
     unsigned max = lane->config->max_connections;
+    /* By TLS it would cost a handshake to tell. */
+    unsigned refusals = door->kind == DOOR_TLS ? 0 : REFUSALS_MAX;
 
-    if (clients >= max + REFUSALS_MAX)
+    if (clients >= max + refusals)
         close(fd);
     else
         conn_accept(door, fd, peer, clients >= max);

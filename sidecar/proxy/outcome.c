@@ -298,9 +298,11 @@ static enum verdict end_connection(struct conn *c)
 
     conn_end_request(c);
     iobuf_give(&c->lane->bufs, &c->in);
-    if (!unread || c->eof)
-        return conn_go(c, STEP_CLOSE);
-    return conn_linger(c);
+    if (unread && !c->eof)
+        return conn_linger(c);
+    if (c->secure)
+        transport_end(&c->transport); /* nothing is cut off */
+    return conn_go(c, STEP_CLOSE);
 }
 
 /* What is compared with new is mirrored, too. */

@@ -191,7 +191,11 @@ static int bind_door(const char *listen, int *ret_fds, unsigned count, uint16_t 
 /* One socket of each door for each lane; -1: there is no such door. */
 static int bind_doors(struct proxy *p, int fds[DOOR_COUNT][PROXY_THREADS_MAX], struct err *err)
 {
-    const char *const listen[DOOR_COUNT] = {p->config.listen, p->config.edge};
+    const char *const listen[DOOR_COUNT] = {
+        [DOOR_REQUESTS] = p->config.listen,
+        [DOOR_TLS] = p->config.tls_listen,
+        [DOOR_EDGE] = p->config.edge,
+    };
 
     for (unsigned d = 0; d < DOOR_COUNT; d++) {
         int r = listen[d] ? bind_door(listen[d], fds[d], p->config.threads, &p->port[d], err) : 0;
@@ -216,8 +220,10 @@ static int start_lanes(struct proxy *p, struct err *err)
     if (r < 0)
         return r;
     for (unsigned i = 0; i < p->config.threads; i++) {
-        const int own[DOOR_COUNT] = {fds[DOOR_REQUESTS][i], fds[DOOR_EDGE][i]};
+        int own[DOOR_COUNT];
 
+        for (unsigned d = 0; d < DOOR_COUNT; d++)
+            own[d] = fds[d][i];
         if (r == 0)
             r = lane_new(&p->shared, own, &p->lane[i], err);
         else
@@ -263,7 +269,7 @@ int proxy_new(const struct proxy_config *config, struct loop *control,
         p->config.listen = "127.0.0.1:8080";
     set_defaults(&p->config);
     r = start(p, err);
-    p->config.listen = p->config.edge = p->config.resolver = NULL;
+    p->config.listen = p->config.tls_listen = p->config.edge = p->config.resolver = NULL;
     if (r < 0)
         return err_ctx(err, "start the proxy");
     *ret = steal(p);
@@ -293,6 +299,11 @@ struct proxy *proxy_free(struct proxy *p)
 uint16_t proxy_port(const struct proxy *p)
 {
     return p->port[DOOR_REQUESTS];
+}
+
+uint16_t proxy_tls_port(const struct proxy *p)
+{
+    return p->port[DOOR_TLS];
 }
 
 uint16_t proxy_edge_port(const struct proxy *p)

@@ -23,6 +23,7 @@
 #define PROXY_THREADS_MAX 64
 
 struct access_log;
+struct tls_server;
 
 /* X-Forwarded-For, -Host and -Proto. */
 enum proxy_forwarded {
@@ -34,6 +35,7 @@ enum proxy_forwarded {
 /* Zero in any field but max_body_bytes and min_rate means its default. Strings are copied. */
 struct proxy_config {
     const char *listen;       /* "ADDRESS:PORT", "[V6]:PORT"; port 0 picks one; 127.0.0.1:8080 */
+    const char *tls_listen;   /* for TLS, as `listen`; needs `tls`; NULL: nowhere */
     const char *edge;         /* where other proxies ask (edge.h), as `listen`; NULL: nowhere */
     unsigned threads;         /* lanes; the number of cores, at most PROXY_THREADS_MAX */
     unsigned max_connections; /* client connections of all lanes; 20000. Past it: 503 and close */
@@ -56,6 +58,7 @@ struct proxy_config {
 
     /* Borrowed, and outlives the proxy; NULL: none. */
     struct access_log *access;
+    struct tls_server *tls;
 };
 
 /* The limit that suits most: 1 GiB. */
@@ -99,6 +102,7 @@ static inline void proxy_freep(struct proxy **p)
 
 /* Where it listens, the real port in place of 0. */
 uint16_t proxy_port(const struct proxy *p);
+uint16_t proxy_tls_port(const struct proxy *p);  /* 0: nowhere */
 uint16_t proxy_edge_port(const struct proxy *p); /* 0: nowhere */
 
 /* Serve with `set` (the reference moves here). IP literals, "localhost" and names that were

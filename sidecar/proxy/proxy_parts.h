@@ -11,7 +11,7 @@
 
 struct proxy {
     struct loop *loop;          /* borrowed; control */
-    struct proxy_config config; /* without `listen`, `edge` and `resolver` */
+    struct proxy_config config; /* without where to listen and `resolver` */
     struct proxy_events events;
     void *ctx;
     struct mailbox *mailbox;

@@ -19,9 +19,11 @@
 static enum verdict rest_idle(struct conn *c)
 {
     iobuf_give(&c->lane->bufs, &c->in);
-    if (c->eof || c->late & CONN_CLIENT_LATE)
-        return conn_go(c, STEP_CLOSE);
-    return WAIT;
+    if (!c->eof && !(c->late & CONN_CLIENT_LATE))
+        return WAIT;
+    if (c->secure)
+        transport_end(&c->transport); /* nothing is cut off */
+    return conn_go(c, STEP_CLOSE);
 }
 
 static enum verdict finish_head(struct conn *c)

@@ -35,6 +35,7 @@ class Proxy:
         self.lines = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
         self.port = int(self.expect("port"))
+        self.tls = Place(int(self.expect("tls"))) if "tls" in words else None
         self.edge = Place(int(self.expect("edge"))) if "edge" in words else None
         self.revision = 0
         if "legacy" in words:

@@ -34,7 +34,7 @@ sidecar/transport: common/base common/loop
 sidecar/h2: sidecar/transport common/base common/loop common/http1
 sidecar/proxy: sidecar/transport common/base common/loop common/fsm common/model common/decide common/http1 common/compare
 sidecar/control: common/base common/loop common/model common/rpc common/wire proto sidecar/agent
-sidecar: common/base common/fsm common/loop common/model common/pages common/rpc sidecar/agent sidecar/proxy sidecar/control
+sidecar: common/base common/fsm common/loop common/model common/pages common/rpc sidecar/agent sidecar/transport sidecar/proxy sidecar/control
 cli: common/base common/loop common/model common/decide common/compare common/rpc proto
 LAYERS
 }
@@ -50,6 +50,7 @@ ares.h: sidecar/proxy/resolver.c
 nghttp2/: sidecar/h2
 curl/: coordinator/web coordinator/store/etcd_http.c
 sha2.h: common/base/hash.c
+openssl/: sidecar/transport
 zlib.h: cli/gzip.c common/compare/unpack.c
 cjson/: common/base/json.c
 yaml.h: common/base/yaml.c

@@ -5,8 +5,9 @@
  *
  * The same NAME=VALUE words on standard input, a line at a time, change the rule set and publish it
  * as the next revision. "probe=both,/path" probes, "drain=5s" drains, "stats" shows the sums so
- * far, "endpoints" how each endpoint is. Standard output has one line per event: "port N", "edge
- * N", "serving REVISION", "refused REVISION WHY", "stats JSON", "drained CUT".
+ * far, "endpoints" how each endpoint is, "tls" the handshakes, "reload" reads certificates anew.
+ * Standard output has one line per event: "port N", "tls N", "edge N", "serving REVISION", "refused
+ * REVISION WHY", "stats JSON", "drained CUT".
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -23,11 +24,14 @@
 #include "common/base/units.h"
 #include "common/loop/signals.h"
 #include "sidecar/proxy/proxy.h"
+#include "sidecar/transport/tls_server.h"
 
 struct tool {
     struct loop *loop;
     struct proxy *proxy;
     struct proxy_config config;
+    struct tls_server_config tls_config;
+    struct tls_server *tls;
     struct route route;
     struct emergency emergency;
     uint64_t revision;
@@ -264,6 +268,52 @@ static int set_route(struct tool *t, struct str name, struct str value, struct e
     return -1;
 }
 
+/* Words end in NUL, and are kept for good. */
+static int read_text(struct tool *t, struct str name, struct str value)
+{
+    struct tls_server_config *tls = &t->tls_config;
+    const struct {
+        struct str name;
+        const char **ret;
+    } texts[] = {
+        {STR("listen"), &t->config.listen},     {STR("edge"), &t->config.edge},
+        {STR("resolver"), &t->config.resolver}, {STR("tls"), &t->config.tls_listen},
+        {STR("tls_certs"), &tls->dir},          {STR("tls_client_ca"), &tls->client_ca},
+        {STR("tls_alpn"), &tls->alpn},          {STR("tls_cert"), &tls->pair[0].cert},
+        {STR("tls_key"), &tls->pair[0].key},
+    };
+
+    for (unsigned i = 0; i < ARRAY_LEN(texts); i++) {
+        if (str_eq(name, texts[i].name)) {
+            *texts[i].ret = xmemdup(value.p, value.n + 1);
+            tls->pair_count = tls->pair[0].cert != NULL;
+            return true;
+        }
+    }
+    return -1;
+}
+
+/* New certificates, whatever the files look like. */
+static void reload_tls(struct tool *t)
+{
+    struct err err = {0};
+
+    if (tls_server_check(t->tls, true, clock_system->wall(clock_system), &err) < 0)
+        printf("refused %s\n", err.msg);
+    else
+        printf("reloaded %u\n", tls_server_cert_count(t->tls));
+}
+
+static void print_tls(struct tool *t)
+{
+    const struct tls_tally n = tls_server_tally(t->tls);
+
+    printf("tls {\"handshakes\": %" PRIu64 ", \"resumed\": %" PRIu64, n.handshakes, n.resumed);
+    for (unsigned i = 0; i < TLS_FAILURE_COUNT; i++)
+        printf(", \"%s\": %" PRIu64, tls_failure_name((enum tls_failure)i), n.failed[i]);
+    puts("}");
+}
+
 static int set_config(struct tool *t, struct str name, struct str value, struct err *err)
 {
     struct proxy_config *c = &t->config;
@@ -301,13 +351,7 @@ static int set_config(struct tool *t, struct str name, struct str value, struct 
         return str_to_u64(value, UINT64_MAX, &c->max_body_bytes);
     if (str_eq(name, STR("probe_timeout")))
         return unit_parse_duration(value, &t->probe_timeout, err) == 0;
-    if (str_eq(name, STR("listen")) || str_eq(name, STR("edge")) || str_eq(name, STR("resolver"))) {
-        const char *text = xmemdup(value.p, value.n + 1); /* words end in NUL */
-
-        *(name.p[0] == 'l' ? &c->listen : name.p[0] == 'e' ? &c->edge : &c->resolver) = text;
-        return true;
-    }
-    return -1;
+    return read_text(t, name, value);
 }
 
 static void publish(struct tool *t)
@@ -401,6 +445,14 @@ static void take_word(struct tool *t, char *word)
 
     if (strcmp(word, "endpoints") == 0) {
         print_endpoints(t);
+        return;
+    }
+    if (strcmp(word, "tls") == 0) {
+        print_tls(t);
+        return;
+    }
+    if (strcmp(word, "reload") == 0) {
+        reload_tls(t);
         return;
     }
     if (strcmp(word, "stats") == 0) {
@@ -610,11 +662,16 @@ static int run(struct tool *t, struct err *err)
     CLEANUP(signals_freep) struct signals *signals = NULL;
     int r = signals_new(t->loop, signos, on_signal, t, &signals, err);
 
+    if (r == 0 && t->config.tls_listen)
+        r = tls_server_new(&t->tls_config, clock_system->wall(clock_system), &t->tls, err);
+    t->config.tls = t->tls;
     if (r == 0)
         r = proxy_new(&t->config, t->loop, &events, t, &t->proxy, err);
     if (r < 0)
         return r;
     printf("port %u\n", proxy_port(t->proxy));
+    if (t->config.tls_listen)
+        printf("tls %u\n", proxy_tls_port(t->proxy));
     if (t->config.edge)
         printf("edge %u\n", proxy_edge_port(t->proxy));
     if (t->route.upstream[SYSTEM_LEGACY].endpoint_count > 0)
@@ -625,6 +682,7 @@ static int run(struct tool *t, struct err *err)
     loop_run(t->loop);
     loop_unwatch(&t->input);
     t->proxy = proxy_free(t->proxy);
+    t->tls = tls_server_free(t->tls);
     return 0;
 }
 

@@ -1,0 +1,520 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sidecar/transport/tls.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/base/mem.h"
+#include "common/loop/timer.h"
+#include "sidecar/transport/tls_client.h"
+#include "sidecar/transport/tls_server.h"
+#include "sidecar/transport/tls_wire.h"
+#include "sidecar/transport/tls_words.h"
+
+/* RFC 8446 5.1: the most that a record holds. */
+#define RECORD_MAX 16384
+
+/* What OpenSSL has for the reader. */
+enum held {
+    HELD_NOTHING, /* the socket will say when there is more */
+    HELD_MAYBE,   /* bytes of the peer, maybe a piece of a record */
+    HELD_END,
+    HELD_LOST /* an error, or an end that the peer did not announce */
+};
+
+enum ending { ENDING_NOT, ENDING_SOON, ENDING_DONE };
+
+struct tls {
+    struct transport *t; /* borrowed: our user's */
+    struct tls_wire wire;
+    struct loop_watch watch; /* fd owned */
+    struct loop_deferred again;
+    struct timer patience; /* of a server, with the handshake */
+    SSL *ssl;
+    struct tls_server *server; /* borrowed; NULL: the client's side */
+    struct tls_certs *certs;   /* one reference, for the handshake */
+    struct tls_client *client; /* one reference */
+    char *why;                 /* owned; NULL: no failure */
+    unsigned wanted;
+    enum transport_state state;
+    enum held held;
+    enum ending ending;
+    bool reached; /* the socket is connected */
+    bool stuck;   /* OpenSSL has to send before it goes on to read */
+    bool broken;  /* nothing can be sent any more */
+};
+
+/* ---- what OpenSSL says ----------------------------------------------------------------------- */
+
+/* After a call that did not do what it was asked. True: it will, later. */
+static bool is_waiting(struct tls *x)
+{
+    int why = SSL_get_error(x->ssl, 0);
+
+    x->stuck = why == SSL_ERROR_WANT_WRITE;
+    return why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE;
+}
+
+/* After a read that had nothing. */
+static void note_reading(struct tls *x)
+{
+    if (is_waiting(x))
+        x->held = HELD_NOTHING;
+    else if (SSL_get_error(x->ssl, 0) == SSL_ERROR_ZERO_RETURN)
+        x->held = HELD_END;
+    else
+        x->held = HELD_LOST;
+    ERR_clear_error();
+}
+
+/* Whether there is something for the reader. What is OpenSSL's own, such as tickets, is dealt with
+ * here, so that nobody takes it for a peer that talks out of turn. */
+static bool has_news(struct tls *x)
+{
+    size_t n;
+    char byte;
+
+    if (x->held == HELD_END || x->held == HELD_LOST)
+        return true;
+    ERR_clear_error();
+    if (!SSL_peek_ex(x->ssl, &byte, 1, &n))
+        note_reading(x);
+    else
+        x->held = HELD_MAYBE;
+    return x->held != HELD_NOTHING;
+}
+
+/* ---- events ---------------------------------------------------------------------------------- */
+
+static void on_again(struct loop_deferred *d);
+
+/* What the socket and the loop have to do for what is wanted. */
+static void arm(struct tls *x)
+{
+    unsigned events = tls_wire_is_clear(&x->wire) && !x->stuck ? 0 : LOOP_WRITE;
+
+    if (!x->watch.loop)
+        return;
+    if (x->state == TRANSPORT_BEGINS)
+        events |= x->reached ? LOOP_READ : LOOP_WRITE;
+    else if (x->held == HELD_NOTHING)
+        events |= x->wanted;
+    else
+        events |= x->wanted & ~LOOP_READ;
+    loop_want(&x->watch, events);
+    if (x->held != HELD_NOTHING && x->wanted & LOOP_READ)
+        loop_defer(x->watch.loop, &x->again, on_again);
+}
+
+/* Tell the user. `x` may be gone afterwards. */
+static void deliver(struct tls *x, unsigned events)
+{
+    unsigned out = events & (LOOP_HANGUP | (x->wanted & LOOP_EOF));
+
+    if (x->state == TRANSPORT_FAILED)
+        out |= LOOP_HANGUP | (x->wanted & LOOP_WRITE);
+    else if (x->wanted & LOOP_READ && has_news(x))
+        out |= LOOP_READ;
+    if (x->wanted & LOOP_WRITE && tls_wire_is_clear(&x->wire))
+        out |= LOOP_WRITE;
+    arm(x);
+    if (out)
+        x->t->fn(x->t, out);
+}
+
+static void on_again(struct loop_deferred *d)
+{
+    deliver(container_of(d, struct tls, again), 0);
+}
+
+/* ---- the handshake --------------------------------------------------------------------------- */
+
+/* Somebody has typed http for https: say so in his language. As far as the socket takes it. */
+static void answer_plainly(struct tls *x)
+{
+    static const char text[] =
+        "HTTP/1.1 400 Bad Request\r\n"
+        "Content-Type: text/plain\r\n"
+        "Content-Length: 43\r\n"
+        "Connection: close\r\n\r\n"
+        "this port speaks TLS: use https:// for it.\n";
+
+    (void)!send(x->wire.fd, text, sizeof text - 1, MSG_NOSIGNAL);
+    shutdown(x->wire.fd, SHUT_WR);
+}
+
+static void fail(struct tls *x, enum tls_failure failure, const char *words)
+{
+    x->state = TRANSPORT_FAILED;
+    timer_cancel(&x->patience);
+    xfreep(&x->why);
+    x->why = xstrdup(words);
+    if (!x->server)
+        return;
+    tls_server_note_failure(x->server, failure);
+    if (failure == TLS_FAILED_PLAIN_HTTP)
+        answer_plainly(x);
+}
+
+static void fail_handshake(struct tls *x)
+{
+    bool verifies = SSL_get_verify_mode(x->ssl) != SSL_VERIFY_NONE;
+    long verified = verifies ? SSL_get_verify_result(x->ssl) : X509_V_OK;
+    const char *peer = x->client ? tls_client_name(x->client) : "";
+    char words[TLS_WORDS_MAX];
+    enum tls_failure failure = tls_words(verified, peer, x->wire.errnum, words);
+
+    fail(x, failure, words);
+}
+
+static void stand(struct tls *x)
+{
+    x->state = TRANSPORT_STANDS;
+    x->stuck = false;
+    x->held = SSL_has_pending(x->ssl) ? HELD_MAYBE : HELD_NOTHING;
+    timer_cancel(&x->patience);
+    tls_certs_unref(steal(x->certs));
+    if (x->server)
+        tls_server_note_handshake(x->server, SSL_session_reused(x->ssl));
+}
+
+static void shake(struct tls *x)
+{
+    ERR_clear_error();
+    if (SSL_do_handshake(x->ssl) == 1)
+        stand(x);
+    else if (!is_waiting(x))
+        fail_handshake(x);
+}
+
+/* The socket of a client. */
+static void reach(struct tls *x)
+{
+    socklen_t len = sizeof x->wire.errnum;
+
+    if (getsockopt(x->wire.fd, SOL_SOCKET, SO_ERROR, &x->wire.errnum, &len) < 0)
+        x->wire.errnum = errno;
+    x->reached = x->wire.errnum == 0;
+    if (!x->reached)
+        fail_handshake(x);
+}
+
+static void on_patience(struct timer *timer)
+{
+    struct tls *x = container_of(timer, struct tls, patience);
+
+    fail(x, TLS_FAILED_TIMEOUT, "the handshake took too long");
+    deliver(x, 0);
+}
+
+/* ---- the socket ------------------------------------------------------------------------------ */
+
+/* Our close_notify goes as soon as there is room for it, and then the socket's end. */
+static void go_on_ending(struct tls *x)
+{
+    if (x->ending != ENDING_SOON || !tls_wire_is_clear(&x->wire))
+        return;
+    ERR_clear_error();
+    if (!(SSL_get_shutdown(x->ssl) & SSL_SENT_SHUTDOWN))
+        (void)SSL_shutdown(x->ssl);
+    ERR_clear_error();
+    if (!tls_wire_is_clear(&x->wire))
+        return;
+    shutdown(x->wire.fd, SHUT_WR);
+    x->ending = ENDING_DONE;
+}
+
+static void flush(struct tls *x)
+{
+    x->stuck = false;
+    if (!tls_wire_flush(&x->wire)) {
+        x->broken = true;
+        tls_wire_deinit(&x->wire);
+    }
+    go_on_ending(x);
+}
+
+static void on_socket(struct loop_watch *w, unsigned events)
+{
+    struct tls *x = container_of(w, struct tls, watch);
+
+    if (events & LOOP_WRITE)
+        flush(x);
+    if (x->state == TRANSPORT_BEGINS && !x->reached)
+        reach(x);
+    if (x->state == TRANSPORT_BEGINS)
+        shake(x);
+    if (x->state == TRANSPORT_BEGINS)
+        arm(x);
+    else
+        deliver(x, events);
+}
+
+/* ---- as a transport -------------------------------------------------------------------------- */
+
+static enum transport_state tls_establish(struct transport *t)
+{
+    const struct tls *x = t->behind;
+
+    return x->state;
+}
+
+static ssize_t fail_with(int errnum)
+{
+    errno = errnum;
+    return -1;
+}
+
+static size_t read_plain(struct tls *x, char *dst, size_t size)
+{
+    size_t got = 0, n;
+
+    ERR_clear_error();
+    do {
+        if (!SSL_read_ex(x->ssl, dst + got, size - got, &n)) {
+            note_reading(x);
+            return got;
+        }
+        got += n;
+        x->held = SSL_has_pending(x->ssl) ? HELD_MAYBE : HELD_NOTHING;
+    } while (got < size && x->held != HELD_NOTHING);
+    return got;
+}
+
+static ssize_t tls_recv(struct transport *t, void *dst, size_t size)
+{
+    struct tls *x = t->behind;
+    size_t got = 0;
+
+    if (x->state != TRANSPORT_STANDS)
+        return fail_with(x->state == TRANSPORT_BEGINS ? EAGAIN : ECONNRESET);
+    if (x->held == HELD_NOTHING || x->held == HELD_MAYBE) {
+        got = read_plain(x, dst, size);
+        arm(x);
+    }
+    if (got > 0 || x->held == HELD_END)
+        return (ssize_t)got;
+    return fail_with(x->held == HELD_NOTHING ? EAGAIN : ECONNRESET);
+}
+
+/* How far a list of pieces is through. */
+struct cursor {
+    const struct iovec *piece;
+    int count;
+    size_t at; /* of the first piece */
+};
+
+static void skip(struct cursor *c, size_t n)
+{
+    c->at += n;
+    while (c->count > 0 && c->at == c->piece->iov_len) {
+        c->piece++;
+        c->count--;
+        c->at = 0;
+    }
+}
+
+/* What one record holds next: small pieces are copied together, for a record costs more than that.
+ */
+static struct str next_record(struct cursor *c, char scratch[RECORD_MAX])
+{
+    size_t used = 0;
+
+    if (c->count == 1 || c->piece->iov_len - c->at >= RECORD_MAX) {
+        const char *from = (const char *)c->piece->iov_base + c->at;
+        size_t left = c->piece->iov_len - c->at;
+
+        skip(c, left < RECORD_MAX ? left : RECORD_MAX);
+        return (struct str){from, left < RECORD_MAX ? left : RECORD_MAX};
+    }
+    while (c->count > 0 && used < RECORD_MAX) {
+        size_t n = c->piece->iov_len - c->at;
+
+        if (n > RECORD_MAX - used)
+            n = RECORD_MAX - used;
+        memcpy(scratch + used, (const char *)c->piece->iov_base + c->at, n);
+        used += n;
+        skip(c, n);
+    }
+    return (struct str){scratch, used};
+}
+
+static ssize_t tls_send(struct transport *t, const struct iovec *piece, int count)
+{
+    struct tls *x = t->behind;
+    struct cursor c = {.piece = piece, .count = count};
+    char scratch[RECORD_MAX];
+    ssize_t taken = 0;
+    size_t n;
+
+    if (x->broken || x->state == TRANSPORT_FAILED || x->ending != ENDING_NOT)
+        return fail_with(EPIPE);
+    skip(&c, 0);
+    ERR_clear_error();
+    while (c.count > 0 && x->state == TRANSPORT_STANDS && tls_wire_is_clear(&x->wire)) {
+        struct str record = next_record(&c, scratch);
+
+        if (!SSL_write_ex(x->ssl, record.p, record.n, &n)) {
+            x->broken = !is_waiting(x);
+            ERR_clear_error();
+            break;
+        }
+        taken += (ssize_t)n;
+    }
+    arm(x);
+    return x->broken && taken == 0 ? fail_with(EPIPE) : taken;
+}
+
+static bool tls_is_quiet(struct transport *t)
+{
+    struct tls *x = t->behind;
+
+    return x->state == TRANSPORT_STANDS && !x->broken && !has_news(x);
+}
+
+static void tls_want(struct transport *t, unsigned events)
+{
+    struct tls *x = t->behind;
+
+    x->wanted = events & ~LOOP_HANGUP;
+    arm(x);
+}
+
+static void tls_silence(struct transport *t)
+{
+    struct tls *x = t->behind;
+
+    timer_cancel(&x->patience);
+    loop_undefer(&x->again);
+    loop_unwatch(&x->watch);
+}
+
+static void tls_end(struct transport *t)
+{
+    struct tls *x = t->behind;
+
+    if (x->ending != ENDING_NOT)
+        return;
+    x->ending = ENDING_SOON;
+    if (x->state == TRANSPORT_STANDS)
+        go_on_ending(x);
+    else
+        shutdown(x->wire.fd, SHUT_WR);
+    arm(x);
+}
+
+/* A session outlives a connection that was not closed in every form: OpenSSL is told it was. */
+static void tls_close(struct transport *t)
+{
+    struct tls *x = t->behind;
+
+    timer_cancel(&x->patience);
+    loop_undefer(&x->again);
+    loop_unwatch(&x->watch);
+    if (x->ssl)
+        SSL_set_shutdown(x->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    SSL_free(x->ssl);
+    ERR_clear_error();
+    close(x->wire.fd);
+    tls_wire_deinit(&x->wire);
+    tls_certs_unref(x->certs);
+    tls_client_unref(x->client);
+    xfreep(&x->why);
+    xfreep(&x);
+}
+
+static void tls_moved(struct transport *t)
+{
+    struct tls *x = t->behind;
+
+    x->t = t;
+}
+
+static const char *tls_why(const struct transport *t)
+{
+    const struct tls *x = t->behind;
+
+    return x->why ? x->why : "";
+}
+
+static const struct transport_ops ops = {
+    .establish = tls_establish,
+    .recv = tls_recv,
+    .send = tls_send,
+    .is_quiet = tls_is_quiet,
+    .want = tls_want,
+    .silence = tls_silence,
+    .end = tls_end,
+    .close = tls_close,
+    .moved = tls_moved,
+    .why = tls_why,
+};
+
+struct str tls_protocol(const struct transport *t)
+{
+    const struct tls *x = t->behind;
+    const unsigned char *name = NULL;
+    unsigned n = 0;
+
+    if (t->ops == &ops && x->state == TRANSPORT_STANDS)
+        SSL_get0_alpn_selected(x->ssl, &name, &n);
+    return (struct str){(const char *)name, n};
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+static struct tls *tls_new(struct transport *t, int fd, SSL *ssl)
+{
+    struct tls *x = xnew(struct tls);
+
+    x->wire.fd = fd;
+    x->ssl = ssl;
+    x->t = t;
+    transport_open_with(t, &ops, x, NULL);
+    if (ssl) {
+        BIO *bio = tls_wire_bio(&x->wire);
+
+        SSL_set_bio(ssl, bio, bio);
+    }
+    return x;
+}
+
+static bool begin(struct tls *x, struct loop *loop, unsigned events, transport_fn fn)
+{
+    struct transport *t = x->t;
+
+    t->fn = fn;
+    x->wanted = events;
+    if (x->ssl && loop_watch(loop, &x->watch, x->wire.fd, x->reached ? LOOP_READ : LOOP_WRITE,
+                             on_socket, NULL) == 0)
+        return true;
+    transport_close(t);
+    return false;
+}
+
+bool tls_accept(struct transport *t, struct loop *loop, int fd, struct tls_server *server,
+                dur_t patience, unsigned events, transport_fn fn)
+{
+    struct tls_certs *certs = tls_server_certs(server);
+    struct tls *x = tls_new(t, fd, tls_certs_ssl(certs));
+
+    x->server = server;
+    x->certs = certs;
+    x->reached = true;
+    if (!begin(x, loop, events, fn))
+        return false;
+    timer_set(loop, &x->patience, patience, on_patience, "TLS handshake");
+    return true;
+}
+
+bool tls_connect(struct transport *t, struct loop *loop, int fd, struct tls_client *client,
+                 struct tls_session *session, unsigned events, transport_fn fn)
+{
+    struct tls *x = tls_new(t, fd, tls_client_ssl(client, session));
+
+    x->client = tls_client_ref(client);
+    return begin(x, loop, events, fn);
+}

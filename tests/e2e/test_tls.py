@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TLS at a sidecar's door: certificates by name, replaced while it runs, and told to whoever watches."""
+
+import json
+import signal
+import socket
+import ssl
+import subprocess
+import urllib.request
+
+from pki import Pki
+from switchyard import BIN, free_port, wait_for
+
+
+def names_served(port, pki, name):
+    """The names of the certificate that a client gets who asks for `name`."""
+    context = ssl.create_default_context(cafile=pki.ca)
+    context.check_hostname = False
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as plain:
+        with context.wrap_socket(plain, server_hostname=name) as sock:
+            return [value for _, value in sock.getpeercert()["subjectAltName"]]
+
+
+def page(port, path):
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+        return answer.read().decode()
+
+
+def get(url, pki, name, port):
+    done = subprocess.run(["curl", "-sS", "--cacert", pki.ca, "--resolve", f"{name}:{port}:127.0.0.1",
+                           "-H", "X-User-Id: 1", url], capture_output=True, check=True, timeout=20, text=True)
+    return done.stdout
+
+
+def test_a_door_with_certificates_that_change(yard):
+    folder = yard.folder / "certs"
+    folder.mkdir()
+    elsewhere = yard.folder / "pki"
+    elsewhere.mkdir()
+    pki = Pki(elsewhere)
+
+    def put(name, *names, **how):
+        cert, key = pki.make(name, *names, **how)
+        subprocess.run(["cp", "-p", key, cert, folder], check=True)
+
+    put("a", "DNS:a.test")
+    put("b", "DNS:b.test", "DNS:*.b.test")
+    port, admin = free_port(), free_port()
+    yard.services()
+    yard.coordinator.start()
+    node = yard.sidecar("node-1", options=["--tls-listen", f"127.0.0.1:{port}", "--tls-certs", folder,
+                                           "--admin", f"127.0.0.1:{admin}"])
+    yard.wait_nodes(1)
+    yard.apply(stages=(100,))
+    yard.cli("start", "app")
+    yard.wait_status("everything is on new", weight=100)
+    assert get(f"https://a.test:{port}/", pki, "a.test", port) == "new\n"
+    assert get(f"https://x.b.test:{port}/", pki, "x.b.test", port) == "new\n"
+    assert node.client().ask(user=1) == "new", "the plain door is open as before"
+    assert names_served(port, pki, "other.test") == ["a.test"]
+
+    put("a", "DNS:fresh.test")
+    wait_for(lambda: names_served(port, pki, "fresh.test") == ["fresh.test"], "the new file is served")
+    put("a", "DNS:old.test", days=-1)
+    wait_for(lambda: "has expired at" in node.process.text(), "the expired one is refused")
+    assert names_served(port, pki, "other.test") == ["fresh.test"]
+    put("a", "DNS:again.test")
+    node.process.popen.send_signal(signal.SIGHUP)
+    wait_for(lambda: names_served(port, pki, "again.test") == ["again.test"], "a signal suffices")
+
+    tls = json.loads(page(admin, "/status"))["tls"]
+    assert [c["names"] for c in tls["certificates"]] == ["again.test", "b.test, *.b.test"]
+    assert tls["handshakes"] > 4 and tls["warning"] == ""
+    metrics = page(admin, "/metrics")
+    assert f'switchyard_tls_certificate_expiry_timestamp_seconds{{file="{folder}/b.crt"}} ' in metrics
+    assert 'switchyard_tls_reloads_total{result="refused"} 1' in metrics
+    assert 'switchyard_tls_handshake_failures_total{reason="timeout"} 0' in metrics
+
+
+def test_what_cannot_be_served_is_said_at_the_start(tmp_path):
+    pki = Pki(tmp_path)
+    cert, key = pki.make("a", "DNS:a.test")
+    _, other = pki.make("b", "DNS:b.test")
+
+    def start(*options):
+        done = subprocess.run([BIN / "switchyard-sidecar", "--node", "n", "--data", tmp_path / "data",
+                               "--listen", "127.0.0.1:0", *options], capture_output=True, text=True, timeout=20)
+        assert done.returncode == 2
+        return done.stderr
+
+    door = ("--tls-listen", "127.0.0.1:0")
+    assert "--tls-listen needs --tls-cert or --tls-certs" in start(*door)
+    assert "certificates need --tls-listen" in start("--tls-cert", cert)
+    assert "a key follows its --tls-cert" in start("--tls-key", key)
+    assert "exclude each other" in start(*door, "--tls-cert", cert, "--tls-certs", str(tmp_path))
+    assert "does not belong to the certificate" in start(*door, "--tls-cert", cert, "--tls-key", other)
+    assert "No such file" in start(*door, "--tls-cert", cert, "--tls-key", str(tmp_path / "none"))
