@@ -39,6 +39,7 @@ struct tls {
     struct tls_client *client; /* one reference */
     char *why;                 /* owned; NULL: no failure */
     unsigned wanted;
+    size_t owed; /* bytes of the user in a record that the socket took a part of */
     enum transport_state state;
     enum held held;
     enum ending ending;
@@ -310,10 +311,10 @@ struct cursor {
 static void skip(struct cursor *c, size_t n)
 {
     c->at += n;
-    while (c->count > 0 && c->at == c->piece->iov_len) {
+    while (c->count > 0 && c->at >= c->piece->iov_len) {
+        c->at -= c->piece->iov_len;
         c->piece++;
         c->count--;
-        c->at = 0;
     }
 }
 
@@ -342,17 +343,28 @@ static struct str next_record(struct cursor *c, char scratch[RECORD_MAX])
     return (struct str){scratch, used};
 }
 
+/* A record is taken when the socket has all of it, so that nothing is lost when the user closes
+ * then. Until it has, nothing is, and the user comes again with the same bytes. */
+static size_t take_owed(struct tls *x, struct cursor *c)
+{
+    size_t n = tls_wire_is_clear(&x->wire) ? x->owed : 0;
+
+    x->owed -= n;
+    skip(c, n);
+    return n;
+}
+
 static ssize_t tls_send(struct transport *t, const struct iovec *piece, int count)
 {
     struct tls *x = t->behind;
     struct cursor c = {.piece = piece, .count = count};
     char scratch[RECORD_MAX];
-    ssize_t taken = 0;
+    ssize_t taken;
     size_t n;
 
     if (x->broken || x->state == TRANSPORT_FAILED || x->ending != ENDING_NOT)
         return fail_with(EPIPE);
-    skip(&c, 0);
+    taken = (ssize_t)take_owed(x, &c);
     ERR_clear_error();
     while (c.count > 0 && x->state == TRANSPORT_STANDS && tls_wire_is_clear(&x->wire)) {
         struct str record = next_record(&c, scratch);
@@ -362,7 +374,10 @@ static ssize_t tls_send(struct transport *t, const struct iovec *piece, int coun
             ERR_clear_error();
             break;
         }
-        taken += (ssize_t)n;
+        if (tls_wire_is_clear(&x->wire))
+            taken += (ssize_t)n;
+        else
+            x->owed = n;
     }
     arm(x);
     return x->broken && taken == 0 ? fail_with(EPIPE) : taken;
