@@ -12,6 +12,11 @@ static void tell_stats(const Switchyard__V1__Stats *s)
 
     stats_table(&b, s);
     cli_print_table(buf_text(&b));
+    if (s->mirror) {
+        buf_clear(&b);
+        stats_mirror_table(&b, s->mirror);
+        cli_print_table(buf_text(&b));
+    }
     cli_say("%s: %.2f %% of requests on new over %.0f s\n", s->migration, s->share_new,
             s->window_s);
 }

@@ -51,6 +51,31 @@ bool stats_whole(const Switchyard__V1__Stats *s)
     return s && s->legacy && s->legacy->latency_ms && s->new_ && s->new_->latency_ms;
 }
 
+/* ---- copies ---------------------------------------------------------------------------------- */
+
+static void add_copies(struct buf *b, const char *what, uint64_t count)
+{
+    buf_addf(b, "%s\t%" PRIu64 "\n", what, count);
+}
+
+void stats_mirror_table(struct buf *b, const Switchyard__V1__MirrorStats *m)
+{
+    buf_addf(b, "COPIES TO NEW\t\n");
+    add_copies(b, "sent", m->sent);
+    add_copies(b, "  answered 2xx", m->answered_2xx);
+    add_copies(b, "  answered 3xx", m->answered_3xx);
+    add_copies(b, "  answered 4xx", m->answered_4xx);
+    add_copies(b, "  answered 5xx", m->errors);
+    add_copies(b, "  late", m->timeouts);
+    add_copies(b, "  failed otherwise", m->failed - m->timeouts);
+    add_copies(b, "dropped", m->dropped);
+    add_copies(b, "  by maxPending", m->dropped_pending);
+    add_copies(b, "  by maxBytesPerSecond", m->dropped_bytes);
+    add_copies(b, "not suited", m->unsuited);
+    add_copies(b, "bytes sent", m->sent_bytes);
+    add_copies(b, "bytes received", m->received_bytes);
+}
+
 void stats_table(struct buf *b, const Switchyard__V1__Stats *s)
 {
     const Switchyard__V1__SystemStats *l = s->legacy, *n = s->new_;

@@ -52,7 +52,8 @@ static void nodes(struct metrics *m, const struct coordinator *c, const struct c
 struct facts {
     const char *name;
     enum rollout_phase phase;
-    uint32_t weight_bp;
+    uint32_t weight_bp, mirror_bp;
+    const struct mirror_stats *mirrored; /* borrowed; NULL: no copies */
     unsigned lagging, open_breakers;
     double fan_out_ms; /* <0: nodes lag */
 };
@@ -72,6 +73,8 @@ static unsigned look(const struct coordinator *c, const struct core *core, struc
             .name = name,
             .phase = s->rollout->phase,
             .weight_bp = s->effective_weight_bp,
+            .mirror_bp = s->mirror.share_bp,
+            .mirrored = s->mirrored,
             .lagging = s->convergence.lagging,
             .open_breakers = s->breaker_open_nodes,
             .fan_out_ms = measured.all,
@@ -93,6 +96,31 @@ static void phases(struct metrics *m, const struct facts *f, unsigned count)
 
 #define OF_MIGRATION "migration=\"%s\""
 
+static void copies(struct metrics *m, const struct facts *f, unsigned count)
+{
+    struct mirror_count result[MIRROR_RESULTS], reason[MIRROR_REASONS];
+
+    metrics_family(m, METRIC_ROLLOUT_MIRROR);
+    for (unsigned i = 0; i < count; i++)
+        metrics_value(m, f[i].mirror_bp / 10000.0, OF_MIGRATION, f[i].name);
+    metrics_family(m, METRIC_ROLLOUT_COPIES);
+    for (unsigned i = 0; i < count; i++) {
+        if (f[i].mirrored)
+            mirror_results(f[i].mirrored, result);
+        for (unsigned k = 0; f[i].mirrored && k < MIRROR_RESULTS; k++)
+            metrics_count(m, result[k].count, OF_MIGRATION ",result=\"%s\"", f[i].name,
+                          result[k].name);
+    }
+    metrics_family(m, METRIC_ROLLOUT_DROPPED);
+    for (unsigned i = 0; i < count; i++) {
+        if (f[i].mirrored)
+            mirror_reasons(f[i].mirrored, reason);
+        for (unsigned k = 0; f[i].mirrored && k < MIRROR_REASONS; k++)
+            metrics_count(m, reason[k].count, OF_MIGRATION ",reason=\"%s\"", f[i].name,
+                          reason[k].name);
+    }
+}
+
 static void migrations(struct metrics *m, const struct coordinator *c, const struct core *core)
 {
     unsigned max = core_migrations(core);
@@ -103,6 +131,7 @@ static void migrations(struct metrics *m, const struct coordinator *c, const str
     metrics_family(m, METRIC_ROLLOUT_WEIGHT);
     for (unsigned i = 0; i < count; i++)
         metrics_value(m, f[i].weight_bp / 10000.0, OF_MIGRATION, f[i].name);
+    copies(m, f, count);
     metrics_family(m, METRIC_LAGGING);
     for (unsigned i = 0; i < count; i++)
         metrics_count(m, f[i].lagging, OF_MIGRATION, f[i].name);

@@ -21,6 +21,7 @@ struct row {
     struct total total[SYSTEM_COUNT];
     uint64_t fallbacks;
     uint64_t over_budget;
+    struct mirror_stats mirror;
     enum breaker_state breaker;
     bool served;
 };
@@ -90,6 +91,7 @@ void node_metrics_add(struct node_metrics *n, const struct route_stats *stats, s
         }
         r->fallbacks += stats[i].system[SYSTEM_NEW].fallbacks;
         r->over_budget += stats[i].over_budget;
+        mirror_stats_merge(&r->mirror, &stats[i].mirror);
         r->breaker = stats[i].breaker;
         r->served = true;
     }
@@ -149,11 +151,43 @@ static void of_new(struct metrics *m, const struct node_metrics *n)
     }
 }
 
+static void copies(struct metrics *m, const struct node_metrics *n)
+{
+    struct mirror_count result[MIRROR_RESULTS], reason[MIRROR_REASONS];
+    const struct row *r;
+
+    metrics_family(m, METRIC_MIRROR_COPIES);
+    DL_FOREACH (n->rows, r) {
+        mirror_results(&r->mirror, result);
+        for (unsigned i = 0; i < MIRROR_RESULTS; i++)
+            metrics_count(m, result[i].count, "migration=\"%s\",result=\"%s\"", r->migration.s,
+                          result[i].name);
+    }
+    metrics_family(m, METRIC_MIRROR_DROPPED);
+    DL_FOREACH (n->rows, r) {
+        mirror_reasons(&r->mirror, reason);
+        for (unsigned i = 0; i < MIRROR_REASONS; i++)
+            metrics_count(m, reason[i].count, "migration=\"%s\",reason=\"%s\"", r->migration.s,
+                          reason[i].name);
+    }
+    metrics_family(m, METRIC_MIRROR_BYTES);
+    DL_FOREACH (n->rows, r) {
+        metrics_count(m, r->mirror.sent_bytes, "migration=\"%s\",direction=\"%s\"", r->migration.s,
+                      "sent");
+        metrics_count(m, r->mirror.received_bytes, "migration=\"%s\",direction=\"%s\"",
+                      r->migration.s, "received");
+    }
+}
+
 static void routes(struct metrics *m, const struct ruleset *set)
 {
     metrics_family(m, METRIC_WEIGHT);
     for (unsigned i = 0; set && i < set->count; i++)
         metrics_value(m, set->entry[i].route.weight_bp / 10000.0, "migration=\"%s\"",
+                      set->entry[i].route.migration.s);
+    metrics_family(m, METRIC_MIRROR_SHARE);
+    for (unsigned i = 0; set && i < set->count; i++)
+        metrics_value(m, set->entry[i].route.mirror.share_bp / 10000.0, "migration=\"%s\"",
                       set->entry[i].route.migration.s);
     metrics_family(m, METRIC_EMERGENCY);
     for (unsigned i = 0; set && i < set->count; i++)
@@ -225,6 +259,7 @@ bool node_metrics_page(const struct node_metrics *n, const struct node_facts *f,
     counters(&m, n, METRIC_OVERLOADS, offsetof(struct total, overloads));
     counters(&m, n, METRIC_TUNNELS, offsetof(struct total, tunnels));
     of_new(&m, n);
+    copies(&m, n);
     latencies(&m, n);
     routes(&m, f->served);
     health(&m, f);

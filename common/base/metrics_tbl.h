@@ -25,6 +25,14 @@
       "1 for the state that the breaker of new is in, 0 for the others")                         \
     X(TUNNELS, "switchyard_tunnels", GAUGE, "migration, system",                                 \
       "open connections that were switched to another protocol (WebSocket and the like)")        \
+    X(MIRROR_SHARE, "switchyard_mirror_ratio", GAUGE, "migration",                               \
+      "share of what legacy answers, and may be copied, that is copied to new")                  \
+    X(MIRROR_COPIES, "switchyard_mirror_copies_total", COUNTER, "migration, result",             \
+      "copies that were sent to new: 2xx, 3xx, 4xx, 5xx, timeout or failed")                     \
+    X(MIRROR_DROPPED, "switchyard_mirror_dropped_total", COUNTER, "migration, reason",           \
+      "copies that were not sent: pending and bytes are limits, ended by other rules, unsuited") \
+    X(MIRROR_BYTES, "switchyard_mirror_bytes_total", COUNTER, "migration, direction",            \
+      "of copies, sent and received")                                                            \
     X(ENDPOINTS, "switchyard_endpoints", GAUGE, "migration, system, state",                      \
       "endpoints that are warming, healthy, ejected or failing, as this node sees them")         \
     X(WEIGHT, "switchyard_weight_ratio", GAUGE, "migration", "share of the keys that is on new") \
@@ -61,6 +69,12 @@
     X(MIGRATIONS, "switchyard_migrations", GAUGE, "phase", "migrations, by the rollout's phase") \
     X(ROLLOUT_WEIGHT, "switchyard_rollout_weight_ratio", GAUGE, "migration",                     \
       "share of the keys that is decided to be on new")                                          \
+    X(ROLLOUT_MIRROR, "switchyard_rollout_mirror_ratio", GAUGE, "migration",                     \
+      "share of what legacy answers that is decided to be copied to new")                        \
+    X(ROLLOUT_COPIES, "switchyard_rollout_mirror_copies_total", COUNTER, "migration, result",    \
+      "switchyard_mirror_copies_total of all nodes, since this coordinator began")               \
+    X(ROLLOUT_DROPPED, "switchyard_rollout_mirror_dropped_total", COUNTER, "migration, reason",  \
+      "switchyard_mirror_dropped_total of all nodes, since this coordinator began")              \
     X(LAGGING, "switchyard_rollout_lagging_nodes", GAUGE, "migration",                           \
       "nodes that do not serve the migration's latest decision")                                 \
     X(FAN_OUT, "switchyard_fan_out_seconds", GAUGE, "migration",                                 \

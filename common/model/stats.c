@@ -68,17 +68,42 @@ bool system_stats_is_empty(const struct system_stats *s)
 
 void mirror_stats_merge(struct mirror_stats *into, const struct mirror_stats *from)
 {
-    into->sent += from->sent;
-    into->failed += from->failed;
-    into->errors += from->errors;
-    into->dropped += from->dropped;
-    into->unsuited += from->unsuited;
+#define X(name) into->name += from->name;
+    MIRROR_COUNTS(X)
+#undef X
     hist_merge(&into->latency, &from->latency);
 }
 
 bool mirror_stats_is_empty(const struct mirror_stats *s)
 {
-    return !s->sent && !s->dropped && !s->unsuited;
+    bool empty = true;
+
+#define X(name) empty = empty && !s->name;
+    MIRROR_COUNTS(X)
+#undef X
+    return empty;
+}
+
+void mirror_results(const struct mirror_stats *s, struct mirror_count ret[MIRROR_RESULTS])
+{
+    const struct mirror_count all[MIRROR_RESULTS] = {
+        {"2xx", s->answered_2xx}, {"3xx", s->answered_3xx}, {"4xx", s->answered_4xx},
+        {"5xx", s->errors},       {"timeout", s->timeouts}, {"failed", s->failed - s->timeouts},
+    };
+
+    memcpy(ret, all, sizeof all);
+}
+
+void mirror_reasons(const struct mirror_stats *s, struct mirror_count ret[MIRROR_REASONS])
+{
+    const struct mirror_count all[MIRROR_REASONS] = {
+        {"pending", s->dropped_pending},
+        {"bytes", s->dropped_bytes},
+        {"ended", s->dropped - s->dropped_pending - s->dropped_bytes},
+        {"unsuited", s->unsuited},
+    };
+
+    memcpy(ret, all, sizeof all);
 }
 
 void compare_stats_merge(struct compare_stats *into, const struct compare_stats *from)

@@ -2,6 +2,8 @@
 /* What happened to requests: sums and histograms that add up in any order. */
 #pragma once
 
+#include <stddef.h>
+
 #include "common/base/clock.h"
 #include "common/base/hist.h"
 #include "common/model/ids.h"
@@ -16,15 +18,45 @@ struct system_stats {
     struct hist latency; /* request sent to end of answer; of answered requests */
 };
 
-/* Copies of requests whose answers nobody waits for. */
+/* Copies of requests to new, whose answers nobody waits for:
+ *   sent             and of these
+ *     answered_2xx, answered_3xx, answered_4xx
+ *     errors         answered with 5xx
+ *     failed         no answer, and of these
+ *       timeouts     none in time
+ *   dropped          not sent; some of these because of
+ *     dropped_pending  too many under way
+ *     dropped_bytes    too many bytes in a second
+ *   unsuited         not sent: the method, the body's size
+ *   sent_bytes, received_bytes
+ * Names are those of the messages, too. */
+/* clang-format off */
+#define MIRROR_COUNTS(X)                                                \
+    X(sent) X(answered_2xx) X(answered_3xx) X(answered_4xx) X(errors)   \
+    X(failed) X(timeouts) X(dropped) X(dropped_pending)                 \
+    X(dropped_bytes) X(unsuited) X(sent_bytes) X(received_bytes)
+/* clang-format on */
+
 struct mirror_stats {
-    uint64_t sent;
-    uint64_t failed;     /* of these: no answer, in time or at all */
-    uint64_t errors;     /* of these: answered with 5xx */
-    uint64_t dropped;    /* not sent: too many under way, or too many bytes */
-    uint64_t unsuited;   /* not sent: the method, the body's size */
+#define X(name) uint64_t name;
+    MIRROR_COUNTS(X)
+#undef X
     struct hist latency; /* of answered ones */
 };
+/* They are a row of so many numbers, from `sent` on. */
+#define MIRROR_COUNTERS (offsetof(struct mirror_stats, latency) / sizeof(uint64_t))
+
+/* For pages of numbers: what came of those that were sent, and why others were not. */
+struct mirror_count {
+    const char *name;
+    uint64_t count;
+};
+#define MIRROR_RESULTS 6
+#define MIRROR_REASONS 4
+/* "2xx", "3xx", "4xx", "5xx", "timeout", "failed" */
+void mirror_results(const struct mirror_stats *s, struct mirror_count ret[MIRROR_RESULTS]);
+/* "pending", "bytes", "ended", "unsuited" */
+void mirror_reasons(const struct mirror_stats *s, struct mirror_count ret[MIRROR_REASONS]);
 
 /* Answers of both systems to one request. */
 struct compare_stats {

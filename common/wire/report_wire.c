@@ -68,11 +68,9 @@ static bool add_mirror(struct arena *a, const struct mirror_stats *s,
     if (!m)
         return false;
     switchyard__v1__mirror_report__init(m);
-    m->sent = s->sent;
-    m->failed = s->failed;
-    m->errors = s->errors;
-    m->dropped = s->dropped;
-    m->unsuited = s->unsuited;
+#define X(name) m->name = s->name;
+    MIRROR_COUNTS(X)
+#undef X
     m->latency = latency(a, &s->latency);
     return m->latency != NULL;
 }

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What nodes found out by comparing the systems' answers to one migration's requests: sums by time
- * for a day, and the newest differences for people.
- *
- * Sums are kept in periods of ten seconds for an hour and of ten minutes for a day. In memory only,
- * and none until something was compared. Pure. owner: its migration. */
+ * for a day (sums.h), and the newest differences for people. In memory only. Pure. owner: its
+ * migration. */
 #pragma once
 
 #include "common/base/clock.h"
 #include "common/model/stats.h"
+#include "coordinator/core/sums.h"
 
 /* Differences that are kept; older ones make room. */
 #define COMPARED_EXAMPLES_MAX 64
@@ -17,17 +16,12 @@ struct compared_example {
     struct discrepancy what;
 };
 
-struct compared_period {
-    int64_t number; /* of the period on the monotonic clock */
-    struct compare_stats stats;
-};
-
 struct compared {
     struct compare_stats total; /* since the start */
     /* private */
-    struct compared_period *fine, *coarse; /* owned rings; NULL: nothing was compared */
-    struct compared_example *example;      /* owned ring; NULL: nothing differed */
-    unsigned examples;                     /* ever */
+    struct sums sums;
+    struct compared_example *example; /* owned ring; NULL: nothing differed */
+    unsigned examples;                /* ever */
 };
 
 void compared_deinit(struct compared *c);

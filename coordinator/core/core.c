@@ -157,6 +157,8 @@ static void take_report(struct core *c, struct node *node, const struct route_st
     if (judged)
         samples_add(waves_samples(m, node), c->mono, route->system);
     mirror_stats_merge(&m->mirrored, &route->mirror);
+    if (!mirror_stats_is_empty(&route->mirror))
+        sums_add(&m->mirrored_lately, c->mono, &route->mirror, MIRROR_COUNTERS);
     compared_add(&m->compared, c->mono, &route->compare, judged);
     for (unsigned i = 0; i < route->discrepancy_count; i++)
         compared_add_example(&m->compared, node_name(node), &route->discrepancy[i]);

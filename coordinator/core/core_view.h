@@ -104,7 +104,8 @@ void view_work(const struct core *c, const char *migration, struct view_work *re
 
 struct view_stats {
     struct system_stats system[SYSTEM_COUNT];
-    dur_t window; /* that the sums are over */
+    struct mirror_stats mirror; /* its latency: since start */
+    dur_t window;               /* that the sums are over */
 };
 /* Over the last `window` (0: since start). */
 int view_stats(const struct core *c, const char *migration, dur_t window, mono_t mono,

@@ -85,7 +85,8 @@ struct migration {
     struct samples *judged, *beyond;
     struct compared compared;
     struct mirror_stats mirrored; /* since this coordinator began */
-    mono_t judged_at;             /* when reports last made triggers be looked at */
+    struct sums mirrored_lately;
+    mono_t judged_at; /* when reports last made triggers be looked at */
     struct measured measured[MEASURE_COUNT];
     struct jobs jobs;
     UT_hash_handle hh;

@@ -86,6 +86,9 @@ int view_stats(const struct core *c, const char *migration, dur_t window, mono_t
         else
             samples_window(m->stats, (enum system)i, mono, window, &ret->system[i]);
     }
+    ret->mirror = m->mirrored;
+    if (window.ns > 0)
+        sums_window(&m->mirrored_lately, mono, window, &ret->mirror, MIRROR_COUNTERS);
     return 0;
 }
 

@@ -144,11 +144,9 @@ static int take_mirror(const Switchyard__V1__MirrorReport *m, struct mirror_stat
 {
     if (!m)
         return 0;
-    ret->sent = m->sent;
-    ret->failed = m->failed;
-    ret->errors = m->errors;
-    ret->dropped = m->dropped;
-    ret->unsuited = m->unsuited;
+#define X(name) ret->name = m->name;
+    MIRROR_COUNTS(X)
+#undef X
     return m->latency ? take_latency(m->latency, &ret->latency, err) : 0;
 }
 

@@ -95,6 +95,19 @@ static Switchyard__V1__SystemStats *system_stats(struct arena *a, const struct s
     return m;
 }
 
+static Switchyard__V1__MirrorStats *mirror_stats(struct arena *a, const struct mirror_stats *s)
+{
+    Switchyard__V1__MirrorStats *m;
+
+    if (mirror_stats_is_empty(s))
+        return NULL;
+    m = NEW(a, MirrorStats, mirror_stats);
+#define X(name) m->name = s->name;
+    MIRROR_COUNTS(X)
+#undef X
+    return m;
+}
+
 const ProtobufCMessage *convert_stats(struct arena *a, const char *migration,
                                       const struct view_stats *s)
 {
@@ -106,6 +119,7 @@ const ProtobufCMessage *convert_stats(struct arena *a, const char *migration,
     m->new_ = system_stats(a, &s->system[SYSTEM_NEW]);
     m->window_s = (double)dur_to_ms(s->window) / 1000.0;
     m->share_new = block_percent(on_new, on_new + s->system[SYSTEM_LEGACY].requests);
+    m->mirror = mirror_stats(a, &s->mirror);
     return &m->base;
 }
 

@@ -181,11 +181,9 @@ static void put_mirror(struct buf *b, const struct mirror_stats *s)
     put_number(b, !mirror_stats_is_empty(s));
     if (mirror_stats_is_empty(s))
         return;
-    put_number(b, s->sent);
-    put_number(b, s->failed);
-    put_number(b, s->errors);
-    put_number(b, s->dropped);
-    put_number(b, s->unsuited);
+#define X(name) put_number(b, s->name);
+    MIRROR_COUNTS(X)
+#undef X
     put_latency(b, &s->latency);
 }
 
@@ -193,11 +191,9 @@ static void get_mirror(const uint8_t **at, struct mirror_stats *ret)
 {
     if (get_number(at) == 0)
         return;
-    ret->sent = get_number(at);
-    ret->failed = get_number(at);
-    ret->errors = get_number(at);
-    ret->dropped = get_number(at);
-    ret->unsuited = get_number(at);
+#define X(name) ret->name = get_number(at);
+    MIRROR_COUNTS(X)
+#undef X
     get_latency(at, &ret->latency);
 }
 

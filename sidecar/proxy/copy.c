@@ -18,8 +18,6 @@
 /* A longer answer is broken off. */
 #define ANSWER_MAX (16u << 20)
 
-static const struct str mark = {"X-Switchyard-Mirror", 19};
-
 /* wait for the turn's end ─► connect ─► send, and read what is answered; each may end it. */
 enum copy_step { COPY_WAITS, COPY_CONNECTS, COPY_TALKS };
 
@@ -48,144 +46,51 @@ struct lane *copy_lane(const struct copy *k)
     return k->lane;
 }
 
-static const struct route_mirror *limits_of(const struct view_route *r)
+static const struct route_mirror *limits_of(const struct copy *k)
 {
-    return &r->entry->route.mirror;
+    return &k->route->entry->route.mirror;
 }
 
-/* ---- which requests -------------------------------------------------------------------------- */
-
-static bool is_listed(const struct route_mirror *m, struct str method)
+static struct mirror_stats *stats_of(const struct copy *k)
 {
-    for (unsigned i = 0; i < m->method_count; i++) {
-        if (str_eq(str_of(m->method[i]), method))
-            return true;
-    }
-    return false;
+    return &k->route->tally->stats.mirror;
 }
 
-/* Everything of the body is here, or may yet be. */
-static bool body_fits(const struct upload *u, uint32_t max)
+/* Copies to legacy (compare.md) take of the limits, and are no copies of the mirror. */
+static void charge(struct copy *k, uint64_t bytes, uint64_t *counter)
 {
-    if (u->framing.kind == HTTP1_BODY_LENGTH && u->framing.length > max)
-        return false;
-    return !u->received || (upload_can_restart(u) && u->keep.len <= max);
-}
-
-static bool is_copyable(const struct request *req)
-{
-    const struct route_mirror *m = limits_of(req->route);
-    struct str value;
-
-    return is_listed(m, http1_str(&req->head, req->head.method_name)) && !req->head.upgrade &&
-           body_fits(&req->upload, m->max_body) && !http1_find(&req->head, mark, &value);
-}
-
-/* An emergency order, an override and a breaker that is not closed all mean: leave new alone. */
-static bool is_allowed(const struct conn *c)
-{
-    const struct request *req = c->req;
-    const struct ruleset_entry *e = req->route->entry;
-    struct loop *loop = c->lane->loop;
-    enum breaker_state breaker = breaker_look(req->route->breaker, loop_now(loop), loop_wall(loop));
-
-    return !c->lane->draining && req->view == c->lane->view && !e->emergency.active &&
-           e->route.override == SYSTEM_NONE &&
-           (breaker == BREAKER_DISABLED || breaker == BREAKER_CLOSED);
-}
-
-bool copy_is_suited(const struct conn *c)
-{
-    return is_allowed(c) && is_copyable(c->req);
-}
-
-bool copy_is_chosen(struct conn *c)
-{
-    struct request *req = c->req;
-    const struct route *route = &req->route->entry->route;
-    const struct route_mirror *m = &route->mirror;
-
-    if (req->system != SYSTEM_LEGACY || route->weight_bp > m->off_above_bp || !is_allowed(c) ||
-        rng_below(&c->lane->rng, WEIGHT_BP_MAX) >= m->share_bp)
-        return false;
-    if (!is_copyable(req)) {
-        req->route->tally->stats.mirror.unsuited++;
-        return false;
-    }
-    upload_keep(&req->upload, m->max_body);
-    return true;
-}
-
-void copy_mirror(struct conn *c)
-{
-    const struct copy_wish wish = {.to = SYSTEM_NEW};
-    struct request *req = c->req;
-
-    if (!req->answered || req->system != SYSTEM_LEGACY || !is_allowed(c))
-        return;
-    if (is_copyable(req))
-        copy_send(c, &wish);
-    else
-        req->route->tally->stats.mirror.unsuited++;
-}
-
-/* ---- limits ---------------------------------------------------------------------------------- */
-
-/* A node's limit in equal parts to its lanes. */
-static uint64_t lanes_part(const struct lane *lane, uint64_t limit)
-{
-    return (limit + lane->config->threads - 1) / lane->config->threads;
-}
-
-/* A bucket that holds what may pass in a second, and is full at first. */
-static void fill_meter(struct copy_meter *m, uint64_t rate, mono_t now)
-{
-    const int64_t full = rate < INT64_MAX ? (int64_t)rate : INT64_MAX;
-    dur_t since = mono_sub(now, m->filled_at);
-
-    if (m->filled_at.ns == 0) {
-        m->bytes = full;
-    } else if (since.ns > 0) {
-        double more = (double)full * (double)since.ns / 1e9;
-
-        m->bytes = more >= (double)(full - m->bytes) ? full : m->bytes + (int64_t)more;
-    }
-    m->filled_at = now;
-}
-
-static bool has_room(struct lane *lane, struct view_route *r)
-{
-    const struct route_mirror *limits = limits_of(r);
-    struct copy_meter *m = &r->tally->copies;
-
-    if (m->pending >= lanes_part(lane, limits->max_pending))
-        return false;
-    if (limits->max_bytes_per_s == 0)
-        return true;
-    fill_meter(m, lanes_part(lane, limits->max_bytes_per_s), loop_now(lane->loop));
-    return m->bytes > 0;
-}
-
-static void charge(struct copy *k, uint64_t bytes)
-{
-    if (limits_of(k->route)->max_bytes_per_s > 0)
-        k->route->tally->copies.bytes -= (int64_t)bytes;
+    copy_meter_charge(&k->route->tally->copies, limits_of(k), bytes);
+    if (k->wish.to == SYSTEM_NEW)
+        *counter += bytes;
 }
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
+static void count_answer(struct mirror_stats *stats, const struct copy_answer *a)
+{
+    uint64_t *const of_class[] = {&stats->answered_2xx, &stats->answered_3xx, &stats->answered_4xx,
+                                  &stats->errors};
+    const unsigned class = a->head->status / 100u;
+
+    ++*of_class[class < 2 ? 0 : class > 5 ? 3 : class - 2];
+    hist_add(&stats->latency, (uint64_t)dur_to_us(a->took));
+}
+
 static void count(struct mirror_stats *stats, const struct copy_answer *a)
 {
-    if (a->end == COPY_DROPPED) {
+    if (a->end >= COPY_TOO_MANY) {
         stats->dropped++;
+        stats->dropped_pending += a->end == COPY_TOO_MANY;
+        stats->dropped_bytes += a->end == COPY_TOO_MUCH;
         return;
     }
     stats->sent++;
-    stats->failed += a->end == COPY_FAILED;
-    if (a->end == COPY_FAILED)
-        return;
-    stats->errors += a->head->status >= 500;
-    hist_add(&stats->latency, (uint64_t)dur_to_us(a->took));
+    if (a->end == COPY_ANSWERED) {
+        count_answer(stats, a);
+    } else {
+        stats->failed++;
+        stats->timeouts += a->end == COPY_LATE;
+    }
 }
 
 static void tell(struct view_route *r, const struct copy_wish *wish, const struct copy_answer *a)
@@ -274,12 +179,12 @@ static const struct address *choose_address(struct copy *k)
 static void begin(struct copy *k, bool fresh)
 {
     const struct address *a = choose_address(k);
-    dur_t left = dur_ms(limits_of(k->route)->timeout_ms);
+    dur_t left = dur_ms(limits_of(k)->timeout_ms);
 
     left.ns -= mono_sub(loop_now(k->lane->loop), k->began).ns;
     k->link = a && left.ns > 0 ? copy_link_take(k, a, fresh, left) : NULL;
     if (!k->link)
-        end(k, COPY_FAILED);
+        end(k, left.ns > 0 ? COPY_FAILED : COPY_LATE);
     else if (k->link->connected)
         talk(k);
     else
@@ -316,7 +221,7 @@ static bool push(struct copy *k)
             return false;
         }
         k->sent += (size_t)n;
-        charge(k, (uint64_t)n);
+        charge(k, (uint64_t)n, &stats_of(k)->sent_bytes);
     }
     return true;
 }
@@ -345,7 +250,7 @@ static void pull(struct copy *k)
     }
     before = k->reply.bytes;
     r = reply_read(&k->reply, &k->link->transport, take_body, k);
-    charge(k, k->reply.bytes - before);
+    charge(k, k->reply.bytes - before, &stats_of(k)->received_bytes);
     if (r == REPLY_DONE)
         end(k, COPY_ANSWERED);
     else if (r == REPLY_BROKEN)
@@ -383,7 +288,7 @@ void copy_on_event(struct copy *k, unsigned events)
 
 void copy_on_deadline(struct copy *k)
 {
-    end(k, COPY_FAILED);
+    end(k, COPY_LATE);
 }
 
 /* ---- the beginning --------------------------------------------------------------------------- */
@@ -447,7 +352,7 @@ static bool add_chunked(struct buf *out, const struct upload *u)
 static bool compose(const struct conn *c, struct buf *out)
 {
     const struct upload *u = &c->req->upload;
-    const struct http1_extra ours = {.name = mark, .value = STR("1"), .replace = true};
+    const struct http1_extra ours = {.name = copy_mark, .value = STR("1"), .replace = true};
     const struct http1_out form = {.body = framing_of(u)};
     char *text = c->lane->scratch;
     size_t n = conn_write_head(c, form, &ours, text, c->lane->bufs.size);
@@ -459,16 +364,41 @@ static bool compose(const struct conn *c, struct buf *out)
     return buf_add_str(out, buf_view(&u->keep));
 }
 
+/* Where there is room for it, and memory for the whole. */
+static struct copy *make(struct conn *c, enum copy_end *ret_why)
+{
+    struct view_route *r = c->req->route;
+    struct lane *lane = c->lane;
+    struct copy *k;
+
+    switch (copy_meter_room(&r->tally->copies, &r->entry->route.mirror, lane->config->threads,
+                            loop_now(lane->loop))) {
+    case COPY_NO_PLACE:
+        *ret_why = COPY_TOO_MANY;
+        return NULL;
+    case COPY_NO_BYTES:
+        *ret_why = COPY_TOO_MUCH;
+        return NULL;
+    case COPY_ROOM:
+        break;
+    }
+    *ret_why = COPY_ENDED;
+    k = new_copy(lane);
+    if (compose(c, &k->out))
+        return k;
+    put_away(k);
+    return NULL;
+}
+
 void copy_send(struct conn *c, const struct copy_wish *wish)
 {
     struct lane *lane = c->lane;
     struct request *req = c->req;
-    struct copy *k = has_room(lane, req->route) ? new_copy(lane) : NULL;
+    struct copy_answer none = {.took = dur_ns(0)};
+    struct copy *k = make(c, &none.end);
 
-    if (!k || !compose(c, &k->out)) {
-        if (k)
-            put_away(k);
-        tell(req->route, wish, &(struct copy_answer){.end = COPY_DROPPED});
+    if (!k) {
+        tell(req->route, wish, &none);
         return;
     }
     k->view = req->view;
@@ -491,10 +421,10 @@ void copy_drop_unsent(struct lane *lane)
     struct copy *k, *next;
 
     while (lane->copies.waiting)
-        end(lane->copies.waiting, COPY_DROPPED);
+        end(lane->copies.waiting, COPY_ENDED);
     DL_FOREACH_SAFE (lane->copies.busy, k, next) {
         if (k->sent == 0)
-            end(k, COPY_DROPPED);
+            end(k, COPY_ENDED);
     }
 }
 
@@ -502,7 +432,7 @@ void copy_drop_all(struct lane *lane)
 {
     copy_drop_unsent(lane);
     while (lane->copies.busy)
-        end(lane->copies.busy, COPY_DROPPED);
+        end(lane->copies.busy, COPY_ENDED);
     copy_link_close_idle(lane);
 }
 

@@ -12,16 +12,23 @@
 #include "common/http1/http1.h"
 #include "common/loop/loop.h"
 #include "common/model/ruleset.h"
+#include "sidecar/proxy/copy_meter.h"
 
 struct conn;
 struct copy;
 struct copy_link;
 struct lane;
 
+extern const struct str copy_mark;
+
 enum copy_end {
     COPY_ANSWERED,
-    COPY_FAILED,  /* no connection, a broken answer, the time was over */
-    COPY_DROPPED, /* it was not sent: too many, or too many bytes; or it had to end */
+    COPY_FAILED, /* no connection, a broken answer or one that is too long */
+    COPY_LATE,   /* the time was over */
+    /* It was not sent, or not waited for: */
+    COPY_TOO_MANY, /* under way */
+    COPY_TOO_MUCH, /* bytes in a second */
+    COPY_ENDED,    /* other rules came, the lane drains, or its head is too long */
 };
 
 struct copy_answer {
@@ -40,13 +47,6 @@ struct copy_wish {
      * borrowed for the call. It must not send another copy. NULL: nobody wants to know. */
     void (*fn)(void *ctx, const struct copy_answer *answer);
     void *ctx;
-};
-
-/* Of one migration on a lane: what its copies take at the moment. */
-struct copy_meter {
-    unsigned pending;
-    int64_t bytes; /* that may be sent and received now; below 0: a debt */
-    mono_t filled_at;
 };
 
 /* A lane's. */

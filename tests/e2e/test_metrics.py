@@ -29,7 +29,7 @@ def test_prometheus_reads_what_happened(yard):
     yard.coordinator.start(options=["--admin", f"127.0.0.1:{coordinator}"])
     yard.sidecar("node-1", options=["--admin", f"127.0.0.1:{node}"])
     yard.wait_nodes(1)
-    yard.apply(stages=(40, 100))
+    yard.apply(stages=({"name": "at-40", "weight": 40, "mirror": 100, "approval": "manual"}, 100))
     yard.cli("start", "app")
     yard.wait_status("the first stage serves", phase="ready")
     sides = list(yard.sidecars[0].client().sides(range(60)).values())
@@ -39,6 +39,13 @@ def test_prometheus_reads_what_happened(yard):
     assert value(node, of_new.replace('"new"', '"legacy"')) == sides.count("legacy")
     assert value(node, 'switchyard_latency_seconds_count{migration="app",system="new"}') == sides.count("new")
     assert value(node, 'switchyard_weight_ratio{migration="app"}') == 0.4
+    assert value(node, 'switchyard_mirror_ratio{migration="app"}') == 1
+    copies = 'mirror_copies_total{migration="app",result="2xx"}'
+    wait_for(lambda: value(node, f"switchyard_{copies}") == sides.count("legacy"), "copies are counted")
+    wait_for(lambda: value(coordinator, f"switchyard_rollout_{copies}") == sides.count("legacy"), "and here, too")
+    assert value(coordinator, 'switchyard_rollout_mirror_ratio{migration="app"}') == 1
+    assert value(node, 'switchyard_mirror_dropped_total{migration="app",reason="pending"}') == 0
+    assert value(node, 'switchyard_mirror_bytes_total{migration="app",direction="sent"}') > 0
     assert value(node, "switchyard_stale") == 0
     assert value(node, "switchyard_coordinator_silence_seconds") == 0
     assert value(node, "switchyard_upstream_pools") == 2

@@ -29,6 +29,10 @@ def test_a_shadow_stage_copies_to_new_and_a_rollback_ends_it(yard):
     mirror = yard.status()["mirror"]
     assert mirror["percent"] == 100 and mirror["failed"] == mirror["dropped"] == 0
     assert "mirror" in yard.cli("status", "app").out
+    counts = yard.cli("stats", "app", "--window", "10m", "-o", "json").json["mirror"]
+    assert counts["sent"] == counts["answered2xx"] >= len(USERS) and counts["unsuited"] == 1
+    assert counts["sentBytes"] > 0 and counts["receivedBytes"] > 0 and counts["dropped"] == 0
+    assert "COPIES TO NEW" in yard.cli("stats", "app").out
     yard.cli("rollback", "app", "--to", "0", "--reason", "enough seen")
     assert yard.status()["mirror"]["percent"] == 0
     ask_all()

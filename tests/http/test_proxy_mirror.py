@@ -110,7 +110,8 @@ def test_bodies_up_to_the_limit_are_copied_whole():
                     wait_for(lambda n=before: len(new.requests) == n + 1, "the copy")
                     assert new.requests[-1].body == body
                     assert new.requests[-1].get("content-length") == str(size)
-            wait_for_mirror(proxy, "the copies", answered=6, unsuited=2)
+            wait_for_mirror(proxy, "the copies", answered=6, answered_2xx=6, unsuited=2)
+            assert all(mirror(proxy)[way] > 6 * 20 for way in ("sent_bytes", "received_bytes"))
 
 
 def test_a_copy_is_never_copied_again():
@@ -233,7 +234,7 @@ def test_a_hanging_target_costs_no_more_than_its_copies_and_the_rest_is_dropped(
             with Client(proxy) as client:
                 for _ in range(50):
                     assert client.ask().body == b"legacy"
-            wait_for_mirror(proxy, "dropped copies", dropped=42, sent=0)
+            wait_for_mirror(proxy, "dropped copies", dropped=42, dropped_pending=42, sent=0)
             assert new.accepted <= 8
             proxy.say("drain=5s")
             assert proxy.expect("drained") == "0"
@@ -248,14 +249,14 @@ def test_bytes_per_second_are_capped_and_answers_count():
             wait_for_mirror(proxy, "the first copy", answered=1)
             for _ in range(10):
                 assert ask(proxy).body == b"legacy"
-            wait_for_mirror(proxy, "dropped copies", answered=1, dropped=10)
+            wait_for_mirror(proxy, "dropped copies", answered=1, dropped=10, dropped_bytes=10)
 
 
 def test_errors_of_the_target_are_counted_apart():
     with says("legacy") as legacy, Origin(lambda _: reply(b"", "503 No")) as new:
         with Proxy(legacy=legacy.url, new=new.url, weight=0, mirror=ALL) as proxy:
             assert ask(proxy).body == b"legacy"
-            wait_for_mirror(proxy, "the error", sent=1, errors=1, failed=0, answered=1)
+            wait_for_mirror(proxy, "the error", sent=1, errors=1, failed=0, answered=1, answered_2xx=0)
 
 
 def test_a_connection_that_died_while_idle_is_no_failure():

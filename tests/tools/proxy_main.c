@@ -533,12 +533,11 @@ static void print_system(const char *name, const struct system_stats *s)
 
 static void print_mirror(const struct mirror_stats *m)
 {
-    printf(
-        "\"mirror\":{\"sent\":%llu,\"failed\":%llu,\"errors\":%llu,\"dropped\":%llu,"
-        "\"unsuited\":%llu,\"answered\":%llu},",
-        (unsigned long long)m->sent, (unsigned long long)m->failed, (unsigned long long)m->errors,
-        (unsigned long long)m->dropped, (unsigned long long)m->unsuited,
-        (unsigned long long)m->latency.count);
+    printf("\"mirror\":{");
+#define X(name) printf("\"" #name "\":%llu,", (unsigned long long)m->name);
+    MIRROR_COUNTS(X)
+#undef X
+    printf("\"answered\":%llu},", (unsigned long long)m->latency.count);
 }
 
 static void print_seen(const struct breaker_seen *s)

@@ -197,6 +197,26 @@ static void statistics_compare_the_systems_in_percent(void **state UNUSED)
     assert_holds(buf_text(&b), "p99\t40.000 ms\t50.000 ms\t+25.0 %\n");
 }
 
+static void copies_are_told_by_what_came_of_them(void **state UNUSED)
+{
+    CLEANUP(buf_deinitp) struct buf b = BUF_INIT(STATS_TABLE_MAX);
+    Switchyard__V1__MirrorStats m = SWITCHYARD__V1__MIRROR_STATS__INIT;
+
+    m.sent = 100;
+    m.answered_2xx = 90;
+    m.errors = 3;
+    m.failed = 7;
+    m.timeouts = 5;
+    m.dropped = 4;
+    m.dropped_bytes = 1;
+    m.received_bytes = 4096;
+    stats_mirror_table(&b, &m);
+    assert_holds(buf_text(&b), "sent\t100\n  answered 2xx\t90\n");
+    assert_holds(buf_text(&b), "  answered 5xx\t3\n  late\t5\n  failed otherwise\t2\n");
+    assert_holds(buf_text(&b), "dropped\t4\n  by maxPending\t0\n  by maxBytesPerSecond\t1\n");
+    assert_holds(buf_text(&b), "bytes received\t4096\n");
+}
+
 static void of_nothing_there_is_no_percentage(void **state UNUSED)
 {
     CLEANUP(buf_deinitp) struct buf b = BUF_INIT(STATS_TABLE_MAX);
@@ -313,6 +333,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(status_is_silent_about_what_there_is_not),
         cmocka_unit_test(status_shows_the_end_of_what_a_hook_wrote),
         cmocka_unit_test(statistics_compare_the_systems_in_percent),
+        cmocka_unit_test(copies_are_told_by_what_came_of_them),
         cmocka_unit_test(of_nothing_there_is_no_percentage),
         cmocka_unit_test(what_is_wrong_with_a_node_is_said_as_it_is),
         cmocka_unit_test(what_took_traffic_away_from_new_is_a_rollback),

@@ -32,7 +32,7 @@ static void nothing_compared_costs_nothing(void **state UNUSED)
 
     compared_add(&c, at(0), &nothing, true);
     compared_add_past(&c, at(10), at(0), &nothing);
-    assert_null(c.fine);
+    assert_null(c.sums.fine);
     assert_int_equal(critical(&c, 0, dur_s(60)), 0);
     assert_null(compared_example(&c, 0));
     compared_clear(&c);

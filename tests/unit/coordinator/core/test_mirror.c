@@ -183,6 +183,38 @@ static void test_it_is_stored_and_told(void **state)
     core_free(again);
 }
 
+static void reports(struct rig *r, const struct mirror_stats *copies)
+{
+    struct name node = rig_name("n1");
+    struct route_stats route = {.migration = rig_name("orders"), .mirror = *copies};
+    struct core_event ev = {.kind = EV_REPORT, .report = {&node, &route, 1, false}};
+
+    rig_step(r, &ev);
+}
+
+static uint64_t sent_within(struct rig *r, unsigned seconds)
+{
+    struct view_stats s;
+    struct err err;
+
+    assert_ok(view_stats(r->core, "orders", dur_s(seconds), r->mono, &s, &err), &err);
+    assert_int_equal(s.mirror.received_bytes, 10 * s.mirror.sent);
+    return s.mirror.sent;
+}
+
+static void test_copies_are_counted_by_time(void **state)
+{
+    struct rig *r = *state;
+
+    reports(r, &(struct mirror_stats){.sent = 5, .answered_2xx = 5, .received_bytes = 50});
+    rig_wait(r, 60);
+    reports(r, &(struct mirror_stats){.sent = 2, .failed = 2, .received_bytes = 20});
+    assert_int_equal(sent_within(r, 0), 7);
+    assert_int_equal(sent_within(r, 20), 2);
+    assert_int_equal(sent_within(r, 300), 7);
+    assert_int_equal(rig_status(r, "orders").mirrored->failed, 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -195,6 +227,7 @@ int main(void)
         TEST(test_what_holds_copies_is_told),
         TEST(test_a_futile_share_is_refused),
         TEST(test_it_is_stored_and_told),
+        TEST(test_copies_are_counted_by_time),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

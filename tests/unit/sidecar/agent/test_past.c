@@ -98,8 +98,11 @@ static void counters_come_back_as_they_were(void **state)
         x->latency.bucket[HIST_BUCKETS - 1] = 7;
     }
     s.compare = (struct compare_stats){UINT64_MAX, 1, 2, 3, 4, 5, 6, 7};
-    s.mirror = (struct mirror_stats){
-        UINT64_MAX, 1, 2, 3, 4, s.system[SYSTEM_NEW].latency}; /* its longest form */
+    s.mirror = (struct mirror_stats){/* its longest form */
+#define X(name) .name = UINT64_MAX,
+                                     MIRROR_COUNTS(X)
+#undef X
+                                         .latency = s.system[SYSTEM_NEW].latency};
     past_add(p, at(1), SECOND, &first, &s, 1);
     assert_int_equal(read_all(p, &c, at(0), item, 2), 1);
     assert_memory_equal(&item[0].stats.compare, &s.compare, sizeof s.compare);

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sidecar/proxy/copy_meter.h"
+
+static uint64_t part_of(uint64_t limit, unsigned lanes)
+{
+    return limit / lanes + (limit % lanes > 0);
+}
+
+static void fill(struct copy_meter *m, uint64_t rate, mono_t now)
+{
+    const int64_t full = rate < INT64_MAX ? (int64_t)rate : INT64_MAX;
+    dur_t since = mono_sub(now, m->filled_at);
+
+    if (m->filled_at.ns == 0) {
+        m->bytes = full;
+    } else if (since.ns > 0) {
+        double more = (double)full * (double)since.ns / 1e9;
+
+        m->bytes = more >= (double)(full - m->bytes) ? full : m->bytes + (int64_t)more;
+    }
+    m->filled_at = now;
+}
+
+enum copy_room copy_meter_room(struct copy_meter *m, const struct route_mirror *limits,
+                               unsigned lanes, mono_t now)
+{
+    if (m->pending >= part_of(limits->max_pending, lanes))
+        return COPY_NO_PLACE;
+    if (limits->max_bytes_per_s == 0)
+        return COPY_ROOM;
+    fill(m, part_of(limits->max_bytes_per_s, lanes), now);
+    return m->bytes > 0 ? COPY_ROOM : COPY_NO_BYTES;
+}
+
+void copy_meter_charge(struct copy_meter *m, const struct route_mirror *limits, uint64_t bytes)
+{
+    if (limits->max_bytes_per_s > 0)
+        m->bytes -= (int64_t)bytes;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the copies of one migration take on one lane at the moment, and whether there is room for
+ * one more. Pure. owner: lane. */
+#pragma once
+
+#include "common/base/clock.h"
+#include "common/model/ruleset.h"
+
+/* Zero at first. */
+struct copy_meter {
+    unsigned pending;
+    int64_t bytes; /* that may be sent and received now; below 0: a debt */
+    mono_t filled_at;
+};
+
+enum copy_room { COPY_ROOM, COPY_NO_PLACE, COPY_NO_BYTES };
+
+/* For one more, where a node's limits are shared out to `lanes` in even parts. The bucket of bytes
+ * holds what may pass in a second, and is full at first. */
+enum copy_room copy_meter_room(struct copy_meter *m, const struct route_mirror *limits,
+                               unsigned lanes, mono_t now);
+/* So many have been sent or received; what is over the limit is a debt. */
+void copy_meter_charge(struct copy_meter *m, const struct route_mirror *limits, uint64_t bytes);

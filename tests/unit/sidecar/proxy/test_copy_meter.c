@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Room for one more copy: so many at a time, and so many bytes in a second. */
+#include "sidecar/proxy/copy_meter.h"
+
+#include "tests/lib/unit.h"
+
+static mono_t at(int64_t ms)
+{
+    return (mono_t){(1000000 + ms) * INT64_C(1000000)};
+}
+
+static const struct route_mirror any = {.max_pending = 1000};
+
+static void so_many_are_under_way_at_once(void **state UNUSED)
+{
+    const struct route_mirror limits = {.max_pending = 3};
+    struct copy_meter m = {.pending = 0};
+
+    for (m.pending = 0; m.pending < 3; m.pending++)
+        assert_int_equal(copy_meter_room(&m, &limits, 1, at(0)), COPY_ROOM);
+    assert_int_equal(copy_meter_room(&m, &limits, 1, at(0)), COPY_NO_PLACE);
+    m.pending--;
+    assert_int_equal(copy_meter_room(&m, &limits, 1, at(0)), COPY_ROOM);
+}
+
+/* Rounded up: a lane without any place would copy nothing. */
+static void lanes_share_a_nodes_limits(void **state UNUSED)
+{
+    const struct route_mirror limits = {.max_pending = 3, .max_bytes_per_s = 1000};
+    struct copy_meter m = {.pending = 0};
+
+    assert_int_equal(copy_meter_room(&m, &limits, 4, at(0)), COPY_ROOM);
+    assert_int_equal(m.bytes, 250);
+    m.pending = 1;
+    assert_int_equal(copy_meter_room(&m, &limits, 4, at(0)), COPY_NO_PLACE);
+    assert_int_equal(copy_meter_room(&m, &limits, 2, at(0)), COPY_ROOM);
+    m.pending = 2;
+    assert_int_equal(copy_meter_room(&m, &limits, 2, at(0)), COPY_NO_PLACE);
+}
+
+static void without_a_limit_bytes_are_not_counted(void **state UNUSED)
+{
+    struct copy_meter m = {.pending = 0};
+
+    copy_meter_charge(&m, &any, UINT64_C(1) << 40);
+    assert_int_equal(copy_meter_room(&m, &any, 1, at(0)), COPY_ROOM);
+    assert_int_equal(m.bytes, 0);
+}
+
+/* The last copy may run into debt, and nothing is begun until it is paid. */
+static void a_second_holds_so_many_bytes(void **state UNUSED)
+{
+    const struct route_mirror limits = {.max_pending = 9, .max_bytes_per_s = 1000};
+    struct copy_meter m = {.pending = 0};
+
+    assert_int_equal(copy_meter_room(&m, &limits, 1, at(0)), COPY_ROOM);
+    copy_meter_charge(&m, &limits, 999);
+    assert_int_equal(copy_meter_room(&m, &limits, 1, at(0)), COPY_ROOM);
+    copy_meter_charge(&m, &limits, 2001);
+    assert_int_equal(copy_meter_room(&m, &limits, 1, at(0)), COPY_NO_BYTES);
+    assert_int_equal(copy_meter_room(&m, &limits, 1, at(1999)), COPY_NO_BYTES);
+    assert_int_equal(copy_meter_room(&m, &limits, 1, at(2002)), COPY_ROOM);
+}
+
+static void what_is_saved_is_no_more_than_a_second(void **state UNUSED)
+{
+    const struct route_mirror limits = {.max_pending = 9, .max_bytes_per_s = 1000};
+    struct copy_meter m = {.pending = 0};
+
+    assert_int_equal(copy_meter_room(&m, &limits, 1, at(0)), COPY_ROOM);
+    assert_int_equal(copy_meter_room(&m, &limits, 1, at(3600000)), COPY_ROOM);
+    assert_int_equal(m.bytes, 1000);
+    copy_meter_charge(&m, &limits, 400);
+    assert_int_equal(copy_meter_room(&m, &limits, 1, at(3600000)), COPY_ROOM);
+    assert_int_equal(m.bytes, 600);
+}
+
+static void limits_of_any_size_do_not_overflow(void **state UNUSED)
+{
+    const struct route_mirror limits = {.max_pending = UINT32_MAX, .max_bytes_per_s = UINT64_MAX};
+    struct copy_meter m = {.pending = UINT32_MAX - 1};
+
+    assert_int_equal(copy_meter_room(&m, &limits, 1, at(0)), COPY_ROOM);
+    assert_int_equal(m.bytes, INT64_MAX);
+    copy_meter_charge(&m, &limits, UINT64_C(1) << 50);
+    assert_int_equal(copy_meter_room(&m, &limits, 1, at(3600000)), COPY_ROOM);
+    assert_int_equal(m.bytes, INT64_MAX);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(so_many_are_under_way_at_once),
+        cmocka_unit_test(lanes_share_a_nodes_limits),
+        cmocka_unit_test(without_a_limit_bytes_are_not_counted),
+        cmocka_unit_test(a_second_holds_so_many_bytes),
+        cmocka_unit_test(what_is_saved_is_no_more_than_a_second),
+        cmocka_unit_test(limits_of_any_size_do_not_overflow),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
