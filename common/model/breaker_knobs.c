@@ -117,9 +117,10 @@ static int parse(enum knob_form form, struct str text, uint64_t *ret, struct err
         *ret = (uint64_t)dur_to_ms(d);
         return r;
     case KNOB_SHARE:
-        r = unit_parse_weight(text, &bp, err);
+        if (unit_parse_weight(text, &bp, NULL) < 0)
+            return err_set(err, ERR_INVALID, "use a percentage from 0%% to 100%%, as in 20%%");
         *ret = bp;
-        return r;
+        return 0;
     case KNOB_MODE:
         break;
     }

@@ -25,6 +25,23 @@ static const struct breaker_verb *verb_of(enum core_command_kind kind)
     return &verbs[kind];
 }
 
+/* Then it diverts nobody, whatever its state. */
+static bool only_watches(const struct command_run *q)
+{
+    struct route_breaker b;
+
+    compile_breaker(&q->m->is, &b);
+    return b.mode == BREAKER_MODE_WATCH;
+}
+
+static bool is_off(const struct command_run *q)
+{
+    struct route_breaker b;
+
+    compile_breaker(&q->m->is, &b);
+    return b.mode == BREAKER_MODE_OFF;
+}
+
 static int refuse(struct command_run *q, const struct breaker_verb *verb,
                   const struct fleet_breaker_facts *f)
 {
@@ -35,6 +52,10 @@ static int refuse(struct command_run *q, const struct breaker_verb *verb,
     if (held)
         return command_unchanged(q, q->m,
                                  update_fmt(q->u, "the breaker of %s %s", name, held->why));
+    if (is_off(q)) {
+        err_set(q->err, ERR_REFUSED, "the breaker of %s is switched off: its mode is off", name);
+        return err_hint(q->err, "switchyard breaker tune %s mode=enforce --reason TEXT", name);
+    }
     if (!f->present) {
         err_set(q->err, ERR_REFUSED, "the nodes have no breaker for %s", name);
         return err_hint(q->err,
@@ -54,6 +75,7 @@ int command_breaker(struct command_run *q)
 {
     const struct breaker_verb *verb = verb_of(q->cmd->kind);
     struct move move = command_move_of(q, STAGE_REVIEW);
+    bool idle = verb->event == FLEET_BREAKER_EV_OPEN && only_watches(q);
     struct fleet_breaker_facts facts;
     struct staged *s;
 
@@ -64,8 +86,11 @@ int command_breaker(struct command_run *q)
     s = staging_begin(q->c, q->m);
     CHECK(fleet_breaker_order(q->c, s, verb->event, q->u, &facts));
     moves_record(q->c, s, &move);
-    command_changed(q, s, update_fmt(q->u, "the breaker of %s %s", q->m->name.s, verb->outcome));
-    if (verb->event == FLEET_BREAKER_EV_OPEN)
+    command_changed(q, s,
+                    update_fmt(q->u, "the breaker of %s %s", q->m->name.s,
+                               idle ? "is open on every node, and diverts nobody: its mode is watch"
+                                    : verb->outcome));
+    if (verb->event == FLEET_BREAKER_EV_OPEN && !idle)
         q->u->change->share_affected = (double)compile_effective_bp(&q->m->is) / 100.0;
     return 0;
 }

@@ -39,12 +39,12 @@ static int check_result(struct command_run *q, const struct breaker_tuning *t)
     if (b.mode != BREAKER_MODE_OFF && !route_breaker_is_on(&b)) {
         err_set(q->err, ERR_INVALID, "with these settings nothing would open the breaker");
         return err_hint(q->err,
-                        "give --errors, --error-rate or --slow with --slow-rate, or "
-                        "--mode off");
+                        "give errors=N, errorRate=P%%, or slow=DURATION with slowRate=P%%; or "
+                        "mode=off");
     }
     if (b.slow_rate_bp > 0 && b.slow_ms == 0) {
         err_set(q->err, ERR_INVALID, "slowRate needs slow, the time from which answers are slow");
-        return err_hint(q->err, "add --slow DURATION");
+        return err_hint(q->err, "add slow=DURATION");
     }
     return 0;
 }
@@ -55,8 +55,7 @@ static int read_settings(struct command_run *q, struct breaker_tuning *t)
 
     if (q->cmd->settings == 0 && !q->cmd->by_plan) {
         err_set(q->err, ERR_INVALID, "which setting? none is named");
-        return err_hint(q->err, "switchyard breaker tune %s --errors 10 --reason TEXT",
-                        q->m->name.s);
+        return err_hint(q->err, "switchyard breaker tune %s errors=10 --reason TEXT", q->m->name.s);
     }
     if (q->cmd->settings == 0)
         *t = (struct breaker_tuning){.set = 0};

@@ -111,12 +111,12 @@ static const struct sm_row fleet_breaker_rows[] = {
 
     {S(FORCED_OPEN),   EV(CLOSE),  G(present),      S(FORCED_CLOSED), FX(ORDER_CLOSE),  "an operator holds it closed on every node"},
     {S(FORCED_OPEN),   EV(RESET),  G(present),      S(CLOSED),        FX(ORDER_RESET),  "an operator closed it on every node, with nothing counted"},
-    {S(FORCED_OPEN),   EV(DISARM), G(may_not_open), S(CLOSED),        FX(ORDER_PROBE),  "legacy is forbidden now, or the plan has no breaker any more"},
+    {S(FORCED_OPEN),   EV(DISARM), G(may_not_open), S(CLOSED),        FX(ORDER_PROBE),  "legacy is forbidden now, or there is no breaker any more"},
 
     {S(FORCED_CLOSED), EV(OPEN),   G(may_open),     S(FORCED_OPEN),   FX(ORDER_OPEN),   "an operator opened it on every node"},
     {S(FORCED_CLOSED), EV(RESET),  G(present),      S(CLOSED),        FX(ORDER_RESET),  "an operator closed it on every node, with nothing counted"},
     {S(FORCED_CLOSED), EV(FALL),   ALWAYS,          S(CLOSED),        FX(ORDER_RESET),  "the rollout fell, and nothing holds new up any more"},
-    {S(FORCED_CLOSED), EV(DISARM), G(absent),       S(CLOSED),        FX(ORDER_RESET),  "the plan has no breaker any more"},
+    {S(FORCED_CLOSED), EV(DISARM), G(absent),       S(CLOSED),        FX(ORDER_RESET),  "there is no breaker any more"},
 };
 /* clang-format on */
 
