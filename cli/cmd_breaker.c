@@ -2,6 +2,7 @@
 /* `breaker`: what the breakers of all nodes do, and the same by hand. */
 #include <inttypes.h>
 
+#include "cli/breaker_tell.h"
 #include "cli/change.h"
 #include "cli/run.h"
 
@@ -112,12 +113,15 @@ static void tell_nodes(const Switchyard__V1__BreakerDetails *m)
 {
     CLEANUP(buf_deinitp) struct buf b = BUF_INIT(TABLE_MAX);
 
-    buf_addf(&b, "NODE\tSTATE\tERRORS\tREQUESTS\tSINCE\tWHY\n");
+    buf_addf(&b, "NODE\tSTATE\tSINCE\tWHY\tERRORS\tSLOW\tREQUESTS\tNEXT\n");
     for (size_t i = 0; i < m->n_nodes; i++) {
         const Switchyard__V1__NodeBreaker *n = m->nodes[i];
+        bool opened = strcmp(n->state, "closed") != 0 && n->cause[0];
+        char next[BREAKER_WORDS];
 
-        buf_addf(&b, "%s\t%s\t%" PRIu64 "\t%" PRIu64 "\t%s\t%s\n", n->node, n->state, n->errors,
-                 n->requests, n->since[0] ? n->since : "-", n->cause[0] ? n->cause : "-");
+        buf_addf(&b, "%s\t%s\t%s\t%s\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%s\n", n->node,
+                 n->state, n->since[0] ? n->since : "-", opened ? n->cause : "-", n->errors,
+                 n->slow, n->requests, breaker_next(n, next)[0] ? next : "-");
     }
     cli_print_table(buf_text(&b));
 }

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "cli/breaker_tell.h"
 #include "cli/verdict.h"
 
 #define OUTPUT_LINES 5u /* of each check or hook */
@@ -97,11 +98,7 @@ static void add_traffic(struct buf *b, const Switchyard__V1__Status *s)
 {
     buf_addf(b, "weight\t%g %% on new\n", s->weight);
     buf_addf(b, "override\t%s\n", s->override);
-    buf_addf(b, "breaker\t%s", s->breaker->state);
-    if (s->breaker->open_nodes > 0)
-        buf_addf(b, " on %u node%s", s->breaker->open_nodes,
-                 s->breaker->open_nodes == 1 ? "" : "s");
-    buf_addf(b, "\n");
+    breaker_tell_status(b, s->breaker);
     if (s->legacy_tunnels > 0 || s->new_tunnels > 0)
         buf_addf(b, "tunnels\t%u open on legacy, %u on new\n", s->legacy_tunnels, s->new_tunnels);
     add_mirror(b, s->mirror);

@@ -52,13 +52,34 @@ struct view_mirror {
     char why[TEXT_SIZE]; /* "by hand; stage shadow says 100 %", "an emergency order stands" */
 };
 
+/* The breakers of one migration. */
+struct view_breaker {
+    const struct fleet_breaker *fleet; /* borrowed */
+    struct route_breaker plan, in_force;
+    uint32_t by_hand; /* a bit for each enum breaker_knob that is not the plan's */
+    bool armed;       /* the fleet's opens by itself now */
+};
+
+/* As a connected node reported it last; borrowed. */
+struct view_node_breaker {
+    const struct name *node;
+    enum breaker_state state;
+    const struct breaker_seen *seen;
+};
+/* Of the nodes whose breaker is not closed these are shown. */
+#define VIEW_SICK_MAX 5
+
 struct view_status {
     const struct plan *plan;
     const struct rollout *rollout;
     const struct emergency *emergency; /* NULL: never ordered */
     uint32_t effective_weight_bp;      /* after emergency and override */
     enum breaker_state breaker;        /* the worst node's */
-    unsigned breaker_open_nodes;
+    unsigned breaker_open_nodes, breaker_half_open_nodes;
+    struct view_node_breaker sick[VIEW_SICK_MAX]; /* of these: open ones first, the longest so
+                                                     before the others */
+    unsigned sick_count;
+    struct view_breaker breakers;        /* all of them */
     uint32_t tunnels[SYSTEM_COUNT];      /* open on connected nodes */
     struct view_mirror mirror;           /* of legacy's requests to new */
     const struct mirror_stats *mirrored; /* since this coordinator began; borrowed. NULL: no stage
@@ -131,22 +152,10 @@ unsigned view_history(const struct core *c, const char *migration, const struct 
 /* Did it send traffic back to legacy? */
 bool view_is_fall(const struct history_entry *e);
 
-/* The breakers of one migration. */
-struct view_breaker {
-    const struct fleet_breaker *fleet; /* borrowed */
-    struct route_breaker plan, in_force;
-    uint32_t by_hand; /* a bit for each enum breaker_knob that is not the plan's */
-    bool armed;       /* the fleet's opens by itself now */
-};
+/* NOT_FOUND, as view_status(). */
 int view_breaker(const struct core *c, const char *migration, struct view_breaker *ret,
                  struct err *err) MUST_CHECK;
 
-/* As a connected node reported it last; borrowed. */
-struct view_node_breaker {
-    const struct name *node;
-    enum breaker_state state;
-    const struct breaker_seen *seen;
-};
 /* In no order, at most `max`; returns how many. */
 unsigned view_node_breakers(const struct core *c, const char *migration,
                             struct view_node_breaker *ret, unsigned max);

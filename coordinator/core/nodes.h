@@ -126,8 +126,6 @@ void node_breaker_ordered(struct node *n, int slot, enum breaker_order order, ui
                           wall_t now);
 /* All 0 when it told nothing; borrowed. */
 const struct breaker_seen *node_breaker_seen(const struct node *n, int slot);
-/* The worst state over connected nodes, and how many are open. */
-enum breaker_state nodes_breaker(const struct nodes *n, int slot, unsigned *ret_open);
 /* Does it send everything to legacy, and nobody was told, or the other way round? Half open is
  * neither. */
 bool node_breaker_is_news(const struct node *n, int slot);

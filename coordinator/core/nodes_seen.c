@@ -104,24 +104,6 @@ void node_breaker_ordered(struct node *n, int slot, enum breaker_order order, ui
     node_set_breaker_seen(n, slot, &seen);
 }
 
-enum breaker_state nodes_breaker(const struct nodes *n, int slot, unsigned *ret_open)
-{
-    enum breaker_state worst = BREAKER_DISABLED;
-    struct node *node, *next;
-
-    *ret_open = 0;
-    HASH_ITER (hh, n->by_name, node, next) {
-        enum breaker_state s = (enum breaker_state)node->breaker[slot];
-
-        if (node->presence != CONNECTED)
-            continue;
-        /* The enum rises from disabled to open. */
-        worst = s > worst ? s : worst;
-        *ret_open += s == BREAKER_OPEN;
-    }
-    return worst;
-}
-
 static bool is_told_open(const struct node *n, int slot)
 {
     return n->told_open[slot / 8] & (1u << slot % 8);

@@ -9,6 +9,7 @@
 #include "coordinator/core/mirror.h"
 #include "coordinator/core/retire.h"
 #include "coordinator/core/suggest.h"
+#include "coordinator/core/view_breaker.h"
 #include "coordinator/core/waves.h"
 
 static bool has_mirror(const struct migration *m)
@@ -43,7 +44,7 @@ int view_status(const struct core *c, const char *migration, wall_t now, mono_t 
     ret->freeze = plan_frozen(m->is.plan, now, &ret->frozen_until);
     holdback_list(&m->is, m->is.rollout.stage + 1, now, ret->holdback);
     mirror_look(&m->is, &ret->mirror);
-    ret->breaker = nodes_breaker(&c->nodes, m->slot, &ret->breaker_open_nodes);
+    view_breakers_of(c, m, ret);
     nodes_tunnels(&c->nodes, m->slot, ret->tunnels);
     convergence_list(c, m, m->takeover.rev, mono, &ret->convergence);
     facts_gate(c, m, &m->is, mono, &ret->gate);

@@ -30,3 +30,9 @@ Switchyard__V1__Label **block_labels(struct arena *a, const struct labels *l);
 Switchyard__V1__Convergence *block_convergence(struct arena *a, const struct view_convergence *c);
 Switchyard__V1__Check *block_check(struct arena *a, const struct view_check *c);
 Switchyard__V1__CheckResult *block_check_result(struct arena *a, const struct check_result *r);
+
+/* ---- breakers -------------------------------------------------------------------------------- */
+
+Switchyard__V1__FleetBreaker *block_fleet_breaker(struct arena *a, const struct view_breaker *v);
+Switchyard__V1__NodeBreaker *block_node_breaker(struct arena *a, const struct view_breaker *v,
+                                                const struct view_node_breaker *n);

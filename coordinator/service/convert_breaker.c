@@ -5,7 +5,7 @@
 #include "common/base/units.h"
 #include "coordinator/service/convert_blocks.h"
 
-static Switchyard__V1__FleetBreaker *fleet(struct arena *a, const struct view_breaker *v)
+Switchyard__V1__FleetBreaker *block_fleet_breaker(struct arena *a, const struct view_breaker *v)
 {
     Switchyard__V1__FleetBreaker *m = NEW(a, FleetBreaker, fleet_breaker);
 
@@ -33,8 +33,18 @@ static Switchyard__V1__BreakerKnob *knob(struct arena *a, const struct view_brea
     return m;
 }
 
-static Switchyard__V1__NodeBreaker *node(struct arena *a, const struct view_breaker *v,
-                                         const struct view_node_breaker *n)
+/* "": never, or it is not known. */
+static char *tries_at(struct arena *a, const struct view_breaker *v,
+                      const struct view_node_breaker *n)
+{
+    bool waits = n->state == BREAKER_OPEN && !n->seen->held && wall_is_set(n->seen->since);
+
+    return block_time(
+        a, waits ? wall_add(n->seen->since, dur_ms(v->in_force.open_for_ms)) : (wall_t){0});
+}
+
+Switchyard__V1__NodeBreaker *block_node_breaker(struct arena *a, const struct view_breaker *v,
+                                                const struct view_node_breaker *n)
 {
     Switchyard__V1__NodeBreaker *m = NEW(a, NodeBreaker, node_breaker);
 
@@ -48,6 +58,8 @@ static Switchyard__V1__NodeBreaker *node(struct arena *a, const struct view_brea
     m->share = weight_percent(n->seen->share_bp);
     m->obeyed = n->seen->order_number >= v->fleet->order_number;
     m->opened = n->seen->opened;
+    m->held = n->seen->held;
+    m->until = tries_at(a, v, n);
     return m;
 }
 
@@ -65,13 +77,13 @@ const ProtobufCMessage *convert_breaker(struct arena *a, const char *migration,
     Switchyard__V1__BreakerDetails *m = NEW(a, BreakerDetails, breaker_details);
 
     m->migration = block_text(a, migration);
-    m->fleet = fleet(a, v);
+    m->fleet = block_fleet_breaker(a, v);
     m->settings = NEW_LIST(a, BREAKER_KNOB_COUNT, BreakerKnob);
     for (unsigned i = 0; i < BREAKER_KNOB_COUNT; i++)
         m->settings[m->n_settings++] = knob(a, v, (enum breaker_knob)i);
     qsort(n, count, sizeof *n, by_name);
     m->nodes = NEW_LIST(a, count, NodeBreaker);
     for (unsigned i = 0; i < count; i++)
-        m->nodes[m->n_nodes++] = node(a, v, &n[i]);
+        m->nodes[m->n_nodes++] = block_node_breaker(a, v, &n[i]);
     return &m->base;
 }

@@ -11,6 +11,15 @@ static Switchyard__V1__BreakerStatus *breaker(struct arena *a, const struct view
 
     m->state = block_text(a, breaker_state_name(s->breaker));
     m->open_nodes = s->breaker_open_nodes;
+    m->half_open_nodes = s->breaker_half_open_nodes;
+    m->nodes = NEW_LIST(a, s->sick_count, NodeBreaker);
+    for (unsigned i = 0; i < s->sick_count; i++)
+        m->nodes[m->n_nodes++] = block_node_breaker(a, &s->breakers, &s->sick[i]);
+    if (s->breakers.fleet->order_number > 0)
+        m->fleet = block_fleet_breaker(a, &s->breakers);
+    m->watching = s->breakers.in_force.mode == BREAKER_MODE_WATCH &&
+                  route_breaker_is_on(&s->breakers.in_force);
+    m->settings_by_hand = (uint32_t)__builtin_popcount(s->breakers.by_hand);
     return m;
 }
 

@@ -142,7 +142,8 @@ def test_a_breaker_is_tuned_while_it_counts(yard):
     client = yard.sidecars[0].client()
     client.sides(range(100))
     wait_for(lambda: yard.stats()["new"]["errors"] > 20, "errors are counted")
-    assert yard.status()["breaker"] == {"state": "closed", "openNodes": 0}
+    breaker = yard.status()["breaker"]
+    assert (breaker["state"], breaker["openNodes"]) == ("closed", 0), breaker
     yard.apply(stages=stages, breaker={"errors": 3, "window": "60s", "openFor": "1s", "halfOpenRequests": 1})
 
     def is_(state):

@@ -11,6 +11,8 @@
 struct sample_status {
     Switchyard__V1__Status s;
     Switchyard__V1__BreakerStatus breaker;
+    Switchyard__V1__NodeBreaker node_breaker, *node_breakers[1];
+    Switchyard__V1__FleetBreaker fleet_breaker;
     Switchyard__V1__Convergence convergence;
     Switchyard__V1__RollbackRecord rollback;
     Switchyard__V1__EmergencyStatus emergency;
@@ -93,8 +95,37 @@ static inline void sample_rollback(struct sample_status *m)
 static inline void sample_nodes(struct sample_status *m)
 {
     switchyard__v1__breaker_status__init(&m->breaker);
-    m->breaker.state = rpc_lend("half_open");
+    m->breaker.state = rpc_lend("open");
     m->breaker.open_nodes = 1;
+    m->breaker.half_open_nodes = 2;
+    m->breaker.settings_by_hand = 1;
+    m->breaker.watching = true;
+    switchyard__v1__node_breaker__init(&m->node_breaker);
+    m->node_breaker.node = rpc_lend("eu-1-node-7");
+    m->node_breaker.state = rpc_lend("open");
+    m->node_breaker.errors = 5;
+    m->node_breaker.requests = 7;
+    m->node_breaker.slow = 1;
+    m->node_breaker.since = rpc_lend("2026-11-21T10:07:00.000Z");
+    m->node_breaker.cause = rpc_lend("errors");
+    m->node_breaker.share = 12.5;
+    m->node_breaker.obeyed = true;
+    m->node_breaker.opened = 3;
+    m->node_breaker.held = true;
+    m->node_breaker.until = rpc_lend("2026-11-21T10:17:00.000Z");
+    m->node_breakers[0] = &m->node_breaker;
+    m->breaker.nodes = m->node_breakers;
+    m->breaker.n_nodes = 1;
+    switchyard__v1__fleet_breaker__init(&m->fleet_breaker);
+    m->fleet_breaker.state = rpc_lend("half_open");
+    m->fleet_breaker.why = rpc_lend("its time is over, and every node tries new");
+    m->fleet_breaker.operator_ = rpc_lend("switchyard");
+    m->fleet_breaker.since = rpc_lend("2026-11-21T10:06:00.000Z");
+    m->fleet_breaker.until = rpc_lend("2026-11-21T10:16:00.000Z");
+    m->fleet_breaker.order = rpc_lend("probe");
+    m->fleet_breaker.order_number = 9007199254740993;
+    m->fleet_breaker.armed = true;
+    m->breaker.fleet = &m->fleet_breaker;
     switchyard__v1__convergence__init(&m->convergence);
     m->laggards[0] = rpc_lend("eu-1-node-7");
     m->convergence.nodes = 3;

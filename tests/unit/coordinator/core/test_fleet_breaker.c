@@ -281,6 +281,7 @@ static void test_settings_that_make_no_sense_are_refused(void **state)
         {{"window", "1ms"}, "window: from 1s to 1h"},
         {{"slowRate", "10%"}, "slowRate needs slow"},
         {{"mode", "on"}, "use enforce, watch or off"},
+        {{"errorRate", "200%"}, "errorRate: use a percentage"},
     };
     struct rig *r = *state;
 
@@ -300,6 +301,14 @@ static void test_a_breaker_that_is_switched_off_ends_the_fleets(void **state)
     does(r, CMD_BREAKER_OPEN);
     tunes(r, "mode", "off");
     assert_int_equal(breaker(r)->state, FLEET_BREAKER_CLOSED);
+}
+
+static void test_one_that_is_switched_off_is_not_ordered(void **state)
+{
+    struct rig *r = *state;
+
+    tunes(r, "mode", "off");
+    rig_refuses(r, (struct core_command){.kind = CMD_BREAKER_OPEN}, "tune orders mode=enforce");
 }
 
 /* ---- by itself ------------------------------------------------------------------------------- */
@@ -584,6 +593,56 @@ static void test_who_joins_is_known_by_what_holds(void **state)
     assert_int_equal(open_nodes(r), 0);
 }
 
+/* ---- what operators see ---------------------------------------------------------------------- */
+
+static void test_a_status_names_the_sickest_nodes(void **state)
+{
+    struct rig *r = *state;
+    struct view_status st;
+
+    tells(r, "n3", BREAKER_HALF_OPEN, 1, 0);
+    tells(r, "n2", BREAKER_OPEN, 5, 5);
+    st = rig_status(r, "orders");
+    assert_int_equal(st.breaker, BREAKER_OPEN);
+    assert_int_equal(st.breaker_open_nodes, 1);
+    assert_int_equal(st.breaker_half_open_nodes, 1);
+    assert_int_equal(st.sick_count, 2);
+    assert_string_equal(st.sick[0].node->s, "n2");
+    assert_int_equal(st.sick[0].seen->errors, 5);
+    assert_string_equal(st.sick[1].node->s, "n3");
+    rig_node_leaves(r, "n2");
+    st = rig_status(r, "orders");
+    assert_int_equal(st.breaker, BREAKER_HALF_OPEN);
+    assert_int_equal(st.sick_count, 1);
+}
+
+static void test_of_many_sick_nodes_some_are_named(void **state)
+{
+    struct rig *r = *state;
+    struct view_status st;
+
+    does(r, CMD_BREAKER_OPEN);
+    for (char n[] = "n1"; n[1] <= '8'; n[1]++)
+        rig_node(r, n, core_revision(r->core));
+    st = rig_status(r, "orders");
+    assert_int_equal(st.breaker_open_nodes, 8);
+    assert_int_equal(st.sick_count, VIEW_SICK_MAX);
+    assert_string_equal(st.sick[0].node->s, "n1");
+    assert_string_equal(st.sick[4].node->s, "n5");
+}
+
+static void test_who_only_watches_diverts_nobody(void **state)
+{
+    struct rig *r = *state;
+
+    tunes(r, "mode", "watch");
+    does(r, CMD_BREAKER_OPEN);
+    assert_string_equal(
+        r->u.change->summary,
+        "the breaker of orders is open on every node, and diverts nobody: its mode is watch");
+    assert_float_equal(r->u.change->share_affected, 0.0, 0.001);
+}
+
 int main(void)
 {
 #define TEST(f)       cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -604,6 +663,7 @@ int main(void)
         TEST(test_settings_by_hand_lie_over_the_plans),
         TEST(test_settings_that_make_no_sense_are_refused),
         TEST(test_a_breaker_that_is_switched_off_ends_the_fleets),
+        TEST(test_one_that_is_switched_off_is_not_ordered),
         TEST_FLEET(test_one_sick_node_opens_its_own_only),
         TEST_FLEET(test_a_quorum_opens_all),
         TEST_FLEET(test_the_pooled_rate_opens_all),
@@ -619,6 +679,9 @@ int main(void)
         TEST_FLEET(test_who_acknowledged_an_order_has_obeyed_it),
         TEST_FLEET(test_a_report_from_before_an_order_does_not_undo_it),
         TEST_FLEET(test_who_joins_is_known_by_what_holds),
+        TEST_FLEET(test_a_status_names_the_sickest_nodes),
+        TEST_FLEET(test_of_many_sick_nodes_some_are_named),
+        TEST(test_who_only_watches_diverts_nobody),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -166,24 +166,22 @@ static void test_acknowledgements_are_dated(void **state UNUSED)
     nodes_deinit(&n);
 }
 
-static void test_the_worst_breaker_of_connected_nodes_shows(void **state UNUSED)
+static void test_what_a_breaker_was_goes_with_its_slot(void **state UNUSED)
 {
+    const struct breaker_seen seen = {.errors = 5};
     struct nodes n = {.by_name = NULL};
-    unsigned open;
+    struct node *node;
 
     see(&n, "n1", true, 1, 0);
-    see(&n, "n2", true, 1, 0);
-    assert_int_equal(nodes_breaker(&n, 3, &open), BREAKER_DISABLED);
-    node_set_breaker(nodes_find(&n, "n1"), 3, BREAKER_CLOSED);
-    node_set_breaker(nodes_find(&n, "n2"), 3, BREAKER_OPEN);
-    assert_int_equal(nodes_breaker(&n, 3, &open), BREAKER_OPEN);
-    assert_int_equal(open, 1);
-    assert_int_equal(nodes_breaker(&n, 4, &open), BREAKER_DISABLED);
-    see(&n, "n2", false, 1, 1);
-    assert_int_equal(nodes_breaker(&n, 3, &open), BREAKER_CLOSED);
-    assert_int_equal(open, 0);
+    node = nodes_find(&n, "n1");
+    assert_int_equal(node_breaker(node, 3), BREAKER_DISABLED);
+    node_set_breaker(node, 3, BREAKER_OPEN);
+    node_set_breaker_seen(node, 3, &seen);
+    assert_int_equal(node_breaker(node, 4), BREAKER_DISABLED);
+    assert_int_equal(node_breaker_seen(node, 3)->errors, 5);
     nodes_forget_slot(&n, 3);
-    assert_int_equal(nodes_breaker(&n, 3, &open), BREAKER_DISABLED);
+    assert_int_equal(node_breaker(node, 3), BREAKER_DISABLED);
+    assert_int_equal(node_breaker_seen(node, 3)->errors, 0);
     nodes_deinit(&n);
 }
 
@@ -265,7 +263,7 @@ int main(void)
         cmocka_unit_test(test_only_twenty_laggards_are_listed),
         cmocka_unit_test(test_gone_nodes_are_named),
         cmocka_unit_test(test_acknowledgements_are_dated),
-        cmocka_unit_test(test_the_worst_breaker_of_connected_nodes_shows),
+        cmocka_unit_test(test_what_a_breaker_was_goes_with_its_slot),
         cmocka_unit_test(test_open_tunnels_of_connected_nodes_add_up),
         cmocka_unit_test(test_a_full_fleet_takes_no_more),
         cmocka_unit_test(test_thousands_of_nodes_converge),
