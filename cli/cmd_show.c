@@ -60,13 +60,23 @@ int run_get_plans(struct cli *cli, const struct args *a, int *ret_status, struct
 
 /* ---- nodes ----------------------------------------------------------------------------------- */
 
+static const char *endpoints_of(const Switchyard__V1__NodeSummary *n, char *dst, size_t size)
+{
+    if (n->endpoints == 0)
+        return "-";
+    str_fmt(dst, size, "%" PRIu32 "/%" PRIu32, n->endpoints_healthy, n->endpoints);
+    return dst;
+}
+
 static void add_node(struct buf *b, const Switchyard__V1__NodeSummary *n)
 {
+    char endpoints[32];
+
     /* A revision counts in the store that it is of. */
-    buf_addf(b, "%s\t%s\t%" PRIu64 "%s\t%u\t%s\t%s\t%s\t", n->name, n->state, n->revision,
+    buf_addf(b, "%s\t%s\t%" PRIu64 "%s\t%u\t%s\t%s\t%s\t%s\t", n->name, n->state, n->revision,
              strcmp(n->state, "stale") == 0 && n->revision > 0 ? " of another store" : "",
-             n->client_connections, or_dash(n->address), or_dash(n->connected_since),
-             or_dash(n->coordinator));
+             n->client_connections, endpoints_of(n, endpoints, sizeof endpoints),
+             or_dash(n->address), or_dash(n->connected_since), or_dash(n->coordinator));
     add_labels(b, n->labels, n->n_labels);
     buf_addf(b, "\t%s\n", or_dash(n->last_refusal));
 }
@@ -93,7 +103,8 @@ int run_get_nodes(struct cli *cli, const struct args *a, int *ret_status, struct
         return 0;
     }
     buf_addf(&b,
-             "NODE\tSTATE\tREVISION\tCLIENTS\tADDRESS\tSINCE\tCOORDINATOR\tLABELS\tLAST REFUSAL\n");
+             "NODE\tSTATE\tREVISION\tCLIENTS\tENDPOINTS\tADDRESS\tSINCE\tCOORDINATOR\tLABELS\tLAST "
+             "REFUSAL\n");
     for (size_t i = 0; i < nodes->n_nodes; i++)
         add_node(&b, nodes->nodes[i]);
     cli_print_table(buf_text(&b));

@@ -255,12 +255,14 @@ static void on_stats(void *ctx, const struct route_stats *stats, size_t count, u
     struct sidecar *s = ctx;
     mono_t now = loop_now(s->loop);
     dur_t interval = mono_sub(now, s->last_stats);
+    struct node_now here = {.client_connections = clients};
 
+    proxy_count_endpoints(s->proxy, &here.endpoints, &here.endpoints_healthy);
     node_metrics_add(s->metrics, stats, count);
     s->clients = clients;
     remember(s, interval, stats, count);
     coord_client_report(s->coord, agent_position_serving(s->agent).revision, interval, stats, count,
-                        clients);
+                        &here);
     s->last_stats = now;
     past_answer_work(s->answers);
     work(s); /* an acknowledgement that the stream could not take */

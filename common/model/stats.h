@@ -18,6 +18,13 @@ struct system_stats {
     struct hist latency; /* request sent to end of answer; of answered requests */
 };
 
+/* A node at the end of an interval: no sums. */
+struct node_now {
+    unsigned client_connections; /* open */
+    unsigned endpoints;          /* of all systems that it serves; 0: it does not tell */
+    unsigned endpoints_healthy;  /* of these: not left out */
+};
+
 /* Copies of requests to new, whose answers nobody waits for:
  *   sent             and of these
  *     answered_2xx, answered_3xx, answered_4xx

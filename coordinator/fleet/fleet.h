@@ -42,7 +42,7 @@ struct fleet_node {
 /* A node's counters of one interval. Borrowed during the callback. */
 struct fleet_report {
     struct name node;
-    unsigned client_connections; /* open now */
+    struct node_now now;
     const struct route_stats *route;
     unsigned count;
 };

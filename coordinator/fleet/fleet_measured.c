@@ -71,7 +71,7 @@ static int read_report(const struct fleet_member *from, const Switchyard__V1__Re
     r = xalloc(sizeof(*r) + m->n_routes * sizeof(r->route[0]));
     r->measured.deliver = deliver_report;
     r->report.node = from->node.name;
-    r->report.client_connections = m->client_connections;
+    r->report.now = fleet_wire_now(m);
     r->report.route = r->route;
     for (size_t i = 0; i < m->n_routes; i++) {
         if (fleet_wire_stats(m->routes[i], &r->route[i], err) < 0)

@@ -26,6 +26,8 @@ int fleet_wire_told(const Switchyard__V1__EmergencyOrder *m, struct emergency *r
 int fleet_wire_orders(const Switchyard__V1__Hello *h, struct emergency **ret,
                       struct err *err) MUST_CHECK;
 
+/* What a node is like at the end of the interval. */
+struct node_now fleet_wire_now(const Switchyard__V1__Report *m);
 /* One route's counters. INVALID names what cannot be. */
 int fleet_wire_stats(const Switchyard__V1__RouteReport *r, struct route_stats *ret,
                      struct err *err) MUST_CHECK;

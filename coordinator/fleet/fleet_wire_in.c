@@ -170,6 +170,16 @@ static void take_breaker_seen(const Switchyard__V1__BreakerReport *m, struct bre
     ret->opened = m->opened;
 }
 
+struct node_now fleet_wire_now(const Switchyard__V1__Report *m)
+{
+    return (struct node_now){
+        .client_connections = m->client_connections,
+        .endpoints = m->endpoints,
+        .endpoints_healthy =
+            m->endpoints_healthy < m->endpoints ? m->endpoints_healthy : m->endpoints,
+    };
+}
+
 int fleet_wire_stats(const Switchyard__V1__RouteReport *m, struct route_stats *ret, struct err *err)
 {
     char shown[SHOW_SIZE];

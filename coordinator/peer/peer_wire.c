@@ -84,7 +84,9 @@ Switchyard__V1__PeerReport *peer_wire_report(struct arena *a, const struct fleet
     switchyard__v1__report__init(report);
     m->node = arena_strdup(a, str_of(r->node.s));
     m->report = report;
-    report->client_connections = r->client_connections;
+    report->client_connections = r->now.client_connections;
+    report->endpoints = r->now.endpoints;
+    report->endpoints_healthy = r->now.endpoints_healthy;
     report->routes = report_wire_routes(a, r->route, r->count);
     report->n_routes = r->count;
     return m->node && report->routes ? m : NULL;
@@ -215,7 +217,7 @@ int peer_wire_take_report(const Switchyard__V1__PeerReport *m, struct fleet_repo
         if (fleet_wire_stats(m->report->routes[i], &route[i], err) < 0)
             return err_ctx(err, "node %s", ret->node.s);
     }
-    ret->client_connections = m->report->client_connections;
+    ret->now = fleet_wire_now(m->report);
     ret->count = (unsigned)m->report->n_routes;
     ret->route = steal(route);
     return 0;

@@ -351,7 +351,9 @@ static Switchyard__V1__NodeSummary *node_summary(struct arena *a, const struct r
     m->address = block_text(a, n->node.address);
     m->version = block_text(a, n->node.version);
     m->connected_since = block_time(a, n->node.connected_at);
-    m->client_connections = n->client_connections;
+    m->client_connections = n->now.client_connections;
+    m->endpoints = n->now.endpoints;
+    m->endpoints_healthy = n->now.endpoints_healthy;
     m->last_refusal = block_text(a, n->node.last_refusal);
     m->control_address = block_text(a, n->node.control_address);
     m->coordinator = block_text(a, n->coordinator.s);

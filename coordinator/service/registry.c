@@ -110,7 +110,7 @@ static void note_gone(struct registry_node *known, const struct fleet_node *n)
     known->node.since = n->since;
     known->node.seen = n->seen;
     memcpy(known->node.why_gone, n->why_gone, sizeof(known->node.why_gone));
-    known->client_connections = 0;
+    known->now = (struct node_now){0};
 }
 
 enum registry_news registry_update(struct registry *r, const struct name *coordinator,
@@ -141,7 +141,7 @@ bool registry_report(struct registry *r, const struct name *coordinator,
     HASH_FIND_STR(r->entries, report->node.s, e);
     if (!e || !e->known.node.connected || !name_eq(&e->known.coordinator, coordinator))
         return false;
-    e->known.client_connections = report->client_connections;
+    e->known.now = report->now;
     e->known.heard = now;
     return true;
 }

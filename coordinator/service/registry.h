@@ -21,7 +21,7 @@ struct registry_node {
     struct fleet_node node;  /* .emergency is NULL */
     struct name coordinator; /* that holds its stream, or held it last */
     mono_t heard;            /* of it, from there */
-    unsigned client_connections;
+    struct node_now now;     /* nothing once it is gone */
 };
 
 enum registry_news {

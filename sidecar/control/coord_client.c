@@ -165,7 +165,7 @@ bool coord_client_past(struct coord_client *c, const Switchyard__V1__Past *part)
 }
 
 void coord_client_report(struct coord_client *c, uint64_t revision, dur_t interval,
-                         const struct route_stats *stats, size_t count, unsigned client_connections)
+                         const struct route_stats *stats, size_t count, const struct node_now *now)
 {
     Switchyard__V1__NodeMessage m = SWITCHYARD__V1__NODE_MESSAGE__INIT;
     Switchyard__V1__Report r = SWITCHYARD__V1__REPORT__INIT;
@@ -178,7 +178,9 @@ void coord_client_report(struct coord_client *c, uint64_t revision, dur_t interv
     r.sequence = ++c->sequence;
     r.interval_ms = (uint32_t)dur_to_ms(interval);
     r.revision = revision;
-    r.client_connections = client_connections;
+    r.client_connections = now->client_connections;
+    r.endpoints = now->endpoints;
+    r.endpoints_healthy = now->endpoints_healthy;
     m.kind_case = SWITCHYARD__V1__NODE_MESSAGE__KIND_REPORT;
     m.report = &r;
     (void)send(c, &m);

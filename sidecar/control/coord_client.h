@@ -80,5 +80,4 @@ bool coord_client_tell(struct coord_client *c, const struct emergency *order, bo
 bool coord_client_past(struct coord_client *c, const Switchyard__V1__Past *part);
 /* One interval's counters; lost when the stream is down or slow: they are in the past (past.h). */
 void coord_client_report(struct coord_client *c, uint64_t revision, dur_t interval,
-                         const struct route_stats *stats, size_t count,
-                         unsigned client_connections);
+                         const struct route_stats *stats, size_t count, const struct node_now *now);

@@ -129,3 +129,26 @@ void proxy_endpoints(struct proxy *p, const char *migration, proxy_endpoint_fn f
         tell_system(&p->live->route[e - p->live->set->entry].system[s], s, loop_now(p->loop), fn,
                     ctx);
 }
+
+static unsigned count_healthy(const struct live_system *s)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < s->count; i++) {
+        enum endpoint_state state = s->health ? health_state(s->health, i, NULL) : ENDPOINT_HEALTHY;
+
+        n += state == ENDPOINT_HEALTHY || state == ENDPOINT_WARMING;
+    }
+    return n;
+}
+
+void proxy_count_endpoints(const struct proxy *p, unsigned *ret_all, unsigned *ret_healthy)
+{
+    *ret_all = *ret_healthy = 0;
+    for (unsigned i = 0; p->live && i < p->live->set->count; i++) {
+        for (enum system s = SYSTEM_LEGACY; s < SYSTEM_COUNT; s++) {
+            *ret_all += p->live->route[i].system[s].count;
+            *ret_healthy += count_healthy(&p->live->route[i].system[s]);
+        }
+    }
+}

@@ -129,6 +129,8 @@ struct proxy_endpoint {
 };
 typedef void (*proxy_endpoint_fn)(void *ctx, const struct proxy_endpoint *e);
 void proxy_endpoints(struct proxy *p, const char *migration, proxy_endpoint_fn fn, void *ctx);
+/* Of all migrations that are served; `healthy`: those that are not left out. */
+void proxy_count_endpoints(const struct proxy *p, unsigned *ret_all, unsigned *ret_healthy);
 
 /* Ask the systems themselves, with what is served now: `fn` is called once, later, at the latest in
  * proxy_free(). Counted nowhere. NOT_FOUND when no route of the migration is served, EXHAUSTED when

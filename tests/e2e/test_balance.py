@@ -38,6 +38,12 @@ def test_a_server_that_dies_is_left_out_and_comes_back(yard):
     failing = 'switchyard_endpoints{migration="app",system="new",state="failing"}'
     assert f"{failing} 1\n" in page(admin, "metrics")
     assert set(yard.sidecars[0].client().sides(range(40)).values()) == {"new"}
+
+    def node():
+        return yard.cli("get", "nodes", "-o", "json").json["nodes"][0]
+
+    wait_for(lambda: (node()["endpointsHealthy"], node()["endpoints"]) == (2, 3), "the node tells")
+    assert "2/3" in yard.cli("get", "nodes").out
     second.start()
     wait_for(lambda: states()[f"127.0.0.1:{second.port}"] in ("warming", "healthy"), "they pass again")
     assert f"{failing} 0\n" in page(admin, "metrics")

@@ -286,6 +286,8 @@ void fake_node_report(struct fake_node *n, const char *migration, uint64_t on_ne
     report.interval_ms = 1000;
     report.revision = n->revision;
     report.client_connections = 3;
+    report.endpoints = 5;
+    report.endpoints_healthy = 6; /* it cannot be: it is taken for all of them */
     report.routes = routes;
     report.n_routes = 1;
     m.kind_case = SWITCHYARD__V1__NODE_MESSAGE__KIND_REPORT;

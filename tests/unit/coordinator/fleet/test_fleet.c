@@ -433,7 +433,9 @@ static void reports_reach_the_core_and_broken_ones_are_named(void **state)
     fake_node_report(&n, "orders", 100, 3, "open");
     WAIT_FOR(f->loop, f->reports == 1);
     assert_string_equal(f->report.node.s, "n1");
-    assert_int_equal(f->report.client_connections, 3);
+    assert_int_equal(f->report.now.client_connections, 3);
+    assert_int_equal(f->report.now.endpoints, 5);
+    assert_int_equal(f->report.now.endpoints_healthy, 5);
     assert_int_equal(f->stats.system[SYSTEM_NEW].requests, 100);
     assert_int_equal(f->stats.system[SYSTEM_NEW].errors, 3);
     assert_int_equal(f->stats.system[SYSTEM_NEW].latency.count, 100);

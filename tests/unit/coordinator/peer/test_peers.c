@@ -96,7 +96,7 @@ static void on_report(void *ctx, const struct name *peer UNUSED, const struct fl
 {
     struct side *s = ctx;
 
-    add_measured(s, (char)('0' + r->client_connections % 10));
+    add_measured(s, (char)('0' + r->now.client_connections % 10));
     s->report = *r;
     if (r->count > 0)
         s->stats = r->route[0];
@@ -310,7 +310,7 @@ static struct route_stats stats_of(uint64_t requests)
 static void report(struct side *s, unsigned connections)
 {
     struct route_stats stats = stats_of(7);
-    struct fleet_report r = {name_of("n1"), connections, &stats, 1};
+    struct fleet_report r = {name_of("n1"), {connections, 5, 5}, &stats, 1};
 
     peers_report(s->peers, &r);
 }
@@ -658,7 +658,9 @@ static void reports_and_pasts_arrive_whole_and_in_order(void **state)
     WAIT_FOR(f->loop, strlen(B->measured) == 5);
     assert_string_equal(B->measured, "1p2p3");
     assert_string_equal(B->report.node.s, "n1");
-    assert_int_equal(B->report.client_connections, 3);
+    assert_int_equal(B->report.now.client_connections, 3);
+    assert_int_equal(B->report.now.endpoints, 5);
+    assert_int_equal(B->report.now.endpoints_healthy, 5);
     assert_int_equal(B->stats.system[SYSTEM_NEW].requests, 7);
     assert_int_equal(B->stats.system[SYSTEM_NEW].errors, 2);
     assert_int_equal(B->stats.system[SYSTEM_NEW].timeouts, 1);
@@ -1030,7 +1032,7 @@ static void a_peer_that_takes_nothing_costs_a_bounded_amount(void **state)
 {
     struct fixture *f = *state;
     struct route_stats stats[64];
-    struct fleet_report r = {name_of("n1"), 1, stats, ARRAY_LEN(stats)};
+    struct fleet_report r = {name_of("n1"), {1, 0, 0}, stats, ARRAY_LEN(stats)};
     struct fleet_node n;
     uint64_t dropped;
 

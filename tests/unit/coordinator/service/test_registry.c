@@ -78,16 +78,17 @@ static void nodes_are_listed_by_name(void **state UNUSED)
 static void a_report_tells_open_connections_and_leaving_ends_them(void **state UNUSED)
 {
     struct registry *r = registry_new();
-    struct fleet_report report = {.node = {"n1"}, .client_connections = 12};
+    struct fleet_report report = {.node = {"n1"}, .now = {12, 3, 2}};
     struct fleet_node n = node_of("n1", 1);
 
     assert_false(registry_report(r, &c1, &report, (mono_t){0})); /* nobody knows the node */
     put(r, n, dur_s(0));
     assert_true(registry_report(r, &c1, &report, (mono_t){0}));
-    assert_int_equal(registry_find(r, "n1")->client_connections, 12);
+    assert_int_equal(registry_find(r, "n1")->now.client_connections, 12);
+    assert_int_equal(registry_find(r, "n1")->now.endpoints_healthy, 2);
     n.connected = false;
     put(r, n, dur_s(1));
-    assert_int_equal(registry_find(r, "n1")->client_connections, 0);
+    assert_int_equal(registry_find(r, "n1")->now.client_connections, 0);
     registry_free(r);
 }
 

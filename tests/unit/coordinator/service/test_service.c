@@ -416,6 +416,7 @@ static void nodes_are_listed_with_what_they_serve(void **state)
     revision = run_start(f)->revision;
     await(f, revision, 20000);
     WAIT_FOR(f->loop, nodes(f)->nodes[0]->client_connections == 3);
+    assert_int_equal(nodes(f)->nodes[0]->endpoints_healthy, 5);
     list = nodes(f);
     assert_int_equal(list->n_nodes, 1);
     assert_string_equal(list->nodes[0]->name, "n1");

@@ -21,7 +21,7 @@ struct coordinator {
     uint64_t dial;
     char ack_incarnation[64], past[64];
     size_t checksum;
-    uint32_t clients;
+    uint32_t clients, endpoints, healthy;
     bool stopped;
 };
 
@@ -86,6 +86,8 @@ static void on_message(struct rpc_stream *s, const ProtobufCMessage *message, vo
         c->reports++;
         c->report_sequence = m->report->sequence;
         c->clients = m->report->client_connections;
+        c->endpoints = m->report->endpoints;
+        c->healthy = m->report->endpoints_healthy;
     }
 }
 
@@ -495,14 +497,17 @@ static void reports_count_up_while_the_stream_is_up(void **state)
     stats[0].migration = (struct name){"app"};
     connect_client(f);
     WAIT_FOR(f->loop, f->c[0].node[0]);
-    coord_client_report(f->client, 5, dur_s(1), stats, 1, 3); /* not up: lost */
+    coord_client_report(f->client, 5, dur_s(1), stats, 1,
+                        &(struct node_now){3, 2, 1}); /* not up: lost */
     push(&f->c[0], 5, SHA256_SIZE);
     WAIT_FOR(f->loop, f->ups == 1);
-    coord_client_report(f->client, 5, dur_s(1), stats, 1, 3);
-    coord_client_report(f->client, 5, dur_s(1), stats, 1, 4);
+    coord_client_report(f->client, 5, dur_s(1), stats, 1, &(struct node_now){3, 2, 1});
+    coord_client_report(f->client, 5, dur_s(1), stats, 1, &(struct node_now){4, 3, 2});
     WAIT_FOR(f->loop, f->c[0].reports == 2);
     assert_int_equal(f->c[0].report_sequence, 2);
     assert_int_equal(f->c[0].clients, 4);
+    assert_int_equal(f->c[0].endpoints, 3);
+    assert_int_equal(f->c[0].healthy, 2);
     xfreep(&stats);
 }
 
