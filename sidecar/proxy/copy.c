@@ -34,6 +34,8 @@ struct copy {
     struct buf out; /* the whole request */
     size_t sent;
     struct copy_link *link;
+    unsigned events; /* on the link, to be seen to at the end of the turn */
+    struct loop_deferred later;
     struct iobuf *in;
     struct buf kept;
     uint64_t hash;
@@ -144,6 +146,7 @@ static void end(struct copy *k, enum copy_end how)
         copy_link_give(&k->link);
     else
         copy_link_close(&k->link);
+    loop_undefer(&k->later);
     leave_list(k);
     k->route->tally->copies.pending--;
     tell(k->route, &k->wish, &answer);
@@ -168,21 +171,53 @@ static void take_body(void *ctx, struct str piece)
         (void)!buf_add(&k->kept, piece.p, piece.n < room ? piece.n : room);
 }
 
-static const struct address *choose_address(struct copy *k)
+static bool has_idle(const struct lane *lane, const struct address *a)
+{
+    const struct copy_link *l;
+
+    DL_FOREACH (lane->copies.idle, l) {
+        if (address_eq(&l->address, a))
+            return true;
+    }
+    return false;
+}
+
+/* Would it take one connection too many? Copies have what users leave of `maxConnections`. */
+static bool is_full(const struct copy *k, unsigned limit, const struct upstream_pool *p)
+{
+    unsigned open = p->busy + p->idle_count;
+    const struct copy *other;
+
+    if (limit == 0 || has_idle(k->lane, &p->address))
+        return false;
+    DL_FOREACH (k->lane->copies.busy, other)
+        open += other->link && address_eq(&other->link->address, &p->address);
+    return open >= limit;
+}
+
+/* The endpoint that a user's request would get; NULL: there is none. */
+static const struct upstream_pool *choose_pool(struct copy *k, enum copy_end *ret_why)
 {
     struct view_system *s = &k->route->system[k->wish.to];
     unsigned i = view_choose(s, 0, loop_now(k->lane->loop));
+    bool full = i < s->count ? is_full(k, s->limit, s->pool[i]) : i == VIEW_FULL;
 
-    return i < s->count ? &s->pool[i]->address : NULL;
+    *ret_why = full ? COPY_TOO_MANY : COPY_FAILED;
+    return i < s->count && !full ? s->pool[i] : NULL;
 }
 
 static void begin(struct copy *k, bool fresh)
 {
-    const struct address *a = choose_address(k);
+    enum copy_end why;
+    const struct upstream_pool *p = choose_pool(k, &why);
     dur_t left = dur_ms(limits_of(k)->timeout_ms);
 
+    if (!p) {
+        end(k, why);
+        return;
+    }
     left.ns -= mono_sub(loop_now(k->lane->loop), k->began).ns;
-    k->link = a && left.ns > 0 ? copy_link_take(k, a, fresh, left) : NULL;
+    k->link = left.ns > 0 ? copy_link_take(k, &p->address, fresh, left) : NULL;
     if (!k->link)
         end(k, left.ns > 0 ? COPY_FAILED : COPY_LATE);
     else if (k->link->connected)
@@ -272,8 +307,12 @@ static void establish(struct copy *k)
         end(k, COPY_FAILED);
 }
 
-void copy_on_event(struct copy *k, unsigned events)
+static void on_later(struct loop_deferred *d)
 {
+    struct copy *k = container_of(d, struct copy, later);
+    const unsigned events = k->events;
+
+    k->events = 0;
     if (k->step == COPY_CONNECTS) {
         establish(k);
         return;
@@ -284,6 +323,13 @@ void copy_on_event(struct copy *k, unsigned events)
         pull(k);
     else
         want(k);
+}
+
+/* Users come first: what happened to copies in this turn is seen to when it ends. */
+void copy_on_event(struct copy *k, unsigned events)
+{
+    k->events |= events;
+    loop_defer(k->lane->loop, &k->later, on_later);
 }
 
 void copy_on_deadline(struct copy *k)

@@ -2,6 +2,7 @@
 """Copies of requests to new: what is copied, what is not, and a target that misbehaves in every way
 while no client notices."""
 
+import contextlib
 import socket
 import threading
 
@@ -196,6 +197,15 @@ def resets(request):
     request.stream.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
 
 
+@contextlib.contextmanager
+def deaf():
+    """The URL of a service that takes connections and never reads."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(64)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
 TARGETS = {
     "hangs": hangs,
     "closes": lambda _: None,
@@ -236,6 +246,39 @@ def test_a_hanging_target_costs_no_more_than_its_copies_and_the_rest_is_dropped(
                     assert client.ask().body == b"legacy"
             wait_for_mirror(proxy, "dropped copies", dropped=42, dropped_pending=42, sent=0)
             assert new.accepted <= 8
+            proxy.say("drain=5s")
+            assert proxy.expect("drained") == "0"
+
+
+def test_time_is_capped_for_a_target_that_never_reads():
+    """Nor answers: the copy's body fills what the system takes for it, and waits there."""
+    words = {"mirror": f"{ALL}/400/1000000", "mirror_methods": "POST"}
+
+    with says("legacy") as legacy, deaf() as new:
+        with Proxy(legacy=legacy.url, new=new, weight=0, **words) as proxy:
+            with Client(proxy) as client:
+                for _ in range(4):
+                    assert client.ask("POST", body=bytes(900_000)).body == b"legacy"
+            wait_for_mirror(proxy, "late copies", sent=4, failed=4, timeouts=4)
+            assert 0 < mirror(proxy)["sent_bytes"] and mirror(proxy)["received_bytes"] == 0
+
+
+def test_an_answer_that_never_ends_is_broken_off():
+    with says("legacy") as legacy, Origin(floods) as new:
+        with Proxy(legacy=legacy.url, new=new.url, weight=0, mirror=f"{ALL}/60000") as proxy:
+            assert ask(proxy).body == b"legacy"
+            wait_for_mirror(proxy, "the copy", sent=1, failed=1, timeouts=0)
+            assert 16 << 20 < mirror(proxy)["received_bytes"] < 20 << 20
+
+
+def test_copies_take_no_more_connections_than_an_endpoint_may_have():
+    with says("legacy") as legacy, Origin(hangs) as new:
+        with Proxy(legacy=legacy.url, new=new.url, weight=0, mirror=f"{ALL}/60000", limit=2) as proxy:
+            with Client(proxy) as client:
+                for _ in range(10):
+                    assert client.ask().body == b"legacy"
+            wait_for_mirror(proxy, "dropped copies", dropped=8, dropped_pending=8, sent=0)
+            assert new.accepted == 2
             proxy.say("drain=5s")
             assert proxy.expect("drained") == "0"
 
