@@ -88,6 +88,8 @@ void stats_table(struct buf *b, const Switchyard__V1__Stats *s)
     add_count(b, "timeouts", l->timeouts, n->timeouts);
     add_count(b, "connect errors", l->connect_errors, n->connect_errors);
     add_count(b, "overloads", l->overloads, n->overloads);
+    if (l->tunnels > 0 || n->tunnels > 0)
+        add_count(b, "tunnels opened", l->tunnels, n->tunnels);
     add_count(b, "fallbacks to legacy", l->fallbacks, n->fallbacks);
     add_value(b, s, "mean", "ms", l->latency_ms->mean, n->latency_ms->mean);
     add_value(b, s, "p50", "ms", l->latency_ms->p50, n->latency_ms->p50);

@@ -10,6 +10,7 @@
 
 struct total {
     uint64_t requests, errors, timeouts, connect_errors, overloads;
+    uint64_t tunnels_opened;
     uint64_t tunnels; /* now */
     struct metric_hist latency;
 };
@@ -74,6 +75,7 @@ static void add_system(struct total *t, const struct system_stats *s)
     t->timeouts += s->timeouts;
     t->connect_errors += s->connect_errors;
     t->overloads += s->overloads;
+    t->tunnels_opened += s->tunnels;
     metric_hist_add(&t->latency, &s->latency);
 }
 
@@ -257,6 +259,7 @@ bool node_metrics_page(const struct node_metrics *n, const struct node_facts *f,
     counters(&m, n, METRIC_TIMEOUTS, offsetof(struct total, timeouts));
     counters(&m, n, METRIC_CONNECT_ERRORS, offsetof(struct total, connect_errors));
     counters(&m, n, METRIC_OVERLOADS, offsetof(struct total, overloads));
+    counters(&m, n, METRIC_TUNNELS_OPENED, offsetof(struct total, tunnels_opened));
     counters(&m, n, METRIC_TUNNELS, offsetof(struct total, tunnels));
     of_new(&m, n);
     copies(&m, n);

@@ -23,6 +23,8 @@
       "from sending a request to the end of its answer")                                         \
     X(BREAKER, "switchyard_breaker_state", GAUGE, "migration, state",                            \
       "1 for the state that the breaker of new is in, 0 for the others")                         \
+    X(TUNNELS_OPENED, "switchyard_tunnels_opened_total", COUNTER, "migration, system",           \
+      "connections that were switched to another protocol")                                      \
     X(TUNNELS, "switchyard_tunnels", GAUGE, "migration, system",                                 \
       "open connections that were switched to another protocol (WebSocket and the like)")        \
     X(MIRROR_SHARE, "switchyard_mirror_ratio", GAUGE, "migration",                               \

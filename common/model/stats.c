@@ -57,13 +57,14 @@ void system_stats_merge(struct system_stats *into, const struct system_stats *fr
     into->timeouts += from->timeouts;
     into->connect_errors += from->connect_errors;
     into->overloads += from->overloads;
+    into->tunnels += from->tunnels;
     hist_merge(&into->latency, &from->latency);
 }
 
 bool system_stats_is_empty(const struct system_stats *s)
 {
     return !s->requests && !s->errors && !s->fallbacks && !s->timeouts && !s->connect_errors &&
-           !s->overloads && !s->latency.count;
+           !s->overloads && !s->tunnels && !s->latency.count;
 }
 
 void mirror_stats_merge(struct mirror_stats *into, const struct mirror_stats *from)

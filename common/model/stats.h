@@ -15,6 +15,7 @@ struct system_stats {
     uint64_t timeouts;
     uint64_t connect_errors;
     uint64_t overloads;  /* all endpoints had as many connections as they may */
+    uint64_t tunnels;    /* opened: answered with 101 (WebSockets and the like) */
     struct hist latency; /* request sent to end of answer; of answered requests */
 };
 

@@ -53,6 +53,7 @@ static bool add_system(struct arena *a, const struct system_stats *s,
     m->timeouts = s->timeouts;
     m->connect_errors = s->connect_errors;
     m->overloads = s->overloads;
+    m->tunnels = s->tunnels;
     m->latency = latency(a, &s->latency);
     return m->latency != NULL;
 }

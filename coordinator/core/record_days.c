@@ -37,6 +37,7 @@ static struct json *stats_json(const struct system_stats *s)
     json_set_u64(j, "timeouts", s->timeouts);
     json_set_u64(j, "connectErrors", s->connect_errors);
     json_set_u64(j, "overloads", s->overloads);
+    json_set_u64(j, "tunnels", s->tunnels);
     json_set(j, "latency", latency_json(&s->latency));
     return j;
 }
@@ -98,6 +99,7 @@ static int read_stats(const struct json *j, const char *system, struct system_st
         .timeouts = json_get_u64(j, "timeouts", 0),
         .connect_errors = json_get_u64(j, "connectErrors", 0),
         .overloads = json_get_u64(j, "overloads", 0),
+        .tunnels = json_get_u64(j, "tunnels", 0),
     };
     return read_latency(json_get(j, "latency"), &ret->latency, err);
 }

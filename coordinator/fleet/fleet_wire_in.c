@@ -136,6 +136,7 @@ static int take_system(const Switchyard__V1__SystemReport *m, struct system_stat
     ret->timeouts = m->timeouts;
     ret->connect_errors = m->connect_errors;
     ret->overloads = m->overloads;
+    ret->tunnels = m->tunnels;
     return m->latency ? take_latency(m->latency, &ret->latency, err) : 0;
 }
 

@@ -86,6 +86,7 @@ static Switchyard__V1__SystemStats *system_stats(struct arena *a, const struct s
     m->timeouts = s->timeouts;
     m->connect_errors = s->connect_errors;
     m->overloads = s->overloads;
+    m->tunnels = s->tunnels;
     m->error_rate = block_percent(s->errors, s->requests);
     m->success_rate = block_percent(good, s->requests);
     m->latency_ms = NEW(a, Latency, latency);

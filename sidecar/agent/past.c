@@ -159,6 +159,7 @@ static void put_system(struct buf *b, const struct system_stats *s)
     put_number(b, s->timeouts);
     put_number(b, s->connect_errors);
     put_number(b, s->overloads);
+    put_number(b, s->tunnels);
     put_latency(b, &s->latency);
 }
 
@@ -172,6 +173,7 @@ static void get_system(const uint8_t **at, struct system_stats *ret)
     ret->timeouts = get_number(at);
     ret->connect_errors = get_number(at);
     ret->overloads = get_number(at);
+    ret->tunnels = get_number(at);
     get_latency(at, &ret->latency);
 }
 

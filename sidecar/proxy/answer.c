@@ -129,6 +129,7 @@ static enum verdict switch_protocols(struct conn *c)
         return conn_fail(c, FAILURE_BROKEN);
     note_answered(req);
     conn_count_answer(c);
+    req->route->tally->stats.system[req->system].tunnels++;
     gather_wrote(&g, n);
     if (!conn_send(c, &g))
         return conn_go(c, STEP_CLOSE);

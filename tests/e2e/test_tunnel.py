@@ -77,6 +77,7 @@ def test_status_counts_tunnels_and_an_emergency_ends_those_on_new(yard, echoes):
         assert read_until(sock, HELLO) == HELLO
         wait_for(lambda: yard.status().get("newTunnels") == 1, "status counts it")
         assert "tunnels" in yard.cli("status", "app").out
+        wait_for(lambda: "tunnels opened" in yard.cli("stats", "app").out, "and stats")
 
         yard.cli("rollback", "app", "--emergency", "--reason", "INC-7")
         assert read_until(sock, GOING_AWAY) == GOING_AWAY

@@ -380,3 +380,4 @@ def test_many_tunnels():
         for client in clients:
             client.close()
         wait_for(lambda: open_tunnels(proxy) == (0, 0), "the end")
+        assert proxy.stats()["legacy"]["tunnels"] == count + 1, "so many were opened"

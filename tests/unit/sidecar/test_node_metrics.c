@@ -13,6 +13,7 @@ static struct route_stats of(const char *migration, uint64_t requests)
     s.system[SYSTEM_NEW].fallbacks = 1;
     s.over_budget = 3;
     s.tunnels[SYSTEM_LEGACY] = 4;
+    s.system[SYSTEM_LEGACY].tunnels = 5;
     hist_add(&s.system[SYSTEM_NEW].latency, 300);
     return s;
 }
@@ -39,6 +40,7 @@ static void counts_rise_and_go_with_their_route(void **state UNUSED)
     assert_holds(buf_text(&b), "switchyard_upstream_connections{state=\"busy\"} 3\n");
     assert_holds(buf_text(&b), "switchyard_stale 1\n");
     assert_holds(buf_text(&b), "switchyard_tunnels{migration=\"orders\",system=\"legacy\"} 4\n");
+    assert_holds(buf_text(&b), "_opened_total{migration=\"orders\",system=\"legacy\"} 10\n");
 
     node_metrics_add(n, stats, 1);
     buf_clear(&b);

@@ -36,7 +36,7 @@ static void causes_of_openings_have_names(void **state UNUSED)
 
 static void sums_add_up_in_any_order(void **state UNUSED)
 {
-    struct system_stats a = {1, 2, 3, 4, 5, 6, {0}}, b = {10, 20, 30, 40, 50, 60, {0}};
+    struct system_stats a = {1, 2, 3, 4, 5, 6, 7, {0}}, b = {10, 20, 30, 40, 50, 60, 70, {0}};
     struct system_stats ab = {0}, ba = {0};
 
     hist_add(&a.latency, 100);
@@ -52,6 +52,7 @@ static void sums_add_up_in_any_order(void **state UNUSED)
     assert_int_equal(ab.timeouts, 44);
     assert_int_equal(ab.connect_errors, 55);
     assert_int_equal(ab.overloads, 66);
+    assert_int_equal(ab.tunnels, 77);
     assert_int_equal(ab.latency.count, 2);
 }
 

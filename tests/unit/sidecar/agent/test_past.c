@@ -90,7 +90,8 @@ static void counters_come_back_as_they_were(void **state)
                                    .fallbacks = 127,
                                    .timeouts = 128,
                                    .connect_errors = (uint64_t)i,
-                                   .overloads = 300};
+                                   .overloads = 300,
+                                   .tunnels = 9};
         x->latency.count = 1u << 31;
         x->latency.sum_us = UINT64_MAX - 1;
         x->latency.bucket[0] = 1;
