@@ -9,6 +9,7 @@ static const struct {
 } schemes[] = {
     {{"http://", 7}, {"80", 2}, ENDPOINT_HTTP},
     {{"https://", 8}, {"443", 3}, ENDPOINT_HTTPS},
+    {{"tcp://", 6}, {"", 0}, ENDPOINT_TCP}, /* has none that goes without saying */
 };
 
 static char lower(char c)
@@ -83,11 +84,16 @@ int endpoint_parse(struct str url, struct endpoint *ret, struct err *err)
 
     if (!read_url(url, &ep))
         return err_set(err, ERR_INVALID,
-                       "%s is not an endpoint: write http://HOST:PORT or https://HOST:PORT with "
-                       "nothing after it, as in \"http://127.0.0.1:8000\"",
+                       "%s is not an endpoint: write http://HOST:PORT, https://HOST:PORT or "
+                       "tcp://HOST:PORT with nothing after it, as in \"http://127.0.0.1:8000\"",
                        ids_show(url, shown));
     *ret = ep;
     return 0;
+}
+
+const char *endpoint_scheme_text(enum endpoint_scheme s)
+{
+    return schemes[s].prefix.p;
 }
 
 const char *endpoint_url(const struct endpoint *e, char *dst)

@@ -86,8 +86,22 @@ static bool share_host(const struct route *a, const struct route *b)
     return a->host_count == 0 && b->host_count == 0;
 }
 
+/* Does a listener at the address take every connection to its port? */
+static bool is_everywhere(const char *address)
+{
+    return address[0] == '\0' || strcmp(address, "0.0.0.0") == 0 || strcmp(address, "::") == 0;
+}
+
+static bool share_port(const struct route_tcp *a, const struct route_tcp *b)
+{
+    return a->port == b->port && (is_everywhere(a->address) || is_everywhere(b->address) ||
+                                  strcmp(a->address, b->address) == 0);
+}
+
 bool plan_overlaps(const struct plan *a, const struct plan *b)
 {
+    if (a->route.tcp.port || b->route.tcp.port)
+        return share_port(&a->route.tcp, &b->route.tcp);
     return strcmp(a->route.path_prefix, b->route.path_prefix) == 0 &&
            share_host(&a->route, &b->route);
 }

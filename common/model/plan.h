@@ -194,7 +194,8 @@ bool plan_explain(const struct plan *p, struct buf *b) MUST_CHECK;
 int plan_check_change(const struct plan *old, const struct plan *new_plan, unsigned stage,
                       unsigned wave, struct err *err) MUST_CHECK;
 /* Do two plans claim the same requests (a host in common, or none at both, and the same path
- * prefix)? Nested prefixes and wildcards do not overlap: the more specific route wins. */
+ * prefix) or connections (the same port, and addresses that may be the same)? Nested prefixes and
+ * wildcards do not overlap: the more specific route wins. */
 bool plan_overlaps(const struct plan *a, const struct plan *b);
 
 /* The path where the endpoints of `new` tell since when they run; NULL: they are not asked.

@@ -32,6 +32,11 @@ int plan_default(const char *name, const char *legacy_url, const char *new_url, 
         r = endpoint_parse(str_of(new_url), &new, err);
     if (r < 0)
         return r;
+    if (legacy.scheme == ENDPOINT_TCP || new.scheme == ENDPOINT_TCP)
+        return err_set(
+            err, ERR_INVALID,
+            "this plan splits requests, and tcp:// is for connections; write a plan with "
+            "spec.routing.tcp for them");
     if (endpoint_eq(&legacy, &new))
         return err_set(err, ERR_INVALID, "legacy and new are both %s; the two must differ",
                        new_url);

@@ -37,16 +37,31 @@ static void say_system(struct plan_words *w, const char *name, const struct rout
         plan_words_say(w, "%s%s", i ? ", " : "", endpoint_url(&u->endpoint[i], url));
     if (u->protocol == UPSTREAM_H2)
         plan_words_say(w, " by HTTP/2");
-    plan_words_say(w, ": %s for a connection, %s for an answer.\n",
-                   unit_duration_text(dur_ms(u->connect_timeout_ms), connect),
-                   unit_duration_text(dur_ms(u->response_timeout_ms), response));
+    plan_words_say(w, ": %s for a connection",
+                   unit_duration_text(dur_ms(u->connect_timeout_ms), connect));
+    if (u->endpoint[0].scheme != ENDPOINT_TCP)
+        plan_words_say(w, ", %s for an answer",
+                       unit_duration_text(dur_ms(u->response_timeout_ms), response));
+    plan_words_say(w, ".\n");
     say_tls(w, &u->tls);
     if (u->health_path[0])
-        plan_words_say(w, "Each node asks each of its endpoints for %s every %s.\n", u->health_path,
+        plan_words_say(w, "Each node asks each of its endpoints for %s every %s.\n",
+                       u->health_path[0] == '/' ? u->health_path : "a connection",
                        unit_duration_text(dur_ms(u->health_interval_ms), response));
     if (u->max_connections)
         plan_words_say(w, "A node opens at most %u connections to one endpoint of it.\n",
                        u->max_connections);
+}
+
+static void say_connections(struct plan_words *w, const struct route *r)
+{
+    char key[ROUTE_KEY_TEXT_SIZE], idle[UNIT_TEXT_MAX];
+
+    plan_words_say(w, "It is about connections to port %u of each node%s%s, told apart by %s.\n",
+                   r->tcp.port, r->tcp.address[0] ? " at " : "", r->tcp.address,
+                   route_key_text(&r->key, key));
+    plan_words_say(w, "One on which nothing moves for %s is closed.\n",
+                   unit_duration_text(dur_ms(r->tcp.idle_timeout_ms), idle));
 }
 
 static void say_requests(struct plan_words *w, const struct route *r)
@@ -85,10 +100,11 @@ static void say_fallback(struct plan_words *w, const struct route_fallback *f)
         plan_words_say(w, "%s%s", between, failures[i].word);
         between = ", ";
     }
-    plan_words_say(w, "), legacy answers instead: ");
+    plan_words_say(w, "), legacy answers instead");
     for (unsigned i = 0; i < f->method_count; i++)
-        plan_words_say(w, "%s%s", i ? ", " : "", f->method[i]);
-    plan_words_say(w, ", with at most %s of body", unit_size_text(f->max_body, body));
+        plan_words_say(w, "%s%s", i ? ", " : ": ", f->method[i]);
+    if (f->method_count > 0)
+        plan_words_say(w, ", with at most %s of body", unit_size_text(f->max_body, body));
     if (f->budget_bp)
         plan_words_say(w, ", for at most %s %% of the requests to new",
                        unit_weight_text(f->budget_bp, body));
@@ -272,7 +288,10 @@ bool plan_explain(const struct plan *p, struct buf *b)
                    p->environment[0] ? ", as for " : "", p->environment);
     say_system(&w, "legacy", &p->route.upstream[SYSTEM_LEGACY]);
     say_system(&w, "new", &p->route.upstream[SYSTEM_NEW]);
-    say_requests(&w, &p->route);
+    if (p->route.tcp.port > 0)
+        say_connections(&w, &p->route);
+    else
+        say_requests(&w, &p->route);
     say_fallback(&w, &p->route.fallback);
     say_breaker(&w, &p->route.breaker, &p->fleet_breaker);
     say_mirror(&w, p);

@@ -31,6 +31,7 @@ static struct plan *new_with_defaults(void)
         .method_count = 2,
     };
     route->expose_system = true;
+    route->tcp.idle_timeout_ms = 3600000;
     p->rollback_deadline = dur_s(30);
     return p;
 }
@@ -43,6 +44,11 @@ static void fill_route(struct plan *p)
     if (!route->salt[0])
         str_fmt(route->salt, sizeof route->salt, "%s", p->name.s);
     str_fmt(route->stage, sizeof route->stage, "%s", plan_stage_name(p, 0));
+    if (route->tcp.port == 0)
+        return;
+    route->expose_system = false;
+    route->fallback.on &= FALLBACK_CONNECT_ERROR;
+    route->fallback.method_count = 0;
 }
 
 /* Takes `root`, which becomes the plan's document. */

@@ -291,6 +291,7 @@ void plan_check_rules(struct plan_reader *r, const struct json *root)
     const struct json *stages = json_get(spec, "stages");
 
     plan_check_systems(r, json_get(spec, "systems"));
+    plan_check_tcp(r, root);
     for (unsigned i = 0; i < r->plan->stage_count; i++) {
         check_stage_name(r, stages, i);
         check_stage_order(r, stages, i);

@@ -25,10 +25,6 @@ static void check_apart(struct plan_reader *r, const struct json *systems)
 
 static void check_tls(struct plan_reader *r, const struct json *tls, const struct route_tls *t)
 {
-    if (!t->on) {
-        plan_reader_problem(r, tls, "its endpoints are http://; write https://, or take tls out");
-        return;
-    }
     if (t->cert_file[0] && !t->key_file[0])
         plan_reader_problem_of(r, tls, "certFile", "needs keyFile, the key of the certificate");
     if (t->key_file[0] && !t->cert_file[0])
@@ -42,12 +38,20 @@ static void check_tls(struct plan_reader *r, const struct json *tls, const struc
 static void check_system(struct plan_reader *r, const struct json *systems, enum system s)
 {
     const struct json *tls = json_get(json_get(systems, system_name(s)), "tls");
+    const struct route_upstream *u = &r->plan->route.upstream[s];
     size_t mark;
 
     if (!tls)
         return;
     mark = plan_reader_enter(r, "spec.systems.%s.tls", system_name(s));
-    check_tls(r, tls, &r->plan->route.upstream[s].tls);
+    if (u->endpoint[0].scheme == ENDPOINT_TCP)
+        plan_reader_problem(r, tls,
+                            "its endpoints are tcp://, and what passes to them is not looked at; "
+                            "take tls out");
+    else if (!u->tls.on)
+        plan_reader_problem(r, tls, "its endpoints are http://; write https://, or take tls out");
+    else
+        check_tls(r, tls, &u->tls);
     plan_reader_leave(r, mark);
 }
 

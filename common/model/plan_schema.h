@@ -18,6 +18,7 @@ extern const struct plan_section plan_tls_section;
 
 /* plan_schema_route.c; into struct route, struct route_fallback, struct route_breaker */
 extern const struct plan_section plan_routing_section;
+extern const struct plan_section plan_tcp_section;
 extern const struct plan_section plan_fallback_section;
 extern const struct plan_section plan_breaker_section;
 void plan_read_breaker(struct plan_reader *r, const struct json *v, const struct plan_field *f,
@@ -86,3 +87,5 @@ void plan_overlay(struct plan_reader *r, struct json *root, const char *environm
 void plan_check_rules(struct plan_reader *r, const struct json *root);
 /* plan_rules_system.c: of spec.systems */
 void plan_check_systems(struct plan_reader *r, const struct json *systems);
+/* plan_rules_tcp.c: what goes with routing.tcp, and what only with it */
+void plan_check_tcp(struct plan_reader *r, const struct json *root);

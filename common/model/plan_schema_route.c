@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a node serves with: routing, fallback, breaker. */
+#include <arpa/inet.h>
+
 #include "common/model/plan_schema.h"
 #include "common/model/plan_table.h"
 #include "common/model/plan_values.h"
@@ -93,6 +95,39 @@ static void read_salt(struct plan_reader *r, const struct json *v,
         plan_reader_problem(r, v, "a salt has 1 to %d bytes", NAME_SIZE - 1);
 }
 
+/* Kept in one form, so that overlaps are seen. */
+static void read_address(struct plan_reader *r, const struct json *v,
+                         const struct plan_field *f UNUSED, void *dst)
+{
+    char shown[SHOW_SIZE], *address = dst;
+    struct in6_addr bytes;
+    struct str text;
+    int family;
+
+    if (!plan_value_text(r, v, "an address like \"10.0.0.1\"", &text))
+        return;
+    family = memchr(text.p, ':', text.n) ? AF_INET6 : AF_INET;
+    if (inet_pton(family, text.p, &bytes) != 1 || strlen(text.p) != text.n)
+        plan_reader_problem(r, v, "%s is not an address, as \"10.0.0.1\" or \"::1\"",
+                            ids_show(text, shown));
+    else
+        inet_ntop(family, &bytes, address, NAME_SIZE);
+}
+
+#define AT(member) offsetof(struct route_tcp, member)
+static const struct plan_field tcp_fields[] = {
+    FIELD("port", plan_value_count, AT(port), .min = 1, .max = UINT16_MAX, .required = true,
+          .help = "Of every node; its connections are this migration's."),
+    FIELD("address", read_address, AT(address), .form = "address, 10.0.0.1 or ::1",
+          .preset = "where the node listens for requests",
+          .help = "Of every node; 0.0.0.0 or :: for all that it has."),
+    FIELD("idleTimeout", plan_value_millis, AT(idle_timeout_ms), .min = SECOND, .max = 30 * DAY,
+          .preset = "1h", .help = "A connection on which nothing has moved for so long is closed."),
+};
+#undef AT
+
+const struct plan_section plan_tcp_section = SECTION(tcp_fields);
+
 #define AT(member) offsetof(struct route, member)
 static const struct plan_field routing_fields[] = {
     FIELD("key", plan_value_key, AT(key), .required = true,
@@ -111,6 +146,11 @@ static const struct plan_field routing_fields[] = {
                   "migrations wins."),
     FIELD("exposeSystem", plan_value_bool, AT(expose_system), .preset = "true",
           .help = "Answers carry `X-Switchyard-System: legacy` or `new`."),
+    FIELD("tcp", plan_value_section, AT(tcp), .section = &plan_tcp_section,
+          .preset = "requests are split",
+          .help = "Whole connections to a port are split, whatever protocol they speak, and "
+                  "endpoints are tcp://. What is about requests (hosts, mirror, compare...) does "
+                  "not go with it."),
 };
 #undef AT
 

@@ -22,9 +22,9 @@ static void read_endpoint(struct plan_reader *r, const struct json *item, unsign
     }
     if (endpoint[index].scheme != endpoint[0].scheme)
         plan_reader_problem(r, item,
-                            "all endpoints of a system are spoken to alike, with TLS or without; "
-                            "[0] is written %s://",
-                            endpoint[0].scheme == ENDPOINT_HTTPS ? "https" : "http");
+                            "all endpoints of a system are spoken to alike, and [0] is written "
+                            "%s",
+                            endpoint_scheme_text(endpoint[0].scheme));
 }
 
 static void read_endpoints(struct plan_reader *r, const struct json *v,
@@ -58,7 +58,9 @@ static void read_health(struct plan_reader *r, const struct json *v,
 
     if (!plan_value_text(r, v, "a path like \"/healthz\"", &text))
         return;
-    if (!route_is_request_path(text) || !str_copy(text, path, PATH_SIZE))
+    if (str_eq(text, STR(ROUTE_HEALTH_CONNECT)))
+        str_fmt(path, PATH_SIZE, "%s", ROUTE_HEALTH_CONNECT);
+    else if (!route_is_request_path(text) || !str_copy(text, path, PATH_SIZE))
         plan_reader_problem(
             r, v,
             "%s is not a path, as in \"/healthz\": start with '/', use no space, and "

@@ -175,6 +175,13 @@ bool route_is_request_path(struct str s)
     return str_starts(s, STR("/"));
 }
 
+static bool is_health(const struct route_upstream *u)
+{
+    if (u->endpoint_count > 0 && u->endpoint[0].scheme == ENDPOINT_TCP)
+        return strcmp(u->health_path, ROUTE_HEALTH_CONNECT) == 0;
+    return route_is_request_path(str_of(u->health_path));
+}
+
 static const char *find_tls_fault(const struct route_upstream *u)
 {
     const struct route_tls *t = &u->tls;
@@ -205,7 +212,7 @@ static const char *find_upstream_fault(const struct route_upstream *u)
     }
     if (!u->connect_timeout_ms || !u->response_timeout_ms)
         return "a system's timeout is 0";
-    if (u->health_path[0] && !route_is_request_path(str_of(u->health_path)))
+    if (u->health_path[0] && !is_health(u))
         return "a system's health path is none";
     if (u->health_path[0] && u->health_interval_ms < HEALTH_INTERVAL_MIN_MS)
         return "a system's health is asked for too often";
@@ -227,6 +234,32 @@ static const char *find_match_fault(const struct route *r)
     if (r->path_prefix[0] && r->path_prefix[0] != '/')
         return "the path prefix does not start with '/'";
     return NULL;
+}
+
+/* What a connection has not. */
+static bool needs_requests(const struct route *r)
+{
+    return r->host_count > 0 || r->path_prefix[0] || r->mirror.share_bp || r->ahead.mirror_bp ||
+           r->compare.sample_bp || r->fallback.on & ~(unsigned)FALLBACK_CONNECT_ERROR ||
+           (r->key.source != KEY_RANDOM && r->key.source != KEY_CLIENT_ADDRESS) ||
+           r->upstream[SYSTEM_LEGACY].protocol || r->upstream[SYSTEM_NEW].protocol;
+}
+
+static const char *find_tcp_fault(const struct route *r)
+{
+    const bool tcp = r->tcp.port > 0;
+
+    for (int s = SYSTEM_LEGACY; s < SYSTEM_COUNT; s++) {
+        for (unsigned i = 0; i < r->upstream[s].endpoint_count; i++) {
+            if ((r->upstream[s].endpoint[i].scheme == ENDPOINT_TCP) != tcp)
+                return "connections go to tcp:// endpoints, and nothing else does";
+        }
+    }
+    if (!tcp)
+        return NULL;
+    if (r->tcp.port > UINT16_MAX || !r->tcp.idle_timeout_ms)
+        return "a route of connections lacks its port or its time";
+    return needs_requests(r) ? "a route of connections has what only requests have" : NULL;
 }
 
 static bool is_normal(const struct selector *s)
@@ -359,6 +392,8 @@ int route_check(const struct route *r, struct err *err)
         fault = find_upstream_fault(&r->upstream[SYSTEM_LEGACY]);
     if (!fault)
         fault = find_upstream_fault(&r->upstream[SYSTEM_NEW]);
+    if (!fault)
+        fault = find_tcp_fault(r);
     if (fault)
         return err_set(err, ERR_INVALID, "route \"%s\": %s", r->migration.s, fault);
     return 0;

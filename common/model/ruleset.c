@@ -171,7 +171,7 @@ const struct ruleset_entry *ruleset_match(const struct ruleset *r, struct str ho
     for (unsigned i = 0; i < r->count; i++) {
         const struct route *route = &r->entry[i].route;
         struct str prefix = str_of(route->path_prefix);
-        size_t score = score_hosts(route, host);
+        size_t score = route->tcp.port ? 0 : score_hosts(route, host);
 
         if (score == 0 || score < best_host || !has_prefix(path, prefix))
             continue;

@@ -55,7 +55,7 @@ struct route_fallback {
                            number */
 };
 
-enum endpoint_scheme { ENDPOINT_HTTP, ENDPOINT_HTTPS };
+enum endpoint_scheme { ENDPOINT_HTTP, ENDPOINT_HTTPS, ENDPOINT_TCP };
 
 struct endpoint {
     char host[ENDPOINT_SIZE]; /* name or address; brackets removed from IPv6 */
@@ -63,12 +63,14 @@ struct endpoint {
     enum endpoint_scheme scheme;
 };
 
-/* "http://host[:port]" or "https://host[:port]", nothing after it but one '/'. The host becomes
- * lower case, the port defaults to 80 or 443. */
+/* "http://host[:port]", "https://host[:port]" or "tcp://host:port", nothing after it but one '/'.
+ * The host becomes lower case, the port defaults to 80 or 443. */
 int endpoint_parse(struct str url, struct endpoint *ret, struct err *err) MUST_CHECK;
 /* The same form, always with the port, into dst of ENDPOINT_URL_SIZE bytes; returns dst. */
 #define ENDPOINT_URL_SIZE (ENDPOINT_SIZE + 20)
 const char *endpoint_url(const struct endpoint *e, char *dst);
+/* "http://", "https://", "tcp://" */
+const char *endpoint_scheme_text(enum endpoint_scheme s);
 /* The same server, whatever is spoken to it. */
 bool endpoint_eq(const struct endpoint *a, const struct endpoint *b);
 
@@ -97,10 +99,13 @@ struct route_upstream {
     uint32_t connect_timeout_ms;  /* default 1000 */
     uint32_t response_timeout_ms; /* until the head of the answer, then between its bytes; default
                                      15000 */
-    char health_path[PATH_SIZE];  /* GET this of each endpoint, to know how it is; "": not asked */
+    char health_path[PATH_SIZE];  /* GET this of each endpoint, to know how it is; of tcp://
+                                     ROUTE_HEALTH_CONNECT; "": not asked */
     uint32_t health_interval_ms;  /* with a path: from HEALTH_INTERVAL_MIN_MS; default 5000 */
     uint32_t max_connections;     /* of one node to one endpoint; 0: no limit */
 };
+
+#define ROUTE_HEALTH_CONNECT "connect"
 
 /* What a breaker does with what it finds out. */
 enum breaker_mode {
@@ -187,6 +192,14 @@ struct route_compare {
     unsigned rule_count;
 };
 
+/* A route of connections: nothing of what passes is looked at, and each connection is on one side
+ * for as long as it lasts. */
+struct route_tcp {
+    uint32_t port;           /* 0: a route of requests, with `host` and `path_prefix` */
+    char address[NAME_SIZE]; /* a literal; "": where the node listens for requests */
+    uint32_t idle_timeout_ms;
+};
+
 /* What the nodes of the waves that have begun serve with, ahead of the others. One set goes to all
  * nodes; each finds out what it is by its own labels (route_for_node()), so that one that joins
  * late needs no decision of its own. */
@@ -204,6 +217,7 @@ struct route {
     char host[ROUTE_HOSTS_MAX][NAME_SIZE * 4]; /* lower case; "*.x" matches below x */
     unsigned host_count;                       /* 0: every host */
     char path_prefix[PATH_SIZE];               /* "": every path; matches whole segments */
+    struct route_tcp tcp;
     struct route_key key;
     struct route_key fallback_key; /* KEY_NONE: random */
     char salt[NAME_SIZE];
@@ -289,10 +303,10 @@ int ruleset_finish(struct ruleset *r, struct err *err) MUST_CHECK;
 /* NULL when the set has no route of this migration. */
 const struct ruleset_entry *ruleset_find(const struct ruleset *r, const char *migration);
 
-/* The entry for a request: the longest matching path prefix among those with the most specific
- * matching host (exact, then the longest wildcard, then any); the first by name among equals.
- * `host` without port, any case; `path` may go on with the query. NULL when none matches. Hot path:
- * no allocation. */
+/* The entry for a request, of routes of requests: the longest matching path prefix among those with
+ * the most specific matching host (exact, then the longest wildcard, then any); the first by name
+ * among equals. `host` without port, any case; `path` may go on with the query. NULL when none
+ * matches. Hot path: no allocation. */
 const struct ruleset_entry *ruleset_match(const struct ruleset *r, struct str host,
                                           struct str path);
 

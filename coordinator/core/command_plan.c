@@ -18,6 +18,10 @@ static int check_overlaps(struct command_run *q, const struct plan *plan)
 
         if (name_eq(&other->name, &plan->name) || !plan_overlaps(other->is.plan, plan))
             continue;
+        if (plan->route.tcp.port > 0) {
+            err_set(q->err, ERR_REFUSED, "plan %s claims the same port as %s", plan->name.s, name);
+            return err_hint(q->err, "give one of them its own port under spec.routing.tcp");
+        }
         err_set(q->err, ERR_REFUSED, "plan %s claims the same requests as %s", plan->name.s, name);
         return err_hint(q->err, "give one of them its own host or path prefix under spec.routing");
     }

@@ -39,6 +39,7 @@ struct route_message {
     struct compare_message compare;
     char *host[ROUTE_HOSTS_MAX];
     char *method[ROUTE_METHODS_MAX];
+    Switchyard__V1__Tcp tcp;
     Switchyard__V1__Mirror mirror;
     char *mirror_method[ROUTE_METHODS_MAX];
 };
@@ -182,6 +183,17 @@ static Switchyard__V1__Mirror *fill_mirror(struct route *r, struct route_message
     return &ret->mirror;
 }
 
+static Switchyard__V1__Tcp *fill_tcp(struct route_tcp *t, Switchyard__V1__Tcp *ret)
+{
+    if (t->port == 0)
+        return NULL;
+    switchyard__v1__tcp__init(ret);
+    ret->port = t->port;
+    ret->address = t->address;
+    ret->idle_timeout_ms = t->idle_timeout_ms;
+    return ret;
+}
+
 static size_t fill_flags(struct flags *f, struct flags_message *ret)
 {
     for (unsigned i = 0; i < f->count; i++) {
@@ -221,6 +233,7 @@ static void fill_route(struct route *r, struct route_message *ret)
     m->hosts = ret->host;
     m->n_hosts = r->host_count;
     m->path_prefix = r->path_prefix;
+    m->tcp = fill_tcp(&r->tcp, &ret->tcp);
     m->key = fill_key(&r->key, &ret->key);
     m->fallback_key = fill_key(&r->fallback_key, &ret->fallback_key);
     m->salt = r->salt;

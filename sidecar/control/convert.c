@@ -302,6 +302,15 @@ static int take_routing(const Switchyard__V1__Route *m, struct route *ret, struc
     return convert_system("override", m->override, &ret->override, err);
 }
 
+static int take_tcp(const Switchyard__V1__Tcp *m, struct route_tcp *ret, struct err *err)
+{
+    if (!m)
+        return 0;
+    ret->port = m->port;
+    ret->idle_timeout_ms = m->idle_timeout_ms;
+    return convert_text("address", m->address, ret->address, sizeof ret->address, err);
+}
+
 static int take_route(const Switchyard__V1__Route *m, struct route *ret, struct err *err)
 {
     int r;
@@ -310,6 +319,9 @@ static int take_route(const Switchyard__V1__Route *m, struct route *ret, struct 
     if (r < 0)
         return r;
     r = take_hosts(m, ret, err);
+    if (r < 0)
+        return r;
+    r = take_tcp(m->tcp, &ret->tcp, err);
     if (r < 0)
         return r;
     r = take_fallback(m->fallback, &ret->fallback, err);

@@ -127,6 +127,10 @@ static void send_question(struct check *k)
 
     if (s == TRANSPORT_BEGINS)
         return;
+    if (s == TRANSPORT_STANDS && upstream_of(k)->health_path[0] != '/') {
+        finish(k, true);
+        return;
+    }
     if (s == TRANSPORT_FAILED ||
         transport_send(&a->transport, &question, 1) != (ssize_t)question.iov_len) {
         finish(k, false);

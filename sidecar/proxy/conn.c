@@ -11,6 +11,7 @@
 #include "sidecar/proxy/lane.h"
 #include "sidecar/proxy/relay.h"
 #include "sidecar/proxy/tap.h"
+#include "sidecar/proxy/tcp.h"
 #include "sidecar/proxy/tunnel.h"
 #include "sidecar/transport/tls.h"
 
@@ -38,6 +39,8 @@ const struct step_row conn_steps[STEP_COUNT] = {
     [STEP_SEND] = {"send", step_send, 0},
     [STEP_ANSWER] = {"answer", step_answer, WAITS_FOR_CLIENT | WAITS_FOR_UPSTREAM},
     [STEP_RELAY] = {"relay", step_relay, WAITS_FOR_CLIENT | WAITS_FOR_UPSTREAM},
+    [STEP_PORT] = {"port", step_port, 0},
+    [STEP_JOIN] = {"join", step_join, 0},
     [STEP_TUNNEL] = {"tunnel", step_tunnel, WAITS_FOR_CLIENT | WAITS_FOR_UPSTREAM},
     [STEP_FAILED] = {"failed", step_failed, 0},
     [STEP_REFUSE] = {"refuse", step_refuse, WAITS_FOR_CLIENT},
@@ -57,7 +60,7 @@ enum verdict conn_refuse(struct conn *c, unsigned status, const char *why, bool 
     c->status = (uint16_t)status;
     c->why = why;
     c->bad = bad;
-    return conn_go(c, STEP_REFUSE);
+    return conn_go(c, c->tcp ? STEP_CLOSE : STEP_REFUSE);
 }
 
 enum verdict conn_fail(struct conn *c, enum failure failure)
@@ -342,7 +345,7 @@ struct request *conn_begin_request(struct conn *c)
     } else {
         req = xnew(struct request);
     }
-    req->at = c->in->start;
+    req->at = c->in ? c->in->start : 0;
     req->began = loop_now(lane->loop);
     c->status = 0;
     http1_parser_init(&req->parser, HTTP1_REQUEST, lane->limits, &req->head, req->headers,
@@ -367,9 +370,9 @@ void conn_end_request(struct conn *c)
     if (!req)
         return;
     conn_tell_breaker(c, BREAKER_ABANDONED);
-    if (UNLIKELY(lane->access != NULL) && !c->edge)
+    if (UNLIKELY(lane->access != NULL) && !c->edge && !c->tcp)
         access_log_note(lane->access, c, &lane->rng);
-    if (UNLIKELY(debug_tap_is_open(lane->shared->debug)) && !c->edge)
+    if (UNLIKELY(debug_tap_is_open(lane->shared->debug)) && !c->edge && !c->tcp)
         debug_tap_note(lane->shared->debug, c);
     queue_leave(c);
     c->req = NULL;
@@ -413,12 +416,16 @@ void conn_accept(struct door *door, int fd, const struct address *peer, bool ref
     c->lane = lane;
     c->secure = door->kind == DOOR_TLS;
     c->edge = door->kind == DOOR_EDGE;
+    c->tcp = door->kind == DOOR_CONNECTIONS;
     c->peer_len = (uint8_t)address_text(peer, c->peer);
     DL_APPEND(lane->conns, c);
     lane->conn_count++;
     atomic_fetch_add_explicit(&lane->shared->clients, 1, memory_order_relaxed);
     if (refuse) {
         conn_refuse(c, 503, "this proxy has as many connections as it allows", true);
+        conn_run(c);
+    } else if (c->tcp) {
+        c->step = STEP_PORT;
         conn_run(c);
     } else {
         set_deadlines(c);

@@ -10,7 +10,8 @@
  *                              └── FAILED: the other system ◄───┤       REFUSE ─► FINISH ─► LINGER
  *                                                               └─► TUNNEL ─► LINGER
  *
- * What another proxy asks goes from HEAD to EDGE to FINISH (edge.h).
+ * What another proxy asks goes from HEAD to EDGE to FINISH (edge.h). A connection that is split as
+ * a whole begins at PORT (tcp.h).
  *
  * Events only leave bits behind and run the steps, so what happens does not depend on the order in
  * which they come. An idle connection is this struct and nothing else: buffers and the request come
@@ -42,6 +43,8 @@ enum step {
     STEP_SEND,
     STEP_ANSWER,
     STEP_RELAY,
+    STEP_PORT,
+    STEP_JOIN,
     STEP_TUNNEL,
     STEP_FAILED,
     STEP_REFUSE,
@@ -169,6 +172,7 @@ struct conn {
     uint16_t status; /* of a refusal */
     bool secure;     /* it came by TLS */
     bool edge;       /* another proxy asks: no request of its own comes in here */
+    bool tcp;        /* its bytes are nobody's here; see tcp.h */
     bool eof;        /* the client has finished sending */
     bool closing;    /* after this answer */
     bool bad;        /* the client may be out of step with us: say nothing more after the refusal */

@@ -9,6 +9,7 @@
 #include "common/base/mem.h"
 #include "sidecar/proxy/conn.h"
 #include "sidecar/proxy/listener.h"
+#include "sidecar/proxy/port_door.h"
 #include "sidecar/proxy/tunnel.h"
 
 #define INBOX_MAX 8 /* letters; there is at most one of a kind, and PROBES_MAX probes */
@@ -22,6 +23,11 @@ void letter_free(struct letter *l)
 {
     live_unref(l->live);
     xfreep(&l->stats);
+    for (unsigned i = 0; i < l->port_count; i++) {
+        if (l->port[i].fd >= 0)
+            close(l->port[i].fd);
+    }
+    xfreep(&l->port);
     xfreep(&l);
 }
 
@@ -42,6 +48,7 @@ static void serve(struct lane *lane, struct letter *l)
 
     lane->view = view_new(lane, live_ref(l->live));
     view_unref(before);
+    port_doors_follow(lane, l);
     tunnel_judge_all(lane);
     copy_drop_unsent(lane);
     queue_wake(lane);
@@ -120,6 +127,7 @@ static void close_doors(struct lane *lane)
 {
     for (unsigned i = 0; i < DOOR_COUNT; i++)
         listener_close(&lane->door[i]);
+    port_doors_close(lane);
 }
 
 static void drain(struct lane *lane, struct letter *l)

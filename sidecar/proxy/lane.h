@@ -15,6 +15,7 @@
 #include "sidecar/proxy/copy.h"
 #include "sidecar/proxy/iobuf.h"
 #include "sidecar/proxy/pipe.h"
+#include "sidecar/proxy/ports.h"
 #include "sidecar/proxy/probe.h"
 #include "sidecar/proxy/proxy.h"
 #include "sidecar/proxy/queue.h"
@@ -38,6 +39,8 @@ struct letter {
     struct proxy_pools pools;
     dur_t deadline;
     unsigned cut;
+    struct port_order *port; /* owned, with the sockets left in it: what to listen on */
+    unsigned port_count;
     struct probe_job *probe; /* borrowed from the control thread */
 };
 
@@ -54,7 +57,13 @@ struct lane_shared {
 
 /* Where connections come in: requests, the same by TLS, or questions of somebody else's proxy
  * (edge.h). */
-enum door_kind { DOOR_REQUESTS, DOOR_TLS, DOOR_EDGE, DOOR_COUNT };
+enum door_kind {
+    DOOR_REQUESTS,
+    DOOR_TLS,
+    DOOR_EDGE,
+    DOOR_COUNT,
+    DOOR_CONNECTIONS = DOOR_COUNT /* come and go with the rules; see port_door.h */
+};
 struct door {
     struct lane *lane;
     enum door_kind kind;
@@ -72,6 +81,7 @@ struct lane {
     struct rng rng;
 
     struct door door[DOOR_COUNT]; /* closed when draining */
+    struct port_door *port_doors; /* utlist; so are these */
     struct conn *conns;           /* utlist */
     unsigned conn_count;
     struct tunnel *tunnels; /* utlist; of the connections */

@@ -46,6 +46,10 @@ int proxy_probe(struct proxy *p, const struct probe *probe, probe_done_fn fn, vo
     if (!p->live || !ruleset_find(p->live->set, migration))
         return err_set(err, ERR_NOT_FOUND, "this node serves no route of a migration \"%s\"",
                        migration);
+    if (ruleset_find(p->live->set, migration)->route.tcp.port > 0)
+        return err_set(err, ERR_INVALID,
+                       "%s splits connections: there is no request to ask its systems with",
+                       migration);
     if (p->probe_count == PROBES_MAX)
         return err_set(err, ERR_EXHAUSTED, "%d probes are under way on this node: try again",
                        PROBES_MAX);
@@ -175,17 +179,12 @@ static void close_all(const int fds[DOOR_COUNT])
     }
 }
 
-static int bind_door(const char *listen, int *ret_fds, unsigned count, uint16_t *ret_port,
+static int bind_door(const char *listen, int *ret_fds, unsigned count, struct address *ret,
                      struct err *err)
 {
-    struct address address;
-    int r = address_parse_listen(listen, &address, err);
+    int r = address_parse_listen(listen, ret, err);
 
-    if (r == 0)
-        r = listener_bind(&address, ret_fds, count, err);
-    if (r == 0)
-        *ret_port = address_port(&address);
-    return r;
+    return r == 0 ? listener_bind(ret, ret_fds, count, err) : r;
 }
 
 /* One socket of each door for each lane; -1: there is no such door. */
@@ -198,7 +197,7 @@ static int bind_doors(struct proxy *p, int fds[DOOR_COUNT][PROXY_THREADS_MAX], s
     };
 
     for (unsigned d = 0; d < DOOR_COUNT; d++) {
-        int r = listen[d] ? bind_door(listen[d], fds[d], p->config.threads, &p->port[d], err) : 0;
+        int r = listen[d] ? bind_door(listen[d], fds[d], p->config.threads, &p->at[d], err) : 0;
 
         while (r < 0 && d-- > 0) {
             for (unsigned i = 0; i < p->config.threads; i++)
@@ -250,6 +249,7 @@ static int start(struct proxy *p, struct err *err)
         r = start_lanes(p, err);
     if (r < 0)
         return r;
+    p->ports = ports_new(p->loop, p->lane_count, &p->at[DOOR_REQUESTS], publish_on_port, p);
     collect_begin(p);
     return 0;
 }
@@ -281,6 +281,7 @@ struct proxy *proxy_free(struct proxy *p)
     if (!p)
         return NULL;
     names_free(p->names);
+    ports_free(p->ports);
     checks_free(p->checks);
     for (unsigned i = 0; i < p->lane_count; i++)
         lane_free(p->lane[i]);
@@ -298,15 +299,15 @@ struct proxy *proxy_free(struct proxy *p)
 
 uint16_t proxy_port(const struct proxy *p)
 {
-    return p->port[DOOR_REQUESTS];
+    return address_port(&p->at[DOOR_REQUESTS]);
 }
 
 uint16_t proxy_tls_port(const struct proxy *p)
 {
-    return p->port[DOOR_TLS];
+    return address_port(&p->at[DOOR_TLS]);
 }
 
 uint16_t proxy_edge_port(const struct proxy *p)
 {
-    return p->port[DOOR_EDGE];
+    return address_port(&p->at[DOOR_EDGE]);
 }

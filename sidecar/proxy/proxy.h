@@ -74,9 +74,10 @@ struct proxy_events {
      * proxy_publish() before they served are passed over in silence. The same revision can come
      * twice, with other emergency orders or addresses. */
     void (*on_serving)(void *ctx, const struct ruleset *set);
-    /* A name of `set` does not resolve. It serves, or will, without that name: a system that has no
-     * other goes on at the addresses that it had in the set before, or refuses. The name is asked
-     * for again every few seconds. Once for each set that is published. */
+    /* A name of `set` does not resolve, or a port of it cannot be had. It serves, or will, without:
+     * a system that has no other name goes on at the addresses that it had in the set before, or
+     * refuses; connections to the port are refused. Both are tried again every few seconds. Once of
+     * each kind for each set that is published. */
     void (*on_lacking)(void *ctx, const struct ruleset *set, const struct err *why);
     /* Once a second: what happened in it on all lanes, one element per migration that is served or
      * was in this second (borrowed for the call), and the client connections open now. */

@@ -8,6 +8,7 @@
 #include "sidecar/proxy/lane.h"
 #include "sidecar/proxy/live.h"
 #include "sidecar/proxy/names.h"
+#include "sidecar/proxy/ports.h"
 
 struct proxy {
     struct loop *loop;          /* borrowed; control */
@@ -18,17 +19,20 @@ struct proxy {
     struct lane_shared shared;
     struct lane *lane[PROXY_THREADS_MAX];
     unsigned lane_count;
-    uint16_t port[DOOR_COUNT];
+    struct address at[DOOR_COUNT]; /* where it listens */
 
     struct names *names;
     struct checks *checks;
     struct ruleset *asked;  /* the latest published set, served or waiting for names */
     uint64_t asked_version; /* of the names it was sent out with; 0: it waits for them */
     bool told_lacking;      /* that it lacks a name */
-    struct live *live;      /* the latest sent to the lanes */
-    unsigned waiting;       /* lanes that do not serve with it yet */
-    struct ruleset *next;   /* to be sent when they do, or NULL */
-    struct timer patience;  /* set while `asked` waits */
+    struct ports *ports;
+    bool lacks_port, told_port; /* and that it lacks a port, for this reason */
+    struct err port_err;
+    struct live *live;     /* the latest sent to the lanes */
+    unsigned waiting;      /* lanes that do not serve with it yet */
+    struct ruleset *next;  /* to be sent when they do, or NULL */
+    struct timer patience; /* set while `asked` waits */
 
     struct timer collect;
     unsigned collecting; /* lanes that have yet to answer */
@@ -51,6 +55,8 @@ void proxy_post(struct lane *lane, struct letter *l);
 
 /* The names of the set that was published are known, or some more of them. */
 void publish_on_names(void *ctx, const struct names_news *news);
+/* A port that was missing may be free now. */
+void publish_on_port(void *ctx);
 /* A lane serves what it was sent. */
 void publish_on_served(struct proxy *p, const struct letter *l);
 void publish_end(struct proxy *p);

@@ -13,12 +13,14 @@ static void send_out(struct proxy *p, struct ruleset *set)
 
     live_unref(p->live);
     p->live = live;
+    p->lacks_port = ports_follow(p->ports, set, &p->port_err) < 0;
     checks_follow(p->checks, live);
     p->waiting = p->lane_count;
     for (unsigned i = 0; i < p->lane_count; i++) {
         struct letter *l = letter_new(LETTER_SERVE);
 
         l->live = live_ref(live);
+        l->port = ports_hand_over(p->ports, i, &l->port_count);
         proxy_post(p->lane[i], l);
     }
 }
@@ -40,6 +42,14 @@ static void distribute(struct proxy *p)
 static void catch_up(struct proxy *p)
 {
     if (p->asked_version != names_version(p->names) + 1)
+        distribute(p);
+}
+
+void publish_on_port(void *ctx)
+{
+    struct proxy *p = ctx;
+
+    if (p->asked_version > 0)
         distribute(p);
 }
 
@@ -80,11 +90,20 @@ void proxy_publish(struct proxy *p, struct ruleset *set)
     p->asked = set;
     p->asked_version = 0;
     p->told_lacking = false;
+    p->told_port = false;
     if (names_has_all(p->names, set) || live_is_urgent(set, p->live))
         distribute(p);
     else if (!timer_is_set(&p->patience))
         timer_set(p->loop, &p->patience, NAMES_PATIENCE, on_patience, "proxy names");
     names_look_up(p->names, set);
+}
+
+static void tell_port(struct proxy *p, const struct ruleset *set)
+{
+    if (!p->lacks_port || p->told_port || set != p->asked || !p->events.on_lacking)
+        return;
+    p->told_port = true;
+    p->events.on_lacking(p->ctx, set, &p->port_err);
 }
 
 void publish_on_served(struct proxy *p, const struct letter *l)
@@ -98,6 +117,7 @@ void publish_on_served(struct proxy *p, const struct letter *l)
         send_out(p, next);
     if (p->events.on_serving)
         p->events.on_serving(p->ctx, l->live->set);
+    tell_port(p, l->live->set);
 }
 
 void publish_end(struct proxy *p)

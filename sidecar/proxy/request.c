@@ -242,6 +242,7 @@ static void begin_connect(struct request *req)
 {
     const struct route *route = &req->route->entry->route;
 
+    req->asked_at = loop_now(req->view->lane->loop);
     upstream_expect(req->up, dur_ms(route->upstream[req->system].connect_timeout_ms));
 }
 
@@ -279,7 +280,7 @@ enum verdict step_take(struct conn *c)
         if (req->endpoint == BALANCE_NONE)
             return conn_fail(c, FAILURE_CONNECT);
         pool = s->pool[req->endpoint];
-        if (!req->fresh)
+        if (!req->fresh && !c->tcp)
             req->up = upstream_take(pool, c, !may_repeat);
         if (req->up)
             return conn_go(c, STEP_SEND);
@@ -308,7 +309,9 @@ static enum verdict route_again(struct conn *c)
     struct request *req = c->req;
 
     conn_tell_breaker(c, BREAKER_ABANDONED);
-    if (req->up)
+    if (req->up && c->tcp)
+        upstream_close(&req->up);
+    else if (req->up)
         upstream_give(&req->up);
     tap_drop(steal(req->tap));
     view_unref(req->view);
@@ -317,7 +320,7 @@ static enum verdict route_again(struct conn *c)
     req->tried = 0;
     req->counted = false;
     req->had_turn = false;
-    return conn_go(c, STEP_ROUTE);
+    return conn_go(c, c->tcp ? STEP_PORT : STEP_ROUTE);
 }
 
 bool conn_has_turn(const struct conn *c)
@@ -358,8 +361,10 @@ enum verdict step_connect(struct conn *c)
     }
     if (state == TRANSPORT_BEGINS)
         return WAIT;
+    if (state == TRANSPORT_STANDS && is_overtaken(c))
+        return route_again(c);
     if (state == TRANSPORT_STANDS)
-        return is_overtaken(c) ? route_again(c) : conn_go(c, STEP_SEND);
+        return conn_go(c, c->tcp ? STEP_JOIN : STEP_SEND);
     c->late = 0;
     upstream_close(&req->up);
     conn_blame_endpoint(c, late);

@@ -26,22 +26,23 @@ struct side {
     bool *eof;
     bool *told;
     struct frames *frames; /* to it */
+    bool *spoke;
 };
 
 static struct side client_side(struct conn *c)
 {
     struct tunnel *t = c->tunnel;
 
-    return (struct side){&c->transport, &c->ready,       &c->in,       &c->out,
-                         &c->eof,       &t->told_client, &t->to_client};
+    return (struct side){&c->transport, &c->ready,       &c->in,        &c->out,
+                         &c->eof,       &t->told_client, &t->to_client, &t->client_spoke};
 }
 
 static struct side upstream_side(struct tunnel *t)
 {
     struct upstream *u = t->up;
 
-    return (struct side){&u->transport, &u->ready,         &u->in,         &u->out,
-                         &u->eof,       &t->told_upstream, &t->to_upstream};
+    return (struct side){&u->transport, &u->ready,         &u->in,          &u->out,
+                         &u->eof,       &t->told_upstream, &t->to_upstream, &t->up_spoke};
 }
 
 /* It is not watched any more then, and read until it is empty. */
@@ -69,7 +70,10 @@ static bool send_to(struct conn *c, const struct side *s, struct gather *g, stru
     if (c->tunnel->websocket)
         frames_pass(s->frames, bytes);
     c->moved |= MOVED_CLIENT;
-    return gather_send(g, s->transport, &c->lane->bufs, s->out) != GATHER_BROKEN;
+    if (gather_send(g, s->transport, &c->lane->bufs, s->out) != GATHER_BROKEN)
+        return true;
+    *s->eof = true;
+    return false;
 }
 
 static bool send_leftover(struct conn *c, const struct side *from, const struct side *to)
@@ -80,6 +84,7 @@ static bool send_leftover(struct conn *c, const struct side *from, const struct 
 
     gather_init(&g, c->lane->scratch, c->lane->bufs.size);
     gather_add(&g, bytes);
+    *from->spoke = true;
     sent = send_to(c, to, &g, bytes);
     iobuf_give(&c->lane->bufs, from->in);
     return sent;
@@ -96,12 +101,13 @@ static bool pass_piece(struct conn *c, const struct side *from, const struct sid
     gather_init(&g, c->lane->scratch, c->lane->bufs.size);
     n = transport_recv(from->transport, gather_at(&g), gather_room(&g));
     *from->ready &= ~LOOP_READ;
-    if (n < 0)
-        return (errno == EAGAIN || errno == EINTR) && !has_hung_up(from);
-    if (n == 0) {
-        *from->eof = true;
+    if (n < 0 && (errno == EAGAIN || errno == EINTR) && !has_hung_up(from))
         return true;
+    if (n <= 0) {
+        *from->eof = true;
+        return n == 0;
     }
+    *from->spoke = true;
     gather_wrote(&g, (size_t)n);
     return send_to(c, to, &g, (struct str){c->lane->scratch, (size_t)n});
 }
@@ -172,10 +178,12 @@ enum verdict step_tunnel(struct conn *c)
     struct tunnel *t = c->tunnel;
     struct side client = client_side(c), upstream = upstream_side(t);
 
-    if (c->late & CONN_CLIENT_LATE)
+    if (c->late & CONN_CLIENT_LATE && !t->trial.on)
         return leave(c);
     if (!pump(c, &client, &upstream) || !pump(c, &upstream, &client))
         return conn_go(c, STEP_CLOSE);
+    if (UNLIKELY(t->trial.on))
+        trial_look(c, false);
     if ((t->told_client && t->told_upstream) || is_lost(&client) || is_lost(&upstream))
         return conn_go(c, STEP_CLOSE);
     if (c->late & CONN_UPSTREAM_LATE) {
@@ -219,7 +227,7 @@ static dur_t patience(const struct conn *c)
     /* Half-closed: whoever still speaks does not pause for long. */
     if (t->told_client || t->told_upstream)
         return config->body_timeout;
-    return config->tunnel_idle;
+    return t->trial.on ? TRIAL_TIME : t->idle;
 }
 
 void tunnel_set_deadline(struct conn *c)
@@ -298,7 +306,13 @@ void tunnel_begin(struct conn *c)
     t->tally->refs++;
     t->system = req->system;
     t->bucket = req->bucket;
-    t->websocket = upgrade_is_websocket(&req->answer);
+    t->idle = lane->config->tunnel_idle;
+    if (c->tcp) {
+        t->idle = dur_ms(req->route->entry->route.tcp.idle_timeout_ms);
+        trial_begin(c, &t->trial);
+    } else {
+        t->websocket = upgrade_is_websocket(&req->answer);
+    }
     t->tally->stats.tunnels[t->system]++;
     DL_APPEND(lane->tunnels, t);
     conn_end_request(c);
@@ -316,10 +330,13 @@ void tunnel_begin(struct conn *c)
 
 void tunnel_end(struct conn *c)
 {
-    struct tunnel *t = steal(c->tunnel);
+    struct tunnel *t = c->tunnel;
 
     if (!t)
         return;
+    if (UNLIKELY(t->trial.on))
+        trial_look(c, true);
+    c->tunnel = NULL;
     DL_DELETE(c->lane->tunnels, t);
     t->tally->stats.tunnels[t->system]--;
     t->tally->refs--;

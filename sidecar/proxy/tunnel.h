@@ -17,6 +17,7 @@
 
 #include "sidecar/proxy/conn.h"
 #include "sidecar/proxy/frames.h"
+#include "sidecar/proxy/tcp.h"
 
 struct tunnel {
     struct tunnel *prev, *next; /* of the lane */
@@ -26,8 +27,11 @@ struct tunnel {
     enum system system;
     uint32_t bucket;
     bool websocket;
-    bool leaving;     /* at the next end of a frame */
-    bool told_client; /* that nothing more comes: its socket is shut for writing */
+    bool client_spoke, up_spoke;
+    struct trial trial; /* of a connection that was split as a whole */
+    dur_t idle;         /* so long may nobody speak */
+    bool leaving;       /* at the next end of a frame */
+    bool told_client;   /* that nothing more comes: its socket is shut for writing */
     bool told_upstream;
     struct frames to_client;
     struct frames to_upstream;

@@ -86,6 +86,35 @@ struct view_route *view_match(struct view *v, struct str host, struct str path)
     return e ? &v->route[e - v->live->set->entry] : NULL;
 }
 
+/* How well the route's address fits: 2 it is the very one, 1 it may be any, 0 it is another. */
+static int fits_address(const struct route_tcp *tcp, const struct address *at)
+{
+    struct address mine;
+
+    if (!tcp->address[0] || !address_parse(tcp->address, (uint16_t)tcp->port, &mine))
+        return 1;
+    if (address_eq(&mine, at))
+        return 2;
+    return strcmp(tcp->address, "0.0.0.0") == 0 || strcmp(tcp->address, "::") == 0;
+}
+
+struct view_route *view_match_port(struct view *v, const struct address *at)
+{
+    struct view_route *found = NULL;
+    int best = 0;
+
+    for (unsigned i = 0; i < v->live->set->count; i++) {
+        const struct route_tcp *tcp = &v->live->set->entry[i].route.tcp;
+        int fit = tcp->port == address_port(at) ? fits_address(tcp, at) : 0;
+
+        if (fit <= best)
+            continue;
+        best = fit;
+        found = &v->route[i];
+    }
+    return found;
+}
+
 static bool is_full(const struct view_system *s, unsigned i)
 {
     const struct upstream_pool *p = s->pool[i];

@@ -52,6 +52,9 @@ void view_unref(struct view *v); /* tolerates NULL */
 /* The route for a request, or NULL. */
 struct view_route *view_match(struct view *v, struct str host, struct str path);
 
+/* The route whose connections come in at this address of ours, or NULL. */
+struct view_route *view_match_port(struct view *v, const struct address *at);
+
 /* The endpoint for a request, BALANCE_NONE, or VIEW_FULL where it had better wait for one that has
  * as many connections as it may; `tried` has a bit for each that failed it. */
 #define VIEW_FULL (BALANCE_NONE + 1)

@@ -262,6 +262,10 @@ static int set_route(struct tool *t, struct str name, struct str value, struct e
         return set_timeouts(r, value, false);
     if (str_eq(name, STR("host")))
         return str_copy(value, r->host[0], sizeof r->host[0]) && (r->host_count = 1);
+    if (str_eq(name, STR("tcp"))) /* a port; 0: requests */
+        return read_u32(value, &r->tcp.port);
+    if (str_eq(name, STR("tcp_idle")))
+        return read_u32(value, &r->tcp.idle_timeout_ms);
     if (str_eq(name, STR("path")))
         return str_copy(value, r->path_prefix, sizeof r->path_prefix);
     t->unpublished = false;

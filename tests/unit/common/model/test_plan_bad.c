@@ -61,15 +61,15 @@ static const struct {
      "10: spec.systems.legacy.maxConnections: 0 is not a whole number from 1 to 1000000000"},
     {"endpoints: [\"http://127.0.0.1:8001\"]", "endpoints: [127.0.0.1:8001]",
      "12: spec.systems.new.endpoints[0]: \"127.0.0.1:8001\" is not an endpoint: write "
-     "http://HOST:PORT or https://HOST:PORT with nothing after it, as in "
+     "http://HOST:PORT, https://HOST:PORT or tcp://HOST:PORT with nothing after it, as in "
      "\"http://127.0.0.1:8000\""},
     {"endpoints: [\"http://127.0.0.1:8001\"]", "endpoints: [\"http://10.0.0.1:70000\"]",
      "12: spec.systems.new.endpoints[0]: \"http://10.0.0.1:70000\" is not an endpoint: write "
-     "http://HOST:PORT or https://HOST:PORT with nothing after it, as in "
+     "http://HOST:PORT, https://HOST:PORT or tcp://HOST:PORT with nothing after it, as in "
      "\"http://127.0.0.1:8000\""},
     {"endpoints: [\"http://127.0.0.1:8001\"]", "endpoints: [\"http://10.0.0.1:80/api\"]",
      "12: spec.systems.new.endpoints[0]: \"http://10.0.0.1:80/api\" is not an endpoint: write "
-     "http://HOST:PORT or https://HOST:PORT with nothing after it, as in "
+     "http://HOST:PORT, https://HOST:PORT or tcp://HOST:PORT with nothing after it, as in "
      "\"http://127.0.0.1:8000\""},
     {"endpoints: [\"http://127.0.0.1:8001\"]",
      "endpoints: [\"http://a:1\", \"http://b:1\", \"http://A:1/\"]",

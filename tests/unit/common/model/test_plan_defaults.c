@@ -22,8 +22,8 @@ static const struct {
 /* Sections that a plan does without, and that would ask for more than their defaults. */
 static bool is_left_out(const struct plan_field *f)
 {
-    static const char *const names[] = {"freeze", "drill",  "standby",   "waves",
-                                        "ready",  "before", "noTraffic", "tls"};
+    static const char *const names[] = {"freeze", "drill",     "standby", "waves", "ready",
+                                        "before", "noTraffic", "tls",     "tcp"};
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (strcmp(f->name, names[i]) == 0)

@@ -84,11 +84,11 @@ static const struct {
     const char *message;
 } bad[] = {
     {"{endpoints: [\"https://a\", \"http://b\"]}",
-     ".endpoints[1]: all endpoints of a system are spoken to alike, with TLS or without; [0] is "
-     "written https://"},
+     ".endpoints[1]: all endpoints of a system are spoken to alike, and [0] is written "
+     "https://"},
     {"{endpoints: [\"http://a\", \"https://b\"]}",
-     ".endpoints[1]: all endpoints of a system are spoken to alike, with TLS or without; [0] is "
-     "written http://"},
+     ".endpoints[1]: all endpoints of a system are spoken to alike, and [0] is written "
+     "http://"},
     {"{endpoints: [\"https://a:80\", \"https://a:80\"]}",
      ".endpoints[1]: the same endpoint as "
      "[0]"},

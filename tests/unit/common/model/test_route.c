@@ -68,6 +68,8 @@ static void endpoints_are_host_and_port(void **state UNUSED)
         {"http://[FE80::127.0.0.1]", "fe80::127.0.0.1", 80, "http://[fe80::127.0.0.1]:80"},
         {"https://a", "a", 443, "https://a:443"},
         {"https://a:80/", "a", 80, "https://a:80"},
+        {"tcp://DB:5432", "db", 5432, "tcp://db:5432"},
+        {"tcp://[::1]:6379/", "::1", 6379, "tcp://[::1]:6379"},
     };
     char url[ENDPOINT_URL_SIZE];
     struct endpoint ep;
@@ -108,6 +110,9 @@ static void anything_else_is_no_endpoint(void **state UNUSED)
         "https://",
         "https:/a",
         "HTTPS://a",
+        "tcp://a",
+        "tcp://a:",
+        "tcp://[::1]",
     };
     struct endpoint ep = {.port = 9};
 
@@ -149,6 +154,19 @@ static struct route_tls *use_tls(struct route *r)
     return &u->tls;
 }
 
+static struct route *use_tcp(struct route *r)
+{
+    *r = good_route();
+    r->tcp = (struct route_tcp){.port = 5432, .idle_timeout_ms = 1000};
+    r->host_count = 0;
+    r->path_prefix[0] = '\0';
+    r->key = (struct route_key){.source = KEY_CLIENT_ADDRESS};
+    r->fallback = (struct route_fallback){.on = FALLBACK_CONNECT_ERROR};
+    for (int s = SYSTEM_LEGACY; s < SYSTEM_COUNT; s++)
+        r->upstream[s].endpoint[0].scheme = ENDPOINT_TCP;
+    return r;
+}
+
 static void check_fault(struct route r, const char *fault)
 {
     char message[256];
@@ -172,6 +190,10 @@ static void a_good_route_passes(void **state UNUSED)
     assert_ok(route_check(&r, &err), &err);
     r.migration.s[0] = '\0';
     assert_fails(route_check(&r, &err), ERR_INVALID);
+    assert_ok(route_check(use_tcp(&r), &err), &err);
+    str_fmt(r.upstream[SYSTEM_NEW].health_path, PATH_SIZE, "%s", ROUTE_HEALTH_CONNECT);
+    r.upstream[SYSTEM_NEW].health_interval_ms = 1000;
+    assert_ok(route_check(&r, &err), &err);
 }
 
 /* good_route() with one assignment done to it. */
@@ -222,6 +244,24 @@ static void each_limit_of_a_route_is_checked(void **state UNUSED)
                 "a certificate lacks its key, or the key its certificate");
     CHECK_FAULT(r.upstream[SYSTEM_NEW].protocol = UPSTREAM_PROTOCOL_COUNT,
                 "a system's protocol is unknown");
+    CHECK_FAULT(r.upstream[SYSTEM_NEW].endpoint[0].scheme = ENDPOINT_TCP,
+                "connections go to tcp:// endpoints, and nothing else does");
+    CHECK_FAULT(r.tcp.port = 5432, "connections go to tcp:// endpoints, and nothing else does");
+    CHECK_FAULT(use_tcp(&r)->tcp.port = 65536, "a route of connections lacks its port or its time");
+    CHECK_FAULT(use_tcp(&r)->tcp.idle_timeout_ms = 0,
+                "a route of connections lacks its port or its time");
+    CHECK_FAULT(use_tcp(&r)->host_count = 1, "a route of connections has what only requests have");
+    CHECK_FAULT(use_tcp(&r)->path_prefix[0] = '/',
+                "a route of connections has what only requests have");
+    CHECK_FAULT(use_tcp(&r)->key.source = KEY_HEADER, "a key's name is not a token");
+    CHECK_FAULT(use_tcp(&r)->fallback.on = FALLBACK_5XX,
+                "a route of connections has what only requests have");
+    CHECK_FAULT(use_tcp(&r)->compare = ((struct route_compare){.sample_bp = 1, .max_body = 1}),
+                "a route of connections has what only requests have");
+    CHECK_FAULT(use_tcp(&r)->upstream[SYSTEM_NEW].protocol = UPSTREAM_H2,
+                "a route of connections has what only requests have");
+    CHECK_FAULT(use_tcp(&r)->upstream[SYSTEM_NEW].health_path[0] = '/',
+                "a system's health path is none");
     CHECK_FAULT(r.flags.count = FLAGS_MAX + 1, "there are too many flags");
     CHECK_FAULT(r.ahead.flags.count = FLAGS_MAX + 1, "there are too many flags");
     CHECK_FAULT(r.ahead.selector_count = 17, "there are too many selectors of nodes ahead");

@@ -48,6 +48,19 @@ static void prefixes_match_whole_segments(void **state UNUSED)
     assert_string_equal(match(set, "h", ""), "-");
 }
 
+static void routes_of_connections_match_no_request(void **state UNUSED)
+{
+    CLEANUP(ruleset_unrefp) struct ruleset *set = ruleset_new("ab12", 1, 1);
+
+    add(set, "a-port", NULL, "");
+    add(set, "b-any", NULL, "");
+    finish(set);
+    set->entry[0].route.tcp.port = 5432;
+    assert_string_equal(match(set, "h", "/"), "b-any");
+    set->entry[1].route.tcp.port = 5433;
+    assert_string_equal(match(set, "h", "/"), "-");
+}
+
 static void hosts_match_exact_then_wildcard_then_any(void **state UNUSED)
 {
     CLEANUP(ruleset_unrefp) struct ruleset *set = ruleset_new("ab12", 1, 1);
@@ -265,6 +278,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(prefixes_match_whole_segments),
+        cmocka_unit_test(routes_of_connections_match_no_request),
         cmocka_unit_test(hosts_match_exact_then_wildcard_then_any),
         cmocka_unit_test(the_longest_prefix_wins_within_a_host),
         cmocka_unit_test(match_agrees_with_a_naive_model),

@@ -121,6 +121,23 @@ static void what_is_spoken_to_a_system_is_encoded(void **state UNUSED)
     switchyard__v1__route__free_unpacked(m, NULL);
 }
 
+static void connections_are_encoded(void **state UNUSED)
+{
+    CLEANUP(buf_deinitp) struct buf b = BUF_INIT(FLEET_ROUTE_BYTES_MAX);
+    struct route r = {.migration = {"app"}};
+    Switchyard__V1__Route *m = encoded(&r, &b);
+
+    assert_null(m->tcp);
+    switchyard__v1__route__free_unpacked(m, NULL);
+    buf_clear(&b);
+    r.tcp = (struct route_tcp){5432, "10.0.0.1", 60000};
+    m = encoded(&r, &b);
+    assert_int_equal(m->tcp->port, 5432);
+    assert_string_equal(m->tcp->address, "10.0.0.1");
+    assert_int_equal(m->tcp->idle_timeout_ms, 60000);
+    switchyard__v1__route__free_unpacked(m, NULL);
+}
+
 static void fill(char *text, size_t size)
 {
     memset(text, 'x', size - 1);
@@ -305,6 +322,7 @@ int main(void)
         cmocka_unit_test(nobody_ahead_takes_no_bytes),
         cmocka_unit_test(a_mirror_is_encoded_where_something_is_copied),
         cmocka_unit_test(what_is_spoken_to_a_system_is_encoded),
+        cmocka_unit_test(connections_are_encoded),
         cmocka_unit_test(what_is_compared_is_encoded),
         cmocka_unit_test(what_was_compared_is_taken_and_made_harmless),
         cmocka_unit_test(a_route_at_all_its_limits_is_taken_by_nodes),

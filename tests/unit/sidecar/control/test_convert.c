@@ -96,6 +96,36 @@ static void what_is_spoken_to_a_system_arrives(void **state UNUSED)
     assert_false(r.upstream[SYSTEM_LEGACY].tls.verify);
 }
 
+static void connections_arrive(void **state UNUSED)
+{
+    Switchyard__V1__Tcp tcp = SWITCHYARD__V1__TCP__INIT;
+    struct wire_route w;
+    struct route r;
+    struct err err;
+
+    wire_route_init(&w, "app");
+    tcp.port = 5432;
+    tcp.address = rpc_lend("10.0.0.1");
+    tcp.idle_timeout_ms = 60000;
+    w.m.tcp = &tcp;
+    assert_fails(to_route(&w, &r, &err), ERR_INVALID);
+    w.m.n_hosts = 0;
+    w.m.path_prefix = rpc_lend("");
+    w.key.source = SWITCHYARD__V1__KEY__SOURCE__SOURCE_CLIENT_ADDRESS;
+    w.fallback.on_5xx = false;
+    w.legacy_endpoint[0] = rpc_lend("tcp://127.0.0.1:8000");
+    w.new_endpoint[0] = rpc_lend("tcp://10.0.0.1:8001");
+    w.new_endpoint[1] = rpc_lend("tcp://new.example:81");
+    w.legacy.health_path = rpc_lend("connect");
+    assert_ok(to_route(&w, &r, &err), &err);
+    assert_int_equal(r.tcp.port, 5432);
+    assert_string_equal(r.tcp.address, "10.0.0.1");
+    assert_int_equal(r.tcp.idle_timeout_ms, 60000);
+    assert_string_equal(r.upstream[SYSTEM_LEGACY].health_path, "connect");
+    w.m.tcp = NULL;
+    assert_fails(to_route(&w, &r, &err), ERR_INVALID);
+}
+
 static void what_nodes_are_ahead_with_arrives(void **state UNUSED)
 {
     struct wire_route w;
@@ -547,6 +577,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_field_of_a_route_arrives),
         cmocka_unit_test(what_is_spoken_to_a_system_arrives),
+        cmocka_unit_test(connections_arrive),
         cmocka_unit_test(what_nodes_are_ahead_with_arrives),
         cmocka_unit_test(a_mirror_arrives),
         cmocka_unit_test(what_is_compared_arrives_but_for_what_cannot_be_read),
