@@ -20,6 +20,13 @@ def fails(_):
     return reply(b"", "503 Service Unavailable")
 
 
+def stats_of(proxy, errors):
+    """Once so many requests to new have failed."""
+    stats = []
+    wait_for(lambda: stats.append(proxy.stats()) or stats[-1]["new"]["errors"] == errors, f"{errors} failures")
+    return stats[-1]
+
+
 class Load:
     """Clients that ask without a pause, each with its own key, and keep what went wrong."""
 
@@ -72,6 +79,42 @@ def test_new_dies_at_full_weight_and_comes_back_and_no_client_notices():
                 asked = load.asked
                 wait_for(lambda: load.asked > asked + 500, "requests")
                 assert not load.bad
+
+
+def test_the_fifth_failure_opens_it_however_many_are_under_way():
+    clients, end = 20, threading.Semaphore(0)
+
+    def fails_when_told(_):
+        end.acquire()
+        return fails(_)
+
+    with says("legacy") as legacy, Origin(fails_when_told) as new:
+        words = {"weight": 100, "threads": 2, "breaker": breaker(errors=5, open_for=FOREVER)}
+        with Proxy(legacy=legacy.url, new=new.url, **words) as proxy:
+            answers = []
+            threads = [threading.Thread(target=lambda: answers.append(ask(proxy).system)) for _ in range(clients)]
+            for thread in threads:
+                thread.start()
+            wait_for(lambda: len(new.requests) == clients, "all of them to be under way")
+            for _ in range(4):
+                end.release()
+            assert stats_of(proxy, errors=4)["breaker"] == "closed"
+            end.release()
+            stats = stats_of(proxy, errors=5)
+            seen = stats["seen"]
+            assert stats["breaker"] == "open"
+            assert (seen["errors"], seen["opened"], seen["cause"]) == (5, 1, "errors")
+
+            assert [ask(proxy).system for _ in range(10)] == ["legacy"] * 10
+            assert len(new.requests) == clients, "nobody is sent to new any more"
+
+            for _ in range(clients - 5):
+                end.release()
+            for thread in threads:
+                thread.join(30)
+            seen = stats_of(proxy, errors=clients)["seen"]
+            assert (seen["errors"], seen["opened"]) == (5, 1), "they say nothing about what comes after"
+            assert answers == ["legacy"] * clients, "and no client noticed"
 
 
 def test_while_the_share_rises_the_same_users_come_first():
