@@ -16,7 +16,7 @@ build=(build-essential cmake ninja-build pkg-config
     libcjson-dev libcurl4-openssl-dev libpq-dev libyaml-dev libmd-dev libssl-dev libsqlite3-dev zlib1g-dev libnghttp2-dev libcmocka-dev uthash-dev)
 run=(nginx-light wrk curl jq procps)
 ha=(etcd-server etcd-client)
-test=(python3 python3-pytest python3-h11 python3-h2 nghttp2-client python3-grpcio python3-protobuf python3-yaml
+test=(python3 python3-pytest python3-h11 python3-h2 nghttp2-client nghttp2-server python3-grpcio python3-protobuf python3-yaml
     clang clang-format libclang-rt-14-dev shellcheck codespell cppcheck pmccabe
     postgresql-15 redis-server prometheus
     haproxy nghttp2-client openssl util-linux iproute2 libfaketime git)

@@ -2,6 +2,7 @@
 #include "sidecar/h2/h2_fields.h"
 
 #include "common/base/check.h"
+#include "common/http1/http1_trailers.h"
 
 static void add(struct h2_fields *f, struct str name, struct str value)
 {
@@ -17,8 +18,7 @@ static void add(struct h2_fields *f, struct str name, struct str value)
 /* Content-Length counts as framing there and goes on here: nghttp2 holds DATA against it. */
 static bool stays_behind(const struct http1_header *h)
 {
-    return (h->hop && h->id != HTTP1_ID_CONTENT_LENGTH && h->id != HTTP1_ID_TRAILER) ||
-           h->id == HTTP1_ID_HOST;
+    return (h->hop && h->id != HTTP1_ID_CONTENT_LENGTH) || h->id == HTTP1_ID_HOST;
 }
 
 static void add_fields(const struct http1_head *h, struct h2_fields *f)
@@ -35,7 +35,7 @@ static bool wants_trailers(const struct http1_head *h)
 
     if (http1_find(h, STR("Content-Type"), &value) && str_starts(value, STR("application/grpc")))
         return true;
-    return http1_find(h, STR("TE"), &value) && str_ieq(value, STR("trailers"));
+    return h->wants_trailers;
 }
 
 void h2_fields_request(const struct http1_head *h, bool secure, struct h2_fields *ret)
@@ -65,14 +65,9 @@ void h2_fields_answer(const struct http1_head *h, struct h2_fields *ret)
 
 void h2_fields_trailers(struct str lines, struct h2_fields *ret)
 {
-    struct str line, name, value;
+    struct str name, value;
 
     ret->count = 0;
-    while (lines.n > 0 && ret->count < H2_FIELDS_MAX) {
-        str_cut(lines, '\n', &line, &lines);
-        if (line.n > 0 && line.p[line.n - 1] == '\r')
-            line.n--;
-        if (str_cut(line, ':', &name, &value))
-            add(ret, name, str_trim(value));
-    }
+    while (ret->count < H2_FIELDS_MAX && http1_trailers_next(&lines, &name, &value))
+        add(ret, name, value);
 }

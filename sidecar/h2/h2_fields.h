@@ -22,5 +22,5 @@ struct h2_fields {
 void h2_fields_request(const struct http1_head *h, bool secure, struct h2_fields *ret);
 void h2_fields_answer(const struct http1_head *h, struct h2_fields *ret);
 
-/* Of lines "name: value" CR LF, which are well-formed. More of them than fit are left out. */
+/* Of lines as http1_body_keep_trailers() keeps them. */
 void h2_fields_trailers(struct str lines, struct h2_fields *ret);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sidecar/h2/h2_outbox.h"
 
+#include "common/http1/http1_trailers.h"
+
 void h2_outbox_init(struct h2_outbox *out, enum http1_kind kind, uint32_t head_max)
 {
     *out = (struct h2_outbox){.kind = kind, .head_max = head_max};
     buf_init(&out->head, head_max);
     h2_queue_init(&out->payload, H2_OUTBOX_MAX);
-    buf_init(&out->trailers, HTTP1_TRAILERS_MAX);
+    buf_init(&out->trailers, HTTP1_TRAILERS_KEPT_MAX);
 }
 
 void h2_outbox_deinit(struct h2_outbox *out)
@@ -81,6 +83,8 @@ void h2_outbox_begin_body(struct h2_outbox *out, struct http1_framing framing)
 
     out->state = empty ? H2_OUTBOX_ENDED : H2_OUTBOX_BODY;
     http1_body_init(&out->body, framing);
+    if (framing.kind == HTTP1_BODY_CHUNKED)
+        http1_body_keep_trailers(&out->body, &out->trailers);
 }
 
 size_t h2_outbox_take_body(struct h2_outbox *out, struct str in)

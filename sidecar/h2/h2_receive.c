@@ -169,8 +169,8 @@ static int on_frame(nghttp2_session *ng UNUSED, const nghttp2_frame *frame, void
         take_ping(s, frame);
     else if (frame->hd.type == NGHTTP2_GOAWAY)
         s->leaving = true;
-    else if (frame->hd.type == NGHTTP2_SETTINGS && s->hooks.on_room)
-        s->hooks.on_room(s->ctx, s);
+    else if (frame->hd.type == NGHTTP2_SETTINGS && !(frame->hd.flags & NGHTTP2_FLAG_ACK))
+        h2_session_take_greeting(s);
     return 0;
 }
 

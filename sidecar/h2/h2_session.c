@@ -97,9 +97,16 @@ static bool has_come_to_stand(struct h2_session *s)
     if (state != TRANSPORT_STANDS)
         return false;
     s->stands = true;
-    wake_streams(s);
     h2_session_schedule(s);
     return true;
+}
+
+void h2_session_take_greeting(struct h2_session *s)
+{
+    s->greeted = true;
+    if (s->hooks.on_limit)
+        s->hooks.on_limit(s->ctx, s);
+    wake_streams(s);
 }
 
 static void read_some(struct h2_session *s)
@@ -132,7 +139,7 @@ struct transport *h2_session_link(struct h2_session *s)
 
 bool h2_session_stands(const struct h2_session *s)
 {
-    return s->stands && !s->failed;
+    return s->stands && !s->failed && (s->greeted || s->config.is_server);
 }
 
 /* ---- time --------------------------------------------------------------------------------------
@@ -220,8 +227,6 @@ void h2_session_drop_stream(struct h2_session *s, struct h2_stream *stream, bool
         wait_for_streams(s);
     }
     h2_stream_forget(stream, is_broken(s, stream, clean));
-    if (s->hooks.on_room && !s->failed)
-        s->hooks.on_room(s->ctx, s);
     h2_session_schedule(s);
 }
 
@@ -259,13 +264,45 @@ void h2_session_consume(struct h2_session *s, struct h2_stream *stream, size_t n
     h2_session_schedule(s);
 }
 
-bool h2_session_has_room(const struct h2_session *s)
+static uint32_t limit_of(const struct h2_session *s)
 {
     uint32_t theirs =
         nghttp2_session_get_remote_settings(s->ng, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
 
-    return !h2_session_is_leaving(s) && s->stream_count < theirs &&
-           s->stream_count < OWN_STREAMS_MAX;
+    return theirs < OWN_STREAMS_MAX ? theirs : OWN_STREAMS_MAX;
+}
+
+bool h2_session_has_room(const struct h2_session *s)
+{
+    return !h2_session_is_leaving(s) && s->stream_count < limit_of(s);
+}
+
+bool h2_session_is_overfull(const struct h2_session *s)
+{
+    return s->stream_count > limit_of(s);
+}
+
+/* The peer has not heard of it, so nothing but this is to be done. */
+bool h2_session_pass_on(struct h2_session *from, struct h2_session *to)
+{
+    struct h2_stream *stream;
+
+    DL_FOREACH (from->streams, stream) {
+        if (stream->id < 0)
+            break;
+    }
+    if (!stream)
+        return false;
+    DL_DELETE(from->streams, stream);
+    from->stream_count--;
+    from->used--;
+    wait_for_streams(from);
+    DL_APPEND(to->streams, stream);
+    to->stream_count++;
+    to->used++;
+    stream->session = to;
+    h2_stream_wake(stream);
+    return true;
 }
 
 bool h2_session_is_leaving(const struct h2_session *s)
@@ -350,8 +387,7 @@ struct h2_session *h2_session_new(struct loop *loop, const struct h2_config *con
 void h2_session_start(struct h2_session *s, struct str first)
 {
     wait_for_streams(s);
-    if (transport_establish(&s->link) == TRANSPORT_STANDS)
-        s->stands = true;
+    s->stands = s->config.is_server;
     if (first.n > 0)
         h2_receive(s, first);
     h2_session_schedule(s);
@@ -362,7 +398,6 @@ void h2_session_free(struct h2_session *s)
     if (!s)
         return;
     s->failed = true;
-    s->hooks.on_room = NULL;
     drop_streams(s);
     loop_undefer(&s->work);
     timer_cancel(&s->idle);

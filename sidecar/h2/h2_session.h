@@ -25,12 +25,12 @@ struct h2_config {
     dur_t idle;           /* without a stream, until we say goodbye */
 };
 
-/* Never called from inside a function of this header. */
+/* Never called from inside a function of this header but h2_session_start(). */
 struct h2_hooks {
     /* A request is coming on a stream: take it, with h2_stream_take(), within the call. */
     void (*on_stream)(void *ctx, struct h2_session *s, struct h2_stream *stream);
-    /* There may be room for another stream now. May be NULL. */
-    void (*on_room)(void *ctx, struct h2_session *s);
+    /* The peer has said how many streams it takes. May be NULL. */
+    void (*on_limit)(void *ctx, struct h2_session *s);
     /* It is over, its streams have heard. Call h2_session_free() within the call. */
     void (*on_over)(void *ctx, struct h2_session *s);
 };
@@ -41,21 +41,25 @@ struct h2_session *h2_session_new(struct loop *loop, const struct h2_config *con
 void h2_session_free(struct h2_session *s);
 
 /* The connection below, closed until the owner opens it with h2_session_on_event or moves one
- * here; then h2_session_start(). */
+ * here; then h2_session_start(). A client's may still be connecting, a server's stands. */
 struct transport *h2_session_link(struct h2_session *s);
 void h2_session_on_event(struct transport *t, unsigned events);
 /* `first`: bytes that were read from the link before. */
 void h2_session_start(struct h2_session *s, struct str first);
 
-/* A new stream of ours, to `t`; TRANSPORT_BEGINS until the connection stands. LOOP_WRITE comes when
- * it does. */
+/* A new stream of ours, to `t`; TRANSPORT_BEGINS until the connection stands and the peer has said
+ * that it speaks HTTP/2, by its SETTINGS. LOOP_WRITE comes then. */
 void h2_session_open(struct h2_session *s, struct transport *t, unsigned events, transport_fn fn);
 /* Give a peer's stream to `t`. */
 void h2_stream_take(struct h2_stream *stream, struct transport *t, unsigned events,
                     transport_fn fn);
 
-/* Whether it would take another stream of ours at once. */
+/* Whether it would take another stream of ours at once, as far as is known. */
 bool h2_session_has_room(const struct h2_session *s);
+/* More streams than the peer takes are waiting here. */
+bool h2_session_is_overfull(const struct h2_session *s);
+/* Move one that waits. False: none does. */
+bool h2_session_pass_on(struct h2_session *from, struct h2_session *to) MUST_CHECK;
 /* Whether it stands, says goodbye or waits to be freed: no new stream of ours goes there. */
 bool h2_session_is_leaving(const struct h2_session *s);
 unsigned h2_session_streams(const struct h2_session *s);

@@ -26,6 +26,7 @@ struct h2_session {
     struct h2_text text; /* the section that is being received */
     struct buf head;     /* its text */
     bool stands;         /* the link does */
+    bool greeted;        /* the peer's SETTINGS are here */
     bool leaving;        /* no new streams */
     bool failed;         /* nothing more can be said or heard */
     bool flooded;

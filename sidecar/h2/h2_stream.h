@@ -48,4 +48,7 @@ void h2_session_resume(struct h2_session *s, struct h2_stream *stream);
 void h2_session_consume(struct h2_session *s, struct h2_stream *stream, size_t n);
 /* Its user is gone: what is not through yet is cut off. */
 void h2_session_leave(struct h2_session *s, struct h2_stream *stream);
+/* Whether streams may begin to speak. */
 bool h2_session_stands(const struct h2_session *s);
+/* It does from now on. */
+void h2_session_take_greeting(struct h2_session *s);

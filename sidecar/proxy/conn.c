@@ -348,6 +348,7 @@ struct request *conn_begin_request(struct conn *c)
     req->at = c->in ? c->in->start : 0;
     req->began = loop_now(lane->loop);
     c->status = 0;
+    c->begun = true;
     http1_parser_init(&req->parser, HTTP1_REQUEST, lane->limits, &req->head, req->headers,
                       HTTP1_HEADERS_MAX);
     c->req = req;
@@ -404,23 +405,12 @@ static bool open_transport(struct conn *c, const struct door *door, int fd)
     return transport_open(&c->transport, loop, fd, LOOP_READ, on_event);
 }
 
-void conn_accept(struct door *door, int fd, const struct address *peer, bool refuse)
+/* Its transport is open. */
+static void begin(struct conn *c, struct lane *lane, bool refuse)
 {
-    struct lane *lane = door->lane;
-    struct conn *c = xnew(struct conn);
-
-    if (!open_transport(c, door, fd)) {
-        xfreep(&c);
-        return;
-    }
     c->lane = lane;
-    c->secure = door->kind == DOOR_TLS;
-    c->edge = door->kind == DOOR_EDGE;
-    c->tcp = door->kind == DOOR_CONNECTIONS;
-    c->peer_len = (uint8_t)address_text(peer, c->peer);
     DL_APPEND(lane->conns, c);
-    lane->conn_count++;
-    atomic_fetch_add_explicit(&lane->shared->clients, 1, memory_order_relaxed);
+    lane_count_client(lane, +1);
     if (refuse) {
         conn_refuse(c, 503, "this proxy has as many connections as it allows", true);
         conn_run(c);
@@ -430,6 +420,34 @@ void conn_accept(struct door *door, int fd, const struct address *peer, bool ref
     } else {
         set_deadlines(c);
     }
+}
+
+void conn_accept(struct door *door, int fd, const struct address *peer, bool refuse)
+{
+    struct lane *lane = door->lane;
+    struct conn *c = xnew(struct conn);
+
+    if (!open_transport(c, door, fd)) {
+        xfreep(&c);
+        return;
+    }
+    c->secure = door->kind == DOOR_TLS;
+    c->edge = door->kind == DOOR_EDGE;
+    c->tcp = door->kind == DOOR_CONNECTIONS;
+    c->peer_len = (uint8_t)address_text(peer, c->peer);
+    begin(c, lane, refuse);
+}
+
+void conn_accept_stream(struct h2_door *door, struct h2_stream *stream)
+{
+    struct lane *lane = door->lane;
+    struct conn *c = xnew(struct conn);
+
+    h2_stream_take(stream, &c->transport, LOOP_READ, on_event);
+    c->secure = door->secure;
+    c->peer_len = door->peer_len;
+    memcpy(c->peer, door->peer, sizeof c->peer);
+    begin(c, lane, lane_is_full(lane));
 }
 
 void conn_destroy(struct conn *c)
@@ -443,8 +461,7 @@ void conn_destroy(struct conn *c)
     deadline_cancel(&c->deadline);
     transport_close(&c->transport);
     DL_DELETE(lane->conns, c);
-    lane->conn_count--;
-    atomic_fetch_sub_explicit(&lane->shared->clients, 1, memory_order_relaxed);
+    lane_count_client(lane, -1);
     xfreep(&c);
     lane_note_closed(lane);
 }

@@ -25,6 +25,7 @@
 #include "common/http1/http1_write.h"
 #include "sidecar/proxy/address.h"
 #include "sidecar/proxy/gather.h"
+#include "sidecar/proxy/h2_door.h"
 #include "sidecar/proxy/pace.h"
 #include "sidecar/proxy/pipe.h"
 #include "sidecar/proxy/queue.h"
@@ -173,6 +174,7 @@ struct conn {
     bool secure;     /* it came by TLS */
     bool edge;       /* another proxy asks: no request of its own comes in here */
     bool tcp;        /* its bytes are nobody's here; see tcp.h */
+    bool begun;      /* there was a request on it */
     bool eof;        /* the client has finished sending */
     bool closing;    /* after this answer */
     bool bad;        /* the client may be out of step with us: say nothing more after the refusal */
@@ -184,6 +186,8 @@ struct conn {
 
 /* Takes over `fd`. With `refuse`, all it gets is a 503. */
 void conn_accept(struct door *door, int fd, const struct address *peer, bool refuse);
+/* A stream of a client's HTTP/2 connection. */
+void conn_accept_stream(struct h2_door *door, struct h2_stream *stream);
 /* Run the steps until one waits. The connection may be gone afterwards. */
 void conn_run(struct conn *c);
 void conn_on_timeout(struct conn *c, unsigned late);

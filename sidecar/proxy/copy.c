@@ -196,7 +196,7 @@ static bool is_full(const struct copy *k, unsigned limit, const struct upstream_
 }
 
 /* The endpoint that a user's request would get; NULL: there is none. */
-static const struct upstream_pool *choose_pool(struct copy *k, enum copy_end *ret_why)
+static struct upstream_pool *choose_pool(struct copy *k, enum copy_end *ret_why)
 {
     struct view_system *s = &k->route->system[k->wish.to];
     unsigned i = view_choose(s, 0, loop_now(k->lane->loop));
@@ -209,7 +209,7 @@ static const struct upstream_pool *choose_pool(struct copy *k, enum copy_end *re
 static void begin(struct copy *k, bool fresh)
 {
     enum copy_end why;
-    const struct upstream_pool *p = choose_pool(k, &why);
+    struct upstream_pool *p = choose_pool(k, &why);
     dur_t left = dur_ms(limits_of(k)->timeout_ms);
 
     if (!p) {
@@ -217,7 +217,7 @@ static void begin(struct copy *k, bool fresh)
         return;
     }
     left.ns -= mono_sub(loop_now(k->lane->loop), k->began).ns;
-    k->link = left.ns > 0 ? copy_link_take(k, &p->address, fresh, left) : NULL;
+    k->link = left.ns > 0 ? copy_link_take(k, p, fresh, left) : NULL;
     if (!k->link)
         end(k, left.ns > 0 ? COPY_FAILED : COPY_LATE);
     else if (k->link->connected)

@@ -45,12 +45,12 @@ static void on_event(struct transport *t, unsigned events)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-static struct copy_link *find_idle(struct lane *lane, const struct address *a)
+static struct copy_link *find_idle(struct lane *lane, const struct upstream_pool *p)
 {
     struct copy_link *l;
 
     DL_FOREACH (lane->copies.idle, l) {
-        if (address_eq(&l->address, a))
+        if (address_eq(&l->address, &p->address) && l->protocol == p->protocol)
             break;
     }
     if (l) {
@@ -60,28 +60,25 @@ static struct copy_link *find_idle(struct lane *lane, const struct address *a)
     return l;
 }
 
-static struct copy_link *dial(struct lane *lane, const struct address *a)
+static struct copy_link *dial(struct lane *lane, struct upstream_pool *p)
 {
-    struct copy_link *l;
-    int fd = address_connect(a);
+    struct copy_link *l = xnew(struct copy_link);
 
-    if (fd < 0)
-        return NULL;
-    l = xnew(struct copy_link);
     l->lane = lane;
-    l->address = *a;
-    if (!transport_open(&l->transport, lane->loop, fd, LOOP_WRITE, on_event))
+    l->address = p->address;
+    l->protocol = p->protocol;
+    if (!upstream_dial(p, &l->transport, on_event, &l->reused))
         xfreep(&l);
     return l;
 }
 
-struct copy_link *copy_link_take(struct copy *k, const struct address *a, bool fresh, dur_t time)
+struct copy_link *copy_link_take(struct copy *k, struct upstream_pool *p, bool fresh, dur_t time)
 {
     struct lane *lane = copy_lane(k);
-    struct copy_link *l = fresh ? NULL : find_idle(lane, a);
+    struct copy_link *l = fresh ? NULL : find_idle(lane, p);
 
     if (!l)
-        l = dial(lane, a);
+        l = dial(lane, p);
     if (!l)
         return NULL;
     l->copy = k;

@@ -5,6 +5,7 @@
 
 #include "sidecar/proxy/address.h"
 #include "sidecar/proxy/deadline.h"
+#include "sidecar/proxy/upstream.h"
 #include "sidecar/transport/transport.h"
 
 struct copy;
@@ -19,14 +20,15 @@ struct copy_link {
     struct copy_link *prev, *next;
     struct lane *lane;
     struct address address;
+    enum upstream_protocol protocol;
     struct copy *copy; /* works for this one; NULL while idle */
     bool connected;
     bool reused; /* has served a copy before this one */
 };
 
-/* For a copy that must be over within `time`: an idle one, unless it must be `fresh`, or one that
- * begins to connect. NULL when that fails at once. */
-struct copy_link *copy_link_take(struct copy *k, const struct address *a, bool fresh, dur_t time);
+/* To the system of `p`, which the copy holds, for a copy that must be over within `time`: an idle
+ * one, unless it must be `fresh`, or one that begins to connect. NULL when that fails at once. */
+struct copy_link *copy_link_take(struct copy *k, struct upstream_pool *p, bool fresh, dur_t time);
 /* Its copy is over and it is good for another. Leaves NULL in *l. */
 void copy_link_give(struct copy_link **l);
 void copy_link_close(struct copy_link **l); /* tolerates NULL in *l */

@@ -115,6 +115,19 @@ static void on_drain_deadline(struct timer *t)
     lane->drain->cut = lane->conn_count;
     while (lane->conns)
         conn_destroy(lane->conns);
+    h2_door_close_all(lane);
+}
+
+void lane_count_client(struct lane *lane, int change)
+{
+    lane->conn_count += (unsigned)change;
+    atomic_fetch_add_explicit(&lane->shared->clients, (unsigned)change, memory_order_relaxed);
+}
+
+bool lane_is_full(const struct lane *lane)
+{
+    return atomic_load_explicit(&lane->shared->clients, memory_order_relaxed) >=
+           lane->config->max_connections;
 }
 
 void lane_note_closed(struct lane *lane)
@@ -144,6 +157,7 @@ static void drain(struct lane *lane, struct letter *l)
     timer_set(lane->loop, &lane->drain_deadline, l->deadline, on_drain_deadline, "drain");
     DL_FOREACH (lane->conns, c)
         conn_hurry(c, window);
+    h2_door_hurry_all(lane);
     lane_note_closed(lane);
 }
 
@@ -258,6 +272,7 @@ void lane_free(struct lane *l)
     close_doors(l);
     while (l->conns)
         conn_destroy(l->conns);
+    h2_door_close_all(l);
     probe_drop_all(l);
     copy_deinit(l);
     tap_deinit(l);

@@ -83,8 +83,9 @@ struct lane {
     struct door door[DOOR_COUNT]; /* closed when draining */
     struct port_door *port_doors; /* utlist; so are these */
     struct conn *conns;           /* utlist */
-    unsigned conn_count;
-    struct tunnel *tunnels; /* utlist; of the connections */
+    struct h2_door *h2_doors;     /* utlist */
+    unsigned conn_count;          /* both */
+    struct tunnel *tunnels;       /* utlist; of the connections */
 
     struct view *view; /* NULL before the first rule set */
     struct tally *tallies;
@@ -118,5 +119,9 @@ void lane_free(struct lane *l);
 
 /* The letter has been carried out. */
 void lane_send_back(struct lane *l, struct letter *letter);
+/* One client more or less. */
+void lane_count_client(struct lane *l, int change);
+/* Whether there are as many clients as are allowed, of all lanes. */
+bool lane_is_full(const struct lane *l);
 /* A connection is gone. */
 void lane_note_closed(struct lane *l);

@@ -35,12 +35,31 @@ static enum verdict finish_head(struct conn *c)
     return conn_go(c, c->edge ? STEP_EDGE : STEP_ROUTE);
 }
 
+/* The first bytes of a connection are, or may yet be, those of HTTP/2. False: they are not, or it
+ * speaks it already. */
+static bool speaks_h2(struct conn *c, enum verdict *ret)
+{
+    enum h2_preface p = c->edge ? H2_PREFACE_NONE : h2_door_recognise(iobuf_view(c->in));
+
+    *ret = WAIT;
+    if (p == H2_PREFACE_NONE || (p == H2_PREFACE_PART && (c->eof || c->late)))
+        return false;
+    if (p == H2_PREFACE) {
+        h2_door_open(c);
+        *ret = conn_go(c, STEP_CLOSE);
+    }
+    return true;
+}
+
 enum verdict step_head(struct conn *c)
 {
     struct request *req;
+    enum verdict v;
 
     if (iobuf_is_empty(c->in))
         return rest_idle(c);
+    if (UNLIKELY(!c->begun) && c->in->data[c->in->start] == 'P' && speaks_h2(c, &v))
+        return v;
     req = c->req ? c->req : conn_begin_request(c);
     switch (http1_parse(&req->parser, c->in->data + req->at, c->in->end - req->at)) {
     case HTTP1_DONE:

@@ -10,20 +10,58 @@
 
 /* ---- pools ----------------------------------------------------------------------------------- */
 
-struct upstream_pool *upstream_pool_get(struct lane *lane, const struct address *address)
+static bool dial_link(void *ctx, struct transport *t, transport_fn fn)
+{
+    const struct upstream_pool *p = ctx;
+    int fd = address_connect(&p->address);
+
+    return fd >= 0 && transport_open(t, p->lane->loop, fd, LOOP_WRITE, fn);
+}
+
+static struct h2_client *new_h2(struct upstream_pool *p)
+{
+    const struct proxy_config *config = p->lane->config;
+    const struct h2_config h2 = {
+        .head_max = (uint32_t)config->max_head_bytes,
+        .idle = config->upstream_idle,
+    };
+
+    return h2_client_new(p->lane->loop, &h2, dial_link, p);
+}
+
+bool upstream_dial(struct upstream_pool *p, struct transport *t, transport_fn fn, bool *ret_reused)
+{
+    *ret_reused = false;
+    if (p->h2)
+        return h2_client_open(p->h2, t, LOOP_WRITE, fn, ret_reused);
+    return dial_link(p, t, fn);
+}
+
+static struct upstream_pool *new_pool(struct lane *lane, const struct address *address,
+                                      enum upstream_protocol protocol)
+{
+    struct upstream_pool *p = xnew(struct upstream_pool);
+
+    p->lane = lane;
+    p->address = *address;
+    p->protocol = protocol;
+    if (protocol == UPSTREAM_H2)
+        p->h2 = new_h2(p);
+    DL_APPEND(lane->pools, p);
+    return p;
+}
+
+struct upstream_pool *upstream_pool_get(struct lane *lane, const struct address *address,
+                                        enum upstream_protocol protocol)
 {
     struct upstream_pool *p;
 
     DL_FOREACH (lane->pools, p) {
-        if (address_eq(&p->address, address))
+        if (address_eq(&p->address, address) && p->protocol == protocol)
             break;
     }
-    if (!p) {
-        p = xnew(struct upstream_pool);
-        p->lane = lane;
-        p->address = *address;
-        DL_APPEND(lane->pools, p);
-    }
+    if (!p)
+        p = new_pool(lane, address, protocol);
     p->refs++;
     p->views++;
     return p;
@@ -36,6 +74,7 @@ static void unref_pool(struct upstream_pool *p)
         return;
     CHECK(!p->idle);
     DL_DELETE(p->lane->pools, p);
+    h2_client_free(p->h2);
     xfreep(&p);
 }
 
@@ -96,11 +135,11 @@ static void on_event(struct transport *t, unsigned events)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-static struct upstream *new_upstream(struct upstream_pool *p, int fd)
+static struct upstream *new_upstream(struct upstream_pool *p)
 {
     struct upstream *u = xnew(struct upstream);
 
-    if (!transport_open(&u->transport, p->lane->loop, fd, LOOP_WRITE, on_event)) {
+    if (!upstream_dial(p, &u->transport, on_event, &u->reused)) {
         xfreep(&u);
         return NULL;
     }
@@ -127,12 +166,8 @@ static void end_work(struct upstream *u)
 
 struct upstream *upstream_connect(struct upstream_pool *p, struct conn *c)
 {
-    int fd = address_connect(&p->address);
-    struct upstream *u;
+    struct upstream *u = new_upstream(p);
 
-    if (fd < 0)
-        return NULL;
-    u = new_upstream(p, fd);
     if (u)
         begin_work(u, c);
     return u;

@@ -32,7 +32,7 @@ coordinator: common/base common/fsm common/loop common/model common/pages common
 sidecar/agent: common/base common/fsm common/model
 sidecar/transport: common/base common/loop
 sidecar/h2: sidecar/transport common/base common/loop common/http1
-sidecar/proxy: sidecar/transport common/base common/loop common/fsm common/model common/decide common/http1 common/compare
+sidecar/proxy: sidecar/h2 sidecar/transport common/base common/loop common/fsm common/model common/decide common/http1 common/compare
 sidecar/control: common/base common/loop common/model common/rpc common/wire proto sidecar/agent
 sidecar: common/base common/fsm common/loop common/model common/pages common/rpc sidecar/agent sidecar/transport sidecar/proxy sidecar/control
 cli: common/base common/loop common/model common/decide common/compare common/rpc proto

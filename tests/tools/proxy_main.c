@@ -59,6 +59,21 @@ static bool read_endpoints(struct str value, struct route_upstream *u, struct er
     return true;
 }
 
+/* "none", "legacy", "new" or both: who is spoken to in HTTP/2. */
+static bool read_h2(struct str value, struct route *r)
+{
+    enum system s;
+    struct str one;
+
+    r->upstream[SYSTEM_LEGACY].protocol = r->upstream[SYSTEM_NEW].protocol = UPSTREAM_HTTP1;
+    while (value.n > 0) {
+        str_cut(value, ',', &one, &value);
+        if (system_parse(one, &s))
+            r->upstream[s].protocol = UPSTREAM_H2;
+    }
+    return true;
+}
+
 static bool read_fallback(struct str value, struct route_fallback *f)
 {
     struct str one;
@@ -214,6 +229,8 @@ static int set_route(struct tool *t, struct str name, struct str value, struct e
         return read_endpoints(value, &r->upstream[SYSTEM_LEGACY], err);
     if (str_eq(name, STR("new")))
         return read_endpoints(value, &r->upstream[SYSTEM_NEW], err);
+    if (str_eq(name, STR("h2")))
+        return read_h2(value, r);
     if (str_eq(name, STR("weight")))
         return unit_parse_weight(value, &r->weight_bp, err) == 0;
     if (str_eq(name, STR("key")))

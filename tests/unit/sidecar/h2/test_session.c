@@ -201,6 +201,22 @@ static void chunks_both_ways(void **state UNUSED)
     assert_int_equal(h2_session_streams(server), 0);
 }
 
+static void trailers_both_ways(void **state UNUSED)
+{
+    ask(0,
+        "POST / HTTP/1.1\r\nHost: app\r\nTE: trailers\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "1\r\na\r\n0\r\nX-Sum: 1\r\n\r\n");
+    assert_holds(buf_text(&asked[0].heard), "\r\nConnection: close, TE\r\nTE: trailers\r\n");
+    assert_holds(buf_text(&asked[0].heard), "1\r\na\r\n0\r\nx-sum: 1\r\n\r\n");
+    tell(&asked[0], "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+    settle();
+    tell(&asked[0], "0\r\nGrpc-Status: 5\r\nGrpc-Message: no\r\n\r\n");
+    settle();
+    assert_holds(buf_text(&asking[0].heard),
+                 "\r\n\r\n0\r\ngrpc-status: 5\r\ngrpc-message: no\r\n\r\n");
+    assert_true(asking[0].at_end);
+}
+
 static void interim_answers_come_before_the_final_one(void **state UNUSED)
 {
     ask(0, GET);
@@ -350,6 +366,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(request_and_answer),
         T(chunks_both_ways),
+        T(trailers_both_ways),
         T(interim_answers_come_before_the_final_one),
         T(answer_to_head_has_no_body),
         T(large_bodies_pass),

@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: Apache-2.0
+"""gRPC through the proxy: a real client, two real servers, cleartext HTTP/2 on both sides."""
+
+import threading
+from concurrent import futures
+
+import grpc
+import pytest
+from proxy_fixture import PATIENCE, Proxy, wait_for
+
+SERVICE = "test.Echo"
+
+
+def raw(data):
+    return data
+
+
+class Server:
+    """Echoes bytes, with its name in front, and does as the method says."""
+
+    def __init__(self, name):
+        self.name = name.encode()
+        self.cancelled = threading.Event()
+        self.began = threading.Event()
+        self.deadlines = []
+        self.grpc = grpc.server(futures.ThreadPoolExecutor(max_workers=8))
+        self.grpc.add_generic_rpc_handlers(
+            [
+                grpc.method_handlers_generic_handler(
+                    SERVICE,
+                    {
+                        "Unary": grpc.unary_unary_rpc_method_handler(self.unary, raw, raw),
+                        "Fail": grpc.unary_unary_rpc_method_handler(self.fail, raw, raw),
+                        "Hang": grpc.unary_unary_rpc_method_handler(self.hang, raw, raw),
+                        "Down": grpc.unary_stream_rpc_method_handler(self.down, raw, raw),
+                        "Up": grpc.stream_unary_rpc_method_handler(self.up, raw, raw),
+                        "Both": grpc.stream_stream_rpc_method_handler(self.both, raw, raw),
+                    },
+                )
+            ]
+        )
+        self.port = self.grpc.add_insecure_port("127.0.0.1:0")
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.grpc.start()
+
+    def unary(self, request, context):
+        self.deadlines.append(context.time_remaining())
+        context.send_initial_metadata((("x-first", "1"),))
+        context.set_trailing_metadata((("x-last", "2"), ("x-bytes-bin", b"\x00\xff")))
+        return self.name + b":" + request
+
+    def fail(self, _, context):
+        context.abort(grpc.StatusCode.NOT_FOUND, "no such thing: ä")
+
+    def hang(self, _, context):
+        context.add_callback(self.cancelled.set)
+        self.began.set()
+        self.cancelled.wait(PATIENCE)
+        return b""
+
+    def down(self, request, _):
+        for i in range(int(request)):
+            yield self.name + b"%d" % i
+
+    def up(self, requests, _):
+        return self.name + b":" + b"+".join(requests)
+
+    def both(self, requests, _):
+        for request in requests:
+            yield self.name + b":" + request
+
+    def stop(self):
+        self.cancelled.set()
+        self.grpc.stop(None)
+
+
+class Client:
+    def __init__(self, proxy):
+        self.channel = grpc.insecure_channel(
+            f"127.0.0.1:{proxy.port}", options=[("grpc.enable_retries", 0)]
+        )
+
+    def unary(self, method="Unary", body=b"hi", **kwargs):
+        call = self.channel.unary_unary(f"/{SERVICE}/{method}", raw, raw)
+        return call.with_call(body, timeout=kwargs.pop("timeout", PATIENCE), **kwargs)
+
+    def stream(self, kind, method):
+        return getattr(self.channel, kind)(f"/{SERVICE}/{method}", raw, raw)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.channel.close()
+
+
+@pytest.fixture(scope="module", name="servers")
+def start_servers():
+    servers = Server("legacy"), Server("new")
+    yield servers
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture(name="proxy")
+def start_proxy(servers):
+    legacy, new = servers
+    with Proxy(legacy=legacy.url, new=new.url, h2="legacy,new", weight=100, fallback="none") as p:
+        yield p
+
+
+@pytest.fixture(name="client")
+def start_client(proxy):
+    with Client(proxy) as client:
+        yield client
+
+
+def test_unary_call_with_metadata_both_ways(client):
+    answer, call = client.unary(body=b"x" * 100000)
+    assert answer == b"new:" + b"x" * 100000
+    assert call.code() == grpc.StatusCode.OK
+    assert ("x-first", "1") in [tuple(m) for m in call.initial_metadata()]
+    trailing = [tuple(m) for m in call.trailing_metadata()]
+    assert ("x-last", "2") in trailing and ("x-bytes-bin", b"\x00\xff") in trailing
+
+
+def test_status_and_message_arrive(client):
+    with pytest.raises(grpc.RpcError) as failed:
+        client.unary("Fail")
+    assert failed.value.code() == grpc.StatusCode.NOT_FOUND
+    assert failed.value.details() == "no such thing: ä"
+    with pytest.raises(grpc.RpcError) as failed:
+        client.unary("Unknown")
+    assert failed.value.code() == grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_streams_in_each_direction(client):
+    down = client.stream("unary_stream", "Down")(b"300", timeout=PATIENCE)
+    assert list(down) == [b"new%d" % i for i in range(300)]
+    up = client.stream("stream_unary", "Up")
+    assert up(iter([b"a", b"b" * 70000, b"c"]), timeout=PATIENCE) == b"new:a+" + b"b" * 70000 + b"+c"
+
+
+def test_each_message_of_a_bidi_stream_passes_at_once(client):
+    """The next message is sent only when the answer to the one before is here."""
+    answered = threading.Semaphore(1)
+
+    def ask():
+        for i in range(50):
+            assert answered.acquire(timeout=PATIENCE)
+            yield b"%d" % i
+
+    got = []
+    for answer in client.stream("stream_stream", "Both")(ask(), timeout=PATIENCE):
+        got.append(answer)
+        answered.release()
+    assert got == [b"new:%d" % i for i in range(50)]
+
+
+def test_deadline_goes_on_and_cancel_too(client, servers):
+    new = servers[1]
+    new.deadlines.clear()
+    client.unary(timeout=PATIENCE)
+    assert 0 < new.deadlines[0] <= PATIENCE
+    new.cancelled.clear()
+    new.began.clear()
+    call = client.stream("unary_unary", "Hang").future(b"", timeout=3 * PATIENCE)
+    assert new.began.wait(PATIENCE)
+    call.cancel()
+    assert new.cancelled.wait(PATIENCE)
+
+
+def test_many_calls_share_connections(proxy, servers, client):
+    """Of 200 calls, 20 at once, none needs a connection of its own."""
+    with futures.ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda i: client.unary(body=b"%d" % i)[0], range(200)))
+    assert answers == [b"new:%d" % i for i in range(200)]
+    assert proxy.stats()["new"]["requests"] == 200
+    assert servers
+
+
+def system_of(client, user):
+    return client.unary(metadata=(("x-user-id", user),))[0].split(b":")[0]
+
+
+def test_split_is_sticky_by_metadata(proxy, client):
+    proxy.set(weight=50)
+    first = {user: system_of(client, user) for user in map(str, range(60))}
+    assert set(first.values()) == {b"legacy", b"new"}
+    assert all(system_of(client, user) == system for user, system in first.items())
+    proxy.set(weight=80)
+    assert all(system_of(client, u) == b"new" for u, system in first.items() if system == b"new")
+
+
+def test_rollback_moves_new_calls_at_once_and_leaves_old_ones(proxy, client):
+    go_on = threading.Event()
+
+    def ask():
+        yield b"one"
+        assert go_on.wait(PATIENCE)
+        yield b"two"
+
+    old = client.stream("stream_stream", "Both")(ask(), timeout=PATIENCE)
+    assert next(old) == b"new:one"
+    proxy.set(weight=0)
+    assert client.unary()[0] == b"legacy:hi"
+    go_on.set()
+    assert list(old) == [b"new:two"]
+
+
+def test_system_that_is_gone_is_unavailable(proxy, client):
+    proxy.set(new="http://127.0.0.1:1", weight=100)
+    with pytest.raises(grpc.RpcError) as failed:
+        client.unary()
+    assert failed.value.code() == grpc.StatusCode.UNAVAILABLE
+    proxy.set(fallback="connect_error")
+    assert client.unary()[0] == b"legacy:hi"
+
+
+def test_drain_lets_open_calls_end(servers):
+    legacy, new = servers
+    proxy = Proxy(legacy=legacy.url, new=new.url, h2="legacy,new", weight=100)
+    go_on = threading.Event()
+
+    def ask():
+        yield b"one"
+        assert go_on.wait(PATIENCE)
+        yield b"two"
+
+    with Client(proxy) as client:
+        call = client.stream("stream_stream", "Both")(ask(), timeout=PATIENCE)
+        assert next(call) == b"new:one"
+        proxy.say("drain=20s")
+        go_on.set()
+        assert list(call) == [b"new:two"]
+        assert proxy.expect("drained") == "0"
+    wait_for(lambda: proxy.process.poll() is not None, "the end")
+    assert proxy.process.returncode == 0

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""HTTP/2 on either side of the proxy: with curl, nghttp, h2load, nghttpd, and python3-h2."""
+
+import os
+import shutil
+import socket
+import subprocess
+
+import pytest
+from h2.errors import ErrorCodes
+from h2_fixture import H2Client, H2Origin
+from proxy_fixture import PATIENCE, Client, Origin, Proxy, ask, reply, says, wait_for
+
+
+def curl(proxy, *args):
+    argv = ["curl", "-sS", "-i", "--http2-prior-knowledge", "--max-time", str(PATIENCE), *args]
+    argv.append(f"http://127.0.0.1:{proxy.port}/")
+    return subprocess.run(argv, stdout=subprocess.PIPE, check=True).stdout.decode()
+
+
+def echo(request):
+    return reply(f"{request.method} {request.path} ".encode() + request.body)
+
+
+def test_client_of_http2_and_system_of_http1():
+    with Origin(echo) as origin, Proxy(legacy=origin.url) as proxy:
+        got = curl(proxy, "-H", "X-User-Id: 7", "-d", "hello")
+        assert got.startswith("HTTP/2 200") and got.endswith("POST / hello")
+        assert "x-switchyard-system: legacy" in got and "connection" not in got
+        request = origin.requests[0]
+        assert request.get("host") == f"127.0.0.1:{proxy.port}"
+        assert request.get("x-forwarded-for") == "127.0.0.1"
+        assert request.get("content-length") == "5"
+        assert curl(proxy, "-I").startswith("HTTP/2 200")
+        assert proxy.stats()["legacy"]["requests"] == 2
+
+
+def test_connection_to_the_system_is_kept():
+    with says("ok") as origin, Proxy(legacy=origin.url) as proxy, H2Client(proxy) as client:
+        for _ in range(20):
+            assert client.ask().body == b"ok"
+        assert origin.accepted == 1
+
+
+def test_client_of_http1_and_system_of_http2():
+    with H2Origin() as origin, Proxy(legacy=origin.url, h2="legacy") as proxy:
+        answer = ask(proxy, method="POST", path="/a?b", body=b"x" * 200000, X_A="1")
+        assert answer.status == 200 and answer.body == b"x" * 200000
+        fields = origin.requests[0].fields
+        assert fields[":path"] == "/a?b" and fields[":authority"] == "app" and fields["x-a"] == "1"
+        assert fields[":scheme"] == "http" and "connection" not in fields
+        with Client(proxy) as client:
+            for _ in range(10):
+                assert client.ask().status == 200
+        assert origin.accepted == 1
+
+
+def test_trailers_between_the_two():
+    with H2Origin() as origin, Proxy(legacy=origin.url, h2="legacy") as proxy, Client(proxy) as c:
+        c.send("POST /trailers HTTP/1.1\r\nHost: app\r\nTransfer-Encoding: chunked\r\n\r\n")
+        c.send("2\r\nhi\r\n0\r\nX-Sum: 5\r\n\r\n")
+        assert c.until(b"\r\n\r\n").startswith(b"HTTP/1.1 200 OK")
+        assert c.until(b"\r\n\r\n") == b"2\r\nhi\r\n0\r\nx-sum: 5"
+
+
+def test_breaker_and_fallback_know_nothing_of_it():
+    """New breaks off; legacy, which speaks the other protocol, answers instead."""
+    with says("saved") as legacy, H2Origin() as new:
+        with Proxy(legacy=legacy.url, new=new.url, h2="new", weight=100) as proxy:
+            with H2Client(proxy) as client:
+                for path in "/reset", "/goaway", "/close":
+                    answer = client.ask(path=path)
+                    assert (answer.status, answer.body) == (200, b"saved"), path
+                assert client.ask(path="/503").body == b"saved"
+            assert proxy.stats()["new"]["fallbacks"] == 4
+
+
+def test_upstream_reset_in_the_middle_reaches_the_client():
+    with H2Origin() as origin, Proxy(legacy=origin.url, h2="legacy") as proxy:
+        with H2Client(proxy) as client:
+            answer = client.ask(path="/half")
+            assert answer.reset == ErrorCodes.INTERNAL_ERROR and not answer.ended
+            assert client.ask().status == 200
+        with Client(proxy) as client:
+            client.send("GET /half HTTP/1.1\r\nHost: app\r\n\r\n")
+            assert not client.to_end().endswith(b"0\r\n\r\n")
+
+
+def test_client_reset_reaches_the_upstream():
+    with H2Origin() as origin, Proxy(legacy=origin.url, h2="legacy") as proxy:
+        with H2Client(proxy) as client:
+            stream = client.begin(path="/hang")
+            wait_for(lambda: origin.requests, "the request")
+            client.h2.reset_stream(stream)
+            client.flush()
+            wait_for(lambda: origin.resets, "the reset")
+            assert client.ask().status == 200
+
+
+def test_goaway_moves_requests_to_another_connection():
+    with H2Origin() as origin, Proxy(legacy=origin.url, h2="legacy") as proxy:
+        assert ask(proxy).status == 200
+        assert ask(proxy, path="/last").status == 200
+        assert ask(proxy).status == 200
+        assert origin.accepted == 2
+
+
+def test_full_connection_gets_a_second_one_beside_it():
+    with H2Origin(streams=2) as origin, Proxy(legacy=origin.url, h2="legacy") as proxy:
+        with H2Client(proxy) as client:
+            assert client.ask().status == 200
+            streams = [client.begin(path="/hang") for _ in range(4)]
+            wait_for(lambda: len(origin.requests) == 5, "all requests")
+            assert origin.accepted == 2
+            for stream in streams:
+                client.h2.reset_stream(stream)
+            client.flush()
+
+
+def test_nghttpd_behind_and_nghttp_in_front(tmp_path):
+    (tmp_path / "big").write_bytes(os.urandom(3_000_000))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        ["nghttpd", "--no-tls", "-a", "127.0.0.1", "-d", tmp_path, str(port)],
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        wait_for(lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0, "nghttpd")
+        with Proxy(legacy=f"http://127.0.0.1:{port}", h2="legacy") as proxy:
+            url = f"http://127.0.0.1:{proxy.port}/big"
+            got = subprocess.run(["nghttp", url], stdout=subprocess.PIPE, check=True).stdout
+            assert got == (tmp_path / "big").read_bytes()
+            load = ["h2load", "-n400", "-c4", "-m20", url.replace("big", "none")]
+            told = subprocess.run(load, stdout=subprocess.PIPE, check=True).stdout.decode()
+            assert "400 done, 0 succeeded, 400 failed, 0 errored" in told  # 404s, all of them
+    finally:
+        server.terminate()
+        server.wait()
+
+
+@pytest.mark.skipif(not shutil.which("h2load"), reason="h2load is not installed")
+def test_load_of_many_streams():
+    with says("ok") as origin, Proxy(legacy=origin.url, threads=2) as proxy:
+        url = f"http://127.0.0.1:{proxy.port}/"
+        told = subprocess.run(
+            ["h2load", "-n2000", "-c8", "-m16", url], stdout=subprocess.PIPE, check=True
+        ).stdout.decode()
+        assert "2000 succeeded, 0 failed, 0 errored" in told
+        wait_for(lambda: proxy.stats()["clients"] == 0, "the end of all streams")
+
+
+def test_preface_counts_at_the_very_beginning_only():
+    with says("ok") as origin, Proxy(legacy=origin.url) as proxy, Client(proxy) as client:
+        assert client.ask().body == b"ok"
+        client.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+        assert client.answer().status == 505
+    with Proxy() as proxy, Client(proxy) as client:
+        client.send("PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n")
+        assert client.to_end()[3:4] in (b"", b"\x04", b"\x07")  # SETTINGS or GOAWAY at most
+
+
+def test_preface_byte_by_byte():
+    with says("ok") as origin, Proxy(legacy=origin.url) as proxy:
+        with H2Client(proxy, drip=True) as client:
+            assert client.ask().body == b"ok"
+
+
+def test_mirror_and_compare_reach_a_system_of_http2():
+    with says("ok") as legacy, H2Origin() as new:
+        with Proxy(legacy=legacy.url, new=new.url, h2="new", weight=0, mirror="10000") as proxy:
+            with H2Client(proxy) as client:
+                assert client.ask(path="/copied").body == b"ok"
+            wait_for(lambda: proxy.stats()["mirror"]["answered"] == 1, "the copy")
+        assert new.requests[0].fields["x-switchyard-mirror"] == "1"
+
+
+def test_refusals_are_answers():
+    with Proxy(max_head=16384) as proxy, H2Client(proxy) as client:
+        assert client.ask().status == 503  # no rule set
+        assert client.ask(fields=[("x-big", "a" * 17000)]).status == 431
+        assert client.ask(path="/" + "a" * 9000).status == 414
+        assert client.ask(method="CONNECT").reset is not None  # it has no path
+        assert client.ask().status == 503
+
+
+def test_each_stream_counts_as_a_client():
+    with H2Origin() as origin:
+        with Proxy(legacy=origin.url, h2="legacy", max_connections=3) as proxy:
+            with H2Client(proxy) as client:
+                for _ in range(2):
+                    client.begin(path="/hang")
+                wait_for(lambda: len(origin.requests) == 2, "both")
+                assert client.ask().status == 503
+                assert proxy.stats()["clients"] == 3
+            wait_for(lambda: proxy.stats()["clients"] == 0, "the end of all")
