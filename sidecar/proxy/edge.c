@@ -41,24 +41,61 @@ static enum verdict say(struct conn *c, unsigned status, const char *why,
 
 /* ---- the body -------------------------------------------------------------------------------- */
 
+/* Whether all of it is `here`, and then how many bytes it is on the wire. */
+static enum http1_body_result measure(struct http1_framing framing, struct str here, size_t *ret,
+                                      const char **ret_why)
+{
+    enum http1_body_result r;
+    struct http1_body body;
+    struct str payload;
+    size_t used;
+
+    http1_body_init(&body, framing);
+    *ret = 0;
+    do {
+        r = http1_body_next(&body, (struct str){here.p + *ret, here.n - *ret}, &used, &payload);
+        *ret += used;
+    } while (r == HTTP1_BODY_MORE && *ret < here.n);
+    *ret_why = body.why;
+    return r;
+}
+
+/* The payload of a body of `n` bytes on the wire, moved to the front of them. */
+static struct str unwrap(struct http1_framing framing, char *data, size_t n)
+{
+    struct http1_body body;
+    size_t used, payload;
+
+    http1_body_init(&body, framing);
+    (void)http1_body_squeeze(&body, data, n, &used, &payload);
+    return (struct str){data, payload};
+}
+
 /* WAIT, NEXT (refused) or DONE: all of it is in *ret. It has to fit into the buffer with its head.
  */
 static enum verdict take_body(struct conn *c, struct http1_framing framing, struct str *ret)
 {
     struct request *req = c->req;
     struct iobuf *in = c->in;
-    uint64_t n = framing.kind == HTTP1_BODY_LENGTH ? framing.length : 0;
+    const struct str here = {in->data + in->start, in->end - in->start};
+    const size_t room = c->lane->bufs.size - req->head.size;
+    enum http1_body_result r;
+    const char *why;
+    size_t n;
 
-    *ret = (struct str){in->data + in->start, n};
-    if (framing.kind == HTTP1_BODY_CHUNKED)
-        return conn_refuse(c, 411, "a body needs its length here", true);
-    if (n > c->lane->bufs.size - req->head.size)
+    if (framing.kind == HTTP1_BODY_LENGTH && framing.length > room)
         return conn_refuse(c, 413, "the body is too large for this", true);
-    if (in->end - in->start >= n) {
+    r = measure(framing, here, &n, &why);
+    if (r == HTTP1_BODY_BAD)
+        return conn_refuse(c, 400, why, true);
+    if (r == HTTP1_BODY_DONE) {
+        *ret = unwrap(framing, in->data + in->start, n);
         in->start += (uint32_t)n;
         req->upload.received = true;
         return DONE;
     }
+    if (here.n >= room)
+        return conn_refuse(c, 413, "the body is too large for this", true);
     if (c->eof)
         return conn_go(c, STEP_CLOSE);
     if (c->late & CONN_CLIENT_LATE)
