@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How much work that leads nowhere a peer may ask for. Two buckets that fill with time: one for
  * streams that it opens and resets (rapid reset, CVE-2023-44487), one for frames that carry no
- * message: SETTINGS, PING, PRIORITY, WINDOW_UPDATE, empty DATA, and what is unknown. DATA that we
- * send pays for the WINDOW_UPDATEs that answer it. Pure. */
+ * message: SETTINGS, PING, PRIORITY, WINDOW_UPDATE, empty DATA. DATA that we send pays for the
+ * WINDOW_UPDATEs that answer it. Frames of unknown types cost no more than reading them. Pure. */
 #pragma once
 
 #include "common/base/clock.h"

@@ -10,12 +10,6 @@ static struct h2_stream *find(nghttp2_session *ng, int32_t id)
     return nghttp2_session_get_stream_user_data(ng, id);
 }
 
-static void charge(struct h2_session *s, enum h2_burden burden)
-{
-    if (!h2_guard_charge(&s->guard, burden, loop_now(s->loop)))
-        s->flooded = true;
-}
-
 /* ---- every frame -------------------------------------------------------------------------------
  */
 
@@ -27,7 +21,7 @@ static int on_begin_frame(nghttp2_session *ng UNUSED, const nghttp2_frame_hd *hd
         (hd->type == NGHTTP2_DATA && (hd->length > 0 || hd->flags & NGHTTP2_FLAG_END_STREAM));
 
     if (!is_message)
-        charge(s, H2_BURDEN_NOISE);
+        h2_session_charge(s, H2_BURDEN_NOISE);
     return s->flooded ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
@@ -202,7 +196,7 @@ static int on_close(nghttp2_session *ng, int32_t id, uint32_t code, void *user)
     if (!stream)
         return 0;
     if (s->config.is_server && code != NGHTTP2_NO_ERROR && !stream->left)
-        charge(s, H2_BURDEN_RESET);
+        h2_session_charge(s, H2_BURDEN_RESET);
     h2_session_drop_stream(s, stream, code == NGHTTP2_NO_ERROR);
     return 0;
 }

@@ -83,12 +83,21 @@ void h2_session_resume(struct h2_session *s, struct h2_stream *stream)
     h2_session_schedule(s);
 }
 
+/* A stream past the limit, which nghttp2 has turned away by itself. */
+static bool is_refusal(const nghttp2_frame *frame)
+{
+    return frame->hd.type == NGHTTP2_RST_STREAM &&
+           frame->rst_stream.error_code == NGHTTP2_REFUSED_STREAM;
+}
+
 /* RFC 9113 8.1: the answer is through, so the rest of the request is not needed. */
 static int on_sent(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
 {
-    const struct h2_session *s = user;
+    struct h2_session *s = user;
     const struct h2_stream *stream;
 
+    if (s->config.is_server && is_refusal(frame))
+        h2_session_charge(s, H2_BURDEN_RESET);
     if (!s->config.is_server || !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM) ||
         (frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_HEADERS))
         return 0;

@@ -70,6 +70,12 @@ void h2_session_schedule(struct h2_session *s)
     loop_defer(s->loop, &s->work, on_work);
 }
 
+void h2_session_charge(struct h2_session *s, enum h2_burden burden)
+{
+    if (!h2_guard_charge(&s->guard, burden, loop_now(s->loop)))
+        s->flooded = true;
+}
+
 static void fail(struct h2_session *s)
 {
     s->failed = true;

@@ -34,6 +34,8 @@ struct h2_session {
 
 /* Something is to be sent, or to be looked at. */
 void h2_session_schedule(struct h2_session *s);
+/* The peer asks for work; past its budget, `flooded`. */
+void h2_session_charge(struct h2_session *s, enum h2_burden burden);
 /* The stream is over for nghttp2; `clean`: not reset. */
 void h2_session_drop_stream(struct h2_session *s, struct h2_stream *stream, bool clean);
 
