@@ -89,8 +89,8 @@ class Postgres(Server):
 
 
 class Redis(Server):
-    def __init__(self, yard):
-        super().__init__(yard, "redis")
+    def __init__(self, yard, name="redis"):
+        super().__init__(yard, name)
 
     def argv(self):
         return ["redis-server", "--port", self.port, "--bind", "127.0.0.1", "--save", "", "--dir", self.folder]
