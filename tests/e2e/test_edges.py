@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 import pytest
+import yaml
 from switchyard import Client, free_port, wait_for
 
 EXAMPLES = Path(__file__).parents[2] / "deploy" / "examples"
@@ -99,3 +100,29 @@ def test_it_follows_every_decision_and_tells_what_came_of_it(yard, kind):
     node.kill()
     front.ask()
     assert set(front.sides(users).values()) == {"legacy"}, "without a sidecar it goes where it always went"
+
+
+def values_of(tree, name):
+    """Each value that is called so, however deep."""
+    if isinstance(tree, dict):
+        for key, value in tree.items():
+            if key == name:
+                yield value
+            yield from values_of(value, name)
+    elif isinstance(tree, list):
+        for item in tree:
+            yield from values_of(item, name)
+
+
+def test_the_examples_that_cannot_be_run_ask_where_they_should():
+    envoy = yaml.safe_load((EXAMPLES / "envoy" / "envoy.yaml").read_text())
+    assert list(values_of(envoy, "path_prefix")) == ["/switchyard/v1/decide"]
+    clusters = {c["name"] for c in envoy["static_resources"]["clusters"]}
+    assert set(values_of(envoy, "cluster")) == clusters == {"switchyard", "legacy", "new"}
+
+    traefik = yaml.safe_load((EXAMPLES / "traefik" / "dynamic.yaml").read_text())["http"]
+    entries = yaml.safe_load((EXAMPLES / "traefik" / "traefik.yaml").read_text())["entryPoints"]
+    assert traefik["middlewares"]["decide"]["forwardAuth"]["address"].endswith("/switchyard/v1/decide")
+    for router in traefik["routers"].values():
+        assert router["service"] in traefik["services"] and set(router["entryPoints"]) <= set(entries)
+        assert set(router.get("middlewares", [])) <= set(traefik["middlewares"])
