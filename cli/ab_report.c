@@ -35,6 +35,11 @@ static void tell_sides(const struct doc *d, const struct ab_study *s)
     doc_table(d, buf_text(&b), false);
 }
 
+static void add_value(struct buf *b, const char *text, char end)
+{
+    cell_add(b, text[0] ? text : "-", end);
+}
+
 static void tell_places(const struct doc *d, const struct ab_study *s)
 {
     CLEANUP(buf_deinitp) struct buf b = BUF_INIT(TABLE_MAX);
@@ -50,8 +55,8 @@ static void tell_places(const struct doc *d, const struct ab_study *s)
         cell_add(&b, p->first.where, '\t');
         buf_addf(&b, "%" PRIu64 "\t", p->count);
         cell_add(&b, p->request, '\t');
-        cell_add(&b, p->first.legacy, '\t');
-        cell_add(&b, p->first.new_value, '\n');
+        add_value(&b, p->first.legacy, '\t');
+        add_value(&b, p->first.new_value, '\n');
     }
     doc_table(d, buf_text(&b), false);
     if (s->elsewhere)
@@ -62,12 +67,12 @@ void ab_report_tell(const struct doc *d, const struct ab_about *about, const str
 {
     doc_title(d, "A/B run of %s", about->migration);
     doc_say(d,
-            "%" PRIu64 " runs of %u requests through node %s: %" PRIu64 " equal, %" PRIu64
+            "%" PRIu64 " runs of %u request%s through node %s: %" PRIu64 " equal, %" PRIu64
             " differ cosmetically, %" PRIu64 " critically, %" PRIu64 " could not be compared.",
-            s->runs, about->requests, about->node, s->equal, s->cosmetic, s->critical,
-            s->not_compared);
+            s->runs, about->requests, about->requests == 1 ? "" : "s", about->node, s->equal,
+            s->cosmetic, s->critical, s->not_compared);
     if (about->unsafe)
-        doc_say(d, "%u requests were passed over: only GET and HEAD are run on both systems.",
+        doc_say(d, "Passed over: %u, since only GET and HEAD are run on both systems.",
                 about->unsafe);
     doc_say(d, "%s", ab_study_is_good(s) ? "Nothing critical differs." : "The systems differ.");
     tell_sides(d, s);

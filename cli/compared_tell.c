@@ -50,7 +50,7 @@ void compared_summary(struct buf *b, const Switchyard__V1__Discrepancies *d)
     }
     if (d->off && d->sample > 0)
         buf_addf(b, "off: the weight of new is above %g %% (compare.offAbove)\n", d->off_above);
-    str_fmt(recent, sizeof recent, "last %.0f s", d->window_s);
+    str_fmt(recent, sizeof recent, "last %.0f s, since the latest decision", d->window_s);
     add_stats(b, recent, d->recent);
     add_stats(b, "since start", d->total);
 }

@@ -18,6 +18,16 @@ static bool has_mirror(const struct migration *m)
            !mirror_stats_is_empty(&m->mirrored);
 }
 
+/* Of the requests that may be copied, as nodes do it. */
+static uint32_t compared_share(const struct durable *d)
+{
+    const struct route_compare *how = &d->plan->route.compare;
+    const bool off = d->order.active || d->rollout.override != SYSTEM_NONE ||
+                     compile_forbids_legacy(d) || d->rollout.weight_bp > how->off_above_bp;
+
+    return off ? 0 : how->sample_bp;
+}
+
 int view_status(const struct core *c, const char *migration, wall_t now, mono_t mono,
                 struct view_status *ret, struct err *err)
 {
@@ -31,6 +41,7 @@ int view_status(const struct core *c, const char *migration, wall_t now, mono_t 
         .rollout = &m->is.rollout,
         .emergency = m->is.order.epoch ? &m->is.order : NULL,
         .effective_weight_bp = compile_effective_bp(&m->is),
+        .compared_bp = compared_share(&m->is),
         .mirrored = has_mirror(m) ? &m->mirrored : NULL,
         .rollbacks_today = moves_rollbacks_on(&m->is.rollout, now),
         .quarantined = m->is.rollout.quarantined,

@@ -206,6 +206,7 @@ static void fill_operation(struct arena *a, const struct view_status *s,
     m->drill = drill(a, s->rollout);
     m->standby_until = block_time(a, s->rollout->standby_until);
     m->trigger_to = s->trigger_to;
+    m->canary_percent = (s->compared_bp + 99) / 100;
     m->flags = s->plan->flags.count;
     m->flags_by_hand = s->rollout->flags_by_hand.count;
 }

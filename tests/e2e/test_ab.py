@@ -19,7 +19,7 @@ def both(yard):
 
 def test_equal_answers_are_a_good_run(both):
     out = both.cli("ab", "app", "--runs", "20", "--path", "/orders/17").out
-    assert "20 runs of 1 requests through node node-1: 20 equal" in out and "Nothing critical differs." in out, out
+    assert "20 runs of 1 request through node node-1: 20 equal" in out and "Nothing critical differs." in out, out
     assert both.stats()["new"]["requests"] == both.stats()["legacy"]["requests"] == 0, "it counts in no gate"
     assert both.legacy.requests() and both.new.requests(), "both were asked"
 
@@ -29,7 +29,7 @@ def test_what_differs_is_named_with_the_first_request(both):
     requests = both.write('# recorded\n/a?secret=1\nHEAD /b\n{"method": "GET", "path": "/c"}\nPOST /d\n', "requests")
     page, data = both.folder / "ab.md", both.folder / "ab.json"
     out = both.cli("ab", "app", "--requests", requests, "--report", page, status=1).out
-    assert "3 runs of 3 requests" in out and "1 requests were passed over" in out, out
+    assert "3 runs of 3 requests" in out and "Passed over: 1, since" in out, out
     assert "$.total" in out and "GET /a " in out and "secret" not in out, out
     assert "## Where they differ" in open(page).read()
     both.cli("ab", "app", "--requests", requests, "--runs", "6", "--report", data, status=1)

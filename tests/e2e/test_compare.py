@@ -32,6 +32,7 @@ def test_what_differs_is_counted_and_shown(yard):
     seen = compared(yard, 50)
     assert seen["total"]["cosmetic"] == seen["total"]["compared"] == 50 and seen["total"]["critical"] == 0, seen
     assert seen["sample"] == 100 and not seen["off"] and seen["total"]["overheadMs"] > 0
+    assert yard.status()["canaryPercent"] == 100
     example = seen["examples"][0]
     assert (example["node"], example["class"], example["where"]) == ("node-1", "cosmetic", "$.note"), example
     assert yard.stats()["new"]["requests"] == 0, "a copy is no request of new's"

@@ -7,6 +7,7 @@
 #define PLAN_MIRRORED                                                  \
     PLAN_HEAD("orders", "/orders")                                     \
     "  mirror: {offAbove: 20}\n"                                       \
+    "  compare: {sample: 0.5, offAbove: 20}\n"                         \
     "  breaker: {errors: 5}\n"                                         \
     "  stages:\n"                                                      \
     "    - {name: shadow, weight: 0, mirror: 100, approval: manual}\n" \
@@ -132,7 +133,9 @@ static void test_what_holds_copies_is_told(void **state)
     const struct core_command legacy = {.kind = CMD_SET_OVERRIDE, .system = SYSTEM_LEGACY};
 
     reach(r, 1);
+    assert_int_equal(rig_status(r, "orders").compared_bp, 50);
     rig_does(r, legacy);
+    assert_int_equal(rig_status(r, "orders").compared_bp, 0);
     expect(r, 100, 0, "an override sends everything to legacy");
     rig_does(r, set(40));
     assert_string_equal(r->u.change->summary,
@@ -152,6 +155,7 @@ static void test_a_futile_share_is_refused(void **state)
 
     reach(r, 3);
     expect(r, 0, 0, "stage half says 0 %");
+    assert_int_equal(rig_status(r, "orders").compared_bp, 0);
     rig_refuses(r, set(10),
                 "nothing of orders would be copied: new has 50 % of keys, and above 20 % "
                 "(spec.mirror.offAbove) nothing is copied");
