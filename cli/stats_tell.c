@@ -91,6 +91,8 @@ void stats_table(struct buf *b, const Switchyard__V1__Stats *s)
     if (l->tunnels > 0 || n->tunnels > 0)
         add_count(b, "tunnels opened", l->tunnels, n->tunnels);
     add_count(b, "fallbacks to legacy", l->fallbacks, n->fallbacks);
+    if (s->over_budget > 0)
+        add_count(b, "fallbacks over budget", 0, s->over_budget);
     add_value(b, s, "mean", "ms", l->latency_ms->mean, n->latency_ms->mean);
     add_value(b, s, "p50", "ms", l->latency_ms->p50, n->latency_ms->p50);
     add_value(b, s, "p99", "ms", l->latency_ms->p99, n->latency_ms->p99);

@@ -133,6 +133,15 @@ static void take_breaker(struct core *c, struct migration *m, struct node *node,
     events_watch_breaker(c, m, node);
 }
 
+/* No node's past tells of it. */
+static void take_over_budget(const struct core *c, struct migration *m,
+                             const struct route_stats *route)
+{
+    m->over_budget += route->over_budget;
+    if (route->over_budget > 0)
+        sums_add(&m->over_budget_lately, c->mono, &route->over_budget, 1);
+}
+
 /* Only what was measured under the latest decision is judged: the first report after a node took it
  * over still covers a time before. */
 static void take_report(struct core *c, struct node *node, const struct route_stats *route,
@@ -147,6 +156,7 @@ static void take_report(struct core *c, struct node *node, const struct route_st
         take_breaker(c, m, node, route, late);
         node_set_tunnels(node, m->slot, route->tunnels);
     }
+    take_over_budget(c, m, route);
     /* It will come once more, in the node's past: so, too, from one that left before it was heard
      * of. */
     if (!node || node_is_asked(node))

@@ -127,6 +127,7 @@ void view_work(const struct core *c, const char *migration, struct view_work *re
 struct view_stats {
     struct system_stats system[SYSTEM_COUNT];
     struct mirror_stats mirror; /* its latency: since start */
+    uint64_t over_budget;       /* requests that new failed and legacy was not asked for */
     dur_t window;               /* that the sums are over */
 };
 /* Over the last `window` (0: since start). */

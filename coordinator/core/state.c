@@ -38,6 +38,7 @@ struct migration *migration_free(struct migration *m)
     samples_free(m->beyond);
     compared_deinit(&m->compared);
     sums_deinit(&m->mirrored_lately);
+    sums_deinit(&m->over_budget_lately);
     jobs_deinit(&m->jobs);
     free(m);
     return NULL;
@@ -127,7 +128,9 @@ void state_leave_slot(struct core *c, struct migration *m)
     samples_clear(m->beyond);
     compared_deinit(&m->compared);
     m->mirrored = (struct mirror_stats){0};
+    m->over_budget = 0;
     sums_deinit(&m->mirrored_lately);
+    sums_deinit(&m->over_budget_lately);
     m->takeover = (struct takeover){.rev = 0};
     days_deinit(&m->days);
     m->scope = (struct drill_watch){.rev = 0};

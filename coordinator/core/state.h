@@ -86,6 +86,8 @@ struct migration {
     struct compared compared;
     struct mirror_stats mirrored; /* since this coordinator began */
     struct sums mirrored_lately;
+    uint64_t over_budget; /* second tries not made, since this coordinator began */
+    struct sums over_budget_lately;
     mono_t judged_at; /* when reports last made triggers be looked at */
     struct measured measured[MEASURE_COUNT];
     struct jobs jobs;

@@ -101,6 +101,9 @@ int view_stats(const struct core *c, const char *migration, dur_t window, mono_t
     ret->mirror = m->mirrored;
     if (window.ns > 0)
         sums_window(&m->mirrored_lately, mono, window, &ret->mirror, MIRROR_COUNTERS);
+    ret->over_budget = m->over_budget;
+    if (window.ns > 0)
+        sums_window(&m->over_budget_lately, mono, window, &ret->over_budget, 1);
     return 0;
 }
 

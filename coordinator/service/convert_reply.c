@@ -119,6 +119,7 @@ const ProtobufCMessage *convert_stats(struct arena *a, const char *migration,
     m->legacy = system_stats(a, &s->system[SYSTEM_LEGACY]);
     m->new_ = system_stats(a, &s->system[SYSTEM_NEW]);
     m->window_s = (double)dur_to_ms(s->window) / 1000.0;
+    m->over_budget = s->over_budget;
     m->share_new = block_percent(on_new, on_new + s->system[SYSTEM_LEGACY].requests);
     m->mirror = mirror_stats(a, &s->mirror);
     return &m->base;

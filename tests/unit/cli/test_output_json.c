@@ -111,7 +111,7 @@ static void defaults_are_shown_and_absent_messages_are_null(void **state UNUSED)
 
     assert_string_equal(print(&s.base, false, &b),
                         "{\"migration\":\"\",\"legacy\":null,\"new\":null,\"windowS\":0,"
-                        "\"shareNew\":0}");
+                        "\"shareNew\":0,\"mirror\":null,\"overBudget\":0}");
     assert_string_equal(print(&none.base, false, &b), "{\"plans\":[]}");
 }
 

@@ -195,6 +195,10 @@ static void statistics_compare_the_systems_in_percent(void **state UNUSED)
     assert_holds(buf_text(&b), "mean\t10.000 ms\t8.000 ms\t-20.0 %\n");
     assert_holds(buf_text(&b), "p50\t8.000 ms\t8.000 ms\t+0.0 %\n");
     assert_holds(buf_text(&b), "p99\t40.000 ms\t50.000 ms\t+25.0 %\n");
+    assert_null(strstr(buf_text(&b), "budget"));
+    m.s.over_budget = 12;
+    stats_table(&b, &m.s);
+    assert_holds(buf_text(&b), "fallbacks over budget\t0\t12\t\n");
 }
 
 static void copies_are_told_by_what_came_of_them(void **state UNUSED)

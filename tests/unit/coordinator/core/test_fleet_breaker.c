@@ -631,6 +631,24 @@ static void test_of_many_sick_nodes_some_are_named(void **state)
     assert_string_equal(st.sick[4].node->s, "n5");
 }
 
+static void test_second_tries_past_the_budget_are_counted(void **state)
+{
+    struct rig *r = *state;
+    struct name name = rig_name("n1");
+    struct route_stats route = {.migration = rig_name("orders"), .over_budget = 3};
+    struct view_stats s;
+
+    for (unsigned i = 0; i < 2; i++) {
+        rig_step(r, &(struct core_event){.kind = EV_REPORT,
+                                         .report = {.node = &name, .route = &route, .count = 1}});
+        rig_wait(r, 60);
+    }
+    assert_int_equal(view_stats(r->core, "orders", dur_s(0), r->mono, &s, NULL), 0);
+    assert_int_equal(s.over_budget, 6);
+    assert_int_equal(view_stats(r->core, "orders", dur_s(80), r->mono, &s, NULL), 0);
+    assert_int_equal(s.over_budget, 3);
+}
+
 static void test_who_only_watches_diverts_nobody(void **state)
 {
     struct rig *r = *state;
@@ -681,6 +699,7 @@ int main(void)
         TEST_FLEET(test_who_joins_is_known_by_what_holds),
         TEST_FLEET(test_a_status_names_the_sickest_nodes),
         TEST_FLEET(test_of_many_sick_nodes_some_are_named),
+        TEST(test_second_tries_past_the_budget_are_counted),
         TEST(test_who_only_watches_diverts_nobody),
     };
 
