@@ -363,3 +363,18 @@ def test_requests_find_no_route_of_connections():
         client = Stream(socket.create_connection(("127.0.0.1", proxy.port), timeout=PATIENCE))
         client.send(b"GET / HTTP/1.1\r\nHost: app\r\n\r\n")
         assert client.until(b"\r\n").startswith(b"HTTP/1.1 404 ")
+
+
+def test_past_the_limit_connections_wait_in_line():
+    with Server(hello=b"hi\n") as legacy, Server() as new:
+        with Split(legacy.url, new.url, weight=0, limit=1, connect_timeout=60000) as proxy:
+            first, second = proxy.client(), proxy.client()
+            assert first.until(b"\n") == b"hi"
+            second.send(b"early")
+            first.send(b"x")
+            assert first.exactly(1) == b"x" and legacy.taken == 1
+            first.close()
+            assert second.until(b"\n") == b"hi" and second.exactly(5) == b"early"
+            proxy.set(connect_timeout=100)
+            assert ends(proxy.client())
+            assert proxy.count("legacy", "overloads") == 1
