@@ -296,6 +296,7 @@ int main(int argc, char **argv)
                                     .proxy = {.listen = "127.0.0.1:8080",
                                               .max_body_bytes = PROXY_MAX_BODY_BYTES,
                                               .min_rate = PROXY_MIN_RATE},
+                                    .tls = {.alpn = "h2,http/1.1"},
                                     .access_sample = ACCESS_ALL,
                                     .drain = dur_s(10)}};
     struct err err = {0};

@@ -6,7 +6,9 @@
 
 #include "common/base/mem.h"
 #include "common/loop/timer.h"
+#include "sidecar/proxy/dial.h"
 #include "sidecar/proxy/reply.h"
+#include "sidecar/transport/tls.h"
 
 #define HEAD_MAX    4096
 #define REQUEST_MAX (PATH_SIZE + NAME_SIZE * 4 + 256)
@@ -30,7 +32,8 @@ struct check {
     unsigned endpoint;
     bool wanted;           /* by the set that is followed */
     struct asking *asking; /* NULL between questions */
-    struct timer timer;    /* the next question, or the end of patience with this one */
+    struct tls_session session;
+    struct timer timer; /* the next question, or the end of patience with this one */
     mono_t asked_at;
 };
 
@@ -159,23 +162,21 @@ static bool is_our_own_lack(int why)
 static void ask(struct check *k)
 {
     const struct http1_limits limits = {.line_max = HEAD_MAX / 2, .head_max = HEAD_MAX};
+    const struct live_system *s = system_of(k);
     struct loop *loop = k->checks->loop;
-    int fd = address_connect(&system_of(k)->address[k->endpoint]);
 
     k->asked_at = loop_now(loop);
-    if (fd < 0 && is_our_own_lack(errno)) {
-        wait_for_next(k);
-        return;
-    }
-    if (fd < 0) {
-        finish(k, false);
-        return;
-    }
     k->asking = xnew(struct asking);
     k->asking->check = k;
-    if (!transport_open(&k->asking->transport, loop, fd, LOOP_WRITE, on_event)) {
+    if (!dial(&k->asking->transport, loop, &s->address[k->endpoint], s->tls[k->endpoint],
+              UPSTREAM_HTTP1, &k->session, on_event)) {
+        bool lack = is_our_own_lack(errno);
+
         hang_up(k);
-        wait_for_next(k);
+        if (lack)
+            wait_for_next(k);
+        else
+            finish(k, false);
         return;
     }
     reply_init(&k->asking->reply, HTTP1_GET, limits, k->asking->in, sizeof k->asking->in);
@@ -198,6 +199,7 @@ static void on_timer(struct timer *t)
 static void drop(struct check *k)
 {
     hang_up(k);
+    tls_session_forget(&k->session);
     timer_cancel(&k->timer);
     DL_DELETE(k->checks->list, k);
     live_unref(k->live);

@@ -7,6 +7,8 @@
 #include "sidecar/proxy/proxy_parts.h"
 
 #define COLLECT_EVERY dur_s(1)
+/* Collections between two looks at the certificates for systems. */
+#define REFRESH_EVERY 2
 
 /* ---- counting -------------------------------------------------------------------------------- */
 
@@ -71,6 +73,8 @@ static void on_collect(struct timer *t)
     edge_probes_expire(p->shared.edge_probes, loop_now(p->loop), loop_wall(p->loop));
     if (p->live)
         live_tick(p->live, loop_now(p->loop), loop_wall(p->loop));
+    if (p->collections++ % REFRESH_EVERY == 0)
+        publish_refresh(p);
     if (p->collecting > 0)
         return; /* a lane is late: its counts come with the next ones */
     p->collecting = p->lane_count;

@@ -4,7 +4,9 @@
 #include <utlist.h>
 
 #include "common/base/mem.h"
+#include "sidecar/proxy/dial.h"
 #include "sidecar/proxy/lane.h"
+#include "sidecar/transport/tls_client.h"
 
 static void leave_idle(struct copy_link *l)
 {
@@ -50,7 +52,7 @@ static struct copy_link *find_idle(struct lane *lane, const struct upstream_pool
     struct copy_link *l;
 
     DL_FOREACH (lane->copies.idle, l) {
-        if (address_eq(&l->address, &p->address) && l->protocol == p->protocol)
+        if (address_eq(&l->address, &p->address) && l->protocol == p->protocol && l->tls == p->tls)
             break;
     }
     if (l) {
@@ -60,15 +62,19 @@ static struct copy_link *find_idle(struct lane *lane, const struct upstream_pool
     return l;
 }
 
-static struct copy_link *dial(struct lane *lane, struct upstream_pool *p)
+/* It may outlive the pool, so it has no part in the pool's session. */
+static struct copy_link *connect_new(struct lane *lane, struct upstream_pool *p)
 {
     struct copy_link *l = xnew(struct copy_link);
 
     l->lane = lane;
     l->address = p->address;
     l->protocol = p->protocol;
-    if (!upstream_dial(p, &l->transport, on_event, &l->reused))
+    if (!upstream_dial(p, NULL, &l->transport, on_event, &l->reused)) {
         xfreep(&l);
+        return NULL;
+    }
+    l->tls = p->tls ? tls_client_ref(p->tls) : NULL;
     return l;
 }
 
@@ -78,7 +84,7 @@ struct copy_link *copy_link_take(struct copy *k, struct upstream_pool *p, bool f
     struct copy_link *l = fresh ? NULL : find_idle(lane, p);
 
     if (!l)
-        l = dial(lane, p);
+        l = connect_new(lane, p);
     if (!l)
         return NULL;
     l->copy = k;
@@ -109,6 +115,7 @@ void copy_link_close(struct copy_link **lp)
     *lp = NULL;
     deadline_cancel(&l->deadline);
     transport_close(&l->transport);
+    tls_client_unref(l->tls);
     xfreep(&l);
 }
 

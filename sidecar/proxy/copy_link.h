@@ -6,7 +6,6 @@
 #include "sidecar/proxy/address.h"
 #include "sidecar/proxy/deadline.h"
 #include "sidecar/proxy/upstream.h"
-#include "sidecar/transport/transport.h"
 
 struct copy;
 struct lane;
@@ -21,7 +20,8 @@ struct copy_link {
     struct lane *lane;
     struct address address;
     enum upstream_protocol protocol;
-    struct copy *copy; /* works for this one; NULL while idle */
+    struct tls_client *tls; /* one reference; NULL: without TLS */
+    struct copy *copy;      /* works for this one; NULL while idle */
     bool connected;
     bool reused; /* has served a copy before this one */
 };

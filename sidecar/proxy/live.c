@@ -2,16 +2,21 @@
 #include "sidecar/proxy/live.h"
 
 #include "common/base/mem.h"
+#include "sidecar/proxy/dial.h"
+#include "sidecar/transport/tls_client.h"
 
 static void take_addresses(struct live_system *s, const struct route_upstream *u,
-                           const struct names *names)
+                           const struct names *names, const struct live_system *before)
 {
     for (unsigned i = 0; i < u->endpoint_count; i++) {
         struct address found[NAMES_ADDRESSES_MAX];
         unsigned n = names_get(names, &u->endpoint[i], found);
 
-        for (unsigned k = 0; k < n && s->count < LIVE_ADDRESSES_MAX; k++)
+        for (unsigned k = 0; k < n && s->count < LIVE_ADDRESSES_MAX; k++) {
+            s->tls[s->count] = dial_tls(u, &u->endpoint[i], before ? before->tls : NULL,
+                                        before ? before->count : 0);
             s->address[s->count++] = found[k];
+        }
     }
 }
 
@@ -22,16 +27,30 @@ static const struct live_route *route_before(const struct live *before, const st
     return e ? &before->route[e - before->set->entry] : NULL;
 }
 
+/* Not in plain text what is to go by TLS from now on. */
+static bool goes_on(const struct route_upstream *u, const struct live_system *before)
+{
+    return before && before->count > 0 && u->tls.on == (before->tls[0] != NULL);
+}
+
+static void copy_addresses(struct live_system *s, const struct live_system *before)
+{
+    *s = *before;
+    s->health = NULL;
+    for (unsigned i = 0; i < s->count; i++) {
+        if (s->tls[i])
+            tls_client_ref(s->tls[i]);
+    }
+}
+
 /* A system none of whose names is known goes on at the addresses that it had: a name that was
  * mistyped must not cut off a route that works. */
 static void fill_system(struct live_system *s, const struct route_upstream *u,
                         const struct names *names, const struct live_system *before, mono_t now)
 {
-    take_addresses(s, u, names);
-    if (s->count == 0 && before) {
-        *s = *before;
-        s->health = NULL;
-    }
+    take_addresses(s, u, names, before);
+    if (s->count == 0 && goes_on(u, before))
+        copy_addresses(s, before);
     if (s->count > 1 || (s->count > 0 && u->health_path[0]))
         s->health = health_new(s->address, s->count, before ? before->health : NULL, now);
 }
@@ -74,13 +93,20 @@ struct live *live_ref(struct live *l)
     return l;
 }
 
+static void empty_system(struct live_system *s)
+{
+    health_unref(s->health);
+    for (unsigned i = 0; i < s->count; i++)
+        tls_client_unref(s->tls[i]);
+}
+
 void live_unref(struct live *l)
 {
     if (!l || atomic_fetch_sub_explicit(&l->refs, 1, memory_order_acq_rel) > 1)
         return;
     for (unsigned i = 0; i < l->set->count; i++) {
         for (int s = SYSTEM_LEGACY; s < SYSTEM_COUNT; s++)
-            health_unref(l->route[i].system[s].health);
+            empty_system(&l->route[i].system[s]);
         breaker_unref(l->route[i].breaker);
     }
     ruleset_unref(l->set);
@@ -92,6 +118,24 @@ void live_tick(struct live *l, mono_t now, wall_t wall)
     for (unsigned i = 0; i < l->set->count; i++)
         for (int s = SYSTEM_LEGACY; s < SYSTEM_COUNT; s++)
             health_tick(l->route[i].system[s].health, now, wall);
+}
+
+static bool has_outdated(const struct live_system *s)
+{
+    for (unsigned i = 0; i < s->count; i++) {
+        if (s->tls[i] && tls_client_is_outdated(s->tls[i]))
+            return true;
+    }
+    return false;
+}
+
+bool live_is_outdated(const struct live *l)
+{
+    for (unsigned i = 0; i < l->set->count; i++)
+        for (int s = SYSTEM_LEGACY; s < SYSTEM_COUNT; s++)
+            if (has_outdated(&l->route[i].system[s]))
+                return true;
+    return false;
 }
 
 bool live_is_urgent(const struct ruleset *set, const struct live *serving)

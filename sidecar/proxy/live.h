@@ -14,6 +14,7 @@
 
 struct live_system {
     struct address address[LIVE_ADDRESSES_MAX];
+    struct tls_client *tls[LIVE_ADDRESSES_MAX]; /* one reference each; NULL: without TLS */
     unsigned count;        /* 0: no name of it is known yet, nor was there one before */
     struct health *health; /* one reference; NULL when there is nothing to choose */
 };
@@ -39,6 +40,9 @@ void live_unref(struct live *l); /* tolerates NULL; any thread */
 
 /* Once a second, so that ejections and slow starts end. Control thread. */
 void live_tick(struct live *l, mono_t now, wall_t wall);
+
+/* Whether a file that says how a system is known has changed since. Control thread. */
+bool live_is_outdated(const struct live *l);
 
 /* Whether `set` holds an emergency order that `serving` (may be NULL) does not. */
 bool live_is_urgent(const struct ruleset *set, const struct live *serving);

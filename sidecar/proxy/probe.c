@@ -10,6 +10,7 @@
 #include "common/base/buf.h"
 #include "common/base/mem.h"
 #include "common/compare/compare.h"
+#include "sidecar/proxy/dial.h"
 #include "sidecar/proxy/lane.h"
 #include "sidecar/proxy/reply.h"
 
@@ -36,6 +37,7 @@ struct prober {
     struct timer deadline;
     dur_t patience; /* of the step */
     mono_t since, until;
+    char why[TEXT_SIZE]; /* the latest address could not be used; "": nobody said */
     struct buf out;
     size_t sent;
     struct reply reply;
@@ -215,6 +217,15 @@ static void compose(struct prober *p)
 
 /* ---- the connection -------------------------------------------------------------------------- */
 
+/* For when no other address does better. */
+static void note_failure(struct prober *p)
+{
+    const char *why = transport_why(&p->transport);
+
+    if (why[0])
+        str_fmt(p->why, sizeof p->why, "no connection: %s", why);
+}
+
 static void take_connection(struct prober *p)
 {
     enum transport_state s = transport_establish(&p->transport);
@@ -222,6 +233,7 @@ static void take_connection(struct prober *p)
     if (s == TRANSPORT_BEGINS)
         return;
     if (s == TRANSPORT_FAILED) {
+        note_failure(p);
         disconnect(p);
         p->turn++;
         connect_next(p);
@@ -244,11 +256,10 @@ static void on_event(struct transport *t, unsigned events UNUSED)
         receive(p);
 }
 
-static bool begin_connect(struct prober *p, const struct address *a)
+static bool begin_connect(struct prober *p, unsigned i)
 {
-    int fd = address_connect(a);
-
-    return fd >= 0 && transport_open(&p->transport, p->lane->loop, fd, LOOP_WRITE, on_event);
+    return dial(&p->transport, p->lane->loop, &p->system->address[i], p->system->tls[i],
+                UPSTREAM_HTTP1, NULL, on_event);
 }
 
 static void note_address(struct prober *p, const struct address *a)
@@ -281,16 +292,19 @@ static void connect_next(struct prober *p)
 {
     p->step = PROBE_CONNECT;
     for (; p->turn < p->system->count; p->turn++) {
-        const struct address *a = &p->system->address[p->order[p->turn]];
+        unsigned i = p->order[p->turn];
 
-        note_address(p, a);
+        note_address(p, &p->system->address[i]);
         compose(p);
-        if (begin_connect(p, a)) {
+        if (begin_connect(p, i)) {
             expect_within(p, p->route->upstream[p->answer->system].connect_timeout_ms);
             return;
         }
     }
-    fail(p, p->system->count > 0 ? "no connection" : "no address of it is known");
+    if (p->system->count == 0)
+        fail(p, "no address of it is known");
+    else
+        fail(p, p->why[0] ? p->why : "no connection");
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */

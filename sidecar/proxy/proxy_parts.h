@@ -35,6 +35,7 @@ struct proxy {
     struct timer patience; /* set while `asked` waits */
 
     struct timer collect;
+    unsigned collections;
     unsigned collecting; /* lanes that have yet to answer */
     struct route_stats *stats;
     size_t stats_count;
@@ -59,6 +60,8 @@ void publish_on_names(void *ctx, const struct names_news *news);
 void publish_on_port(void *ctx);
 /* A lane serves what it was sent. */
 void publish_on_served(struct proxy *p, const struct letter *l);
+/* Send the same set out anew when certificates for systems have changed. */
+void publish_refresh(struct proxy *p);
 void publish_end(struct proxy *p);
 
 /* Once a second, from now on. */

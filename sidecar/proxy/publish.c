@@ -45,6 +45,12 @@ static void catch_up(struct proxy *p)
         distribute(p);
 }
 
+void publish_refresh(struct proxy *p)
+{
+    if (p->live && p->waiting == 0 && p->asked_version > 0 && live_is_outdated(p->live))
+        distribute(p);
+}
+
 void publish_on_port(void *ctx)
 {
     struct proxy *p = ctx;

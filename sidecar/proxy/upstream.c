@@ -6,16 +6,18 @@
 #include "common/base/check.h"
 #include "common/base/mem.h"
 #include "sidecar/proxy/conn.h"
+#include "sidecar/proxy/dial.h"
 #include "sidecar/proxy/lane.h"
+#include "sidecar/transport/tls_client.h"
 
 /* ---- pools ----------------------------------------------------------------------------------- */
 
+/* For the pool's own: they do not outlive it. */
 static bool dial_link(void *ctx, struct transport *t, transport_fn fn)
 {
-    const struct upstream_pool *p = ctx;
-    int fd = address_connect(&p->address);
+    struct upstream_pool *p = ctx;
 
-    return fd >= 0 && transport_open(t, p->lane->loop, fd, LOOP_WRITE, fn);
+    return dial(t, p->lane->loop, &p->address, p->tls, p->protocol, &p->session, fn);
 }
 
 static struct h2_client *new_h2(struct upstream_pool *p)
@@ -29,21 +31,23 @@ static struct h2_client *new_h2(struct upstream_pool *p)
     return h2_client_new(p->lane->loop, &h2, dial_link, p);
 }
 
-bool upstream_dial(struct upstream_pool *p, struct transport *t, transport_fn fn, bool *ret_reused)
+bool upstream_dial(struct upstream_pool *p, struct tls_session *session, struct transport *t,
+                   transport_fn fn, bool *ret_reused)
 {
     *ret_reused = false;
     if (p->h2)
         return h2_client_open(p->h2, t, LOOP_WRITE, fn, ret_reused);
-    return dial_link(p, t, fn);
+    return dial(t, p->lane->loop, &p->address, p->tls, p->protocol, session, fn);
 }
 
 static struct upstream_pool *new_pool(struct lane *lane, const struct address *address,
-                                      enum upstream_protocol protocol)
+                                      struct tls_client *tls, enum upstream_protocol protocol)
 {
     struct upstream_pool *p = xnew(struct upstream_pool);
 
     p->lane = lane;
     p->address = *address;
+    p->tls = tls ? tls_client_ref(tls) : NULL;
     p->protocol = protocol;
     if (protocol == UPSTREAM_H2)
         p->h2 = new_h2(p);
@@ -52,16 +56,16 @@ static struct upstream_pool *new_pool(struct lane *lane, const struct address *a
 }
 
 struct upstream_pool *upstream_pool_get(struct lane *lane, const struct address *address,
-                                        enum upstream_protocol protocol)
+                                        struct tls_client *tls, enum upstream_protocol protocol)
 {
     struct upstream_pool *p;
 
     DL_FOREACH (lane->pools, p) {
-        if (address_eq(&p->address, address) && p->protocol == protocol)
+        if (address_eq(&p->address, address) && p->tls == tls && p->protocol == protocol)
             break;
     }
     if (!p)
-        p = new_pool(lane, address, protocol);
+        p = new_pool(lane, address, tls, protocol);
     p->refs++;
     p->views++;
     return p;
@@ -75,6 +79,8 @@ static void unref_pool(struct upstream_pool *p)
     CHECK(!p->idle);
     DL_DELETE(p->lane->pools, p);
     h2_client_free(p->h2);
+    tls_session_forget(&p->session);
+    tls_client_unref(p->tls);
     xfreep(&p);
 }
 
@@ -139,7 +145,7 @@ static struct upstream *new_upstream(struct upstream_pool *p)
 {
     struct upstream *u = xnew(struct upstream);
 
-    if (!upstream_dial(p, &u->transport, on_event, &u->reused)) {
+    if (!upstream_dial(p, &p->session, &u->transport, on_event, &u->reused)) {
         xfreep(&u);
         return NULL;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Connections to the two systems, and the pools that keep the idle ones. One pool per address,
- * protocol and lane, shared by all routes that name them. Where HTTP/2 is spoken, a connection is a
- * stream of one that the pool holds (h2_client.h), and never idle. owner: lane. */
+ * protocol, way to know it and lane, shared by all routes that name them. Where HTTP/2 is spoken, a
+ * connection is a stream of one that the pool holds (h2_client.h), and never idle. owner: lane. */
 #pragma once
 
 #include "common/model/ruleset.h"
@@ -9,7 +9,7 @@
 #include "sidecar/proxy/address.h"
 #include "sidecar/proxy/deadline.h"
 #include "sidecar/proxy/iobuf.h"
-#include "sidecar/transport/transport.h"
+#include "sidecar/transport/tls.h"
 
 struct lane;
 struct conn;
@@ -22,6 +22,8 @@ struct upstream_pool {
     struct upstream_pool *prev, *next; /* of the lane */
     struct lane *lane;                 /* borrowed */
     struct address address;
+    struct tls_client *tls;     /* one reference; NULL: without TLS */
+    struct tls_session session; /* the latest of its connections; copies have no part in it */
     enum upstream_protocol protocol;
     struct h2_client *h2;  /* its connections, where that is spoken; else NULL */
     struct upstream *idle; /* utlist, the latest first: the rest may grow old and close */
@@ -31,17 +33,18 @@ struct upstream_pool {
     unsigned views;
 };
 
-/* The lane's pool for an address, with one more view that uses it. */
+/* The lane's pool for an address, known by `tls` (NULL: without TLS), with one more view that uses
+ * it. */
 struct upstream_pool *upstream_pool_get(struct lane *lane, const struct address *address,
-                                        enum upstream_protocol protocol);
+                                        struct tls_client *tls, enum upstream_protocol protocol);
 /* The last view gone, idle connections are closed; busy ones close when they are done. */
 void upstream_pool_put(struct upstream_pool *p);
 
 /* Begin to connect `t` to the pool's system, for whoever holds the pool; LOOP_WRITE comes when it
- * stands or failed. *ret_reused: it is a stream of a connection that is not new. False: it failed
- * at once. */
-bool upstream_dial(struct upstream_pool *p, struct transport *t, transport_fn fn,
-                   bool *ret_reused) MUST_CHECK;
+ * stands or failed. `session` as tls_connect(), where it matters. *ret_reused: it is a stream of a
+ * connection that is not new. False: it failed at once. */
+bool upstream_dial(struct upstream_pool *p, struct tls_session *session, struct transport *t,
+                   transport_fn fn, bool *ret_reused) MUST_CHECK;
 
 struct upstream {
     struct transport transport;

@@ -43,8 +43,9 @@ static void fill_route(struct lane *lane, struct view_route *r, const struct rul
         system->limit = share_of(entry->route.upstream[s].max_connections, lane->config->threads);
         system->health = live->system[s].health;
         for (unsigned i = 0; i < system->count; i++)
-            system->pool[i] = upstream_pool_get(lane, &live->system[s].address[i],
-                                                entry->route.upstream[s].protocol);
+            system->pool[i] =
+                upstream_pool_get(lane, &live->system[s].address[i], live->system[s].tls[i],
+                                  entry->route.upstream[s].protocol);
     }
 }
 

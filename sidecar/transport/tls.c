@@ -45,6 +45,7 @@ struct tls {
     enum ending ending;
     bool reached; /* the socket is connected */
     bool stuck;   /* OpenSSL has to send before it goes on to read */
+    bool insists; /* on the protocol that it offers */
     bool broken;  /* nothing can be sent any more */
 };
 
@@ -171,8 +172,22 @@ static void fail_handshake(struct tls *x)
     fail(x, failure, words);
 }
 
+/* Whether the peer has agreed to what we are going to speak. */
+static bool agrees(const struct tls *x)
+{
+    const unsigned char *name;
+    unsigned n;
+
+    SSL_get0_alpn_selected(x->ssl, &name, &n);
+    return !x->insists || n > 0;
+}
+
 static void stand(struct tls *x)
 {
+    if (!agrees(x)) {
+        fail(x, TLS_FAILED_PROTOCOL, "the peer does not speak the protocol that it is asked for");
+        return;
+    }
     x->state = TRANSPORT_STANDS;
     x->stuck = false;
     x->held = SSL_has_pending(x->ssl) ? HELD_MAYBE : HELD_NOTHING;
@@ -503,8 +518,9 @@ static bool begin(struct tls *x, struct loop *loop, unsigned events, transport_f
 
     t->fn = fn;
     x->wanted = events;
-    if (x->ssl && loop_watch(loop, &x->watch, x->wire.fd, x->reached ? LOOP_READ : LOOP_WRITE,
-                             on_socket, NULL) == 0)
+    if ((x->ssl || x->client) &&
+        loop_watch(loop, &x->watch, x->wire.fd, x->reached ? LOOP_READ : LOOP_WRITE, on_socket,
+                   NULL) == 0)
         return true;
     transport_close(t);
     return false;
@@ -525,11 +541,23 @@ bool tls_accept(struct transport *t, struct loop *loop, int fd, struct tls_serve
     return true;
 }
 
-bool tls_connect(struct transport *t, struct loop *loop, int fd, struct tls_client *client,
-                 struct tls_session *session, unsigned events, transport_fn fn)
+/* A setting that cannot be used fails as a handshake does: later, and with words. */
+static bool fail_later(struct tls *x)
 {
-    struct tls *x = tls_new(t, fd, tls_client_ssl(client, session));
+    x->reached = true;
+    fail(x, TLS_FAILED_OTHER, tls_client_fault(x->client));
+    loop_defer(x->watch.loop, &x->again, on_again);
+    return true;
+}
+
+bool tls_connect(struct transport *t, struct loop *loop, int fd, struct tls_client *client,
+                 const char *alpn, struct tls_session *session, unsigned events, transport_fn fn)
+{
+    struct tls *x = tls_new(t, fd, tls_client_ssl(client, alpn, session));
 
     x->client = tls_client_ref(client);
-    return begin(x, loop, events, fn);
+    x->insists = alpn != NULL;
+    if (!begin(x, loop, events, fn))
+        return false;
+    return x->ssl || fail_later(x);
 }

@@ -27,10 +27,12 @@ void tls_session_forget(struct tls_session *s);
 bool tls_accept(struct transport *t, struct loop *loop, int fd, struct tls_server *server,
                 dur_t patience, unsigned events, transport_fn fn) MUST_CHECK;
 
-/* Takes over a connecting socket. `session` may be NULL: nothing is resumed. False: it was closed.
- */
+/* Takes over a connecting socket. `alpn` is what the peer must agree to speak, "h2"; NULL:
+ * "http/1.1" is offered, and it may say nothing to that. `session` may be NULL: nothing is resumed.
+ * False: it was closed. */
 bool tls_connect(struct transport *t, struct loop *loop, int fd, struct tls_client *client,
-                 struct tls_session *session, unsigned events, transport_fn fn) MUST_CHECK;
+                 const char *alpn, struct tls_session *session, unsigned events,
+                 transport_fn fn) MUST_CHECK;
 
 /* What both sides agreed to speak (ALPN, RFC 7301): "h2"; nothing when they did not, or `t` is not
  * one of these. Borrowed. */

@@ -18,10 +18,13 @@
 struct tls_client {
     struct tls_client *prev, *next; /* of the cache */
     atomic_uint refs;
-    struct sha256 mark; /* of the settings and the files that they name */
-    char *name;         /* owned */
+    struct sha256 mark;           /* of the settings and the files that they name */
+    struct sha256 files;          /* of the files alone */
+    char *name, *ca, *cert, *key; /* owned */
+    char *fault;                  /* owned; NULL: none */
     bool is_address;
-    SSL_CTX *ctx; /* owned */
+    bool verifies;
+    SSL_CTX *ctx; /* owned; NULL with a fault */
 };
 
 /* Those in use. The lock is held while a file is read: a second one to ask for it would read it,
@@ -61,12 +64,22 @@ static void offer_session(SSL *ssl, const struct tls_session *s)
     SSL_SESSION_free(copy);
 }
 
-SSL *tls_client_ssl(struct tls_client *c, struct tls_session *session)
+static bool offer_protocols(SSL *ssl, const char *list)
 {
-    SSL *ssl = SSL_new(c->ctx);
+    unsigned char wire[OURS_MAX];
+    unsigned size = (unsigned)tls_ctx_alpn(list, wire, sizeof wire);
 
-    if (!ssl)
+    return size > 0 && SSL_set_alpn_protos(ssl, wire, size) == 0;
+}
+
+SSL *tls_client_ssl(struct tls_client *c, const char *alpn, struct tls_session *session)
+{
+    SSL *ssl = c->ctx ? SSL_new(c->ctx) : NULL;
+
+    if (!ssl || !offer_protocols(ssl, alpn ? alpn : "http/1.1")) {
+        SSL_free(ssl);
         return NULL;
+    }
     SSL_set_connect_state(ssl);
     SSL_set_app_data(ssl, session);
     if (!c->is_address)
@@ -86,13 +99,13 @@ static bool is_address(const char *name)
     return inet_pton(AF_INET, name, bytes) == 1 || inet_pton(AF_INET6, name, bytes) == 1;
 }
 
-static int verify(struct tls_client *c, const char *ca, struct err *err)
+static int verify(struct tls_client *c, struct err *err)
 {
     X509_VERIFY_PARAM *param = SSL_CTX_get0_param(c->ctx);
     int r = 0;
 
-    if (ca && ca[0])
-        r = tls_ctx_trust(c->ctx, ca, err);
+    if (c->ca[0])
+        r = tls_ctx_trust(c->ctx, c->ca, err);
     else
         SSL_CTX_set_default_verify_paths(c->ctx);
     ERR_clear_error();
@@ -106,42 +119,57 @@ static int verify(struct tls_client *c, const char *ca, struct err *err)
     return err_set(err, ERR_INVALID, "\"%s\" is no name that a certificate could have", c->name);
 }
 
-static int offer(struct tls_client *c, const char *list, struct err *err)
+static char *copy_text(const char *text)
 {
-    unsigned char wire[OURS_MAX];
-    unsigned size = (unsigned)tls_ctx_alpn(list ? list : "http/1.1", wire, sizeof wire);
-
-    if (size == 0 || SSL_CTX_set_alpn_protos(c->ctx, wire, size) != 0)
-        return err_set(err, ERR_INVALID, "\"%s\" is no list of protocols", list);
-    return 0;
+    return xstrdup(text ? text : "");
 }
 
-static int make(const struct tls_client_config *config, struct tls_client **ret, struct err *err)
+static int set_up(struct tls_client *c, struct err *err)
 {
-    struct tls_client *c = xnew(struct tls_client);
     X509 *leaf;
     int r = tls_ctx_new(TLS_client_method(), &c->ctx, err);
 
-    atomic_init(&c->refs, 1);
-    c->name = xstrdup(config->name);
-    c->is_address = is_address(config->name);
-    if (r == 0)
-        r = offer(c, config->alpn, err);
-    if (r == 0 && !config->no_verify)
-        r = verify(c, config->ca, err);
-    if (r == 0 && config->cert && config->cert[0])
-        r = tls_ctx_use_pair(c->ctx, config->cert, config->key ? config->key : "", &leaf, err);
-    if (r < 0) {
-        SSL_CTX_free(c->ctx);
-        xfreep(&c->name);
-        xfreep(&c);
-        return err_ctx(err, "TLS to %s", config->name);
-    }
+    if (r < 0)
+        return r;
     SSL_CTX_set_session_cache_mode(c->ctx,
                                    SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
     SSL_CTX_sess_set_new_cb(c->ctx, on_session);
-    *ret = c;
-    return 0;
+    if (c->verifies)
+        r = verify(c, err);
+    if (r == 0 && c->cert[0])
+        r = tls_ctx_use_pair(c->ctx, c->cert, c->key, &leaf, err);
+    return r;
+}
+
+static struct tls_client *make(const struct tls_client_config *config)
+{
+    struct tls_client *c = xnew(struct tls_client);
+    struct err err = {0};
+
+    atomic_init(&c->refs, 1);
+    c->name = copy_text(config->name);
+    c->ca = copy_text(config->ca);
+    c->cert = copy_text(config->cert);
+    c->key = copy_text(config->key);
+    c->is_address = is_address(c->name);
+    c->verifies = !config->no_verify;
+    if (set_up(c, &err) < 0) {
+        SSL_CTX_free(c->ctx);
+        c->ctx = NULL;
+        c->fault = xstrdup(err.msg);
+    }
+    return c;
+}
+
+static void unmake(struct tls_client *c)
+{
+    SSL_CTX_free(c->ctx);
+    xfreep(&c->name);
+    xfreep(&c->ca);
+    xfreep(&c->cert);
+    xfreep(&c->key);
+    xfreep(&c->fault);
+    xfreep(&c);
 }
 
 /* ---- the cache ------------------------------------------------------------------------------- */
@@ -151,17 +179,24 @@ static void add_text(struct sha256_ctx *mark, const char *text)
     sha256_add(mark, text ? text : "", text ? strlen(text) + 1 : 1);
 }
 
-/* A file that has changed makes another one. */
-static struct sha256 mark_of(const struct tls_client_config *config)
+static struct sha256 mark_files(const char *ca, const char *cert, const char *key)
 {
-    const char *const files[] = {config->ca, config->cert, config->key};
+    const char *const files[] = {ca, cert, key};
+    struct sha256_ctx *mark = sha256_new();
+
+    for (size_t i = 0; i < ARRAY_LEN(files); i++)
+        tls_files_add_mark(mark, files[i] ? files[i] : "");
+    return sha256_final(mark);
+}
+
+/* A file that has changed makes another one. */
+static struct sha256 mark_of(const struct tls_client_config *config, const struct sha256 *files)
+{
     struct sha256_ctx *mark = sha256_new();
 
     add_text(mark, config->name);
-    add_text(mark, config->alpn);
     add_text(mark, config->no_verify ? "any" : "");
-    for (size_t i = 0; i < ARRAY_LEN(files); i++)
-        tls_files_add_mark(mark, files[i] ? files[i] : "");
+    sha256_add(mark, files, sizeof *files);
     return sha256_final(mark);
 }
 
@@ -177,25 +212,44 @@ static struct tls_client *find(const struct sha256 *mark)
     return NULL;
 }
 
-int tls_client_get(const struct tls_client_config *config, struct tls_client **ret, struct err *err)
+struct tls_client *tls_client_get(const struct tls_client_config *config)
 {
-    struct sha256 mark = mark_of(config);
+    struct sha256 files = mark_files(config->ca, config->cert, config->key);
+    struct sha256 mark = mark_of(config, &files);
     struct tls_client *c;
-    int r = 0;
 
     pthread_mutex_lock(&cache.lock);
     c = find(&mark);
     if (!c) {
-        r = make(config, &c, err);
-        if (r == 0) {
-            c->mark = mark;
-            DL_APPEND(cache.list, c);
-        }
+        c = make(config);
+        c->mark = mark;
+        c->files = files;
+        DL_APPEND(cache.list, c);
     }
     pthread_mutex_unlock(&cache.lock);
-    if (r == 0)
-        *ret = c;
-    return r;
+    return c;
+}
+
+bool tls_client_is_like(const struct tls_client *a, const struct tls_client *b)
+{
+    return a->verifies == b->verifies && strcmp(a->name, b->name) == 0 &&
+           strcmp(a->ca, b->ca) == 0 && strcmp(a->cert, b->cert) == 0 &&
+           strcmp(a->key, b->key) == 0;
+}
+
+bool tls_client_is_outdated(const struct tls_client *c)
+{
+    struct sha256 now = mark_files(c->ca, c->cert, c->key);
+    struct tls_client *next;
+    bool is_better;
+
+    if (sha256_eq(&c->files, &now))
+        return false;
+    next = tls_client_get(&(struct tls_client_config){
+        .name = c->name, .ca = c->ca, .cert = c->cert, .key = c->key, .no_verify = !c->verifies});
+    is_better = !next->fault;
+    tls_client_unref(next);
+    return is_better;
 }
 
 struct tls_client *tls_client_ref(struct tls_client *c)
@@ -207,6 +261,11 @@ struct tls_client *tls_client_ref(struct tls_client *c)
 const char *tls_client_name(const struct tls_client *c)
 {
     return c->name;
+}
+
+const char *tls_client_fault(const struct tls_client *c)
+{
+    return c->fault ? c->fault : "";
 }
 
 /* The last reference is given back under the lock, so that nobody finds it meanwhile. */
@@ -226,9 +285,6 @@ void tls_client_unref(struct tls_client *c)
     else
         DL_DELETE(cache.list, c);
     pthread_mutex_unlock(&cache.lock);
-    if (!c)
-        return;
-    SSL_CTX_free(c->ctx);
-    xfreep(&c->name);
-    xfreep(&c);
+    if (c)
+        unmake(c);
 }

@@ -3,8 +3,9 @@
  * asked for twice is made once per process. */
 #pragma once
 
-#include "common/base/err.h"
-#include "common/base/str.h"
+#include <stdbool.h>
+
+#include "common/base/attrs.h"
 
 /* Strings are copied. */
 struct tls_client_config {
@@ -13,21 +14,24 @@ struct tls_client_config {
     const char *ca; /* a file in PEM; NULL or "": the system's authorities */
     const char *cert; /* ours, and `key`; NULL or "": none */
     const char *key;
-    const char *alpn; /* what we offer, "h2"; NULL: "http/1.1" */
-    bool no_verify;   /* take any certificate */
+    bool no_verify; /* take any certificate */
 };
 
 struct tls_client;
 struct tls_session;
 struct ssl_st;
 
-/* One reference, to be given back. INVALID, NOT_FOUND, DENIED with what is wrong with a file. Any
- * thread; blocks for the files the first time. */
-int tls_client_get(const struct tls_client_config *config, struct tls_client **ret,
-                   struct err *err) MUST_CHECK;
+/* One reference, to be given back; never NULL. Where a file is bad, all of its connections fail,
+ * for the reason of tls_client_fault(). Any thread; blocks for the files the first time. */
+struct tls_client *tls_client_get(const struct tls_client_config *config) MUST_CHECK;
 struct tls_client *tls_client_ref(struct tls_client *c);
 void tls_client_unref(struct tls_client *c); /* tolerates NULL */
 const char *tls_client_name(const struct tls_client *c);
+const char *tls_client_fault(const struct tls_client *c); /* "": none */
+/* Whether both have the same settings: they differ in what the files held. */
+bool tls_client_is_like(const struct tls_client *a, const struct tls_client *b);
+/* Whether the files have changed, and would make one without a fault. Blocks for them then. */
+bool tls_client_is_outdated(const struct tls_client *c);
 
-/* For tls.c: NULL when memory is out. */
-struct ssl_st *tls_client_ssl(struct tls_client *c, struct tls_session *session);
+/* For tls.c: NULL when it has a fault, or memory is out. As tls_connect(). */
+struct ssl_st *tls_client_ssl(struct tls_client *c, const char *alpn, struct tls_session *session);

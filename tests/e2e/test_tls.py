@@ -95,3 +95,35 @@ def test_what_cannot_be_served_is_said_at_the_start(tmp_path):
     assert "exclude each other" in start(*door, "--tls-cert", cert, "--tls-certs", str(tmp_path))
     assert "does not belong to the certificate" in start(*door, "--tls-cert", cert, "--tls-key", other)
     assert "No such file" in start(*door, "--tls-cert", cert, "--tls-key", str(tmp_path / "none"))
+
+
+def test_systems_behind_certificates(yard):
+    """legacy in plain text, new by TLS with client certificates: a whole rollout, and what a wrong name does."""
+    folder = yard.folder / "pki"
+    folder.mkdir()
+    pki = Pki(folder)
+    cert, key = pki.make("new", "DNS:new.test")
+    shown = dict(zip(("certFile", "keyFile"), pki.make("node", "DNS:node.test")))
+    yard.services()
+    url = yard.new.open_tls(cert, key, f"ssl_verify_client on; ssl_client_certificate {pki.ca};")
+    yard.new.become(200)
+    yard.coordinator.start()
+    node = yard.sidecar("node-1")
+    yard.wait_nodes(1)
+
+    def apply(name):
+        plan = yard.plan(stages=(40, 100))
+        plan["spec"]["systems"]["new"] = {"endpoints": [url], "tls": {"serverName": name, "caFile": pki.ca, **shown}}
+        return yard.apply(plan)
+
+    apply("new.test")
+    yard.cli("start", "app")
+    yard.wait_status("the first stage serves", phase="ready")
+    sides = node.client().sides(range(40))
+    assert set(sides.values()) == {"legacy", "new"}
+    probe = yard.cli("probe", "app", "-o", "json", status=None).json
+    assert "200" in json.dumps(probe)
+
+    apply("other.test")
+    wait_for(lambda: "the certificate is for other names than other.test" in
+              json.dumps(yard.cli("probe", "app", "-o", "json", status=None).json), "the probe says why")

@@ -78,13 +78,8 @@ def test_large_bodies_go_both_ways(pki, version):
     with Origin(lambda r: reply(r.body)) as origin, door(pki, origin) as proxy:
         with TlsClient(proxy, pki, version=version) as client:
             for _ in range(2):
-                sender = threading.Thread(
-                    target=client.send,
-                    args=(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(big)
-                          + big,))
-                sender.start()
+                client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(big) + big)
                 assert client.answer().body == big
-                sender.join()
 
 
 @pytest.mark.parametrize("flag", ["-tls1_2", "-tls1_3"])
@@ -114,6 +109,21 @@ def test_curl_is_content(pki):
             capture_output=True, check=True, timeout=30)
         assert out.stdout == b"hellohello"
         assert tally(proxy)["handshakes"] == 1
+
+
+def test_http2_comes_by_tls(pki):
+    """Clients that prefer it get it, and systems read https all the same."""
+    with says("hello") as origin, door(pki, origin, tls_alpn="h2,http/1.1") as proxy:
+        urls = [f"https://one.test:{proxy.tls.port}/{i}" for i in range(3)]
+        out = subprocess.run(
+            ["curl", "-sS", "--http2", "--cacert", pki.ca, "--resolve",
+             f"one.test:{proxy.tls.port}:127.0.0.1", "-w", " %{http_version}\n", *urls],
+            capture_output=True, check=True, timeout=30)
+        assert out.stdout == b"hello 2\n" * 3
+        assert {r.get("x-forwarded-proto") for r in origin.requests} == {"https"}
+        assert tally(proxy)["handshakes"] == 1
+        with TlsClient(proxy, pki, alpn=["http/1.1"]) as client:
+            assert client.ask().body == b"hello"
 
 
 def test_alpn_is_answered(pki):

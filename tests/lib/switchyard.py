@@ -136,11 +136,18 @@ class Nginx:
         self.access = self.folder / "access.log"
         self.process = None
         self.mark = 0
+        self.secure = None
         self.start()
 
     @property
     def url(self):
         return f"http://127.0.0.1:{self.port}"
+
+    def open_tls(self, cert, key, more=""):
+        """Speak TLS on another port, too, from the next start() or become() on."""
+        self.secure = free_port()
+        self.tls = f"listen 127.0.0.1:{self.secure} ssl; ssl_certificate {cert}; ssl_certificate_key {key}; {more}"
+        return f"https://127.0.0.1:{self.secure}"
 
     def configure(self, status=200, body=None, media="text/plain", gzip="off"):
         text = (body or self.name).replace('"', '\\"')
@@ -157,6 +164,7 @@ class Nginx:
                 scgi_temp_path {self.folder}/scgi;
                 server {{
                     listen 127.0.0.1:{self.port} backlog=1024;
+                    {self.tls if self.secure else ""}
                     location / {{ return {status} "{text}\\n"; }}
                 }}
             }}"""

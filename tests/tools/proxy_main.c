@@ -56,6 +56,28 @@ static bool read_endpoints(struct str value, struct route_upstream *u, struct er
         if (endpoint_parse(one, &u->endpoint[u->endpoint_count++], err) < 0)
             return false;
     }
+    u->tls.on = u->endpoint_count > 0 && u->endpoint[0].scheme == ENDPOINT_HTTPS;
+    return true;
+}
+
+/* "ca file,name,certificate,key" of both systems; "any": whoever is there is trusted. */
+static bool read_known(struct str value, struct route *r)
+{
+    struct route_tls t = {.verify = !str_eq(value, STR("any"))};
+    struct str ca = value, name = {0}, cert = {0}, key = {0};
+
+    str_cut(ca, ',', &ca, &name);
+    str_cut(name, ',', &name, &cert);
+    str_cut(cert, ',', &cert, &key);
+    if ((t.verify && !str_copy(ca, t.ca_file, sizeof t.ca_file)) ||
+        !str_copy(name, t.name, sizeof t.name) ||
+        !str_copy(cert, t.cert_file, sizeof t.cert_file) ||
+        !str_copy(key, t.key_file, sizeof t.key_file))
+        return false;
+    for (int s = SYSTEM_LEGACY; s < SYSTEM_COUNT; s++) {
+        t.on = r->upstream[s].tls.on;
+        r->upstream[s].tls = t;
+    }
     return true;
 }
 
@@ -231,6 +253,8 @@ static int set_route(struct tool *t, struct str name, struct str value, struct e
         return read_endpoints(value, &r->upstream[SYSTEM_NEW], err);
     if (str_eq(name, STR("h2")))
         return read_h2(value, r);
+    if (str_eq(name, STR("known")))
+        return read_known(value, r);
     if (str_eq(name, STR("weight")))
         return unit_parse_weight(value, &r->weight_bp, err) == 0;
     if (str_eq(name, STR("key")))

@@ -35,7 +35,8 @@ struct fixture {
     struct tls_server_config config;
     struct tls_session session;
     struct side door, caller;
-    int raw; /* a peer without our code; -1: none */
+    const char *alpn; /* that the client insists on */
+    int raw;          /* a peer without our code; -1: none */
 };
 
 /* ---- a side ---------------------------------------------------------------------------------- */
@@ -196,14 +197,12 @@ static int open_door(struct fixture *f, dur_t patience)
 
 static void call(struct fixture *f, const struct tls_client_config *config)
 {
-    struct tls_client *client;
-    struct err err;
+    struct tls_client *client = tls_client_get(config);
     int fd = open_door(f, dur_s(20));
 
-    assert_ok(tls_client_get(config, &client, &err), &err);
     f->caller.wants = LOOP_READ | LOOP_WRITE;
-    assert_true(
-        tls_connect(&f->caller.t, f->loop, fd, client, &f->session, f->caller.wants, on_event));
+    assert_true(tls_connect(&f->caller.t, f->loop, fd, client, f->alpn, &f->session,
+                            f->caller.wants, on_event));
     tls_client_unref(client);
 }
 
@@ -501,6 +500,66 @@ static void an_address_is_a_name(void **state)
     expect_failure(f, "the certificate is for other names than 127.0.0.2");
 }
 
+/* A setting that cannot be used is a failure with words, and made once. */
+static void bad_files_are_failures(void **state)
+{
+    struct fixture *f = *state;
+    struct tls_client_config config = {.name = "one.test", .ca = "/nowhere/ca.crt"};
+    struct tls_client *a = tls_client_get(&config), *b = tls_client_get(&config);
+
+    assert_ptr_equal(a, b);
+    assert_false(tls_client_is_outdated(a));
+    tls_client_unref(b);
+    start_server(f);
+    call(f, &config);
+    expect_failure(f, "authorities: open /nowhere/ca.crt");
+    hang_up(f);
+    tls_client_unref(a);
+    config.ca = pki_path(&f->pki, "ca", ".crt");
+    config.cert = pki_path(&f->pki, "one", ".crt");
+    config.key = pki_path(&f->pki, "two", ".key");
+    call(f, &config);
+    expect_failure(f, "does not belong to the certificate");
+}
+
+static void changed_files_make_another_client(void **state)
+{
+    struct fixture *f = *state;
+    struct tls_client_config config = {.name = "one.test",
+                                       .cert = pki_path(&f->pki, "one", ".crt"),
+                                       .key = pki_path(&f->pki, "one", ".key")};
+    struct tls_client *before = tls_client_get(&config), *after;
+
+    assert_false(tls_client_is_outdated(before));
+    unlink(pki_path(&f->pki, "one", ".key"));
+    assert_false(tls_client_is_outdated(before)); /* what is there now is of no use */
+    pki_make(&f->pki, "one", "DNS:fresh.test", 10);
+    assert_true(tls_client_is_outdated(before));
+    after = tls_client_get(&config);
+    assert_ptr_not_equal(before, after);
+    assert_true(tls_client_is_like(before, after));
+    tls_client_unref(before);
+    tls_client_unref(after);
+}
+
+static void a_protocol_is_insisted_on(void **state)
+{
+    struct fixture *f = *state;
+
+    f->config.alpn = "h2,http/1.1";
+    f->alpn = "h2";
+    start_server(f);
+    call_name(f, "one.test");
+    assert_true(f->caller.established);
+    assert_memory_equal(tls_protocol(&f->caller.t).p, "h2", 2);
+    hang_up(f);
+    f->server = tls_server_free(f->server);
+    f->config.alpn = "http/1.1";
+    start_server(f);
+    call_name(f, "one.test");
+    expect_failure(f, "speaks none of the protocols that we offer");
+}
+
 /* ---- clients with certificates --------------------------------------------------------------- */
 
 static void a_client_shows_who_it_is(void **state)
@@ -622,6 +681,9 @@ int main(void)
         T(anything_goes_without_verification),
         T(an_expired_certificate_is_refused),
         T(an_address_is_a_name),
+        T(bad_files_are_failures),
+        T(changed_files_make_another_client),
+        T(a_protocol_is_insisted_on),
         T(a_client_shows_who_it_is),
         T(plain_http_is_told),
         T(an_end_before_the_handshake_is_counted),

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The beginning of every connection to a system: requests, copies, probes and health checks differ
+ * in what they do with it. Any thread with a loop. */
+#pragma once
+
+#include "common/model/ruleset.h"
+#include "sidecar/proxy/address.h"
+#include "sidecar/transport/transport.h"
+
+struct tls_client;
+struct tls_session;
+
+/* Begin to connect; LOOP_WRITE comes when it stands or failed, which transport_establish() tells.
+ * `tls` NULL: without TLS, and `protocol` does not matter here. `session` as tls_connect(). False:
+ * it failed at once, with errno. */
+bool dial(struct transport *t, struct loop *loop, const struct address *a, struct tls_client *tls,
+          enum upstream_protocol protocol, struct tls_session *session, transport_fn fn) MUST_CHECK;
+
+/* How an endpoint of the system is to be known; NULL: without TLS. One reference, to be given back.
+ * Where its files are bad, one of `before` (`count`) that has the same settings goes on instead. */
+struct tls_client *dial_tls(const struct route_upstream *u, const struct endpoint *e,
+                            struct tls_client *const *before, unsigned count) MUST_CHECK;
