@@ -22,6 +22,12 @@ static int refuse_futile(const struct command_run *q)
     const struct durable *d = &q->m->is;
     char why[TEXT_SIZE];
 
+    if (d->plan->route.tcp.port > 0)
+        return err_set(
+            q->err, ERR_REFUSED,
+            "nothing of %s can be copied: routing.tcp splits connections, and no request "
+            "is seen",
+            q->m->name.s);
     if (phase_coarse(d->rollout.phase) == COARSE_FALLING) {
         err_set(q->err, ERR_REFUSED, "%s is %s: nothing more goes to new", q->m->name.s,
                 phase_name(d->rollout.phase));

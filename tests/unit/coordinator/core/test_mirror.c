@@ -173,6 +173,24 @@ static void test_a_futile_share_is_refused(void **state)
     rig_refuses(r, set(10), "an emergency order stands");
 }
 
+static void test_connections_have_nothing_to_copy(void **state)
+{
+    struct rig *r = *state;
+
+    rig_apply_text(r,
+                   "apiVersion: switchyard/v1\n"
+                   "kind: Migration\n"
+                   "metadata: {name: db}\n"
+                   "spec:\n"
+                   "  systems:\n"
+                   "    legacy: {endpoints: [\"tcp://127.0.0.1:1\"]}\n"
+                   "    new: {endpoints: [\"tcp://127.0.0.1:2\"]}\n"
+                   "  routing: {key: client-ip, tcp: {port: 5432}}\n"
+                   "  stages: [{name: all, weight: 50}]\n");
+    rig_refuses(r, (struct core_command){.kind = CMD_SET_MIRROR, .migration = "db", .mirror_bp = 1},
+                "nothing of db can be copied: routing.tcp splits connections");
+}
+
 static void test_it_is_stored_and_told(void **state)
 {
     struct rig *r = *state;
@@ -230,6 +248,7 @@ int main(void)
         TEST(test_off_outlives_a_rollback_and_a_new_start),
         TEST(test_what_holds_copies_is_told),
         TEST(test_a_futile_share_is_refused),
+        TEST(test_connections_have_nothing_to_copy),
         TEST(test_it_is_stored_and_told),
         TEST(test_copies_are_counted_by_time),
     };
