@@ -122,7 +122,18 @@ def upgrades():
     wire = POST + HOST + LENGTH + b"Connection: upgrade\r\nUpgrade: h2c\r\n\r\nhello"
     yield one("upgrade/with-body", wire, "9110 7.8", b"hello", lacks=(b"upgrade", b"connection"))
     wire = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
-    yield refused("upgrade/prior-knowledge", wire, "9113 3.4: not on this port")
+    why = "9113 3.4, 4.1: from there on it is HTTP/2, and NEXT is no frame"
+    yield Form("upgrade/prior-knowledge", wire, "mute", None, why)
+    wire = b"PRI * HTTP/2.0\r\n\r\nSX\r\n\r\n"
+    yield Form("upgrade/prior-knowledge-other", wire, "mute", None, "9113 3.4: no preface")
+    for name, line in (
+        ("lower", b"pri * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+        ("1.1", b"PRI * HTTP/1.1\r\n\r\nSM\r\n\r\n"),
+        ("path", b"PRI / HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+        ("blank-before", b"\r\nPRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+        ("field", b"PRI * HTTP/2.0\r\nHost: app\r\n\r\nSM\r\n\r\n"),
+    ):
+        yield refused(f"upgrade/prior-knowledge-{name}", line, "9113 3.4: no preface")
 
 
 # ---- old versions, bodies where none belong, limits ----------------------------------------------
