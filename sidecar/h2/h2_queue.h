@@ -11,6 +11,8 @@ struct h2_queue {
 
 static inline struct str h2_queue_view(const struct h2_queue *q)
 {
+    if (!q->buf.data)
+        return (struct str){NULL, 0};
     return (struct str){q->buf.data + q->at, q->buf.len - q->at};
 }
 static inline size_t h2_queue_size(const struct h2_queue *q)

@@ -123,7 +123,10 @@ static bool send_now(struct h2_session *s, struct str bytes)
 
     if (bytes.n > 0 && h2_queue_size(&s->pending) == 0)
         n = transport_send(&s->link, &piece, 1);
-    if (n < 0 || !h2_queue_add(&s->pending, (struct str){bytes.p + n, bytes.n - (size_t)n}))
+    if (n < 0)
+        s->failed = true;
+    else if ((size_t)n < bytes.n &&
+             !h2_queue_add(&s->pending, (struct str){bytes.p + n, bytes.n - (size_t)n}))
         s->failed = true;
     return !s->failed && h2_queue_size(&s->pending) == 0;
 }

@@ -213,6 +213,8 @@ bool h2_text_add(struct h2_text *t, struct str name, struct str value)
 
 static struct str part(const struct h2_text *t, enum h2_pseudo i)
 {
+    if (t->part[i].n == 0)
+        return (struct str){NULL, 0};
     return (struct str){t->pseudo.data + t->part[i].at, t->part[i].n};
 }
 
