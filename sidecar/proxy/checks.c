@@ -17,6 +17,8 @@
 struct asking {
     struct check *check;
     struct transport transport;
+    struct h2_client *h2; /* below it; NULL: that is not spoken there */
+    struct dial_to to;
     bool connected;
     struct reply reply;
     char in[HEAD_MAX + 1024];
@@ -63,6 +65,7 @@ static void hang_up(struct check *k)
     if (!a)
         return;
     transport_close(&a->transport);
+    h2_client_free(a->h2);
     xfreep(&a);
 }
 
@@ -168,8 +171,10 @@ static void ask(struct check *k)
     k->asked_at = loop_now(loop);
     k->asking = xnew(struct asking);
     k->asking->check = k;
-    if (!dial(&k->asking->transport, loop, &s->address[k->endpoint], s->tls[k->endpoint],
-              UPSTREAM_HTTP1, &k->session, on_event)) {
+    k->asking->to =
+        (struct dial_to){loop, &s->address[k->endpoint], s->tls[k->endpoint], &k->session};
+    if (!dial_once(&k->asking->transport, &k->asking->to, upstream_of(k)->protocol, on_event,
+                   &k->asking->h2)) {
         bool lack = is_our_own_lack(errno);
 
         hang_up(k);

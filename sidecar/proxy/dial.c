@@ -17,6 +17,30 @@ bool dial(struct transport *t, struct loop *loop, const struct address *a, struc
     return transport_open(t, loop, fd, LOOP_WRITE, fn);
 }
 
+/* Of an answer that is not a user's. */
+#define HEAD_MAX 32768
+
+static bool dial_h2(void *ctx, struct transport *t, transport_fn fn)
+{
+    const struct dial_to *to = ctx;
+
+    return dial(t, to->loop, to->address, to->tls, UPSTREAM_H2, to->session, fn);
+}
+
+bool dial_once(struct transport *t, const struct dial_to *to, enum upstream_protocol protocol,
+               transport_fn fn, struct h2_client **ret_h2)
+{
+    const struct h2_config h2 = {
+        .secure = to->tls != NULL, .head_max = HEAD_MAX, .idle = dur_s(60)};
+    bool reused;
+
+    *ret_h2 = NULL;
+    if (protocol != UPSTREAM_H2)
+        return dial(t, to->loop, to->address, to->tls, protocol, to->session, fn);
+    *ret_h2 = h2_client_new(to->loop, &h2, dial_h2, (void *)(uintptr_t)to);
+    return h2_client_open(*ret_h2, t, LOOP_WRITE, fn, &reused);
+}
+
 static struct tls_client *make(const struct route_tls *t, const struct endpoint *e)
 {
     return tls_client_get(&(struct tls_client_config){

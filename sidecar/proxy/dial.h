@@ -4,6 +4,7 @@
 #pragma once
 
 #include "common/model/ruleset.h"
+#include "sidecar/h2/h2_client.h"
 #include "sidecar/proxy/address.h"
 #include "sidecar/transport/transport.h"
 
@@ -15,6 +16,18 @@ struct tls_session;
  * it failed at once, with errno. */
 bool dial(struct transport *t, struct loop *loop, const struct address *a, struct tls_client *tls,
           enum upstream_protocol protocol, struct tls_session *session, transport_fn fn) MUST_CHECK;
+
+/* The same for one exchange, over a connection of its own, in the protocol that is spoken there:
+ * where that is HTTP/2, `t` is a stream of one that *ret_h2 holds (else NULL) and that is to be
+ * freed behind it. `to` stays until then. */
+struct dial_to {
+    struct loop *loop;
+    const struct address *address;
+    struct tls_client *tls;
+    struct tls_session *session;
+};
+bool dial_once(struct transport *t, const struct dial_to *to, enum upstream_protocol protocol,
+               transport_fn fn, struct h2_client **ret_h2) MUST_CHECK;
 
 /* How an endpoint of the system is to be known; NULL: without TLS. One reference, to be given back.
  * Where its files are bad, one of `before` (`count`) that has the same settings goes on instead. */

@@ -34,6 +34,8 @@ struct prober {
     unsigned turn;                     /* in `order`: being asked */
     enum probe_step step;
     struct transport transport;
+    struct h2_client *h2; /* below it; NULL: that is not spoken there */
+    struct dial_to to;
     struct timer deadline;
     dur_t patience; /* of the step */
     mono_t since, until;
@@ -52,6 +54,7 @@ static void disconnect(struct prober *p)
 {
     timer_cancel(&p->deadline);
     transport_close(&p->transport);
+    h2_client_free(steal(p->h2));
 }
 
 static void prober_free(struct prober *p)
@@ -258,8 +261,12 @@ static void on_event(struct transport *t, unsigned events UNUSED)
 
 static bool begin_connect(struct prober *p, unsigned i)
 {
-    return dial(&p->transport, p->lane->loop, &p->system->address[i], p->system->tls[i],
-                UPSTREAM_HTTP1, NULL, on_event);
+    const struct live_system *s = p->system;
+
+    h2_client_free(steal(p->h2)); /* of an address that could not be reached at all */
+    p->to = (struct dial_to){p->lane->loop, &s->address[i], s->tls[i], NULL};
+    return dial_once(&p->transport, &p->to, p->route->upstream[p->answer->system].protocol,
+                     on_event, &p->h2);
 }
 
 static void note_address(struct prober *p, const struct address *a)

@@ -24,6 +24,7 @@ static struct h2_client *new_h2(struct upstream_pool *p)
 {
     const struct proxy_config *config = p->lane->config;
     const struct h2_config h2 = {
+        .secure = p->tls != NULL,
         .head_max = (uint32_t)config->max_head_bytes,
         .idle = config->upstream_idle,
     };

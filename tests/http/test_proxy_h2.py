@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """HTTP/2 on either side of the proxy: with curl, nghttp, h2load, nghttpd, and python3-h2."""
 
+import json
 import os
 import shutil
 import socket
@@ -195,3 +196,12 @@ def test_each_stream_counts_as_a_client():
                 assert client.ask().status == 503
                 assert proxy.stats()["clients"] == 3
             wait_for(lambda: proxy.stats()["clients"] == 0, "the end of all")
+
+
+def test_health_checks_and_probes_speak_it_too():
+    words = {"h2": "legacy", "health": "/health", "health_interval": 300}
+    with H2Origin() as origin, Proxy(legacy=origin.url, **words) as proxy:
+        wait_for(lambda: [r.fields[":path"] for r in origin.requests].count("/health") > 2, "checks")
+        assert [e["state"] for e in proxy.endpoints()] == ["healthy"]
+        proxy.say("probe=legacy,/probed")
+        assert json.loads(proxy.expect("probe"))[0]["status"] == 200
