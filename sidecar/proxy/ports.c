@@ -61,7 +61,7 @@ static struct port *get_port(struct ports *p, const struct address *at)
     return port;
 }
 
-static bool is_had(struct ports *p, struct port *port, struct err *err)
+static bool try_port(struct ports *p, struct port *port, struct err *err)
 {
     if (!port->listening)
         port->listening = listener_bind(&port->at, port->fd, p->lanes, err) == 0;
@@ -79,7 +79,7 @@ static int listen_for(struct ports *p, const struct route *route, struct err *er
     ports_address(&route->tcp, &p->base, &at);
     port = get_port(p, &at);
     port->wanted = true;
-    if (is_had(p, port, &why))
+    if (try_port(p, port, &why))
         return 0;
     err_set(err, ERR_UNAVAILABLE, "%s gets no connections: %s", route->migration.s, why.msg);
     return err_hint(err, "free the port on this node, or give the migration another one");
@@ -102,7 +102,7 @@ static void on_retry(struct timer *t)
     struct port *port;
 
     DL_FOREACH (p->list, port)
-        more |= !port->listening && is_had(p, port, NULL);
+        more |= !port->listening && try_port(p, port, NULL);
     if (more)
         p->on_free(p->ctx);
     else
