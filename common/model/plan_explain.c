@@ -283,9 +283,10 @@ bool plan_explain(const struct plan *p, struct buf *b)
 {
     struct plan_words w = {.b = b};
 
-    plan_words_say(&w, "%s moves requests from legacy to new in %u stage%s%s%s.\n", p->name.s,
-                   p->stage_count, p->stage_count == 1 ? "" : "s",
-                   p->environment[0] ? ", as for " : "", p->environment);
+    plan_words_say(&w, "%s moves %s from legacy to new in %u stage%s%s%s.\n", p->name.s,
+                   p->route.tcp.port > 0 ? "connections" : "requests", p->stage_count,
+                   p->stage_count == 1 ? "" : "s", p->environment[0] ? ", as for " : "",
+                   p->environment);
     say_system(&w, "legacy", &p->route.upstream[SYSTEM_LEGACY]);
     say_system(&w, "new", &p->route.upstream[SYSTEM_NEW]);
     if (p->route.tcp.port > 0)

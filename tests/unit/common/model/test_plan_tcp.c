@@ -209,7 +209,7 @@ static void a_port_belongs_to_one_plan(void **state UNUSED)
 static void it_is_told_in_sentences(void **state UNUSED)
 {
     static const char told[] =
-        "db moves requests from legacy to new in 1 stage.\n"
+        "db moves connections from legacy to new in 1 stage.\n"
         "legacy is tcp://127.0.0.1:1: 1s for a connection.\n"
         "new is tcp://127.0.0.1:2: 1s for a connection.\n"
         "Each node asks each of its endpoints for a connection every 5s.\n"
