@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """gRPC through the proxy: a real client, two real servers, cleartext HTTP/2 on both sides."""
 
+import os
+import sys
 import threading
 from concurrent import futures
 
 import grpc
 import pytest
 from proxy_fixture import PATIENCE, Proxy, wait_for
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+from pki import Pki  # noqa: E402  pylint: disable=wrong-import-position,wrong-import-order
 
 SERVICE = "test.Echo"
 
@@ -18,7 +23,7 @@ def raw(data):
 class Server:
     """Echoes bytes, with its name in front, and does as the method says."""
 
-    def __init__(self, name):
+    def __init__(self, name, credentials=None):
         self.name = name.encode()
         self.cancelled = threading.Event()
         self.began = threading.Event()
@@ -39,8 +44,11 @@ class Server:
                 )
             ]
         )
-        self.port = self.grpc.add_insecure_port("127.0.0.1:0")
-        self.url = f"http://127.0.0.1:{self.port}"
+        if credentials:
+            self.port = self.grpc.add_secure_port("127.0.0.1:0", credentials)
+        else:
+            self.port = self.grpc.add_insecure_port("127.0.0.1:0")
+        self.url = f"http{'s' if credentials else ''}://127.0.0.1:{self.port}"
         self.grpc.start()
 
     def unary(self, request, context):
@@ -75,10 +83,13 @@ class Server:
 
 
 class Client:
-    def __init__(self, proxy):
-        self.channel = grpc.insecure_channel(
-            f"127.0.0.1:{proxy.port}", options=[("grpc.enable_retries", 0)]
-        )
+    def __init__(self, proxy, credentials=None):
+        options = [("grpc.enable_retries", 0)]
+        if credentials:
+            to = f"127.0.0.1:{proxy.tls.port}"
+            self.channel = grpc.secure_channel(to, credentials, options)
+        else:
+            self.channel = grpc.insecure_channel(f"127.0.0.1:{proxy.port}", options)
 
     def unary(self, method="Unary", body=b"hi", **kwargs):
         call = self.channel.unary_unary(f"/{SERVICE}/{method}", raw, raw)
@@ -236,3 +247,27 @@ def test_drain_lets_open_calls_end(servers):
         assert proxy.expect("drained") == "0"
     wait_for(lambda: proxy.process.poll() is not None, "the end")
     assert proxy.process.returncode == 0
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def test_calls_over_tls_on_both_sides(tmp_path):
+    """ALPN on the door and towards the system; neither is spoken to without."""
+    pki = Pki(tmp_path)
+    pki.make("here", "IP:127.0.0.1")
+    pair = read(pki.path("here.key")), read(pki.path("here.crt"))
+    server = Server("new", grpc.ssl_server_credentials([pair]))
+    words = {"tls": "127.0.0.1:0", "tls_alpn": "h2,http/1.1", "tls_cert": pki.path("here.crt"),
+             "tls_key": pki.path("here.key"), "h2": "legacy", "legacy": server.url}  # fmt: skip
+    with Proxy(**words, known=pki.ca) as proxy:
+        with Client(proxy, grpc.ssl_channel_credentials(read(pki.ca))) as client:
+            assert client.unary(body=b"x" * 100000)[0] == b"new:" + b"x" * 100000
+            down = client.stream("unary_stream", "Down")(b"300", timeout=PATIENCE)
+            assert list(down) == [b"new%d" % i for i in range(300)]
+            with pytest.raises(grpc.RpcError) as failed:
+                client.unary("Fail")
+            assert failed.value.code() == grpc.StatusCode.NOT_FOUND
+    server.stop()
