@@ -19,7 +19,7 @@ ha=(etcd-server etcd-client)
 test=(python3 python3-pytest python3-h11 python3-h2 nghttp2-client nghttp2-server python3-grpcio python3-protobuf python3-yaml
     clang clang-format libclang-rt-14-dev shellcheck codespell cppcheck pmccabe
     postgresql-15 redis-server prometheus
-    haproxy nghttp2-client openssl util-linux iproute2 libfaketime git)
+    haproxy openssl util-linux iproute2 libfaketime git)
 
 policy=/usr/sbin/policy-rc.d # asked by invoke-rc.d whether a service may start
 policy_is_ours=no
