@@ -614,7 +614,8 @@ static int start_parts(struct sidecar *s, struct err *err)
         return r;
     note_address(s);
     open_file_door(s);
-    work(s); /* requests come in already: serve what the disk had before what takes time */
+    work(s); /* serve what the disk had, before anybody is let in and before what takes time */
+    proxy_open(s->proxy);
     if (s->config.admin)
         r = pages_new(s->config.admin, s->loop, admin_pages, ARRAY_LEN(admin_pages), s, &s->pages,
                       err);

@@ -161,6 +161,15 @@ static void drain(struct lane *lane, struct letter *l)
     lane_note_closed(lane);
 }
 
+static void let_in(struct lane *lane, struct letter *l)
+{
+    for (unsigned i = 0; i < DOOR_COUNT; i++) {
+        if (lane->door[i].watch.fd >= 0)
+            listener_go(&lane->door[i]);
+    }
+    lane_send_back(lane, l);
+}
+
 static void on_letter(void *ctx, struct mail *m)
 {
     struct lane *lane = ctx;
@@ -169,6 +178,9 @@ static void on_letter(void *ctx, struct mail *m)
     switch (l->kind) {
     case LETTER_SERVE:
         serve(lane, l);
+        break;
+    case LETTER_OPEN:
+        let_in(lane, l);
         break;
     case LETTER_COLLECT:
         collect(lane, l);
@@ -196,13 +208,17 @@ static void init_memory(struct lane *l)
                                       .head_max = (uint32_t)l->config->max_head_bytes};
 }
 
-static int open_doors(struct lane *l, struct err *err)
+/* They open with a letter. */
+static int make_doors(struct lane *l, struct err *err)
 {
     int r = 0;
 
     for (unsigned i = 0; r == 0 && i < DOOR_COUNT; i++) {
-        if (l->door[i].watch.fd >= 0)
-            r = listener_open(&l->door[i], err);
+        if (l->door[i].watch.fd < 0)
+            continue;
+        r = listener_open(&l->door[i], err);
+        if (r == 0)
+            listener_hold(&l->door[i]);
     }
     return r;
 }
@@ -225,7 +241,7 @@ int lane_new(struct lane_shared *shared, const int fds[DOOR_COUNT], struct lane 
     if (r == 0)
         r = mailbox_new(l->loop, INBOX_MAX, on_letter, l, &l->inbox, err);
     if (r == 0)
-        r = open_doors(l, err);
+        r = make_doors(l, err);
     if (r < 0) {
         lane_free(l);
         return err_ctx(err, "start a proxy lane");

@@ -24,6 +24,7 @@
 
 enum letter_kind {
     LETTER_SERVE,   /* swap to `live` */
+    LETTER_OPEN,    /* let clients in; once */
     LETTER_COLLECT, /* fill `stats` and `pools` */
     LETTER_DRAIN,   /* finish within `deadline`; `cut` says what was still busy then */
     LETTER_PROBE    /* carry out `probe`; up to PROBES_MAX at once */

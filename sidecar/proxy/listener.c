@@ -149,6 +149,16 @@ int listener_open(struct door *door, struct err *err)
     return loop_watch(door->lane->loop, &door->watch, door->watch.fd, LOOP_READ, on_readable, err);
 }
 
+void listener_hold(struct door *door)
+{
+    loop_want(&door->watch, 0);
+}
+
+void listener_go(struct door *door)
+{
+    loop_want(&door->watch, LOOP_READ);
+}
+
 void listener_close(struct door *door)
 {
     int fd = door->watch.fd;

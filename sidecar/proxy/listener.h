@@ -10,7 +10,10 @@
 int listener_bind(struct address *address, int *ret_fds, unsigned count,
                   struct err *err) MUST_CHECK;
 
-/* Accept on the door's socket. */
+/* Accept on the door's socket; not yet, between listener_hold() and listener_go(): who connects
+ * waits in its queue. */
 int listener_open(struct door *door, struct err *err) MUST_CHECK;
+void listener_hold(struct door *door);
+void listener_go(struct door *door);
 /* What already waits in the socket's queue is accepted first: closing it would reset them. */
 void listener_close(struct door *door);

@@ -13,7 +13,7 @@
 #include "sidecar/proxy/proxy_parts.h"
 
 /* Letters on their way back: a lane has one of a kind, and there are some probes. */
-#define CONTROL_MAX (3 * PROXY_THREADS_MAX + PROBES_MAX)
+#define CONTROL_MAX (4 * PROXY_THREADS_MAX + PROBES_MAX)
 
 /* ---- letters --------------------------------------------------------------------------------- */
 
@@ -124,6 +124,8 @@ static void on_letter(void *ctx, struct mail *m)
     switch (l->kind) {
     case LETTER_SERVE:
         publish_on_served(p, l);
+        break;
+    case LETTER_OPEN:
         break;
     case LETTER_COLLECT:
         collect_on_answer(p, l);
@@ -274,6 +276,15 @@ int proxy_new(const struct proxy_config *config, struct loop *control,
         return err_ctx(err, "start the proxy");
     *ret = steal(p);
     return 0;
+}
+
+void proxy_open(struct proxy *p)
+{
+    loop_assert_owner(p->loop);
+    CHECK(!p->is_open);
+    p->is_open = true;
+    if (p->live || !p->asked)
+        publish_open(p);
 }
 
 struct proxy *proxy_free(struct proxy *p)

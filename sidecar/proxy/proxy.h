@@ -86,12 +86,16 @@ struct proxy_events {
     void (*on_drained)(void *ctx, unsigned cut);
 };
 
-/* Bind the listeners and start the lanes. Until the first rule set serves, every request is
- * answered with 503. `control` must outlive the proxy. INVALID for a bad `listen`; EXHAUSTED,
- * DENIED or IO from the system. */
+/* Bind the listeners and start the lanes. Who connects waits until proxy_open(). `control` must
+ * outlive the proxy. INVALID for a bad `listen`; EXHAUSTED, DENIED or IO from the system. */
 int proxy_new(const struct proxy_config *config, struct loop *control,
               const struct proxy_events *events, void *ctx, struct proxy **ret,
               struct err *err) MUST_CHECK;
+
+/* Let clients in: with the first rule set if one was published before, which takes as long as its
+ * names (proxy_publish()), so that a node that starts again sends nobody away; else at once, and
+ * until a first one serves every request is answered with 503. Once. */
+void proxy_open(struct proxy *p);
 
 /* Close everything at once and join the threads; no event comes any more. Tolerates NULL; returns
  * NULL. */

@@ -30,6 +30,7 @@ struct proxy {
     bool lacks_port, told_port; /* and that it lacks a port, for this reason */
     struct err port_err;
     struct live *live;     /* the latest sent to the lanes */
+    bool is_open;          /* or about to be, with the first set */
     unsigned waiting;      /* lanes that do not serve with it yet */
     struct ruleset *next;  /* to be sent when they do, or NULL */
     struct timer patience; /* set while `asked` waits */
@@ -62,6 +63,8 @@ void publish_on_port(void *ctx);
 void publish_on_served(struct proxy *p, const struct letter *l);
 /* Send the same set out anew when certificates for systems have changed. */
 void publish_refresh(struct proxy *p);
+/* Let clients in, behind what was sent to the lanes. */
+void publish_open(struct proxy *p);
 void publish_end(struct proxy *p);
 
 /* Once a second, from now on. */

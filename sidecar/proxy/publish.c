@@ -7,8 +7,15 @@
 /* A resolver answers in milliseconds; one that does not holds up no other route. */
 #define NAMES_PATIENCE dur_s(1)
 
+void publish_open(struct proxy *p)
+{
+    for (unsigned i = 0; i < p->lane_count; i++)
+        proxy_post(p->lane[i], letter_new(LETTER_OPEN));
+}
+
 static void send_out(struct proxy *p, struct ruleset *set)
 {
+    bool first = !p->live;
     struct live *live = live_new(set, p->names, p->live, loop_now(p->loop), loop_wall(p->loop));
 
     live_unref(p->live);
@@ -23,6 +30,8 @@ static void send_out(struct proxy *p, struct ruleset *set)
         l->port = ports_hand_over(p->ports, i, &l->port_count);
         proxy_post(p->lane[i], l);
     }
+    if (first && p->is_open)
+        publish_open(p);
 }
 
 /* One set at a time is on its way, so that no mailbox fills up however fast they are published. */

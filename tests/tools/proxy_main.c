@@ -721,6 +721,7 @@ static int run(struct tool *t, struct err *err)
         printf("edge %u\n", proxy_edge_port(t->proxy));
     if (t->route.upstream[SYSTEM_LEGACY].endpoint_count > 0)
         publish(t);
+    proxy_open(t->proxy);
     /* Standard input that cannot be watched (/dev/null) says nothing. */
     if (loop_watch(t->loop, &t->input, 0, LOOP_READ, on_input, NULL) < 0)
         t->input.loop = NULL;

@@ -75,6 +75,7 @@ static int setup(void **state)
     *state = f;
     assert_ok(loop_new(clock_system, &f->loop, &err), &err);
     assert_ok(proxy_new(&config, f->loop, &events, f, &f->proxy, &err), &err);
+    proxy_open(f->proxy);
     return 0;
 }
 

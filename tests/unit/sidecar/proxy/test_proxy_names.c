@@ -107,6 +107,8 @@ static void publish(struct fixture *f, uint64_t revision, const char *a, const c
     add_route(f, set, "b", b);
     assert_int_equal(ruleset_finish(set, NULL), 0);
     proxy_publish(f->proxy, set);
+    if (revision == 1)
+        proxy_open(f->proxy);
 }
 
 /* Does a request for this path reach the origin? Else it is answered with 502. */
@@ -129,6 +131,16 @@ static bool reaches(struct fixture *f, const char *path)
         close(seen);
     close(client);
     return seen >= 0;
+}
+
+/* A node that starts again, with names in its rule set. */
+static void nobody_is_let_in_before_the_first_set_serves(void **state)
+{
+    struct fixture *f = *state;
+
+    publish(f, 1, "quick.example", "old.example");
+    assert_true(reaches(f, "/a"));
+    assert_int_equal(f->serving, 1);
 }
 
 static void a_resolver_that_hangs_holds_up_no_other_route(void **state)
@@ -180,6 +192,7 @@ static void a_route_that_works_goes_on_where_it_was(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(nobody_is_let_in_before_the_first_set_serves),
         TEST(a_resolver_that_hangs_holds_up_no_other_route),
         TEST(a_name_that_does_not_resolve_is_tried_again_until_it_does),
         TEST(a_route_that_works_goes_on_where_it_was),
