@@ -9,7 +9,7 @@
 # Figures are no tests: a missed aim does not fail the run. Exit 0; 2 when a figure could not be measured.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-all=(idle split failover emergency proxy h2 tcp mirror compare fleet streams commands leader headless fanout core breaker dying)
+all=(idle split failover emergency proxy tls h2 tcp mirror compare fleet streams commands leader headless fanout core breaker dying)
 
 die() {
     printf 'run.sh: %s\n' "$1" >&2
