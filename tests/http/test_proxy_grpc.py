@@ -172,7 +172,7 @@ def test_deadline_goes_on_and_cancel_too(client, servers):
     new = servers[1]
     new.deadlines.clear()
     client.unary(timeout=PATIENCE)
-    assert 0 < new.deadlines[0] <= PATIENCE
+    assert 0 < new.deadlines[0] <= PATIENCE + 1  # it travels as few digits, rounded up
     new.cancelled.clear()
     new.began.clear()
     call = client.stream("unary_unary", "Hang").future(b"", timeout=3 * PATIENCE)

@@ -74,10 +74,15 @@ def test_the_endpoint_with_fewer_requests_under_way_is_asked():
 
     with Origin(slow) as a, says("quick") as b:
         with Proxy(legacy=f"{a.url},{b.url}", new=refused_url(), weight=0) as proxy:
-            waiting = [Client(proxy) for _ in range(2)]
-            for client in waiting:
-                client.send("GET / HTTP/1.1\r\nHost: app\r\n\r\n")
-            wait_for(lambda: len(a.requests) == 1, "a request is under way")
+            waiting = []
+
+            def is_under_way():
+                if not a.requests:
+                    waiting.append(Client(proxy))
+                    waiting[-1].send("GET / HTTP/1.1\r\nHost: app\r\n\r\n")
+                return a.requests
+
+            wait_for(is_under_way, "a request is under way")
             for _ in range(10):
                 assert ask(proxy).body == b"quick"
             gate.set()

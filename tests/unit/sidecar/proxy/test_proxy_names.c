@@ -140,7 +140,7 @@ static void nobody_is_let_in_before_the_first_set_serves(void **state)
 
     publish(f, 1, "quick.example", "old.example");
     assert_true(reaches(f, "/a"));
-    assert_int_equal(f->serving, 1);
+    WAIT_FOR(f->loop, f->serving == 1);
 }
 
 static void a_resolver_that_hangs_holds_up_no_other_route(void **state)
