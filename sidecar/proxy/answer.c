@@ -180,6 +180,23 @@ static void decide_closing(struct conn *c)
         c->closing = true;
 }
 
+/* Server-sent events and gRPC calls come piece by piece, when there is something to say. */
+static bool is_lasting(const struct request *req)
+{
+    static const struct str kinds[] = {{"text/event-stream", 17}, {"application/grpc", 16}};
+    struct str media;
+
+    if (req->download.framing.kind == HTTP1_BODY_LENGTH ||
+        req->download.framing.kind == HTTP1_BODY_NONE ||
+        !http1_find(&req->answer, STR("Content-Type"), &media))
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        if (media.n >= kinds[i].n && str_ieq((struct str){media.p, kinds[i].n}, kinds[i]))
+            return true;
+    }
+    return false;
+}
+
 static enum verdict begin_answer(struct conn *c)
 {
     struct request *req = c->req;
@@ -206,6 +223,7 @@ static enum verdict begin_answer(struct conn *c)
     if (n == 0)
         return conn_fail(c, FAILURE_BROKEN);
     req->heard_at = loop_now(c->lane->loop);
+    req->lasting = is_lasting(req);
     if (req->tap)
         tap_head(req->tap, &req->answer);
     req->download.tap = req->tap;

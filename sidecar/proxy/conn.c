@@ -149,6 +149,26 @@ static bool client_drips(struct conn *c)
 
 /* Time runs against whoever has the next byte to deliver or to take; each byte starts it anew, if
  * there are enough of them. */
+/* A stream of events may rest as a tunnel may; a client that does not take them may not. */
+static dur_t client_time(struct conn *c)
+{
+    const struct proxy_config *config = c->lane->config;
+    bool rests = c->req && c->req->lasting && !client_lags(c);
+
+    if (c->req && client_drips(c))
+        return dur_ms(0);
+    return rests ? config->tunnel_idle : config->body_timeout;
+}
+
+static dur_t upstream_time(const struct conn *c)
+{
+    const struct request *req = c->req;
+
+    if (req->lasting)
+        return c->lane->config->tunnel_idle;
+    return dur_ms(req->route->entry->route.upstream[req->system].response_timeout_ms);
+}
+
 static void set_busy_deadlines(struct conn *c)
 {
     struct request *req = c->req;
@@ -161,7 +181,7 @@ static void set_busy_deadlines(struct conn *c)
         if (req)
             pace_rest(&req->pace, loop_now(c->lane->loop));
     } else if (c->moved & MOVED_CLIENT || !deadline_is_on(&c->deadline)) {
-        conn_give_time(c, req && client_drips(c) ? dur_ms(0) : c->lane->config->body_timeout);
+        conn_give_time(c, client_time(c));
     }
 
     if (!u || !u->connected)
@@ -169,8 +189,7 @@ static void set_busy_deadlines(struct conn *c)
     if (on_client)
         deadline_off(&u->deadline);
     else if (c->moved & MOVED_UPSTREAM || !deadline_is_on(&u->deadline))
-        upstream_expect(u,
-                        dur_ms(req->route->entry->route.upstream[req->system].response_timeout_ms));
+        upstream_expect(u, upstream_time(c));
 }
 
 static void set_deadlines(struct conn *c)

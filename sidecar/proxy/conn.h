@@ -131,6 +131,7 @@ struct request {
     struct waiter waiter;         /* for a connection */
     bool had_turn;                /* has waited: goes before those who wait */
     bool upgrade;                 /* asks for another protocol, and may */
+    bool lasting;                 /* its answer comes when there is something to say */
     uint32_t bucket;              /* its key's */
     struct breaker_ticket ticket; /* while on_new */
     mono_t began;                 /* its first byte was here */
