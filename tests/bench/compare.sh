@@ -9,17 +9,12 @@
 . "$(dirname "$0")/lib.sh"
 seconds=${1:-3} rounds=${2:-3}
 
-# Hundredths of a second of CPU that the sidecar has taken.
-ticks() {
-    awk '{ print $14 + $15 }' "/proc/${pid[node-0]}/stat"
-}
-
 # load NAME: CPU per request, a line in $work/rounds
 load() {
     local before
-    before=$(ticks)
+    before=$(ticks "${pid[node-0]}")
     wrk -t1 -c64 "-d${seconds}s" -s "$here/keys.lua" "http://127.0.0.1:${proxy[0]}/" >"$work/load.log"
-    awk -v name="$1" -v ticks="$(($(ticks) - before))" \
+    awk -v name="$1" -v ticks="$(($(ticks "${pid[node-0]}") - before))" \
         '/requests in/ { printf "%s %.3f\n", name, ticks * 10000 / $1 }' "$work/load.log" >>"$work/rounds"
 }
 

@@ -11,46 +11,6 @@
 requests=${1:-60000} rounds=${2:-3}
 kept=${BENCH_ROUNDS:-$work/rounds}
 
-start_peers() {
-    free_port && nginx=$port
-    start_nginx nginx <<CONF
-split_clients "\${http_x_user_id}" \$up { 25% new; * legacy; }
-upstream legacy { server 127.0.0.1:$legacy; keepalive 256; keepalive_requests 1000000000; }
-upstream new { server 127.0.0.1:$new; keepalive 256; keepalive_requests 1000000000; }
-server {
-    listen 127.0.0.1:$nginx http2 backlog=4096;
-    location / { proxy_http_version 1.1; proxy_set_header Connection ""; proxy_pass http://\$up; }
-}
-CONF
-    free_port && haproxy=$port
-    cat >"$work/haproxy.cfg" <<CONF
-global
-  nbthread 1
-  maxconn 8192
-defaults
-  mode http
-  timeout client 60s
-  timeout server 60s
-  timeout connect 5s
-  http-reuse always
-frontend f
-  bind 127.0.0.1:$haproxy proto h2
-  default_backend b
-backend b
-  balance roundrobin
-  server legacy 127.0.0.1:$legacy weight 75
-  server new 127.0.0.1:$new weight 25
-CONF
-    start haproxy haproxy -db -f "$work/haproxy.cfg"
-    wait_for "nginx as a proxy" curl -fs --http2-prior-knowledge "http://127.0.0.1:$nginx/"
-    wait_for "HAProxy" curl -fs --http2-prior-knowledge "http://127.0.0.1:$haproxy/"
-}
-
-# Hundredths of a second of CPU that a process has taken.
-ticks() {
-    awk '{ print $14 + $15 }' "/proc/$1/stat"
-}
-
 # load NAME PID PORT: a line with CPU per request
 load() {
     local before
@@ -71,7 +31,7 @@ start_coordinator
 start_sidecars 1
 start_rollout "exposeSystem: false"
 order set weight bench 25 --reason "measuring"
-start_peers
+start_splitters --http2-prior-knowledge http2 'proto h2'
 for ((round = 1; round <= rounds; round++)); do
     load haproxy "${pid[haproxy]}" "$haproxy"
     load nginx "${pid[nginx]}" "$nginx"

@@ -100,6 +100,57 @@ start_origins() {
     free_port && new=$port && start_origin new "$new"
 }
 
+# start_splitters CURL_OPTION NGINX_LISTEN HAPROXY_BIND [NGINX_LINES]: nginx and HAProxy that split 75/25 over the two
+# services with one thread each, what their listening sockets are besides, and more lines of nginx's server; their
+# ports are in `nginx` and `haproxy`. HAProxy only counts to four.
+start_splitters() {
+    free_port && nginx=$port
+    start_nginx nginx <<CONF
+split_clients "\${http_x_user_id}" \$up { 25% new; * legacy; }
+upstream legacy { server 127.0.0.1:$legacy; keepalive 256; keepalive_requests 1000000000; }
+upstream new { server 127.0.0.1:$new; keepalive 256; keepalive_requests 1000000000; }
+server {
+    listen 127.0.0.1:$nginx $2 backlog=4096;
+    ${4:-}
+    location / { proxy_http_version 1.1; proxy_set_header Connection ""; proxy_pass http://\$up; }
+}
+CONF
+    free_port && haproxy=$port
+    cat >"$work/haproxy.cfg" <<CONF
+global
+  nbthread 1
+  maxconn 8192
+defaults
+  mode http
+  timeout client 60s
+  timeout server 60s
+  timeout connect 5s
+  http-reuse always
+frontend f
+  bind 127.0.0.1:$haproxy $3
+  default_backend b
+backend b
+  balance roundrobin
+  server legacy 127.0.0.1:$legacy weight 75
+  server new 127.0.0.1:$new weight 25
+CONF
+    start haproxy haproxy -db -f "$work/haproxy.cfg"
+    wait_for "nginx as a proxy" splits "$1" "$nginx"
+    wait_for "HAProxy" splits "$1" "$haproxy"
+}
+
+# splits CURL_OPTION PORT: does it answer? By https where the option is -k.
+splits() {
+    local scheme=http
+    [ "$1" != -k ] || scheme=https
+    curl -fs ${1:+"$1"} "$scheme://127.0.0.1:$2/"
+}
+
+# Hundredths of a second of CPU that a process has taken.
+ticks() {
+    awk '{ print $14 + $15 }' "/proc/$1/stat"
+}
+
 # Microseconds since 1970, without starting a program.
 now_us() {
     printf -v "$1" %s "${EPOCHREALTIME/[.,]/}"

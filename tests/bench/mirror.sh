@@ -69,11 +69,6 @@ PLAN
     order start "$1"
 }
 
-# Hundredths of a second of CPU that a process has taken.
-ticks() {
-    awk '{ print $14 + $15 }' "/proc/$1/stat"
-}
-
 # load NAME PID URL [PAUSE]: a line with p99 in milliseconds and CPU per request; PAUSE is in milliseconds
 load() {
     local before

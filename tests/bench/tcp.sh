@@ -72,11 +72,6 @@ CONF
     wait_for "nginx $1" curl -fs "http://127.0.0.1:$2/"
 }
 
-# Hundredths of a second of CPU that a process has taken.
-ticks() {
-    awk '{ print $14 + $15 }' "/proc/$1/stat"
-}
-
 # exchanges NAME PID PORT WHAT [HEADER]: a line with the CPU of one
 exchanges() {
     local before

@@ -18,49 +18,6 @@ make_certificate() {
     cat "$work/tls.crt" "$work/tls.key" >"$work/both.pem"
 }
 
-start_peers() {
-    free_port && nginx=$port
-    start_nginx nginx <<CONF
-split_clients "\${http_x_user_id}" \$up { 25% new; * legacy; }
-upstream legacy { server 127.0.0.1:$legacy; keepalive 256; keepalive_requests 1000000000; }
-upstream new { server 127.0.0.1:$new; keepalive 256; keepalive_requests 1000000000; }
-server {
-    listen 127.0.0.1:$nginx ssl backlog=4096;
-    ssl_certificate $work/tls.crt;
-    ssl_certificate_key $work/tls.key;
-    ssl_protocols TLSv1.2 TLSv1.3;
-    location / { proxy_http_version 1.1; proxy_set_header Connection ""; proxy_pass http://\$up; }
-}
-CONF
-    free_port && haproxy=$port
-    cat >"$work/haproxy.cfg" <<CONF
-global
-  nbthread 1
-  maxconn 8192
-defaults
-  mode http
-  timeout client 60s
-  timeout server 60s
-  timeout connect 5s
-  http-reuse always
-frontend f
-  bind 127.0.0.1:$haproxy ssl crt $work/both.pem ssl-min-ver TLSv1.2
-  default_backend b
-backend b
-  balance roundrobin
-  server legacy 127.0.0.1:$legacy weight 75
-  server new 127.0.0.1:$new weight 25
-CONF
-    start haproxy haproxy -db -f "$work/haproxy.cfg"
-    wait_for "nginx as a proxy" curl -kfs "https://127.0.0.1:$nginx/"
-    wait_for "HAProxy" curl -kfs "https://127.0.0.1:$haproxy/"
-}
-
-# Hundredths of a second of CPU that a process has taken.
-ticks() {
-    awk '{ print $14 + $15 }' "/proc/$1/stat"
-}
-
 # requests NAME PID PORT: a line with the CPU of one
 requests() {
     local before
@@ -107,7 +64,8 @@ free_port && tls=$port
 start_sidecars 1 --tls-listen "127.0.0.1:$tls" --tls-cert "$work/tls.crt" --tls-key "$work/tls.key"
 start_rollout "exposeSystem: false"
 order set weight bench 25 --reason "measuring"
-start_peers
+start_splitters -k ssl "ssl crt $work/both.pem ssl-min-ver TLSv1.2" \
+    "ssl_certificate $work/tls.crt; ssl_certificate_key $work/tls.key; ssl_protocols TLSv1.2 TLSv1.3;"
 for ((round = 1; round <= rounds; round++)); do
     all haproxy "${pid[haproxy]}" "$haproxy"
     all nginx "${pid[nginx]}" "$nginx"
