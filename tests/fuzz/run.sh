@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Builds the fuzzers with clang, and has each replay its corpus and go on from there, one on each core.
 #
-# usage: tests/fuzz/run.sh [SECONDS for each]     ($FUZZ_SECONDS, or else what makes a minute of all together)
+# usage: tests/fuzz/run.sh [SECONDS for each]     ($FUZZ_SECONDS, or else a minute for what reads strangers' bytes or
+#                                                 decides for all of them, and ten seconds for the others)
 #        tests/fuzz/run.sh --build                only build them
 #
 # Exits with 77 and the reason when they cannot be built here. What a fuzzer finds is left as
@@ -57,9 +58,17 @@ fuzz() {
     fi
 }
 
+# seconds_for TARGET [SECONDS]
+seconds_for() {
+    case $1 in
+    fuzz_http1 | fuzz_http1_body | fuzz_h2 | fuzz_rules) echo "${2:-60}" ;;
+    *) echo "${2:-10}" ;;
+    esac
+}
+
 build
 [ "${1:-}" != --build ] || exit 0
-cores=$(nproc)
-seconds=${1:-${FUZZ_SECONDS:-$((60 * cores / ${#targets[@]}))}}
 export -f fuzz
-printf '%s\n' "${targets[@]}" | xargs -P "$cores" -I TARGET bash -euo pipefail -c "fuzz TARGET $seconds"
+for target in "${targets[@]}"; do
+    echo "$target $(seconds_for "$target" "${1:-${FUZZ_SECONDS:-}}")"
+done | sort -rnk 2 | xargs -P "$(nproc)" -L 1 bash -euo pipefail -c 'fuzz "$@"' fuzz
