@@ -18,8 +18,7 @@ Switchyard__V1__PeerReport *peer_wire_report(struct arena *a,
                                              const struct fleet_report *r) MUST_CHECK;
 Switchyard__V1__PeerPast *peer_wire_past(struct arena *a, const struct fleet_past *h) MUST_CHECK;
 
-/* ---- from a peer; INVALID names the field ------------------------------------------------------
- */
+/* ---- from a peer; INVALID names the field ---------------------------------------------------- */
 
 int peer_wire_take_hello(const Switchyard__V1__PeerHello *m, struct peers_config *ret,
                          struct err *err) MUST_CHECK;

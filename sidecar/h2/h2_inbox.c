@@ -45,8 +45,7 @@ void h2_inbox_end(struct h2_inbox *in)
     in->ended = true;
 }
 
-/* ---- reading -----------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* There is room: `text` keeps TAIL_MAX free for this. */
 static void say(struct h2_inbox *in, struct str text)

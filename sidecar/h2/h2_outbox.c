@@ -18,8 +18,7 @@ void h2_outbox_deinit(struct h2_outbox *out)
     buf_deinit(&out->trailers);
 }
 
-/* ---- heads -------------------------------------------------------------------------------------
- */
+/* ---- heads ----------------------------------------------------------------------------------- */
 
 static enum http1_result parse(const struct h2_outbox *out, struct str text,
                                struct http1_header *headers, struct http1_head *ret)
@@ -73,8 +72,7 @@ enum http1_result h2_outbox_take_head(struct h2_outbox *out, struct str in, size
     return r;
 }
 
-/* ---- bodies ------------------------------------------------------------------------------------
- */
+/* ---- bodies ---------------------------------------------------------------------------------- */
 
 void h2_outbox_begin_body(struct h2_outbox *out, struct http1_framing framing)
 {

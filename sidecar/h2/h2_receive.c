@@ -10,8 +10,7 @@ static struct h2_stream *find(nghttp2_session *ng, int32_t id)
     return nghttp2_session_get_stream_user_data(ng, id);
 }
 
-/* ---- every frame -------------------------------------------------------------------------------
- */
+/* ---- every frame ----------------------------------------------------------------------------- */
 
 static int on_begin_frame(nghttp2_session *ng UNUSED, const nghttp2_frame_hd *hd, void *user)
 {
@@ -25,8 +24,7 @@ static int on_begin_frame(nghttp2_session *ng UNUSED, const nghttp2_frame_hd *hd
     return s->flooded ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
-/* ---- header sections ---------------------------------------------------------------------------
- */
+/* ---- header sections ------------------------------------------------------------------------- */
 
 static int reset(nghttp2_session *ng, int32_t id, uint32_t code)
 {
@@ -126,8 +124,7 @@ static int take_section(struct h2_session *s, const nghttp2_frame *frame)
     return 0;
 }
 
-/* ---- the other frames --------------------------------------------------------------------------
- */
+/* ---- the other frames ------------------------------------------------------------------------ */
 
 static void take_end_of_data(struct h2_session *s, const nghttp2_frame *frame)
 {
@@ -183,8 +180,7 @@ static int on_data(nghttp2_session *ng, uint8_t flags UNUSED, int32_t id, const 
     return 0;
 }
 
-/* ---- the end of a stream -----------------------------------------------------------------------
- */
+/* ---- the end of a stream --------------------------------------------------------------------- */
 
 /* A stream that the peer opened and that came to nothing, not by our will, is a burden: whether the
  * peer has reset it or made us do so. */

@@ -2,8 +2,7 @@
 /* What goes out: heads and payload of streams become frames, and the frames of a turn one call. */
 #include "sidecar/h2/h2_session_core.h"
 
-/* ---- streams -----------------------------------------------------------------------------------
- */
+/* ---- streams --------------------------------------------------------------------------------- */
 
 static void say_trailers(nghttp2_session *ng, struct h2_stream *stream, uint32_t *flags)
 {
@@ -112,8 +111,7 @@ void h2_send_callbacks(nghttp2_session_callbacks *cb)
     nghttp2_session_callbacks_set_on_frame_send_callback(cb, on_sent);
 }
 
-/* ---- the link ----------------------------------------------------------------------------------
- */
+/* ---- the link -------------------------------------------------------------------------------- */
 
 /* Behind what is pending. False: the link is gone, or takes no more now. */
 static bool send_now(struct h2_session *s, struct str bytes)

@@ -24,8 +24,7 @@
 /* A PING is answered within this time, or nobody is there. */
 #define PULSE dur_s(5)
 
-/* ---- work, once a turn -------------------------------------------------------------------------
- */
+/* ---- work, once a turn ----------------------------------------------------------------------- */
 
 static bool is_over(const struct h2_session *s)
 {
@@ -82,8 +81,7 @@ static void fail(struct h2_session *s)
     h2_session_schedule(s);
 }
 
-/* ---- the link ----------------------------------------------------------------------------------
- */
+/* ---- the link -------------------------------------------------------------------------------- */
 
 static void wake_streams(struct h2_session *s)
 {
@@ -148,8 +146,7 @@ bool h2_session_stands(const struct h2_session *s)
     return s->stands && !s->failed && (s->greeted || s->config.is_server);
 }
 
-/* ---- time --------------------------------------------------------------------------------------
- */
+/* ---- time ------------------------------------------------------------------------------------ */
 
 static void on_idle(struct timer *t)
 {
@@ -187,8 +184,7 @@ static void feel_pulse(struct h2_session *s)
     timer_set(s->loop, &s->pulse, PULSE, on_no_pulse, "h2 pulse");
 }
 
-/* ---- streams -----------------------------------------------------------------------------------
- */
+/* ---- streams --------------------------------------------------------------------------------- */
 
 static void add_user(struct h2_session *s, struct h2_stream *stream, struct transport *t,
                      unsigned events, transport_fn fn)
@@ -321,8 +317,7 @@ unsigned h2_session_streams(const struct h2_session *s)
     return s->stream_count;
 }
 
-/* ---- life --------------------------------------------------------------------------------------
- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static nghttp2_option *options_of(const struct h2_config *config)
 {

@@ -39,15 +39,13 @@ void h2_session_charge(struct h2_session *s, enum h2_burden burden);
 /* The stream is over for nghttp2; `clean`: not reset. */
 void h2_session_drop_stream(struct h2_session *s, struct h2_stream *stream, bool clean);
 
-/* ---- h2_receive.c ------------------------------------------------------------------------------
- */
+/* ---- h2_receive.c ---------------------------------------------------------------------------- */
 
 void h2_receive_callbacks(nghttp2_session_callbacks *cb);
 /* Bytes of the peer. */
 void h2_receive(struct h2_session *s, struct str bytes);
 
-/* ---- h2_send.c ---------------------------------------------------------------------------------
- */
+/* ---- h2_send.c ------------------------------------------------------------------------------- */
 
 /* Of frames, before they go together. */
 enum { H2_SEND_BATCH = 32768 };

@@ -10,8 +10,7 @@
 /* Our writers add fields of their own to a head that is as large as it may be. */
 #define HEAD_SLACK 16384
 
-/* ---- life --------------------------------------------------------------------------------------
- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 struct h2_stream *h2_stream_new(struct h2_session *s, struct loop *loop, int32_t id, bool is_server,
                                 uint32_t head_max)
@@ -44,8 +43,7 @@ void h2_stream_forget(struct h2_stream *s, bool broken)
     free_if_forgotten(s);
 }
 
-/* ---- events ------------------------------------------------------------------------------------
- */
+/* ---- events ---------------------------------------------------------------------------------- */
 
 static bool takes_more(const struct h2_stream *s)
 {
@@ -90,8 +88,7 @@ void h2_stream_wake(struct h2_stream *s)
         loop_defer(s->loop, &s->wake, on_wake);
 }
 
-/* ---- as a transport ----------------------------------------------------------------------------
- */
+/* ---- as a transport -------------------------------------------------------------------------- */
 
 static enum transport_state stream_establish(struct transport *t)
 {

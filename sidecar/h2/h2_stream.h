@@ -36,8 +36,7 @@ void h2_stream_wake(struct h2_stream *s);
 /* The session knows it no more. It may be freed. */
 void h2_stream_forget(struct h2_stream *s, bool broken);
 
-/* ---- of the session, for the stream ------------------------------------------------------------
- */
+/* ---- of the session, for the stream ---------------------------------------------------------- */
 
 /* Send a head; `last`: nothing follows it. An interim one when `interim`. False: it cannot be. */
 bool h2_session_send_head(struct h2_session *s, struct h2_stream *stream,

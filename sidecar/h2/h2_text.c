@@ -50,8 +50,7 @@ void h2_text_begin(struct h2_text *t, enum h2_text_kind kind)
     buf_clear(&t->lines);
 }
 
-/* ---- what a field may look like ----------------------------------------------------------------
- */
+/* ---- what a field may look like -------------------------------------------------------------- */
 
 static bool is_name_char(char c)
 {
@@ -105,8 +104,7 @@ static bool is_of_connection(struct str name)
     return false;
 }
 
-/* ---- taking fields -----------------------------------------------------------------------------
- */
+/* ---- taking fields --------------------------------------------------------------------------- */
 
 /* What no longer fits is left out whole, and the text will be too large without it. */
 static bool has_room(struct h2_text *t, size_t n)
@@ -208,8 +206,7 @@ bool h2_text_add(struct h2_text *t, struct str name, struct str value)
     return true;
 }
 
-/* ---- the text ----------------------------------------------------------------------------------
- */
+/* ---- the text -------------------------------------------------------------------------------- */
 
 static struct str part(const struct h2_text *t, enum h2_pseudo i)
 {

@@ -61,6 +61,7 @@ void h2_door_open(struct conn *c)
 {
     struct lane *lane = c->lane;
     struct h2_door *d = xnew(struct h2_door);
+    bool moved;
 
     d->lane = lane;
     d->secure = c->secure;
@@ -69,10 +70,11 @@ void h2_door_open(struct conn *c)
     d->session = new_session(d);
     DL_APPEND(lane->h2_doors, d);
     /* Streams may begin in here, and `c` still counts as the client that this one will be. */
-    if (transport_move(&c->transport, h2_session_link(d->session), h2_session_on_event))
+    moved = transport_move(&c->transport, h2_session_link(d->session), h2_session_on_event);
+    if (moved)
         h2_session_start(d->session, iobuf_view(c->in));
     lane_count_client(lane, +1);
-    if (!h2_session_link(d->session)->is_open) {
+    if (!moved) {
         close_door(d);
         return;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A stream of bytes to a peer: a plain socket, TLS over one (tls.h), or a stream of an HTTP/2
- * connection, which speaks HTTP/1.1 on our side (h2.h). Who reads and writes it does not know
- * which: a plain socket costs one predictable branch.
+ * connection, which speaks HTTP/1.1 on our side (h2_session.h). Who reads and writes it does not
+ * know which: a plain socket costs one predictable branch.
  *
  * Events are those of the loop (loop.h) and level-triggered whatever is behind: LOOP_READ comes
  * again in every turn as long as it is wanted and something can be read, LOOP_WRITE as long as it

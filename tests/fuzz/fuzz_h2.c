@@ -42,8 +42,7 @@ static unsigned peer_count;
 static struct str input; /* what the link has yet to give */
 static struct rng rng;
 
-/* ---- the link ----------------------------------------------------------------------------------
- */
+/* ---- the link -------------------------------------------------------------------------------- */
 
 static enum transport_state link_establish(struct transport *t UNUSED)
 {
@@ -90,8 +89,7 @@ static const struct transport_ops link_ops = {
     .close = link_close,
 };
 
-/* ---- streams -----------------------------------------------------------------------------------
- */
+/* ---- streams --------------------------------------------------------------------------------- */
 
 static void shut(struct peer *p)
 {
@@ -219,8 +217,7 @@ static void on_over(void *ctx UNUSED, struct h2_session *s)
     session = NULL;
 }
 
-/* ---- one input ---------------------------------------------------------------------------------
- */
+/* ---- one input ------------------------------------------------------------------------------- */
 
 static void begin(bool is_server, bool with_preface)
 {

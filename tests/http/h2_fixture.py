@@ -10,7 +10,7 @@ import h2.events
 import h2.exceptions
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
-from proxy_fixture import PATIENCE
+from proxy_fixture import PATIENCE, Listening
 
 
 class Answer:
@@ -146,7 +146,7 @@ class Unsent:
         self.trailers = trailers
 
 
-class H2Origin:
+class H2Origin(Listening):
     """Echoes bodies; the path says what else it does:
 
     /trailers  sends the request's trailers back   /503    answers so
@@ -247,17 +247,3 @@ class H2Origin:
             conn.send_headers(stream, rest.trailers, end_stream=True)
         else:
             conn.end_stream(stream)
-
-    def stop(self):
-        for sock in [self.listener] + self.socks:
-            try:
-                sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-        self.listener.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop()

@@ -254,7 +254,25 @@ def reply(body=b"", status="200 OK", **fields):
     return head.encode() + b"\r\n" + body
 
 
-class Origin:
+class Listening:
+    """A server with a `listener` and open `socks`, which all end with it."""
+
+    def stop(self):
+        for sock in [self.listener] + self.socks:
+            try:
+                sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+        self.listener.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+class Origin(Listening):
     """`handler(request)` returns bytes to send, None to close, or sends by itself and returns b"".
     It is called with the body unread when `early`."""
 
@@ -304,19 +322,9 @@ class Origin:
         self.ended += 1
         self.closed.set()
 
-    def stop(self):
-        for sock in [self.listener] + [stream.sock for stream in self.streams]:
-            try:
-                sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-        self.listener.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop()
+    @property
+    def socks(self):
+        return [stream.sock for stream in self.streams]
 
 
 def says(text):

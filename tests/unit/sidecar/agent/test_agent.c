@@ -825,8 +825,7 @@ static void random_walks_keep_the_promises(void **state UNUSED)
     }
 }
 
-/* ---- what is this node's own ------------------------------------------------------------------
- */
+/* ---- what is this node's own ----------------------------------------------------------------- */
 
 static struct selector selector_of(const char *text)
 {
