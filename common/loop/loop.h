@@ -90,3 +90,13 @@ struct loop_deferred {
  * batch writes. */
 void loop_defer(struct loop *l, struct loop_deferred *d, loop_deferred_fn fn);
 void loop_undefer(struct loop_deferred *d);
+
+/* ---- work that can wait --------------------------------------------------------------------- */
+
+/* A second loop on the thread of `front`, for watches, timers and deferred calls that must not keep
+ * those of `front` waiting. It has its share when a turn of `front` brought nothing, a few calls at
+ * a time, and in turns that did, one call for every LOOP_BACKGROUND_SHARE events: it is slow under
+ * load, but it never stands still. It is run by `front` alone. One for each `front`, which must not
+ * have run yet; freed before it. */
+#define LOOP_BACKGROUND_SHARE 4
+int loop_new_background(struct loop *front, struct loop **ret, struct err *err) MUST_CHECK;

@@ -30,11 +30,26 @@ struct loop {
     struct loop_deferred *deferred; /* utlist, in order */
     uint32_t round;                 /* counts the runs over `deferred` */
 
+    struct loop *background; /* NULL: it has none */
+    struct loop *front;      /* whose background it is; NULL: its own master */
+    /* Of a background: */
+    struct loop_watch glance; /* by the front, at `epoll_fd` */
+    bool ready;               /* it was seen to have events in this turn of the front */
+    unsigned owed;            /* events of the front that it had no share for */
+
     /* The batch being dispatched; loop_unwatch() clears slots from `batch_at` on. */
     int batch_at;
     int batch_n;
     struct epoll_event batch[LOOP_BATCH];
 };
+
+/* What follows the wait of a turn that brought `events`: at most `calls` deferred ones. */
+void loop_work(struct loop *l, int events, unsigned calls);
+
+/* The front's turn brought so many events: the background has its share; background.c. */
+void background_run(struct loop *l, int events);
+/* It is being freed: if it is one, its front has none any more. */
+void background_leave(struct loop *l);
 
 /* Call the timers that are due; timer.c. */
 void timers_run(struct loop *l);

@@ -18,7 +18,7 @@
 /* A longer answer is broken off. */
 #define ANSWER_MAX (16u << 20)
 
-/* wait for the turn's end ─► connect ─► send, and read what is answered; each may end it. */
+/* wait for the background ─► connect ─► send, and read what is answered; each may end it. */
 enum copy_step { COPY_WAITS, COPY_CONNECTS, COPY_TALKS };
 
 struct copy {
@@ -34,7 +34,7 @@ struct copy {
     struct buf out; /* the whole request */
     size_t sent;
     struct copy_link *link;
-    unsigned events; /* on the link, to be seen to at the end of the turn */
+    unsigned events; /* on the link, to be seen to */
     struct loop_deferred later;
     struct iobuf *in;
     struct buf kept;
@@ -120,16 +120,6 @@ static void put_away(struct copy *k)
     all->spare_count++;
 }
 
-static void leave_list(struct copy *k)
-{
-    struct copies *all = &k->lane->copies;
-
-    if (k->step == COPY_WAITS)
-        DL_DELETE(all->waiting, k);
-    else
-        DL_DELETE(all->busy, k);
-}
-
 static void end(struct copy *k, enum copy_end how)
 {
     struct lane *lane = k->lane;
@@ -147,7 +137,7 @@ static void end(struct copy *k, enum copy_end how)
     else
         copy_link_close(&k->link);
     loop_undefer(&k->later);
-    leave_list(k);
+    DL_DELETE(lane->copies.all, k);
     k->route->tally->copies.pending--;
     tell(k->route, &k->wish, &answer);
     iobuf_give(&lane->bufs, &k->in);
@@ -190,7 +180,7 @@ static bool is_full(const struct copy *k, unsigned limit, const struct upstream_
 
     if (limit == 0 || has_idle(k->lane, &p->address))
         return false;
-    DL_FOREACH (k->lane->copies.busy, other)
+    DL_FOREACH (k->lane->copies.all, other)
         open += other->link && address_eq(&other->link->address, &p->address);
     return open >= limit;
 }
@@ -307,16 +297,11 @@ static void establish(struct copy *k)
         end(k, COPY_FAILED);
 }
 
-static void on_later(struct loop_deferred *d)
+static void exchange(struct copy *k)
 {
-    struct copy *k = container_of(d, struct copy, later);
     const unsigned events = k->events;
 
     k->events = 0;
-    if (k->step == COPY_CONNECTS) {
-        establish(k);
-        return;
-    }
     if (events & LOOP_WRITE && !push(k))
         return;
     if (events & ~LOOP_WRITE)
@@ -325,11 +310,28 @@ static void on_later(struct loop_deferred *d)
         want(k);
 }
 
-/* Users come first: what happened to copies in this turn is seen to when it ends. */
+static void on_later(struct loop_deferred *d)
+{
+    struct copy *k = container_of(d, struct copy, later);
+
+    switch (k->step) {
+    case COPY_WAITS:
+        begin(k, false);
+        break;
+    case COPY_CONNECTS:
+        establish(k);
+        break;
+    case COPY_TALKS:
+        exchange(k);
+        break;
+    }
+}
+
+/* A stream of HTTP/2 that copies share with users is of the lane's front: users come first. */
 void copy_on_event(struct copy *k, unsigned events)
 {
     k->events |= events;
-    loop_defer(k->lane->loop, &k->later, on_later);
+    loop_defer(k->lane->background, &k->later, on_later);
 }
 
 void copy_on_deadline(struct copy *k)
@@ -338,20 +340,6 @@ void copy_on_deadline(struct copy *k)
 }
 
 /* ---- the beginning --------------------------------------------------------------------------- */
-
-static void on_turn_end(struct loop_deferred *d)
-{
-    struct lane *lane = container_of(d, struct lane, copies.begin);
-
-    while (lane->copies.waiting) {
-        struct copy *k = lane->copies.waiting;
-
-        leave_list(k);
-        k->step = COPY_CONNECTS;
-        DL_APPEND(lane->copies.busy, k);
-        begin(k, false);
-    }
-}
 
 static struct copy *new_copy(struct lane *lane)
 {
@@ -456,8 +444,8 @@ void copy_send(struct conn *c, const struct copy_wish *wish)
     k->hash = wish->keep > 0 ? COMPARE_HASH_START : 0;
     buf_init(&k->kept, wish->keep);
     k->route->tally->copies.pending++;
-    DL_APPEND(lane->copies.waiting, k);
-    loop_defer(lane->loop, &lane->copies.begin, on_turn_end);
+    DL_APPEND(lane->copies.all, k);
+    loop_defer(lane->background, &k->later, on_later);
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -466,9 +454,7 @@ void copy_drop_unsent(struct lane *lane)
 {
     struct copy *k, *next;
 
-    while (lane->copies.waiting)
-        end(lane->copies.waiting, COPY_ENDED);
-    DL_FOREACH_SAFE (lane->copies.busy, k, next) {
+    DL_FOREACH_SAFE (lane->copies.all, k, next) {
         if (k->sent == 0)
             end(k, COPY_ENDED);
     }
@@ -476,16 +462,14 @@ void copy_drop_unsent(struct lane *lane)
 
 void copy_drop_all(struct lane *lane)
 {
-    copy_drop_unsent(lane);
-    while (lane->copies.busy)
-        end(lane->copies.busy, COPY_ENDED);
+    while (lane->copies.all)
+        end(lane->copies.all, COPY_ENDED);
     copy_link_close_idle(lane);
 }
 
 void copy_deinit(struct lane *lane)
 {
     copy_drop_all(lane);
-    loop_undefer(&lane->copies.begin);
     while (lane->copies.spare) {
         struct copy *k = lane->copies.spare;
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copies of clients' requests, sent to a system over connections of their own when the client has
  * been answered. A copy can be lost and can never slow anybody: it shares no connection with a
- * client's request, waits until the others of its turn of the loop have been seen to, and past its
- * limits (how many at a time, bytes per second, time, size of the answer) it is dropped and
- * counted. owner: lane.
+ * client's request, is worked on in the lane's background (loop.h), and past its limits (how many
+ * at a time, bytes per second, time, size of the answer) it is dropped and counted. owner: lane.
  *
  * A copy says what it is by a field, X-Switchyard-Mirror: 1, and keeps its Host. A request that
  * bears that field is never copied again (loop guard), whoever sent it. */
@@ -51,13 +50,11 @@ struct copy_wish {
 
 /* A lane's. */
 struct copies {
-    struct copy *waiting; /* utlist; for the end of the turn */
-    struct copy *busy;    /* utlist */
+    struct copy *all; /* utlist */
     struct copy *spare;
     unsigned spare_count;
     struct copy_link *idle; /* utlist, the latest first */
     unsigned idle_count;
-    struct loop_deferred begin;
 };
 
 /* May this request be copied at all: its method, its body's size, that it is no copy itself, that
