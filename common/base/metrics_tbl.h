@@ -8,7 +8,8 @@
     X(REQUESTS, "switchyard_requests_total", COUNTER, "migration, system",                       \
       "requests sent to a system, whatever came of them")                                        \
     X(ERRORS, "switchyard_errors_total", COUNTER, "migration, system",                           \
-      "requests that a system failed: no connection, no answer in time, a broken one, 5xx")      \
+      "requests that a system failed: no connection, no answer in time, a broken one, 5xx, a "   \
+      "failed gRPC call")                                                                        \
     X(TIMEOUTS, "switchyard_timeouts_total", COUNTER, "migration, system",                       \
       "errors that were an answer which did not come in time")                                   \
     X(CONNECT_ERRORS, "switchyard_connect_errors_total", COUNTER, "migration, system",           \

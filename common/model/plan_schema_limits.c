@@ -55,7 +55,7 @@ static void read_rollback_to(struct plan_reader *r, const struct json *v,
 /* clang-format off */
 #define LIMIT_FIELDS                                                                               \
     FIELD("errorRate", plan_value_ratio, AT(error_rate_ppm), .preset = "not judged",               \
-          .help = "Errors of new per request: no connection, timeout, broken answer, 5xx."),       \
+          .help = "Errors of new per request: no connection, timeout, broken answer, 5xx, a failed gRPC call."),       \
     FIELD("errorRatio", plan_value_factor, AT(error_ratio_m), .preset = "not judged",              \
           .help = "Error rate of new over that of legacy in the same window."),                    \
     FIELD("p50", plan_value_duration, AT(p50), .min = MS, .max = HOUR, .preset = "not judged",     \

@@ -105,6 +105,17 @@ static bool put_request(struct buf *b, const struct conn *c, bool with_query)
            put_field(b, "traceparent", trace, TRACE_MAX);
 }
 
+/* Of a call, and null as long as the system has not said it. */
+static bool put_grpc(struct buf *b, const struct request *req)
+{
+    const char *name = http1_grpc_name(&req->grpc);
+
+    if (!req->answered || !req->grpc.is_call)
+        return true;
+    return name ? buf_addf(b, ",\"grpc_status\":\"%s\"", name)
+                : buf_addf(b, ",\"grpc_status\":null");
+}
+
 bool access_log_format(const struct conn *c, bool with_query, struct buf *line)
 {
     const struct request *req = c->req;
@@ -117,5 +128,6 @@ bool access_log_format(const struct conn *c, bool with_query, struct buf *line)
                line, "{\"time\":\"%s\",\"status\":%u,\"bytes\":%" PRIu64 ",\"duration_ms\":%.3f",
                wall_text(loop_wall(loop), time), req->answered ? req->answer.status : c->status,
                req->to_client, (double)took.ns / 1e6) &&
-           put_decision(line, c) && put_request(line, c, with_query) && buf_add(line, "}\n", 2);
+           put_grpc(line, req) && put_decision(line, c) && put_request(line, c, with_query) &&
+           buf_add(line, "}\n", 2);
 }

@@ -99,7 +99,7 @@ static bool failed(const struct conn *c)
     const struct request *req = c->req;
 
     return req->failure != FAILURE_NONE || req->rescued ||
-           (req->answered ? req->answer.status : c->status) >= 500;
+           (req->answered ? conn_answer_failed(req) : c->status >= 500);
 }
 
 void access_log_note(struct access_ring *ring, const struct conn *c, struct rng *rng)

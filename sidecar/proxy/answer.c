@@ -252,7 +252,10 @@ static enum verdict read_answer(struct conn *c)
             return conn_fail(c, FAILURE_UNREADABLE);
         u->in->start += req->answer.size;
         if (req->answer.status >= 200) {
-            if (req->answer.status >= 500 && conn_can_fall_back(c, FAILURE_5XX))
+            /* gRPC takes HTTP/2, and a call is a POST. */
+            if (UNLIKELY(u->pool->h2 != NULL) && req->head.method == HTTP1_POST)
+                http1_grpc_begin(&req->grpc, &req->answer);
+            if (conn_answer_failed(req) && conn_can_fall_back(c, FAILURE_5XX))
                 return conn_fail(c, FAILURE_5XX);
             return begin_answer(c);
         }

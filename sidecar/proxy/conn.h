@@ -21,6 +21,7 @@
 #include "common/base/buf.h"
 #include "common/decide/decide.h"
 #include "common/http1/http1_body.h"
+#include "common/http1/http1_grpc.h"
 #include "common/http1/http1_parse.h"
 #include "common/http1/http1_write.h"
 #include "sidecar/proxy/address.h"
@@ -138,9 +139,10 @@ struct request {
     uint64_t to_client;           /* bytes, heads included */
     struct pace pace;             /* the client's */
     mono_t sent_at;
-    mono_t asked_at; /* the latest piece of the request went */
-    mono_t heard_at; /* the head of the answer was here */
-    uint32_t at;     /* where its head starts in c->in */
+    mono_t asked_at;        /* the latest piece of the request went */
+    mono_t heard_at;        /* the head of the answer was here */
+    uint32_t at;            /* where its head starts in c->in */
+    struct http1_grpc grpc; /* of the answer, where the system speaks HTTP/2 */
     struct upload upload;
     struct download download;
     struct http1_parser parser;
@@ -214,6 +216,9 @@ enum verdict conn_refuse(struct conn *c, unsigned status, const char *why, bool 
 enum verdict conn_fail(struct conn *c, enum failure failure);
 /* Among the requests of the system it is for, once: it is being sent, or cannot be. */
 void conn_count_request(struct request *req);
+/* Whether the answer is a failure of the system, as far as it is here: 5xx, or what a gRPC call
+ * came to. */
+bool conn_answer_failed(const struct request *req);
 /* The head of an answer, or all of it, is here: how it went and how long it took. */
 void conn_count_answer(struct conn *c);
 /* An error of new that the breaker does not hear of: nobody may serve it. */

@@ -38,6 +38,7 @@ struct copy {
     struct loop_deferred later;
     struct iobuf *in;
     struct buf kept;
+    struct buf trailers; /* of the answer to what may be a gRPC call */
     uint64_t hash;
     /* Not cleared. */
     struct reply reply;
@@ -72,7 +73,7 @@ static void count_answer(struct mirror_stats *stats, const struct copy_answer *a
 {
     uint64_t *const of_class[] = {&stats->answered_2xx, &stats->answered_3xx, &stats->answered_4xx,
                                   &stats->errors};
-    const unsigned class = a->head->status / 100u;
+    const unsigned class = a->grpc.is_failed ? 5 : a->head->status / 100u;
 
     ++*of_class[class < 2 ? 0 : class > 5 ? 3 : class - 2];
     hist_add(&stats->latency, (uint64_t)dur_to_us(a->took));
@@ -110,6 +111,7 @@ static void put_away(struct copy *k)
     if (k->out.cap > SPARE_OUT_MAX)
         buf_deinit(&k->out);
     buf_deinit(&k->kept);
+    buf_deinit(&k->trailers);
     if (all->spare_count == SPARES_MAX) {
         buf_deinit(&k->out);
         xfreep(&k);
@@ -129,6 +131,7 @@ static void end(struct copy *k, enum copy_end how)
         .body = buf_view(&k->kept),
         .body_size = how == COPY_ANSWERED ? k->reply.body_size : 0,
         .body_hash = k->hash,
+        .grpc = k->reply.grpc,
         .took = mono_sub(loop_now(lane->loop), k->began),
     };
 
@@ -272,6 +275,8 @@ static void pull(struct copy *k)
     if (!k->in) {
         k->in = iobuf_take(&lane->bufs);
         reply_init(&k->reply, k->method, lane->limits, k->in->data, lane->bufs.size);
+        if (k->link->protocol == UPSTREAM_H2 && k->method == HTTP1_POST)
+            reply_watch_call(&k->reply, &k->trailers);
     }
     before = k->reply.bytes;
     r = reply_read(&k->reply, &k->link->transport, take_body, k);

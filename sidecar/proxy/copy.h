@@ -8,7 +8,7 @@
  * bears that field is never copied again (loop guard), whoever sent it. */
 #pragma once
 
-#include "common/http1/http1.h"
+#include "common/http1/http1_grpc.h"
 #include "common/loop/loop.h"
 #include "common/model/ruleset.h"
 #include "sidecar/proxy/copy_meter.h"
@@ -36,6 +36,7 @@ struct copy_answer {
     struct str body;               /* the first `keep` bytes of it */
     uint64_t body_size;            /* all of it */
     uint64_t body_hash;            /* compare_hash() over all of it; 0 when nothing is kept */
+    struct http1_grpc grpc;        /* how it went, if it was a gRPC call */
     dur_t took;                    /* from its beginning to the end of the answer */
 };
 

@@ -90,13 +90,21 @@ static void count_failure(struct conn *c)
     conn_tell_breaker(c, BREAKER_ERROR);
 }
 
+bool conn_answer_failed(const struct request *req)
+{
+    return req->answer.status >= 500 || req->grpc.is_failed;
+}
+
 void conn_count_answer(struct conn *c)
 {
     struct request *req = c->req;
     struct system_stats *stats = stats_of(req);
-    bool good = req->answer.status < 500;
     dur_t took = mono_sub(loop_now(c->lane->loop), req->sent_at);
+    bool good;
 
+    if (UNLIKELY(req->grpc.is_call))
+        http1_grpc_end(&req->grpc, buf_view(&req->download.trailers));
+    good = !conn_answer_failed(req);
     stats->errors += !good;
     hist_add(&stats->latency, (uint64_t)dur_to_us(took));
     if (good)
@@ -180,6 +188,7 @@ static enum verdict fall_back(struct conn *c)
     req->tried = 0;
     req->had_turn = false;
     req->failure = FAILURE_NONE;
+    req->grpc = (struct http1_grpc){.is_call = false};
     upload_restart(&req->upload);
     download_deinit(&req->download);
     c->late = 0;

@@ -41,10 +41,11 @@ static size_t room_for_received(const struct gather *g)
     return room > HTTP1_TRAILERS_COUNT_MAX ? room - HTTP1_TRAILERS_COUNT_MAX : 0;
 }
 
-static void keep_trailers(struct http1_body *b, struct http1_framing sent, struct buf *into)
+/* Also where they cannot go on: how a gRPC call went is in them. */
+static void keep_trailers(struct http1_body *b, struct buf *into)
 {
     buf_init(into, HTTP1_TRAILERS_KEPT_MAX);
-    if (b->kind == HTTP1_BODY_CHUNKED && sent.kind == HTTP1_BODY_CHUNKED)
+    if (b->kind == HTTP1_BODY_CHUNKED)
         http1_body_keep_trailers(b, into);
 }
 
@@ -88,7 +89,7 @@ void upload_init(struct upload *u, struct http1_framing received, size_t keep_ma
 
 void upload_pass_trailers(struct upload *u)
 {
-    keep_trailers(&u->body, u->framing, &u->trailers);
+    keep_trailers(&u->body, &u->trailers);
 }
 
 void upload_keep(struct upload *u, size_t keep_max)
@@ -190,7 +191,7 @@ void download_init(struct download *d, struct http1_framing received, unsigned m
 
 void download_pass_trailers(struct download *d)
 {
-    keep_trailers(&d->body, d->framing, &d->trailers);
+    keep_trailers(&d->body, &d->trailers);
 }
 
 void download_deinit(struct download *d)

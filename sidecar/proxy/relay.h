@@ -23,7 +23,7 @@ bool upload_piece(struct upload *u, struct iobuf *in, uint64_t max_body, struct 
 
 /* An answer framed as `received`, to a client that speaks HTTP/1.`minor`. */
 void download_init(struct download *d, struct http1_framing received, unsigned minor);
-/* Nothing has been taken yet: its trailers go on, if it has any and the client can take them. */
+/* Nothing has been taken yet: its trailers are kept, and go on if the client can take them. */
 void download_pass_trailers(struct download *d);
 void download_deinit(struct download *d);
 /* Add the next piece to `g`, which may be nothing; false when the framing is broken. */

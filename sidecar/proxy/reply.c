@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/base/check.h"
+#include "common/http1/http1_trailers.h"
 
 static void expect_head(struct reply *r)
 {
@@ -25,6 +26,12 @@ void reply_init(struct reply *r, enum http1_method asked, struct http1_limits li
     expect_head(r);
 }
 
+void reply_watch_call(struct reply *r, struct buf *into)
+{
+    buf_init(into, HTTP1_TRAILERS_KEPT_MAX);
+    r->trailers = into;
+}
+
 static enum reply_result broken(struct reply *r, const char *why)
 {
     r->why = why;
@@ -34,6 +41,8 @@ static enum reply_result broken(struct reply *r, const char *why)
 static enum reply_result finish(struct reply *r, bool reusable)
 {
     r->may_reuse = reusable && r->head.keep_alive;
+    if (r->grpc.is_call)
+        http1_grpc_end(&r->grpc, buf_view(r->trailers));
     return REPLY_DONE;
 }
 
@@ -70,6 +79,17 @@ static void pass_interim(struct reply *r)
     expect_head(r);
 }
 
+static void begin_body(struct reply *r)
+{
+    r->has_head = true;
+    http1_body_init(&r->body, http1_response_framing(&r->head, r->asked));
+    if (!r->trailers)
+        return;
+    http1_grpc_begin(&r->grpc, &r->head);
+    if (r->body.kind == HTTP1_BODY_CHUNKED)
+        http1_body_keep_trailers(&r->body, r->trailers);
+}
+
 static enum reply_result read_head(struct reply *r, bool eof, reply_body_fn fn, void *ctx)
 {
     for (;;) {
@@ -88,8 +108,7 @@ static enum reply_result read_head(struct reply *r, bool eof, reply_body_fn fn, 
             break;
         pass_interim(r);
     }
-    r->has_head = true;
-    http1_body_init(&r->body, http1_response_framing(&r->head, r->asked));
+    begin_body(r);
     return read_body(r, eof, fn, ctx);
 }
 

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""gRPC through a whole system: a plan with `protocol: h2` splits calls by a metadata header, and an emergency moves
-new calls at once while the stream that is open ends where it began."""
+"""gRPC through a whole system: a plan with `protocol: h2` splits calls by a metadata header, an emergency moves
+new calls at once while the stream that is open ends where it began, and calls that new fails open its breaker."""
 
+import json
 import threading
 from concurrent import futures
 
 import grpc
 import pytest
+
+from switchyard import wait_for
 
 SERVICE = "story.Echo"
 PATIENCE = 30
@@ -17,9 +20,17 @@ def raw(data):
 
 
 def serve(name):
-    """Says its name, or its name and what it was told, message by message."""
+    """Says its name, or its name and what it was told, message by message; or ends a call with the status asked for,
+    where it is new."""
+
+    def end(status, context):
+        if name == b"new" and status != b"OK":
+            context.abort(grpc.StatusCode[status.decode()], "as asked")
+        return name
+
     handlers = {
         "Who": grpc.unary_unary_rpc_method_handler(lambda *_: name, raw, raw),
+        "End": grpc.unary_unary_rpc_method_handler(end, raw, raw),
         "Talk": grpc.stream_stream_rpc_method_handler(
             lambda told, _: (name + b":" + t for t in told), raw, raw
         ),
@@ -79,3 +90,39 @@ def test_calls_are_split_and_an_emergency_brings_them_back(yard, ports):
         assert set(sides()) == {b"legacy"}
         goes_on.set()
         assert list(talk) == [b"new:two"]
+
+
+def lines_of(log):
+    return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+
+
+def test_fifth_call_that_new_fails_opens_its_breaker(yard, ports):
+    log = yard.folder / "access.log"
+    yard.services()
+    yard.coordinator.start()
+    node = yard.sidecar("node-1", options=["--access-log", log, "--access-log-sample", "0%"])
+    yard.wait_nodes(1)
+    plan = plan_for(yard, ports)
+    plan["spec"]["stages"] = plan["spec"]["stages"][-1:]
+    plan["spec"]["breaker"] = {"errors": 5, "window": "300s", "openFor": "600s"}
+    yard.apply(plan)
+    yard.cli("start", "app")
+    yard.wait_status("everything goes to new", phase="completed", weight=100)
+    with grpc.insecure_channel(node.address, [("grpc.enable_retries", 0)]) as channel:
+        call = channel.unary_unary(f"/{SERVICE}/End", raw, raw)
+
+        def end(status):
+            try:
+                return call(status.encode(), timeout=PATIENCE, metadata=(("x-user-id", "1"),)).decode()
+            except grpc.RpcError as e:
+                return e.code().name
+
+        assert [end("NOT_FOUND") for _ in range(20)] == ["NOT_FOUND"] * 20, "which is an answer"
+        failures = ["UNAVAILABLE", "INTERNAL", "UNAVAILABLE", "INTERNAL", "UNIMPLEMENTED"]
+        assert [end(status) for status in failures] == failures
+        assert [end("UNAVAILABLE") for _ in range(20)] == ["legacy"] * 20
+    wait_for(lambda: len(lines_of(log)) == 5, "what failed is logged, whatever the sample")
+    assert [line["grpc_status"] for line in lines_of(log)] == failures
+    assert all(line["status"] == 200 and line["system"] == "new" for line in lines_of(log))
+    wait_for(lambda: yard.status()["breaker"]["openNodes"] == 1, "operators see it")
+    wait_for(lambda: yard.stats()["new"]["errors"] == 5, "and the errors")

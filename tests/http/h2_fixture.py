@@ -153,10 +153,13 @@ class H2Origin(Listening):
     /reset     resets before a word                /half   resets after half an answer
     /goaway    GOAWAY without having taken it      /close  closes the connection
     /last      answers, and says GOAWAY            /hang   never answers
+
+    `fields` go with each answer, and `trailers` behind it.
     """
 
     def __init__(self, streams=100):
         self.streams = streams
+        self.fields, self.trailers = [], []
         self.requests = []
         self.resets = []
         self.accepted = 0
@@ -227,8 +230,8 @@ class H2Origin(Listening):
             conn.reset_stream(stream, ErrorCodes.INTERNAL_ERROR)
         else:
             status = "503" if path == "/503" else "200"
-            conn.send_headers(stream, [(":status", status)])
-            unsent[stream] = Unsent(request.body, request.trailers)
+            conn.send_headers(stream, [(":status", status), *self.fields])
+            unsent[stream] = Unsent(request.body, request.trailers or self.trailers)
             if path == "/last":
                 self._push(conn, stream, unsent)
                 conn.close_connection()

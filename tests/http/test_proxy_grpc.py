@@ -8,6 +8,8 @@ from concurrent import futures
 
 import grpc
 import pytest
+from h2_fixture import H2Client, H2Origin
+from proxy_fixture import Client as HttpClient
 from proxy_fixture import PATIENCE, Proxy, wait_for
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
@@ -36,6 +38,8 @@ class Server:
                     {
                         "Unary": grpc.unary_unary_rpc_method_handler(self.unary, raw, raw),
                         "Fail": grpc.unary_unary_rpc_method_handler(self.fail, raw, raw),
+                        "End": grpc.unary_unary_rpc_method_handler(self.end, raw, raw),
+                        "Break": grpc.unary_stream_rpc_method_handler(self.break_off, raw, raw),
                         "Hang": grpc.unary_unary_rpc_method_handler(self.hang, raw, raw),
                         "Down": grpc.unary_stream_rpc_method_handler(self.down, raw, raw),
                         "Up": grpc.stream_unary_rpc_method_handler(self.up, raw, raw),
@@ -59,6 +63,18 @@ class Server:
 
     def fail(self, _, context):
         context.abort(grpc.StatusCode.NOT_FOUND, "no such thing: ä")
+
+    def end(self, request, context):
+        """With the status that the request names; OK: an echo."""
+        if request != b"OK":
+            context.abort(grpc.StatusCode[request.decode()], self.name.decode())
+        return self.name
+
+    def break_off(self, request, context):
+        """The same, when a message is out already: the status comes in the trailers."""
+        yield self.name
+        if request != b"OK":
+            context.abort(grpc.StatusCode[request.decode()], self.name.decode())
 
     def hang(self, _, context):
         context.add_callback(self.cancelled.set)
@@ -247,6 +263,114 @@ def test_drain_lets_open_calls_end(servers):
         assert proxy.expect("drained") == "0"
     wait_for(lambda: proxy.process.poll() is not None, "the end")
     assert proxy.process.returncode == 0
+
+
+FAILURES = ["UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"]
+ANSWERS = ["OK", "CANCELLED", "NOT_FOUND", "RESOURCE_EXHAUSTED", "PERMISSION_DENIED", "ABORTED"]
+FIVE_ERRORS = "5/60000/300000/2/0/0/0/0/0/0/0/0"
+
+
+def status_of(call):
+    try:
+        call()
+    except grpc.RpcError as e:
+        return e.code().name
+    return "OK"
+
+
+@pytest.mark.parametrize("method", ["End", "Break"])
+def test_failed_call_is_an_error_and_an_answer_of_the_application_is_none(proxy, client, method):
+    kind = "unary_unary" if method == "End" else "unary_stream"
+    call = client.stream(kind, method)
+    for status in FAILURES + ANSWERS:
+        assert status_of(lambda s=status: list(call(s.encode(), timeout=PATIENCE))) == status
+    stats = proxy.stats()
+    assert (stats["new"]["requests"], stats["new"]["errors"]) == (12, 6)
+    assert stats["new"]["answered"] == 12 and stats["legacy"]["requests"] == 0
+
+
+@pytest.mark.parametrize("method", ["End", "Break"])
+def test_fifth_failed_call_opens_the_breaker(proxy, client, method):
+    call = client.stream("unary_stream", method)
+    proxy.set(breaker=FIVE_ERRORS)
+    for i in range(30):
+        assert status_of(lambda i=i: list(call(ANSWERS[i % 6].encode(), timeout=PATIENCE))) == ANSWERS[i % 6]
+    for _ in range(4):
+        assert status_of(lambda: list(call(b"INTERNAL", timeout=PATIENCE))) == "INTERNAL"
+    assert list(call(b"OK", timeout=PATIENCE)) == [b"new"]
+    assert status_of(lambda: list(call(b"INTERNAL", timeout=PATIENCE))) == "INTERNAL"
+    assert list(call(b"OK", timeout=PATIENCE)) == [b"legacy"]
+    assert proxy.stats()["breaker"] == "open"
+
+
+def test_call_that_failed_without_a_message_is_rescued_as_a_503_is(proxy, client):
+    """The route has to list POST; a call whose messages have begun is too late for it."""
+    assert status_of(lambda: client.unary("End", b"UNAVAILABLE")) == "UNAVAILABLE"
+    proxy.set(fallback="5xx", methods="GET")
+    assert status_of(lambda: client.unary("End", b"UNAVAILABLE")) == "UNAVAILABLE"
+    proxy.set(methods="GET,POST")
+    with pytest.raises(grpc.RpcError) as failed:
+        client.unary("End", b"UNAVAILABLE")
+    assert failed.value.details() == "legacy"
+    stats = proxy.stats()
+    assert (stats["new"]["errors"], stats["new"]["fallbacks"], stats["legacy"]["errors"]) == (3, 1, 1)
+    with pytest.raises(grpc.RpcError) as failed:
+        client.unary("End", b"NOT_FOUND")
+    assert failed.value.details() == "new"
+    down = client.stream("unary_stream", "Break")(b"UNAVAILABLE", timeout=PATIENCE)
+    assert next(down) == b"new" and down.details() == "new"
+    assert proxy.stats()["legacy"]["requests"] == 1
+
+
+def test_method_that_new_lacks_is_answered_by_legacy(servers):
+    """What a migration has to notice, and can do without hurting anybody."""
+    legacy, _ = servers
+    bare = grpc.server(futures.ThreadPoolExecutor(1))
+    port = bare.add_insecure_port("127.0.0.1:0")
+    bare.start()
+    words = {"h2": "legacy,new", "weight": 100, "fallback": "5xx", "methods": "POST"}
+    with Proxy(legacy=legacy.url, new=f"http://127.0.0.1:{port}", **words) as proxy:
+        with Client(proxy) as client:
+            assert client.unary()[0] == b"legacy:hi"
+        assert proxy.stats()["new"]["errors"] == 1
+    bare.stop(None)
+
+
+def test_copy_of_a_call_that_fails_is_a_failed_copy(proxy, client):
+    proxy.set(weight=0, mirror="10000", mirror_methods="POST")
+    assert client.unary("End", b"OK")[0] == b"legacy"
+    for status in ("INTERNAL", "NOT_FOUND"):
+        assert status_of(lambda s=status: client.unary("End", s.encode())) == status
+    wait_for(lambda: proxy.stats()["mirror"]["sent"] == 3, "copies")
+    mirror = proxy.stats()["mirror"]
+    assert (mirror["answered_2xx"], mirror["errors"], mirror["failed"]) == (2, 1, 0)
+
+
+def test_call_without_a_status_is_a_failure():
+    with H2Origin() as origin, Proxy(legacy=origin.url, h2="legacy") as proxy, H2Client(proxy) as client:
+        origin.fields = [("content-type", "application/grpc")]
+        for trailers in [], [("grpc-status", "ok")], [("grpc-status", "17")]:
+            origin.trailers = trailers
+            assert client.ask(method="POST").status == 200
+        assert client.ask(method="GET").status == 200, "which is no call"
+        origin.trailers = [("grpc-status", "0")]
+        assert client.ask(method="POST").trailers == {"grpc-status": "0"}
+        origin.fields = [("content-type", "application/grpc-web")]
+        origin.trailers = []
+        assert client.ask(method="POST").status == 200
+        stats = proxy.stats()["legacy"]
+        assert (stats["requests"], stats["errors"]) == (6, 3)
+
+
+def test_client_that_cannot_take_trailers_makes_no_system_look_ill():
+    with H2Origin() as origin, Proxy(legacy=origin.url, h2="legacy") as proxy:
+        origin.fields = [("content-type", "application/grpc")]
+        origin.trailers = [("grpc-status", "0")]
+        with HttpClient(proxy) as client:
+            client.send("POST / HTTP/1.0\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi")
+            assert client.answer().body == b"hi"
+        stats = proxy.stats()["legacy"]
+        assert (stats["requests"], stats["errors"]) == (1, 0)
 
 
 def read(path):

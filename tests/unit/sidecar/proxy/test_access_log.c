@@ -108,6 +108,28 @@ static void a_head_that_was_refused_has_no_fields(void **state)
     assert_holds(buf_text(&line), "\"migration\":null}\n");
 }
 
+static void check_grpc(struct fixture *f, struct http1_grpc g, const char *want)
+{
+    CLEANUP(buf_deinitp) struct buf line = BUF_INIT(ACCESS_LINE_MAX);
+
+    f->request.grpc = g;
+    assert_true(access_log_format(&f->conn, false, &line));
+    if (want)
+        assert_holds(buf_text(&line), want);
+    else
+        assert_null(strstr(buf_text(&line), "grpc"));
+}
+
+static void a_call_has_its_status(void **state)
+{
+    const struct http1_grpc unavailable = {.is_call = true, .status = 14};
+    const struct http1_grpc unsaid = {.is_call = true, .status = HTTP1_GRPC_UNSAID};
+
+    check_grpc(*state, (struct http1_grpc){.is_call = false}, NULL);
+    check_grpc(*state, unavailable, ",\"grpc_status\":\"UNAVAILABLE\",");
+    check_grpc(*state, unsaid, ",\"grpc_status\":null,");
+}
+
 /* ---- rings ----------------------------------------------------------------------------------- */
 
 struct reader {
@@ -224,8 +246,11 @@ static void failures_are_logged_whatever_the_sample(void **state)
     f->request.rescued = false;
     f->request.failure = FAILURE_TIMEOUT;
     access_log_note(ring, &f->conn, &f->rng);
+    f->request.failure = FAILURE_NONE;
+    f->request.grpc = (struct http1_grpc){.is_call = true, .is_failed = true, .status = 14};
+    access_log_note(ring, &f->conn, &f->rng);
     access_log_drain(log, take, &r);
-    assert_int_equal(lines_of(&r), 3);
+    assert_int_equal(lines_of(&r), 4);
     access_log_free(log);
     buf_deinit(&r.got);
 }
@@ -253,6 +278,7 @@ int main(void)
         TEST(a_line_tells_the_request_without_its_query),
         TEST(what_clients_send_is_escaped_and_cut),
         TEST(a_head_that_was_refused_has_no_fields),
+        TEST(a_call_has_its_status),
         TEST(a_full_ring_loses_and_counts),
         TEST(a_reader_beside_the_lane_sees_whole_lines),
         TEST(failures_are_logged_whatever_the_sample),

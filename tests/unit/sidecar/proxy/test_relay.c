@@ -154,7 +154,7 @@ static void trailers_go_on(void **state)
     upload_deinit(&u);
 }
 
-static void trailers_stay_where_nobody_asked_for_them(void **state)
+static void trailers_stay_where_nobody_can_take_them(void **state)
 {
     struct fixture *f = *state;
     struct download d;
@@ -163,6 +163,8 @@ static void trailers_stay_where_nobody_asked_for_them(void **state)
     download_pass_trailers(&d);
     arrive(f, "3\r\nabc\r\n0\r\nT: x\r\n\r\n");
     assert_true(down(f, &d) && d.done);
+    assert_string_equal(buf_text(&d.trailers), "T: x\r\n");
+    download_deinit(&d);
     download_init(&d, chunked, 1);
     arrive(f, "1\r\nd\r\n0\r\nT: x\r\n\r\n");
     assert_true(down(f, &d) && d.done);
@@ -283,7 +285,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(chunks_are_framed_anew, setup, teardown),
         cmocka_unit_test_setup_teardown(trailers_go_on, setup, teardown),
-        cmocka_unit_test_setup_teardown(trailers_stay_where_nobody_asked_for_them, setup, teardown),
+        cmocka_unit_test_setup_teardown(trailers_stay_where_nobody_can_take_them, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_kept_is_sent_again, setup, teardown),
         cmocka_unit_test_setup_teardown(a_body_that_outgrows_what_is_kept_has_one_try, setup,
                                         teardown),
