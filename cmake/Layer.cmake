@@ -35,7 +35,7 @@ function(add_unit_tests dir label)
     endforeach()
     target_link_libraries(${test} PRIVATE switchyard_warnings PkgConfig::CMOCKA)
     add_test(NAME ${test} COMMAND ${test} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-    set_tests_properties(${test} PROPERTIES LABELS ${label} TIMEOUT 300
+    set_tests_properties(${test} PROPERTIES LABELS ${label} TIMEOUT 600
       ENVIRONMENT "TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/tsan.supp")
   endforeach()
 endfunction()

@@ -6,12 +6,14 @@ from switchyard import wait_for
 
 def test_legacy_is_kept_and_then_given_up(yard):
     yard.open()
-    yard.apply(stages=(100,), standby={"for": "4s", "checklist": ["exports read new"]})
+    standby = {"for": "1h", "checklist": ["exports read new"]}
+    yard.apply(stages=(100,), standby=standby)
     yard.cli("start", "app")
     status = yard.wait_status("everything goes to new", phase="completed", weight=100)
     assert status["standbyUntil"]
     early = yard.cli("decommission", "app", "--checklist-done", "--reason", "CHG-7", status=1)
     assert "kept in standby until" in early.err
+    yard.apply(stages=(100,), standby={**standby, "for": "1s"})
     wait_for(lambda: yard.status()["suggestedCommand"].startswith("switchyard decommission app"),
              "standby is over")
     unchecked = yard.cli("decommission", "app", "--reason", "CHG-7", status=1)

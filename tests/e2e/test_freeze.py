@@ -17,9 +17,10 @@ def freeze(begin, end):
 
 def test_nothing_rises_in_a_freeze_and_everything_may_fall(yard):
     yard.open()
-    yard.apply(stages=(10, 50), freeze=freeze(8, 3600))
+    yard.apply(stages=(10, 50))
     yard.cli("start", "app")
     yard.wait_status("the first stage is done", phase="ready", stage="at-10")
+    yard.apply(stages=(10, 50), freeze=freeze(2, 3600))
     yard.wait_status("the freeze has begun", frozenWhy="the books are closed")
     for raise_ in (("promote", "app"), ("set", "weight", "app", "20", "--reason", "x"),
                    ("set", "override", "app", "new", "--reason", "x")):
@@ -31,10 +32,14 @@ def test_nothing_rises_in_a_freeze_and_everything_may_fall(yard):
 
 def test_a_rollout_goes_on_by_itself_when_the_freeze_is_over(yard):
     yard.open()
-    yard.apply(stages=({**CANARY, "bake": "4s"}, {"name": "all", "weight": 100}), freeze=freeze(3, 10))
-    yard.cli("start", "app")
+    stages = ({**CANARY, "bake": "8s"}, {"name": "all", "weight": 100})
+    yard.apply(stages=stages)
+    yard.cli("start", "app", "--no-wait")
+    yard.wait_status("the first stage is reached", stage="canary")
+    yard.apply(stages=stages, freeze=freeze(-60, 3600))
     held = yard.wait_status("the freeze holds the next stage back", phase="ready")
     assert "frozen until" in held["why"] and "the books are closed" in held["why"]
+    yard.apply(stages=stages, freeze=freeze(-60, 2))
     yard.wait_status("the rollout has gone on", phase="completed", weight=100)
 
 

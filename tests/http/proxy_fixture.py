@@ -7,13 +7,14 @@ SWITCHYARD_BIN is the folder of the programs. Everything listens on port 0.
 import json
 import os
 import queue
+import random
 import socket
 import subprocess
 import threading
 import time
 
 BIN = os.environ.get("SWITCHYARD_BIN", "build/dev/bin")
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 class Place:
@@ -331,11 +332,29 @@ def says(text):
     return Origin(lambda _: reply(text.encode()))
 
 
+NOBODYS = []
+
+
+def refused_port():
+    """Where nobody listens, and nobody can: it stays bound."""
+    NOBODYS.append(socket.socket())
+    NOBODYS[-1].bind(("127.0.0.1", 0))
+    return NOBODYS[-1].getsockname()[1]
+
+
 def refused_url():
-    """An address where nobody listens."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{sock.getsockname()[1]}"
+    return f"http://127.0.0.1:{refused_port()}"
+
+
+def free_port():
+    """For a server that cannot choose its own; below those the kernel gives to clients and to port 0."""
+    while True:
+        port = random.randrange(12000, 32000)
+        try:
+            with socket.create_server(("127.0.0.1", port)):
+                return port
+        except OSError:
+            pass
 
 
 def wait_for(fact, what):

@@ -51,7 +51,7 @@ def test_an_answer_that_cannot_be_read_is_said(answer, error):
         request.stream.send(answer)
 
     with says("legacy") as legacy, Origin(handler) as new:
-        with Proxy(legacy=legacy.url, new=new.url, weight=0, connect_timeout=500, response_timeout=500) as proxy:
+        with Proxy(legacy=legacy.url, new=new.url, weight=0) as proxy:
             (got,) = probe(proxy, "new")
             assert got["status"] == 0 and got["error"], got
             if error in ("status line", "chunk", "large"):
@@ -86,7 +86,7 @@ def test_a_system_that_is_down_or_slow_is_said():
             assert (other["status"], other["error"]) == (0, "no answer within 200 ms")
         with Proxy(legacy=legacy.url, new=new.url, weight=0, response_timeout=20000, probe_timeout="300ms") as proxy:
             (other,) = probe(proxy, "new")
-            assert "no answer within" in other["error"] and other["ms"] < 5000
+            assert other["error"].startswith("no answer within ") and "20000" not in other["error"]
 
 
 def test_an_open_breaker_is_respected_unless_it_is_bypassed():

@@ -2,14 +2,13 @@
 """Systems that fail: fallback in the same request, retries, the breaker, timeouts, dying peers."""
 
 import os
-import re
 import shutil
 import signal
 import subprocess
 import threading
 
 import pytest
-from proxy_fixture import Client, Origin, Proxy, ask, refused_url, reply, says, wait_for
+from proxy_fixture import Client, Origin, Proxy, ask, free_port, refused_url, reply, says, wait_for
 
 
 def hangs(request):
@@ -27,11 +26,16 @@ def closes(_):
 FAULTS = {"hang": hangs, "500": fails, "close": closes}
 
 
+def patience(fault):
+    """Milliseconds, which are legacy's, too."""
+    return 1000 if fault == "hang" else 15000
+
+
 @pytest.mark.parametrize("fault", ["refused", *FAULTS])
 def test_get_falls_back_to_legacy_in_the_same_request(fault):
     with says("legacy") as legacy, Origin(FAULTS.get(fault, closes)) as new:
         url = refused_url() if fault == "refused" else new.url
-        with Proxy(legacy=legacy.url, new=url, weight=100, response_timeout=200) as proxy:
+        with Proxy(legacy=legacy.url, new=url, weight=100, response_timeout=patience(fault)) as proxy:
             with Client(proxy) as client:
                 for _ in range(3):
                     answer = client.ask()
@@ -48,7 +52,7 @@ def test_get_falls_back_to_legacy_in_the_same_request(fault):
 @pytest.mark.parametrize("fault, status", [("hang", 504), ("500", 500), ("close", 502)])
 def test_post_that_may_have_acted_is_never_tried_twice(fault, status):
     with says("legacy") as legacy, Origin(FAULTS[fault]) as new:
-        with Proxy(legacy=legacy.url, new=new.url, weight=100, response_timeout=200) as proxy:
+        with Proxy(legacy=legacy.url, new=new.url, weight=100, response_timeout=patience(fault)) as proxy:
             answer = ask(proxy, method="POST", body=b"pay")
             assert answer.status == status and answer.system == "new"
             assert len(new.requests) == 1 and not legacy.requests
@@ -207,7 +211,7 @@ def test_the_breaker_opens_probes_and_closes():
         return reply(b"", "503 Service Unavailable") if sick.is_set() else reply(b"new")
 
     with says("legacy") as legacy, Origin(handler) as new:
-        words = {"weight": 100, "breaker": "3/60000/400/1", "threads": 2}
+        words = {"weight": 100, "breaker": "3/60000/600000/1", "threads": 2}
         with Proxy(legacy=legacy.url, new=new.url, **words) as proxy:
             for _ in range(3):
                 assert ask(proxy).system == "legacy"
@@ -215,11 +219,15 @@ def test_the_breaker_opens_probes_and_closes():
             for _ in range(20):
                 assert ask(proxy).body == b"legacy"
             assert len(new.requests) == before == 3, "open: nothing goes to new"
-            assert proxy.stats()["breaker"] in ("open", "half_open")
+            assert proxy.stats()["breaker"] == "open"
+            proxy.set(breaker="3/60000/1/1")
             wait_for(lambda: ask(proxy) and len(new.requests) > before, "a probe")
+            proxy.set(breaker="3/60000/600000/1")
+            wait_for(lambda: ask(proxy) and proxy.stats()["breaker"] == "open", "the probe failed: open again")
             before = len(new.requests)
             ask(proxy)
-            assert len(new.requests) == before, "the probe failed: open again"
+            assert len(new.requests) == before
+            proxy.set(breaker="3/60000/1/1")
             sick.clear()
             wait_for(lambda: ask(proxy).body == b"new", "recovery")
             assert proxy.stats()["breaker"] == "closed"
@@ -301,7 +309,7 @@ http {{ access_log off; keepalive_requests 1000000;
 
 
 def start_nginx(folder, name):
-    port = refused_url().rsplit(":", 1)[1]
+    port = free_port()
     (folder / f"{name}.conf").write_text(NGINX.format(dir=folder, name=name, port=port))
     argv = ["nginx", "-c", str(folder / f"{name}.conf"), "-e", "stderr"]
     return subprocess.Popen(argv), f"http://127.0.0.1:{port}"
@@ -324,14 +332,15 @@ def test_new_killed_under_load_costs_no_client_an_error(tmp_path):
             wait_for(lambda: ask(proxy).system == "new", "nginx")
             url = f"http://127.0.0.1:{proxy.port}/"
             wrk = subprocess.Popen(
-                ["wrk", "-t1", "-c32", "-d4s", url], stdout=subprocess.PIPE, text=True
+                ["wrk", "-t1", "-c32", "-d120s", "--timeout", "30s", url], stdout=subprocess.PIPE, text=True
             )
-            threading.Event().wait(1.5)
+            wait_for(lambda: proxy.stats()["new"]["requests"] > 1000, "load")
             # Parent and worker at once, as a crash would: connections are reset under requests.
             kill_tree(new)
+            wait_for(lambda: proxy.stats()["legacy"]["requests"] > 1000, "load on legacy")
+            wrk.send_signal(signal.SIGINT)
             out = wrk.communicate()[0]
-            assert "Non-2xx" not in out and "Socket errors" not in out, out
-            assert int(re.search(r"(\d+) requests in", out).group(1)) > 1000
+            assert " requests in " in out and "Non-2xx" not in out and "Socket errors" not in out, out
             stats = proxy.stats()
             assert stats["new"]["errors"] > 0
             assert ask(proxy).body == b"legacy\n"

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 from h2.errors import ErrorCodes
 from h2_fixture import H2Client, H2Origin
-from proxy_fixture import PATIENCE, Client, Origin, Proxy, ask, reply, says, wait_for
+from proxy_fixture import PATIENCE, Client, Origin, Proxy, ask, free_port, reply, says, wait_for
 
 
 def curl(proxy, *args):
@@ -120,9 +120,7 @@ def test_full_connection_gets_a_second_one_beside_it():
 
 def test_nghttpd_behind_and_nghttp_in_front(tmp_path):
     (tmp_path / "big").write_bytes(os.urandom(3_000_000))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     server = subprocess.Popen(
         ["nghttpd", "--no-tls", "-a", "127.0.0.1", "-d", tmp_path, str(port)],
         stdout=subprocess.DEVNULL,
@@ -194,7 +192,7 @@ def test_each_stream_counts_as_a_client():
                     client.begin(path="/hang")
                 wait_for(lambda: len(origin.requests) == 2, "both")
                 assert client.ask().status == 503
-                assert proxy.stats()["clients"] == 3
+                wait_for(lambda: proxy.stats()["clients"] == 3, "those that are left")
             wait_for(lambda: proxy.stats()["clients"] == 0, "the end of all")
 
 

@@ -225,7 +225,7 @@ def test_streams_past_the_limit_end_the_connection():
 def test_client_that_never_reads_is_bounded_in_memory_and_time():
     """Twenty streams of 4 MB each, whose windows stay shut, on a connection that is not read."""
     with H2Origin() as origin:
-        with Proxy(legacy=origin.url, h2="legacy", body_timeout="1s") as proxy:
+        with Proxy(legacy=origin.url, h2="legacy", body_timeout="2s") as proxy:
             before = proxy.rss_kib()
             with H2Client(proxy, window=0) as client:
                 for _ in range(20):
@@ -260,7 +260,7 @@ def test_goaway_of_the_client_in_the_middle():
 
 
 def test_connection_that_is_idle_hears_goodbye():
-    with says("ok") as origin, Proxy(legacy=origin.url, idle_timeout="200ms") as proxy:
+    with says("ok") as origin, Proxy(legacy=origin.url, idle_timeout="500ms") as proxy:
         with H2Client(proxy) as client:
             assert client.ask().body == b"ok"
             assert client.until_closed() == ErrorCodes.NO_ERROR

@@ -62,7 +62,7 @@ def origin_fixture():
 def test_a_head_that_drips_gets_no_more_time_for_it(origin):
     done = threading.Event()
 
-    with Proxy(legacy=origin.url, new=origin.url, header_timeout="400ms") as proxy:
+    with Proxy(legacy=origin.url, new=origin.url, header_timeout="1s") as proxy:
         clients = [Client(proxy) for _ in range(20)]
         for client in clients:
             drip(client, b"GET / HTTP/1.1\r\nHost: app\r\nX: " + b"y" * 100_000, done)
@@ -80,7 +80,7 @@ def test_a_body_that_drips_blocks_nobody_and_one_that_stops_is_refused():
         return reply(request.body)
 
     with Origin(handler) as origin:
-        with Proxy(legacy=origin.url, new=origin.url, body_timeout="1s") as proxy:
+        with Proxy(legacy=origin.url, new=origin.url, body_timeout="3s") as proxy:
             head = b"POST / HTTP/1.1\r\nHost: app\r\nContent-Length: 60\r\n\r\n"
             done = threading.Event()
             slow, stopped = Client(proxy), Client(proxy)

@@ -4,9 +4,7 @@
 import threading
 
 import pytest
-from proxy_fixture import Client, Origin, Proxy
-
-PATIENCE = 20
+from proxy_fixture import PATIENCE, Client, Origin, Proxy
 
 
 def head(media):
@@ -28,7 +26,7 @@ def test_events_may_come_after_the_response_timeout(media):
         go_on.wait(PATIENCE)
         return b"6\r\nsecond\r\n0\r\n\r\n"
 
-    with Origin(handler) as origin, Proxy(legacy=origin.url, new=origin.url, response_timeout=300) as proxy:
+    with Origin(handler) as origin, Proxy(legacy=origin.url, new=origin.url, response_timeout=1000) as proxy:
         with Client(proxy) as client, Client(proxy) as other:
             begin(client, media)
             begin(other, "text/plain")

@@ -90,7 +90,7 @@ def test_broken_chunks_break_the_connection(chunk):
 
 
 def test_slow_heads_time_out(origin):
-    words = {"header_timeout": "200ms", "idle_timeout": "400ms"}
+    words = {"header_timeout": "1s", "idle_timeout": "400ms"}
     with Proxy(legacy=origin.url, new=origin.url, **words) as proxy:
         with Client(proxy) as client:
             client.send("GET / HT")

@@ -246,7 +246,7 @@ def test_a_hanging_target_costs_no_more_than_its_copies_and_the_rest_is_dropped(
                     assert client.ask().body == b"legacy"
             wait_for_mirror(proxy, "dropped copies", dropped=42, dropped_pending=42, sent=0)
             assert new.accepted <= 8
-            proxy.say("drain=5s")
+            proxy.say("drain=20s")
             assert proxy.expect("drained") == "0"
 
 
@@ -279,7 +279,7 @@ def test_copies_take_no_more_connections_than_an_endpoint_may_have():
                     assert client.ask().body == b"legacy"
             wait_for_mirror(proxy, "dropped copies", dropped=8, dropped_pending=8, sent=0)
             assert new.accepted == 2
-            proxy.say("drain=5s")
+            proxy.say("drain=20s")
             assert proxy.expect("drained") == "0"
 
 

@@ -5,12 +5,7 @@ import socket
 import threading
 
 import pytest
-from proxy_fixture import PATIENCE, Proxy, Stream, wait_for
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return sock.getsockname()[1]
+from proxy_fixture import PATIENCE, Proxy, Stream, free_port, refused_port, wait_for
 
 
 class Server:
@@ -74,7 +69,7 @@ def echo(stream):
 
 
 def refuses():
-    return f"tcp://127.0.0.1:{free_port()}"
+    return f"tcp://127.0.0.1:{refused_port()}"
 
 
 class Split(Proxy):
@@ -297,9 +292,7 @@ def test_a_thousand_idle_ones_cost_little():
 def test_silence_ends_a_connection():
     with Server(hello=b"!") as legacy, Server() as new:
         with Split(legacy.url, new.url, tcp_idle=50) as proxy:
-            client = proxy.client()
-            assert client.exactly(1) == b"!"
-            assert ends(client)
+            assert ends(proxy.client())
 
 
 def test_a_port_opens_and_closes_with_the_rules():
@@ -338,7 +331,7 @@ def test_draining_ends_connections_and_the_port():
         client = proxy.client()
         client.send(b"a")
         assert client.exactly(1) == b"a"
-        proxy.say("drain=1s")
+        proxy.say("drain=20s")
         assert ends(client)
         proxy.expect("drained")
         with pytest.raises(ConnectionRefusedError):

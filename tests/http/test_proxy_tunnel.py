@@ -238,7 +238,7 @@ def test_a_slow_side_costs_two_buffers_and_no_more():
 
 def test_silent_tunnels_end():
     with accepts() as origin, accepts("foo") as other:
-        with Proxy(legacy=origin.url, new=other.url, tunnel_idle="500ms") as proxy:
+        with Proxy(legacy=origin.url, new=other.url, tunnel_idle="1s") as proxy:
             with Tunnel(proxy) as client:
                 assert client.echoes(b"\x81\x00")
                 assert client.to_end() == GOING_AWAY_TO_CLIENT
@@ -359,7 +359,7 @@ def test_a_switch_that_comes_after_the_rollback_leaves_at_once():
 def test_a_node_that_stops_lets_go_of_its_tunnels():
     with accepts() as origin, Proxy(legacy=origin.url, new=origin.url) as proxy:
         clients = [Tunnel(proxy) for _ in range(4)]
-        proxy.say("drain=2s")
+        proxy.say("drain=20s")
         for client in clients:
             assert client.to_end() == GOING_AWAY_TO_CLIENT
             client.close()
