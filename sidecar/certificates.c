@@ -7,6 +7,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/loop/timer.h"
+#include "sidecar/handshakes.h"
 
 /* A change is taken when the files have been the same for two looks at them. */
 #define CHECK_EVERY dur_s(2)
@@ -51,11 +52,20 @@ static void check(struct certificates *c, bool force)
         log_err(LOG_ERROR, LOG_CERTIFICATES, &err, "action=refused");
 }
 
+static void tell_faults(struct certificates *c)
+{
+    struct tls_fault fault;
+
+    while (tls_faults_tell(tls_server_faults(c->server), loop_now(c->loop), &fault))
+        handshakes_tell_client(&fault);
+}
+
 static void on_timer(struct timer *t)
 {
     struct certificates *c = container_of(t, struct certificates, timer);
 
     check(c, false);
+    tell_faults(c);
     timer_set(c->loop, &c->timer, CHECK_EVERY, on_timer, "certificates");
 }
 
@@ -114,7 +124,7 @@ static const char *show_file(const char *file, char dst[FILE_SHOWN])
     return dst;
 }
 
-void certificates_metrics(struct metrics *m, const struct tls_server *s)
+void certificates_metrics(struct metrics *m, struct tls_server *s)
 {
     struct tls_tally n;
 

@@ -24,4 +24,4 @@ void certificates_reload(struct certificates *c);
  * for /status; null when `c` is NULL. Field names are a promise. */
 struct json *certificates_page(const struct certificates *c) MUST_CHECK;
 /* Nothing when `s` is NULL. */
-void certificates_metrics(struct metrics *m, const struct tls_server *s);
+void certificates_metrics(struct metrics *m, struct tls_server *s);

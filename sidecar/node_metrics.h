@@ -25,10 +25,10 @@ struct node_facts {
     dur_t silence; /* of the coordinators; 0: one is there */
     bool unwritten;
     unsigned clients;
-    uint64_t access_lost;         /* lines of the access log */
-    unsigned pools, idle, busy;   /* of connections to the systems */
-    const struct tls_server *tls; /* NULL: no TLS door */
-    struct proxy *proxy;          /* tells how endpoints are; NULL: nobody does */
+    uint64_t access_lost;       /* lines of the access log */
+    unsigned pools, idle, busy; /* of connections to the systems */
+    struct tls_server *tls;     /* NULL: no TLS door */
+    struct proxy *proxy;        /* tells how endpoints are; NULL: nobody does */
 };
 
 /* False when `ret` is too small. */

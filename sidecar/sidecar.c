@@ -17,6 +17,7 @@
 #include "sidecar/control/order_service.h"
 #include "sidecar/control/past_answer.h"
 #include "sidecar/endpoints_page.h"
+#include "sidecar/handshakes.h"
 #include "sidecar/node_metrics.h"
 #include "sidecar/order_file.h"
 #include "sidecar/state_file.h"
@@ -268,6 +269,12 @@ static void on_stats(void *ctx, const struct route_stats *stats, size_t count, u
     work(s); /* an acknowledgement that the stream could not take */
 }
 
+static void on_fault(void *ctx UNUSED, const struct name *migration, enum system system,
+                     const struct tls_fault *fault)
+{
+    handshakes_tell_system(migration->s, system, fault);
+}
+
 static void on_drained(void *ctx, unsigned cut)
 {
     struct sidecar *s = ctx;
@@ -280,6 +287,7 @@ static const struct proxy_events proxy_events = {
     .on_serving = on_serving,
     .on_lacking = on_lacking,
     .on_stats = on_stats,
+    .on_fault = on_fault,
     .on_drained = on_drained,
 };
 

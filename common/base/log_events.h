@@ -43,5 +43,9 @@
     X(STATE_FILE, "state.file", "the last good rule set on disk was read, written or refused")     \
     X(STOPPED, "stopped", "a program ends, with the reason")                                       \
     X(STORE, "store", "the store failed or recovered")                                             \
+    X(TLS_CLIENT, "tls.client",                                                                    \
+      "handshakes at the TLS door failed; a line a minute of each reason at most")                 \
+    X(TLS_SYSTEM, "tls.system",                                                                    \
+      "handshakes with a system failed; a line a minute of each reason at most")                   \
     X(TRIGGER, "trigger", "a trigger fired and rolled a migration back")                           \
     X(WEBHOOK, "webhook", "a webhook cannot be posted to, or can again")

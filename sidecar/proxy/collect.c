@@ -5,6 +5,8 @@
 #include "common/base/mem.h"
 #include "sidecar/proxy/edge_probes.h"
 #include "sidecar/proxy/proxy_parts.h"
+#include "sidecar/transport/tls_client.h"
+#include "sidecar/transport/tls_faults.h"
 
 #define COLLECT_EVERY dur_s(1)
 /* Collections between two looks at the certificates for systems. */
@@ -65,14 +67,37 @@ void collect_on_answer(struct proxy *p, const struct letter *l)
                        atomic_load_explicit(&p->shared.clients, memory_order_relaxed));
 }
 
+/* A way to know a system that several share has its faults told of the first. */
+static void tell_faults(struct proxy *p, const struct name *migration, enum system system,
+                        const struct live_system *s)
+{
+    struct tls_fault fault;
+
+    for (unsigned i = 0; i < s->count; i++) {
+        while (s->tls[i] &&
+               tls_faults_tell(tls_client_faults(s->tls[i]), loop_now(p->loop), &fault))
+            p->events.on_fault(p->ctx, migration, system, &fault);
+    }
+}
+
+static void tell_all_faults(struct proxy *p)
+{
+    for (unsigned i = 0; p->events.on_fault && i < p->live->set->count; i++)
+        for (enum system s = SYSTEM_LEGACY; s < SYSTEM_COUNT; s++)
+            tell_faults(p, &p->live->set->entry[i].route.migration, s,
+                        &p->live->route[i].system[s]);
+}
+
 static void on_collect(struct timer *t)
 {
     struct proxy *p = container_of(t, struct proxy, collect);
 
     timer_set(p->loop, t, COLLECT_EVERY, on_collect, "proxy stats");
     edge_probes_expire(p->shared.edge_probes, loop_now(p->loop), loop_wall(p->loop));
-    if (p->live)
+    if (p->live) {
         live_tick(p->live, loop_now(p->loop), loop_wall(p->loop));
+        tell_all_faults(p);
+    }
     if (p->collections++ % REFRESH_EVERY == 0)
         publish_refresh(p);
     if (p->collecting > 0)

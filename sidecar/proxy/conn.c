@@ -413,14 +413,15 @@ void conn_end_request(struct conn *c)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-static bool open_transport(struct conn *c, const struct door *door, int fd)
+static bool open_transport(struct conn *c, const struct door *door, int fd,
+                           const struct address *peer)
 {
     const struct proxy_config *config = door->lane->config;
+    const struct tls_accept_how how = {config->tls, &peer->u.any, config->header_timeout};
     struct loop *loop = door->lane->loop;
 
     if (door->kind == DOOR_TLS)
-        return tls_accept(&c->transport, loop, fd, config->tls, config->header_timeout, LOOP_READ,
-                          on_event);
+        return tls_accept(&c->transport, loop, fd, &how, LOOP_READ, on_event);
     return transport_open(&c->transport, loop, fd, LOOP_READ, on_event);
 }
 
@@ -446,7 +447,7 @@ void conn_accept(struct door *door, int fd, const struct address *peer, bool ref
     struct lane *lane = door->lane;
     struct conn *c = xnew(struct conn);
 
-    if (!open_transport(c, door, fd)) {
+    if (!open_transport(c, door, fd, peer)) {
         xfreep(&c);
         return;
     }

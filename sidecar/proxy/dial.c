@@ -7,13 +7,18 @@
 bool dial(struct transport *t, struct loop *loop, const struct address *a, struct tls_client *tls,
           enum upstream_protocol protocol, struct tls_session *session, transport_fn fn)
 {
+    const struct tls_connect_how how = {
+        .client = tls,
+        .peer = &a->u.any,
+        .alpn = protocol == UPSTREAM_H2 ? "h2" : NULL,
+        .session = session,
+    };
     int fd = address_connect(a);
 
     if (fd < 0)
         return false;
     if (tls)
-        return tls_connect(t, loop, fd, tls, protocol == UPSTREAM_H2 ? "h2" : NULL, session,
-                           LOOP_WRITE, fn);
+        return tls_connect(t, loop, fd, &how, LOOP_WRITE, fn);
     return transport_open(t, loop, fd, LOOP_WRITE, fn);
 }
 

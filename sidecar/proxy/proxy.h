@@ -23,6 +23,7 @@
 #define PROXY_THREADS_MAX 64
 
 struct access_log;
+struct tls_fault;
 struct tls_server;
 
 /* X-Forwarded-For, -Host and -Proto. */
@@ -82,6 +83,10 @@ struct proxy_events {
     /* Once a second: what happened in it on all lanes, one element per migration that is served or
      * was in this second (borrowed for the call), and the client connections open now. */
     void (*on_stats)(void *ctx, const struct route_stats *stats, size_t count, unsigned clients);
+    /* Handshakes of TLS with a system failed: of each kind once a minute at most, with their count
+     * since (borrowed for the call). */
+    void (*on_fault)(void *ctx, const struct name *migration, enum system system,
+                     const struct tls_fault *fault);
     /* proxy_drain() is over: `cut` connections were still busy at its deadline and were closed. */
     void (*on_drained)(void *ctx, unsigned cut);
 };

@@ -2,6 +2,7 @@
 #include "sidecar/transport/tls.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <sys/socket.h>
@@ -10,6 +11,7 @@
 #include "common/base/mem.h"
 #include "common/loop/timer.h"
 #include "sidecar/transport/tls_client.h"
+#include "sidecar/transport/tls_faults.h"
 #include "sidecar/transport/tls_server.h"
 #include "sidecar/transport/tls_wire.h"
 #include "sidecar/transport/tls_words.h"
@@ -25,6 +27,10 @@ enum held {
     HELD_LOST /* an error, or an end that the peer did not announce */
 };
 
+/* A handshake that takes so long and is not over when its user closes it has failed; before that he
+ * may have other reasons. */
+#define GIVING_UP dur_ms(50)
+
 enum ending { ENDING_NOT, ENDING_SOON, ENDING_DONE };
 
 struct tls {
@@ -34,6 +40,7 @@ struct tls {
     struct loop_deferred again;
     struct timer patience; /* of a server, with the handshake */
     SSL *ssl;
+    struct sockaddr_in6 peer;  /* or IPv4; zeroed: not known */
     struct tls_server *server; /* borrowed; NULL: the client's side */
     struct tls_certs *certs;   /* one reference, for the handshake */
     struct tls_client *client; /* one reference */
@@ -43,7 +50,9 @@ struct tls {
     enum transport_state state;
     enum held held;
     enum ending ending;
+    mono_t begun; /* the handshake */
     bool reached; /* the socket is connected */
+    bool heard;   /* the peer has said something to the user */
     bool stuck;   /* OpenSSL has to send before it goes on to read */
     bool insists; /* on the protocol that it offers */
     bool broken;  /* nothing can be sent any more */
@@ -60,15 +69,44 @@ static bool is_waiting(struct tls *x)
     return why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE;
 }
 
+/* Why the handshake failed, for the operator and for the user. */
+static void note_fault(struct tls *x, enum tls_failure failure, const char *words)
+{
+    struct tls_faults *faults =
+        x->server ? tls_server_faults(x->server) : tls_client_faults(x->client);
+    const char *name = x->server ? SSL_get_servername(x->ssl, TLSEXT_NAMETYPE_host_name)
+                                 : tls_client_name(x->client);
+
+    xfreep(&x->why);
+    x->why = xstrdup(words);
+    if (x->reached) /* a refused connection is nothing of TLS */
+        tls_faults_note(faults, failure, (const struct sockaddr *)&x->peer, name ? name : "",
+                        words);
+}
+
+/* RFC 8446 4.4.2.4: a server that does not like our certificate says so when the handshake is over
+ * for us. */
+static void note_refusal(struct tls *x)
+{
+    char words[TLS_WORDS_MAX];
+
+    if (!x->client || x->heard || x->why)
+        return;
+    if (tls_words(X509_V_OK, "", x->wire.errnum, words) == TLS_FAILED_REFUSED)
+        note_fault(x, TLS_FAILED_REFUSED, words);
+}
+
 /* After a read that had nothing. */
 static void note_reading(struct tls *x)
 {
-    if (is_waiting(x))
+    if (is_waiting(x)) {
         x->held = HELD_NOTHING;
-    else if (SSL_get_error(x->ssl, 0) == SSL_ERROR_ZERO_RETURN)
+    } else if (SSL_get_error(x->ssl, 0) == SSL_ERROR_ZERO_RETURN) {
         x->held = HELD_END;
-    else
+    } else {
         x->held = HELD_LOST;
+        note_refusal(x);
+    }
     ERR_clear_error();
 }
 
@@ -152,12 +190,8 @@ static void fail(struct tls *x, enum tls_failure failure, const char *words)
 {
     x->state = TRANSPORT_FAILED;
     timer_cancel(&x->patience);
-    xfreep(&x->why);
-    x->why = xstrdup(words);
-    if (!x->server)
-        return;
-    tls_server_note_failure(x->server, failure);
-    if (failure == TLS_FAILED_PLAIN_HTTP)
+    note_fault(x, failure, words);
+    if (x->server && failure == TLS_FAILED_PLAIN_HTTP)
         answer_plainly(x);
 }
 
@@ -169,6 +203,8 @@ static void fail_handshake(struct tls *x)
     char words[TLS_WORDS_MAX];
     enum tls_failure failure = tls_words(verified, peer, x->wire.errnum, words);
 
+    if (failure == TLS_FAILED_CLOSED && !x->wire.heard)
+        failure = TLS_FAILED_SILENT;
     fail(x, failure, words);
 }
 
@@ -214,15 +250,22 @@ static void reach(struct tls *x)
     if (getsockopt(x->wire.fd, SOL_SOCKET, SO_ERROR, &x->wire.errnum, &len) < 0)
         x->wire.errnum = errno;
     x->reached = x->wire.errnum == 0;
+    x->begun = loop_now(x->watch.loop);
     if (!x->reached)
         fail_handshake(x);
+}
+
+static const char *tell_slowness(const struct tls *x)
+{
+    return x->wire.heard ? "the peer began the handshake and did not go on"
+                         : "the peer took the connection and said nothing";
 }
 
 static void on_patience(struct timer *timer)
 {
     struct tls *x = container_of(timer, struct tls, patience);
 
-    fail(x, TLS_FAILED_TIMEOUT, "the handshake took too long");
+    fail(x, TLS_FAILED_TIMEOUT, tell_slowness(x));
     deliver(x, 0);
 }
 
@@ -295,6 +338,7 @@ static size_t read_plain(struct tls *x, char *dst, size_t size)
             return got;
         }
         got += n;
+        x->heard = true;
         x->held = SSL_has_pending(x->ssl) ? HELD_MAYBE : HELD_NOTHING;
     } while (got < size && x->held != HELD_NOTHING);
     return got;
@@ -436,11 +480,22 @@ static void tls_end(struct transport *t)
     arm(x);
 }
 
+/* Whose patience with a system is over closes: that is a failure, too, unless it is soon. */
+static void note_giving_up(struct tls *x)
+{
+    dur_t took = x->watch.loop ? mono_sub(loop_now(x->watch.loop), x->begun) : dur_ms(0);
+
+    if (took.ns >= GIVING_UP.ns)
+        note_fault(x, TLS_FAILED_TIMEOUT, tell_slowness(x));
+}
+
 /* A session outlives a connection that was not closed in every form: OpenSSL is told it was. */
 static void tls_close(struct transport *t)
 {
     struct tls *x = t->behind;
 
+    if (x->client && x->state == TRANSPORT_BEGINS && x->reached)
+        note_giving_up(x);
     timer_cancel(&x->patience);
     loop_undefer(&x->again);
     loop_unwatch(&x->watch);
@@ -496,10 +551,19 @@ struct str tls_protocol(const struct transport *t)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-static struct tls *tls_new(struct transport *t, int fd, SSL *ssl)
+static void keep_peer(struct tls *x, const struct sockaddr *peer)
+{
+    if (peer && peer->sa_family == AF_INET)
+        memcpy(&x->peer, peer, sizeof(struct sockaddr_in));
+    else if (peer && peer->sa_family == AF_INET6)
+        memcpy(&x->peer, peer, sizeof x->peer);
+}
+
+static struct tls *tls_new(struct transport *t, int fd, const struct sockaddr *peer, SSL *ssl)
 {
     struct tls *x = xnew(struct tls);
 
+    keep_peer(x, peer);
     x->wire.fd = fd;
     x->ssl = ssl;
     x->t = t;
@@ -526,18 +590,18 @@ static bool begin(struct tls *x, struct loop *loop, unsigned events, transport_f
     return false;
 }
 
-bool tls_accept(struct transport *t, struct loop *loop, int fd, struct tls_server *server,
-                dur_t patience, unsigned events, transport_fn fn)
+bool tls_accept(struct transport *t, struct loop *loop, int fd, const struct tls_accept_how *how,
+                unsigned events, transport_fn fn)
 {
-    struct tls_certs *certs = tls_server_certs(server);
-    struct tls *x = tls_new(t, fd, tls_certs_ssl(certs));
+    struct tls_certs *certs = tls_server_certs(how->server);
+    struct tls *x = tls_new(t, fd, how->peer, tls_certs_ssl(certs));
 
-    x->server = server;
+    x->server = how->server;
     x->certs = certs;
     x->reached = true;
     if (!begin(x, loop, events, fn))
         return false;
-    timer_set(loop, &x->patience, patience, on_patience, "TLS handshake");
+    timer_set(loop, &x->patience, how->patience, on_patience, "TLS handshake");
     return true;
 }
 
@@ -550,13 +614,14 @@ static bool fail_later(struct tls *x)
     return true;
 }
 
-bool tls_connect(struct transport *t, struct loop *loop, int fd, struct tls_client *client,
-                 const char *alpn, struct tls_session *session, unsigned events, transport_fn fn)
+bool tls_connect(struct transport *t, struct loop *loop, int fd, const struct tls_connect_how *how,
+                 unsigned events, transport_fn fn)
 {
-    struct tls *x = tls_new(t, fd, tls_client_ssl(client, alpn, session));
+    SSL *ssl = tls_client_ssl(how->client, how->alpn, how->session);
+    struct tls *x = tls_new(t, fd, how->peer, ssl);
 
-    x->client = tls_client_ref(client);
-    x->insists = alpn != NULL;
+    x->client = tls_client_ref(how->client);
+    x->insists = how->alpn != NULL;
     if (!begin(x, loop, events, fn))
         return false;
     return x->ssl || fail_later(x);

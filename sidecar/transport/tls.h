@@ -23,16 +23,25 @@ struct tls_session {
 };
 void tls_session_forget(struct tls_session *s);
 
-/* Takes over an accepted socket. The handshake has `patience` to end. False: it was closed. */
-bool tls_accept(struct transport *t, struct loop *loop, int fd, struct tls_server *server,
-                dur_t patience, unsigned events, transport_fn fn) MUST_CHECK;
+/* Takes over an accepted socket. False: it was closed. */
+struct tls_accept_how {
+    struct tls_server *server;
+    const struct sockaddr *peer; /* copied, for the words of a failure; NULL: not known */
+    dur_t patience;              /* of the handshake */
+};
+bool tls_accept(struct transport *t, struct loop *loop, int fd, const struct tls_accept_how *how,
+                unsigned events, transport_fn fn) MUST_CHECK;
 
-/* Takes over a connecting socket. `alpn` is what the peer must agree to speak, "h2"; NULL:
- * "http/1.1" is offered, and it may say nothing to that. `session` may be NULL: nothing is resumed.
- * False: it was closed. */
-bool tls_connect(struct transport *t, struct loop *loop, int fd, struct tls_client *client,
-                 const char *alpn, struct tls_session *session, unsigned events,
-                 transport_fn fn) MUST_CHECK;
+/* Takes over a connecting socket. False: it was closed. */
+struct tls_connect_how {
+    struct tls_client *client;
+    const struct sockaddr *peer; /* as above */
+    const char *alpn;            /* what the peer must agree to speak, "h2"; NULL: "http/1.1" is
+                                  * offered, and it may say nothing to that */
+    struct tls_session *session; /* NULL: nothing is resumed */
+};
+bool tls_connect(struct transport *t, struct loop *loop, int fd, const struct tls_connect_how *how,
+                 unsigned events, transport_fn fn) MUST_CHECK;
 
 /* What both sides agreed to speak (ALPN, RFC 7301): "h2"; nothing when they did not, or `t` is not
  * one of these. Borrowed. */

@@ -11,6 +11,7 @@
 #include "common/base/mem.h"
 #include "sidecar/transport/tls.h"
 #include "sidecar/transport/tls_ctx.h"
+#include "sidecar/transport/tls_faults.h"
 #include "sidecar/transport/tls_files.h"
 
 #define OURS_MAX 64
@@ -22,6 +23,7 @@ struct tls_client {
     struct sha256 files;          /* of the files alone */
     char *name, *ca, *cert, *key; /* owned */
     char *fault;                  /* owned; NULL: none */
+    struct tls_faults faults;
     bool is_address;
     bool verifies;
     SSL_CTX *ctx; /* owned; NULL with a fault */
@@ -147,6 +149,7 @@ static struct tls_client *make(const struct tls_client_config *config)
     struct err err = {0};
 
     atomic_init(&c->refs, 1);
+    tls_faults_init(&c->faults);
     c->name = copy_text(config->name);
     c->ca = copy_text(config->ca);
     c->cert = copy_text(config->cert);
@@ -164,6 +167,7 @@ static struct tls_client *make(const struct tls_client_config *config)
 static void unmake(struct tls_client *c)
 {
     SSL_CTX_free(c->ctx);
+    tls_faults_deinit(&c->faults);
     xfreep(&c->name);
     xfreep(&c->ca);
     xfreep(&c->cert);
@@ -261,6 +265,11 @@ struct tls_client *tls_client_ref(struct tls_client *c)
 const char *tls_client_name(const struct tls_client *c)
 {
     return c->name;
+}
+
+struct tls_faults *tls_client_faults(struct tls_client *c)
+{
+    return &c->faults;
 }
 
 const char *tls_client_fault(const struct tls_client *c)

@@ -18,6 +18,7 @@ struct tls_client_config {
 };
 
 struct tls_client;
+struct tls_faults;
 struct tls_session;
 struct ssl_st;
 
@@ -32,6 +33,9 @@ const char *tls_client_fault(const struct tls_client *c); /* "": none */
 bool tls_client_is_like(const struct tls_client *a, const struct tls_client *b);
 /* Whether the files have changed, and would make one without a fault. Blocks for them then. */
 bool tls_client_is_outdated(const struct tls_client *c);
+
+/* Handshakes that failed, to be told. Lives as long as `c`. Any thread. */
+struct tls_faults *tls_client_faults(struct tls_client *c);
 
 /* For tls.c: NULL when it has a fault, or memory is out. As tls_connect(). */
 struct ssl_st *tls_client_ssl(struct tls_client *c, const char *alpn, struct tls_session *session);

@@ -18,8 +18,8 @@ struct tls_server {
 
     struct sha256 used; /* the files' mark when they were last read */
     struct sha256 seen; /* at the last check */
+    struct tls_faults faults;
     _Atomic uint64_t handshakes, resumed, reloads, reloads_refused;
-    _Atomic uint64_t failed[TLS_FAILURE_COUNT];
 };
 
 static void count(_Atomic uint64_t *n)
@@ -130,12 +130,12 @@ void tls_server_note_handshake(struct tls_server *s, bool resumed)
         count(&s->resumed);
 }
 
-void tls_server_note_failure(struct tls_server *s, enum tls_failure failure)
+struct tls_faults *tls_server_faults(struct tls_server *s)
 {
-    count(&s->failed[failure]);
+    return &s->faults;
 }
 
-struct tls_tally tls_server_tally(const struct tls_server *s)
+struct tls_tally tls_server_tally(struct tls_server *s)
 {
     struct tls_tally t = {.handshakes = see(&s->handshakes),
                           .resumed = see(&s->resumed),
@@ -143,7 +143,7 @@ struct tls_tally tls_server_tally(const struct tls_server *s)
                           .reloads_refused = see(&s->reloads_refused)};
 
     for (unsigned i = 0; i < TLS_FAILURE_COUNT; i++)
-        t.failed[i] = see(&s->failed[i]);
+        t.failed[i] = tls_faults_count(&s->faults, (enum tls_failure)i);
     return t;
 }
 
@@ -158,6 +158,7 @@ int tls_server_new(const struct tls_server_config *config, wall_t now, struct tl
     s->config = *config;
     s->tickets = tls_tickets_new(now);
     pthread_mutex_init(&s->lock, NULL);
+    tls_faults_init(&s->faults);
     r = start(s, now, err);
     if (r < 0)
         return r;
@@ -172,6 +173,7 @@ struct tls_server *tls_server_free(struct tls_server *s)
     tls_certs_unref(s->certs);
     tls_tickets_free(s->tickets);
     pthread_mutex_destroy(&s->lock);
+    tls_faults_deinit(&s->faults);
     xfreep(&s);
     return NULL;
 }

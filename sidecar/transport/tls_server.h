@@ -15,7 +15,7 @@
 #include "common/base/buf.h"
 #include "common/base/clock.h"
 #include "common/base/err.h"
-#include "sidecar/transport/tls_words.h"
+#include "sidecar/transport/tls_faults.h"
 
 #define TLS_PAIRS_MAX 64
 #define TLS_ALPN_MAX  64
@@ -74,7 +74,10 @@ struct tls_tally {
     uint64_t reloads, reloads_refused;
     uint64_t failed[TLS_FAILURE_COUNT];
 };
-struct tls_tally tls_server_tally(const struct tls_server *s);
+struct tls_tally tls_server_tally(struct tls_server *s);
+
+/* Handshakes that failed, to be told. Any thread; lives as long as `s`. */
+struct tls_faults *tls_server_faults(struct tls_server *s);
 
 /* ---- for tls.c ------------------------------------------------------------------------------- */
 
@@ -87,4 +90,3 @@ void tls_certs_unref(struct tls_certs *c); /* tolerates NULL */
 /* NULL: out of memory. */
 struct ssl_st *tls_certs_ssl(struct tls_certs *c);
 void tls_server_note_handshake(struct tls_server *s, bool resumed);
-void tls_server_note_failure(struct tls_server *s, enum tls_failure failure);

@@ -74,12 +74,14 @@ static int wire_read(BIO *bio, char *dst, int size)
     do {
         n = recv(w->fd, dst, (size_t)size, MSG_DONTWAIT);
     } while (n < 0 && errno == EINTR);
-    if (n < 0 && errno == EAGAIN)
-        BIO_set_retry_read(bio);
-    else if (n < 0)
-        w->errnum = errno;
+    if (n > 0)
+        w->heard = true;
     else if (n == 0)
         BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
+    else if (errno == EAGAIN)
+        BIO_set_retry_read(bio);
+    else
+        w->errnum = errno;
     return (int)n;
 }
 

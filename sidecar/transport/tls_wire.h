@@ -10,6 +10,7 @@
 struct tls_wire {
     int fd;     /* owned by the user */
     int errnum; /* of the last call that failed; 0: none did */
+    bool heard; /* a byte of the peer */
     char *rest; /* owned; taken from OpenSSL and not yet sent; NULL: nothing */
     size_t at, len;
 };

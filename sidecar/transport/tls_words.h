@@ -13,6 +13,7 @@
     X(PROTOCOL, "protocol")       \
     X(CERTIFICATE, "certificate") \
     X(REFUSED, "refused")         \
+    X(SILENT, "silent")           \
     X(CLOSED, "closed")           \
     X(TIMEOUT, "timeout")         \
     X(OTHER, "other")

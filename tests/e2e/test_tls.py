@@ -97,6 +97,57 @@ def test_what_cannot_be_served_is_said_at_the_start(tmp_path):
     assert "No such file" in start(*door, "--tls-cert", cert, "--tls-key", str(tmp_path / "none"))
 
 
+def told(node, event, *facts):
+    """The lines of a node's log about such an event that hold all of these."""
+    lines = [line for line in node.process.text().splitlines() if f"event={event} " in line]
+    return [line for line in lines if all(fact in line for fact in facts)]
+
+
+def knock(port, pki, name, **how):
+    """A client that shows a certificate or none; whether it gets through does not matter here."""
+    context = ssl.create_default_context(cafile=pki.ca)
+    if "ciphers" in how:
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers(how["ciphers"])
+    if "shows" in how:
+        context.load_cert_chain(*how["shows"])
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as plain:
+            with context.wrap_socket(plain, server_hostname=name) as sock:
+                sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                sock.recv(1)
+    except (OSError, ssl.SSLError):
+        pass
+
+
+def test_the_log_says_why_clients_fail(yard):
+    """Who, which name, why and what to do: a line of each reason, however many there are."""
+    folder = yard.folder / "pki"
+    folder.mkdir()
+    pki = Pki(folder)
+    cert, key = pki.make("door", "DNS:door.test")
+    expired = pki.make("expired", "DNS:client.test", days=-1)
+    port = free_port()
+    node = yard.sidecar("node-1", options=["--tls-listen", f"127.0.0.1:{port}", "--tls-cert", cert, "--tls-key", key,
+                                           "--tls-client-ca", pki.ca])
+    for _ in range(20):
+        knock(port, pki, "door.test", shows=expired)
+    knock(port, pki, "door.test", ciphers="AES128-SHA")
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: door.test\r\nCookie: session=secret\r\n\r\n")
+        assert b"use https://" in sock.recv(4096)
+    with socket.create_connection(("127.0.0.1", port), timeout=10):
+        pass
+    wait_for(lambda: told(node, "tls.client", "reason=plain_http", "peer=127.0.0.1:", "write https://"), "plain HTTP")
+    wait_for(lambda: told(node, "tls.client", "reason=cipher", "name=door.test", "no cipher in common"), "a cipher")
+    lines = told(node, "tls.client", "reason=certificate")
+    assert len(lines) == 1 and "level=warn" in lines[0]
+    assert all(word in lines[0] for word in ("peer=127.0.0.1:", "name=door.test", "the certificate has expired",
+                                             "--tls-client-ca"))
+    assert not told(node, "tls.client", "reason=silent"), "checks of the port are no news"
+    assert "secret" not in node.process.text()
+
+
 def test_systems_behind_certificates(yard):
     """legacy in plain text, new by TLS with client certificates: a whole rollout, and what a wrong name does."""
     folder = yard.folder / "pki"
@@ -127,3 +178,5 @@ def test_systems_behind_certificates(yard):
     apply("other.test")
     wait_for(lambda: "the certificate is for other names than other.test" in
               json.dumps(yard.cli("probe", "app", "-o", "json", status=None).json), "the probe says why")
+    wait_for(lambda: told(node, "tls.system", "migration=app system=new", "name=other.test", "reason=certificate",
+                          "tls.serverName"), "and so does the log")

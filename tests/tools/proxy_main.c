@@ -703,7 +703,10 @@ static void raise_descriptors(void)
 static int run(struct tool *t, struct err *err)
 {
     static const int signos[] = {SIGINT, SIGTERM, 0};
-    const struct proxy_events events = {on_serving, on_lacking, on_stats, on_drained};
+    const struct proxy_events events = {.on_serving = on_serving,
+                                        .on_lacking = on_lacking,
+                                        .on_stats = on_stats,
+                                        .on_drained = on_drained};
     CLEANUP(signals_freep) struct signals *signals = NULL;
     int r = signals_new(t->loop, signos, on_signal, t, &signals, err);
 

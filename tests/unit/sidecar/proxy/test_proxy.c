@@ -68,7 +68,10 @@ static void on_drained(void *ctx, unsigned cut)
 static int setup(void **state)
 {
     const struct proxy_config config = {.listen = "127.0.0.1:0", .threads = 3};
-    const struct proxy_events events = {on_serving, on_lacking, on_stats, on_drained};
+    const struct proxy_events events = {.on_serving = on_serving,
+                                        .on_lacking = on_lacking,
+                                        .on_stats = on_stats,
+                                        .on_drained = on_drained};
     struct fixture *f = test_calloc(1, sizeof *f);
     struct err err = {0};
 

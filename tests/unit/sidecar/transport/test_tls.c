@@ -3,12 +3,14 @@
 #include "sidecar/transport/tls.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <openssl/ssl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/base/rng.h"
 #include "sidecar/transport/tls_client.h"
+#include "sidecar/transport/tls_faults.h"
 #include "sidecar/transport/tls_server.h"
 #include "tests/lib/pki.h"
 #include "tests/lib/wait.h"
@@ -35,9 +37,15 @@ struct fixture {
     struct tls_server_config config;
     struct tls_session session;
     struct side door, caller;
-    const char *alpn; /* that the client insists on */
-    int raw;          /* a peer without our code; -1: none */
+    struct tls_client *client; /* the latest */
+    const char *alpn;          /* that the client insists on */
+    int raw;                   /* a peer without our code; -1: none */
 };
+
+/* Who the other side is said to be. */
+static const struct sockaddr_in somebody = {.sin_family = AF_INET,
+                                            .sin_port = 0x5000 /* 80, or 20480 */,
+                                            .sin_addr.s_addr = 0x0100007f};
 
 /* ---- a side ---------------------------------------------------------------------------------- */
 
@@ -161,6 +169,7 @@ static int teardown(void **state)
 
     hang_up(f);
     tls_session_forget(&f->session);
+    tls_client_unref(f->client);
     tls_server_free(f->server);
     loop_free(f->loop);
     pki_stop(&f->pki);
@@ -191,7 +200,10 @@ static int open_door(struct fixture *f, dur_t patience)
     for (int i = 0; i < 2; i++)
         setsockopt(fd[i], SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
     f->door.wants = LOOP_READ;
-    assert_true(tls_accept(&f->door.t, f->loop, fd[0], f->server, patience, LOOP_READ, on_event));
+    assert_true(tls_accept(
+        &f->door.t, f->loop, fd[0],
+        &(struct tls_accept_how){f->server, (const struct sockaddr *)&somebody, patience},
+        LOOP_READ, on_event));
     return fd[1];
 }
 
@@ -201,9 +213,14 @@ static void call(struct fixture *f, const struct tls_client_config *config)
     int fd = open_door(f, dur_s(20));
 
     f->caller.wants = LOOP_READ | LOOP_WRITE;
-    assert_true(tls_connect(&f->caller.t, f->loop, fd, client, f->alpn, &f->session,
+    assert_true(tls_connect(&f->caller.t, f->loop, fd,
+                            &(struct tls_connect_how){.client = client,
+                                                      .peer = (const struct sockaddr *)&somebody,
+                                                      .alpn = f->alpn,
+                                                      .session = &f->session},
                             f->caller.wants, on_event));
-    tls_client_unref(client);
+    tls_client_unref(f->client);
+    f->client = client;
 }
 
 static void call_name(struct fixture *f, const char *name)
@@ -222,6 +239,22 @@ static void expect_failure(struct fixture *f, const char *words)
 static void expect_count(struct fixture *f, enum tls_failure failure)
 {
     WAIT_FOR(f->loop, tls_server_tally(f->server).failed[failure] == 1);
+}
+
+/* What the operator hears of the only failure so far. */
+static void expect_told(struct fixture *f, struct tls_faults *faults, enum tls_failure failure,
+                        const char *name, const char *words)
+{
+    struct tls_fault fault;
+
+    WAIT_FOR(f->loop, tls_faults_count(faults, failure) == 1);
+    assert_true(tls_faults_tell(faults, loop_now(f->loop), &fault));
+    assert_int_equal(fault.failure, failure);
+    assert_int_equal(fault.count, 1);
+    assert_holds(fault.peer, "127.0.0.1:");
+    assert_string_equal(fault.name, name);
+    assert_holds(fault.words, words);
+    assert_false(tls_faults_tell(faults, loop_now(f->loop), &fault));
 }
 
 /* ---- what goes well -------------------------------------------------------------------------- */
@@ -452,7 +485,10 @@ static void a_wrong_name_is_refused(void **state)
     start_server(f);
     call_name(f, "three.test");
     expect_failure(f, "the certificate is for other names than three.test");
-    expect_count(f, TLS_FAILED_REFUSED);
+    expect_told(f, tls_server_faults(f->server), TLS_FAILED_REFUSED, "three.test",
+                "the peer does not accept our certificate");
+    expect_told(f, tls_client_faults(f->client), TLS_FAILED_CERTIFICATE, "three.test",
+                "the certificate is for other names than three.test");
 }
 
 static void an_unknown_authority_is_refused(void **state)
@@ -513,6 +549,8 @@ static void bad_files_are_failures(void **state)
     start_server(f);
     call(f, &config);
     expect_failure(f, "authorities: open /nowhere/ca.crt");
+    expect_told(f, tls_client_faults(f->client), TLS_FAILED_OTHER, "one.test",
+                "authorities: open /nowhere/ca.crt");
     hang_up(f);
     tls_client_unref(a);
     config.ca = pki_path(&f->pki, "ca", ".crt");
@@ -585,6 +623,39 @@ static void a_client_shows_who_it_is(void **state)
     call(f, &config);
     expect_count(f, TLS_FAILED_CERTIFICATE);
     WAIT_FOR(f->loop, f->caller.broken || f->caller.failed);
+    expect_told(f, tls_server_faults(f->server), TLS_FAILED_CERTIFICATE, "one.test",
+                "the peer has shown no certificate");
+    expect_told(f, tls_client_faults(f->client), TLS_FAILED_REFUSED, "one.test",
+                "the peer wants a client certificate");
+    assert_holds(transport_why(&f->caller.t), "the peer wants a client certificate");
+}
+
+static void a_client_that_nobody_knows_is_told(void **state)
+{
+    struct fixture *f = *state;
+    struct tls_client_config config = {.name = "one.test",
+                                       .ca = pki_path(&f->pki, "ca", ".crt"),
+                                       .cert = pki_path(&f->pki, "two", ".crt"),
+                                       .key = pki_path(&f->pki, "two", ".key")};
+
+    f->config.client_ca = pki_path(&f->pki, "one", ".crt");
+    start_server(f);
+    call(f, &config);
+    expect_told(f, tls_server_faults(f->server), TLS_FAILED_CERTIFICATE, "one.test",
+                "signed by an authority that is not known here");
+    expect_told(f, tls_client_faults(f->client), TLS_FAILED_REFUSED, "one.test",
+                "the peer does not know the authority that signed our certificate");
+    hang_up(f);
+
+    pki_make(&f->pki, "two", "DNS:two.test", -1);
+    f->server = tls_server_free(f->server);
+    f->config.pair_count = 1;
+    f->config.client_ca = pki_path(&f->pki, "ca", ".crt");
+    start_server(f);
+    tls_session_forget(&f->session);
+    call(f, &config);
+    expect_told(f, tls_server_faults(f->server), TLS_FAILED_CERTIFICATE, "one.test",
+                "the certificate has expired");
 }
 
 /* ---- peers that are none --------------------------------------------------------------------- */
@@ -609,7 +680,8 @@ static void plain_http_is_told(void **state)
     assert_true(read_raw(f->raw, answer, sizeof answer) > 0);
     assert_holds(answer, "HTTP/1.1 400 Bad Request\r\n");
     assert_holds(answer, "use https://");
-    expect_count(f, TLS_FAILED_PLAIN_HTTP);
+    expect_told(f, tls_server_faults(f->server), TLS_FAILED_PLAIN_HTTP, "",
+                "the peer speaks HTTP without TLS");
 }
 
 static void an_end_before_the_handshake_is_counted(void **state)
@@ -618,6 +690,12 @@ static void an_end_before_the_handshake_is_counted(void **state)
 
     start_server(f);
     f->raw = open_door(f, dur_s(20));
+    shutdown(f->raw, SHUT_WR);
+    WAIT_FOR(f->loop, f->door.failed);
+    expect_count(f, TLS_FAILED_SILENT);
+    hang_up(f);
+    f->raw = open_door(f, dur_s(20));
+    assert_int_equal(send(f->raw, "\x16\x03\x01", 3, 0), 3);
     shutdown(f->raw, SHUT_WR);
     WAIT_FOR(f->loop, f->door.failed);
     expect_count(f, TLS_FAILED_CLOSED);
@@ -631,7 +709,35 @@ static void a_slow_handshake_is_ended(void **state)
     f->raw = open_door(f, dur_ms(30));
     assert_int_equal(send(f->raw, "\x16\x03\x01", 3, 0), 3);
     WAIT_FOR(f->loop, f->door.failed);
-    expect_count(f, TLS_FAILED_TIMEOUT);
+    expect_told(f, tls_server_faults(f->server), TLS_FAILED_TIMEOUT, "",
+                "the peer began the handshake and did not go on");
+}
+
+/* Whose patience with a system is over closes; before that it may have been for other reasons. */
+static void a_system_that_says_nothing_is_told(void **state)
+{
+    struct fixture *f = *state;
+    struct tls_client_config config = {.name = "one.test", .no_verify = true};
+    struct tls_client *client = tls_client_get(&config);
+    const struct tls_connect_how how = {.client = client,
+                                        .peer = (const struct sockaddr *)&somebody};
+    int fd[2];
+
+    for (int late = 0; late < 2; late++) {
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
+        f->raw = fd[0];
+        assert_true(tls_connect(&f->caller.t, f->loop, fd[1], &how, LOOP_WRITE, on_event));
+        if (late) {
+            mono_t end = mono_add(loop_now(f->loop), dur_ms(120));
+
+            WAIT_FOR(f->loop, mono_sub(loop_now(f->loop), end).ns > 0);
+        }
+        hang_up(f);
+        assert_int_equal(tls_faults_count(tls_client_faults(client), TLS_FAILED_TIMEOUT), late);
+    }
+    expect_told(f, tls_client_faults(client), TLS_FAILED_TIMEOUT, "one.test",
+                "the peer took the connection and said nothing");
+    tls_client_unref(client);
 }
 
 /* Whatever comes: the door fails or waits, and the next one is served. */
@@ -685,9 +791,11 @@ int main(void)
         T(changed_files_make_another_client),
         T(a_protocol_is_insisted_on),
         T(a_client_shows_who_it_is),
+        T(a_client_that_nobody_knows_is_told),
         T(plain_http_is_told),
         T(an_end_before_the_handshake_is_counted),
         T(a_slow_handshake_is_ended),
+        T(a_system_that_says_nothing_is_told),
         T(noise_does_no_harm),
 #undef T
     };
