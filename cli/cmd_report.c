@@ -48,6 +48,18 @@ static void tell_stats(const struct doc *d, const char *title, const Switchyard_
             unit_duration_text(dur_s((int64_t)s->window_s), window));
 }
 
+/* Nothing where nothing was copied. */
+static void tell_copies(const struct doc *d, const Switchyard__V1__Stats *s)
+{
+    CLEANUP(buf_deinitp) struct buf b = BUF_INIT(STATS_TABLE_MAX);
+
+    if (!s || !s->mirror)
+        return;
+    doc_section(d, "Copies to new");
+    stats_mirror_table(&b, s->mirror);
+    doc_table(d, buf_text(&b), true);
+}
+
 static void add_side(struct buf *b, const Switchyard__V1__SystemStats *s)
 {
     if (s && s->requests > 0)
@@ -57,16 +69,27 @@ static void add_side(struct buf *b, const Switchyard__V1__SystemStats *s)
         buf_addf(b, "\t0\t-\t-");
 }
 
+static void add_copies(struct buf *b, const Switchyard__V1__MirrorStats *m)
+{
+    buf_addf(b, "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64, m ? m->sent : 0, m ? m->failed : 0,
+             m ? m->dropped : 0);
+}
+
+/* The copies where there were any. */
 static void tell_days(const struct doc *d, const Switchyard__V1__MigrationReview *m)
 {
     CLEANUP(buf_deinitp) struct buf b = BUF_INIT(TABLE_MAX);
+    const bool copied = m->stats && m->stats->mirror;
 
     doc_section(d, "%s, day by day", m->status->migration);
-    buf_addf(&b, "DAY\tLEGACY\tERRORS\tP99\tNEW\tERRORS\tP99\n");
+    buf_addf(&b, "DAY\tLEGACY\tERRORS\tP99\tNEW\tERRORS\tP99%s\n",
+             copied ? "\tCOPIES\tFAILED\tDROPPED" : "");
     for (size_t i = 0; i < m->n_days; i++) {
         buf_addf(&b, "%s", m->days[i]->day);
         add_side(&b, m->days[i]->legacy);
         add_side(&b, m->days[i]->new_);
+        if (copied)
+            add_copies(&b, m->days[i]->mirror);
         buf_addf(&b, "\n");
     }
     doc_table(d, buf_text(&b), false);
@@ -91,6 +114,7 @@ static void tell_migration(const struct doc *d, const Switchyard__V1__MigrationR
         return;
     tell_place(d, m->status);
     tell_stats(d, "Both systems", m->stats);
+    tell_copies(d, m->stats);
     if (m->n_days > 1)
         tell_days(d, m);
     tell_history(d, "Rollbacks", m->rollbacks, m->n_rollbacks);
@@ -250,6 +274,7 @@ static void tell_stage(const struct doc *d, const struct stage_report *s)
     tell_checks(d, "Gate", st->gate);
     tell_checks(d, "Triggers", st->trigger);
     tell_stats(d, "Both systems", (const Switchyard__V1__Stats *)s->stats);
+    tell_copies(d, (const Switchyard__V1__Stats *)s->stats);
     tell_history(d, "What was done", h->entries, s->entries);
 }
 

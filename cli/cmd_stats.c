@@ -14,6 +14,7 @@ static void tell_stats(const Switchyard__V1__Stats *s)
     cli_print_table(buf_text(&b));
     if (s->mirror) {
         buf_clear(&b);
+        buf_addf(&b, "COPIES TO NEW\t\n");
         stats_mirror_table(&b, s->mirror);
         cli_print_table(buf_text(&b));
     }

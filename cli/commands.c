@@ -593,7 +593,7 @@ const struct command cli_commands[] = {
     },
     {
         .words = "report daily",
-        .summary = "the last day: health, both systems, rollbacks, changes",
+        .summary = "the last day: health, both systems, copies, rollbacks, changes",
         .names = "[NAME]",
         .names_max = 1,
         .markdown = true,

@@ -60,7 +60,6 @@ static void add_copies(struct buf *b, const char *what, uint64_t count)
 
 void stats_mirror_table(struct buf *b, const Switchyard__V1__MirrorStats *m)
 {
-    buf_addf(b, "COPIES TO NEW\t\n");
     add_copies(b, "sent", m->sent);
     add_copies(b, "  answered 2xx", m->answered_2xx);
     add_copies(b, "  answered 3xx", m->answered_3xx);

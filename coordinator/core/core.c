@@ -163,7 +163,7 @@ static void take_report(struct core *c, struct node *node, const struct route_st
         return;
     judged = node_reported_rev(node) >= m->takeover.rev;
     samples_add(m->stats, c->mono, route->system);
-    days_add(&m->days, c->now, c->mono, route->system);
+    days_add(&m->days, c->now, c->mono, route);
     if (judged)
         samples_add(waves_samples(m, node), c->mono, route->system);
     mirror_stats_merge(&m->mirrored, &route->mirror);

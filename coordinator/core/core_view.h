@@ -5,6 +5,7 @@
 #include "common/model/event_kinds.h"
 #include "coordinator/core/compared.h"
 #include "coordinator/core/core.h"
+#include "coordinator/core/days.h"
 
 #define LAGGARDS_MAX 20
 
@@ -165,7 +166,7 @@ unsigned view_node_breakers(const struct core *c, const char *migration,
 /* What a day in UTC came to. */
 struct view_day {
     int64_t day; /* since 1970 */
-    struct system_stats system[SYSTEM_COUNT];
+    struct day_total total;
 };
 /* Those from `from` on that are known, oldest first, at most `max`; returns how many. */
 unsigned view_days(const struct core *c, const char *migration, int64_t from, struct view_day *ret,

@@ -89,26 +89,27 @@ void days_remove(struct days *d, int64_t day)
 
 /* ---- counting -------------------------------------------------------------------------------- */
 
-static void add(struct day *day, mono_t mono, const struct system_stats stats[SYSTEM_COUNT])
+static void add(struct day *day, mono_t mono, const struct route_stats *stats)
 {
     for (int i = 0; i < SYSTEM_COUNT; i++)
-        if (!system_stats_is_empty(&stats[i]))
-            system_stats_merge(&day->since[i], &stats[i]);
+        if (!system_stats_is_empty(&stats->system[i]))
+            system_stats_merge(&day->since.system[i], &stats->system[i]);
+    if (!mirror_stats_is_empty(&stats->mirror))
+        mirror_stats_merge(&day->since.mirror, &stats->mirror);
     if (!day->has_more)
         day->more_at = mono;
     day->has_more = true;
 }
 
-static bool is_empty(const struct system_stats stats[SYSTEM_COUNT])
+static bool is_empty(const struct route_stats *stats)
 {
     for (int i = 0; i < SYSTEM_COUNT; i++)
-        if (!system_stats_is_empty(&stats[i]))
+        if (!system_stats_is_empty(&stats->system[i]))
             return false;
-    return true;
+    return mirror_stats_is_empty(&stats->mirror);
 }
 
-void days_add(struct days *d, wall_t now, mono_t mono,
-              const struct system_stats stats[SYSTEM_COUNT])
+void days_add(struct days *d, wall_t now, mono_t mono, const struct route_stats *stats)
 {
     struct day *day = is_empty(stats) ? NULL : find_or_add(d, day_of(now));
 
@@ -116,8 +117,7 @@ void days_add(struct days *d, wall_t now, mono_t mono,
         add(day, mono, stats);
 }
 
-void days_add_past(struct days *d, wall_t at, mono_t mono,
-                   const struct system_stats stats[SYSTEM_COUNT])
+void days_add_past(struct days *d, wall_t at, mono_t mono, const struct route_stats *stats)
 {
     const struct day *known = days_find(d, day_of(at));
 
@@ -145,10 +145,10 @@ const struct day *days_due(const struct days *d, wall_t now, mono_t mono)
     return NULL;
 }
 
-void day_sum(const struct day *d, struct system_stats ret[SYSTEM_COUNT])
+void day_sum(const struct day *d, struct day_total *ret)
 {
-    for (int i = 0; i < SYSTEM_COUNT; i++) {
-        ret[i] = d->stored[i];
-        system_stats_merge(&ret[i], &d->since[i]);
-    }
+    *ret = d->stored;
+    for (int i = 0; i < SYSTEM_COUNT; i++)
+        system_stats_merge(&ret->system[i], &d->since.system[i]);
+    mirror_stats_merge(&ret->mirror, &d->since.mirror);
 }

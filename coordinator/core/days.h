@@ -14,13 +14,17 @@
 #define DAYS_MAX   64u /* that are known at once, while older ones wait to be deleted */
 #define DAYS_EVERY dur_s(600)
 
+struct day_total {
+    struct system_stats system[SYSTEM_COUNT];
+    struct mirror_stats mirror; /* its latency is not stored */
+};
+
 struct day {
     int64_t day;  /* since 1970 */
     uint64_t rev; /* of its key; 0: not stored */
     bool seen;    /* while everything that is stored is read: it still is */
     wall_t until; /* when it was stored */
-    struct system_stats stored[SYSTEM_COUNT];
-    struct system_stats since[SYSTEM_COUNT];
+    struct day_total stored, since;
     bool has_more; /* in `since` */
     mono_t more_at;
 };
@@ -42,15 +46,13 @@ void days_copy(const struct days *from, struct days *to);
 /* NULL: nothing is known of it. */
 struct day *days_find(const struct days *d, int64_t day);
 /* Something happened. */
-void days_add(struct days *d, wall_t now, mono_t mono,
-              const struct system_stats stats[SYSTEM_COUNT]);
+void days_add(struct days *d, wall_t now, mono_t mono, const struct route_stats *stats);
 /* The same of a time before this process began: counted only if nobody can have stored it. */
-void days_add_past(struct days *d, wall_t at, mono_t mono,
-                   const struct system_stats stats[SYSTEM_COUNT]);
+void days_add_past(struct days *d, wall_t at, mono_t mono, const struct route_stats *stats);
 /* The key holds this now, from whoever stored it. */
 void days_put(struct days *d, const struct day *stored);
 void days_remove(struct days *d, int64_t day);
 /* The first day that is to be stored now; NULL. */
 const struct day *days_due(const struct days *d, wall_t now, mono_t mono);
 /* What the day came to so far. */
-void day_sum(const struct day *d, struct system_stats ret[SYSTEM_COUNT]);
+void day_sum(const struct day *d, struct day_total *ret);

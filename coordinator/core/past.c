@@ -54,7 +54,7 @@ static void take_route(struct core *c, const struct node *node, const struct cor
     if (!mirror_stats_is_empty(&route->mirror))
         sums_add_past(&m->mirrored_lately, c->mono, at, &route->mirror, MIRROR_COUNTERS);
     if (mono_before(at, c->started))
-        days_add_past(&m->days, wall_add(c->now, mono_sub(at, c->mono)), c->mono, route->system);
+        days_add_past(&m->days, wall_add(c->now, mono_sub(at, c->mono)), c->mono, route);
     if (b->revision == 0 || b->revision < m->takeover.rev)
         return;
     samples_add_past(waves_samples(m, node), c->mono, at, route->system);

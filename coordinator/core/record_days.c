@@ -4,6 +4,20 @@
 #include "common/base/json.h"
 #include "coordinator/core/record.h"
 
+/* clang-format off */
+/*   X(counter of struct mirror_stats, name) */
+#define COPIES(X)                                                                           \
+    X(sent, "sent") X(answered_2xx, "answered2xx") X(answered_3xx, "answered3xx")           \
+    X(answered_4xx, "answered4xx") X(errors, "errors") X(failed, "failed")                  \
+    X(timeouts, "timeouts") X(dropped, "dropped") X(dropped_pending, "droppedPending")      \
+    X(dropped_bytes, "droppedBytes") X(unsuited, "unsuited") X(sent_bytes, "sentBytes")     \
+    X(received_bytes, "receivedBytes")
+/* clang-format on */
+
+#define ONE(counter, name) +1u
+_Static_assert(0u COPIES(ONE) == MIRROR_COUNTERS, "a counter of copies has no name in the record");
+#undef ONE
+
 /* ---- writing --------------------------------------------------------------------------------- */
 
 /* Buckets as [number, count], those that are used. */
@@ -42,17 +56,29 @@ static struct json *stats_json(const struct system_stats *s)
     return j;
 }
 
+static struct json *mirror_json(const struct mirror_stats *s)
+{
+    struct json *j = json_object();
+
+#define X(counter, name) json_set_u64(j, name, s->counter);
+    COPIES(X)
+#undef X
+    return j;
+}
+
 bool record_write_day(const struct day *d, wall_t now, struct buf *b)
 {
     CLEANUP(json_freep) struct json *j = json_object();
-    struct system_stats sum[SYSTEM_COUNT];
+    struct day_total sum;
     char time[WALL_TEXT_MAX];
 
-    day_sum(d, sum);
+    day_sum(d, &sum);
     json_set_number(j, "version", RECORD_VERSION);
     json_set_string(j, "until", wall_text(now, time));
-    json_set(j, "legacy", stats_json(&sum[SYSTEM_LEGACY]));
-    json_set(j, "new", stats_json(&sum[SYSTEM_NEW]));
+    json_set(j, "legacy", stats_json(&sum.system[SYSTEM_LEGACY]));
+    json_set(j, "new", stats_json(&sum.system[SYSTEM_NEW]));
+    if (!mirror_stats_is_empty(&sum.mirror))
+        json_set(j, "mirror", mirror_json(&sum.mirror));
     return json_print(j, false, b);
 }
 
@@ -104,6 +130,14 @@ static int read_stats(const struct json *j, const char *system, struct system_st
     return read_latency(json_get(j, "latency"), &ret->latency, err);
 }
 
+/* Absent: nothing was copied. */
+static void read_mirror(const struct json *j, struct mirror_stats *ret)
+{
+#define X(counter, name) ret->counter = json_get_u64(j, name, 0);
+    COPIES(X)
+#undef X
+}
+
 int record_read_day(struct str value, struct day *ret, struct err *err)
 {
     CLEANUP(json_freep) struct json *j = NULL;
@@ -114,8 +148,9 @@ int record_read_day(struct str value, struct day *ret, struct err *err)
         return r;
     if (!wall_parse(str_of(json_get_string(j, "until", "")), &ret->until))
         return err_set(err, ERR_CORRUPT, "until is not a time");
-    r = read_stats(json_get(j, "legacy"), "legacy", &ret->stored[SYSTEM_LEGACY], err);
+    read_mirror(json_get(j, "mirror"), &ret->stored.mirror);
+    r = read_stats(json_get(j, "legacy"), "legacy", &ret->stored.system[SYSTEM_LEGACY], err);
     if (r == 0)
-        r = read_stats(json_get(j, "new"), "new", &ret->stored[SYSTEM_NEW], err);
+        r = read_stats(json_get(j, "new"), "new", &ret->stored.system[SYSTEM_NEW], err);
     return r;
 }

@@ -412,11 +412,10 @@ static void commit_day(const struct core *c, const struct day_due *due, uint64_t
 {
     const struct day *oldest = surplus_day(&due->m->days);
     struct day *day = days_find(&due->m->days, due->day);
-    struct system_stats sum[SYSTEM_COUNT];
+    struct day_total sum;
 
-    day_sum(day, sum);
-    *day = (struct day){.day = due->day, .rev = rev, .until = c->now};
-    memcpy(day->stored, sum, sizeof sum);
+    day_sum(day, &sum);
+    *day = (struct day){.day = due->day, .rev = rev, .until = c->now, .stored = sum};
     if (oldest)
         days_remove(&due->m->days, oldest->day);
 }

@@ -160,7 +160,7 @@ unsigned view_days(const struct core *c, const char *migration, int64_t from, st
         if (m->days.day[i].day < from)
             continue;
         ret[count].day = m->days.day[i].day;
-        day_sum(&m->days.day[i], ret[count++].system);
+        day_sum(&m->days.day[i], &ret[count++].total);
     }
     return count;
 }

@@ -216,8 +216,9 @@ static Switchyard__V1__DayReview *day_review(struct arena *a, const struct view_
     char text[DAY_TEXT_MAX];
 
     m->day = block_text(a, day_text(d->day, text));
-    m->legacy = system_stats(a, &d->system[SYSTEM_LEGACY]);
-    m->new_ = system_stats(a, &d->system[SYSTEM_NEW]);
+    m->legacy = system_stats(a, &d->total.system[SYSTEM_LEGACY]);
+    m->new_ = system_stats(a, &d->total.system[SYSTEM_NEW]);
+    m->mirror = mirror_stats(a, &d->total.mirror);
     return m;
 }
 
@@ -231,7 +232,8 @@ static void add_days(struct arena *a, const struct convert_review *r, wall_t fro
     for (unsigned i = 0; i < r->days; i++) {
         m->days[m->n_days++] = day_review(a, &r->day[i]);
         for (int n = 0; n < SYSTEM_COUNT; n++)
-            system_stats_merge(&all->system[n], &r->day[i].system[n]);
+            system_stats_merge(&all->system[n], &r->day[i].total.system[n]);
+        mirror_stats_merge(&all->mirror, &r->day[i].total.mirror);
     }
     m->stats = part_of(convert_stats(a, r->migration, all));
 }

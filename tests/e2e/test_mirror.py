@@ -33,6 +33,10 @@ def test_a_shadow_stage_copies_to_new_and_a_rollback_ends_it(yard):
     assert counts["sent"] == counts["answered2xx"] >= len(USERS) and counts["unsuited"] == 1
     assert counts["sentBytes"] > 0 and counts["receivedBytes"] > 0 and counts["dropped"] == 0
     assert "COPIES TO NEW" in yard.cli("stats", "app").out
+    review = yard.cli("report", "weekly", "app", "-o", "json").json["migrations"][0]
+    assert review["stats"]["mirror"]["sent"] == counts["sent"]
+    assert sum(day.get("mirror", {}).get("sent", 0) for day in review["days"]) == counts["sent"]
+    assert "Copies to new" in yard.cli("report", "daily", "app").out
     yard.cli("rollback", "app", "--to", "0", "--reason", "enough seen")
     assert yard.status()["mirror"]["percent"] == 0
     ask_all()

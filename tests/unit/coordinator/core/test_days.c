@@ -12,13 +12,24 @@
 #define TODAY  INT64_C(20778) /* 2026-11-21 */
 #define DAY_NS INT64_C(86400000000000)
 
-static const struct system_stats *one_request(void)
+/* To new, beside nine to legacy, of which three were copied. */
+static const struct route_stats *one_request(void)
 {
-    static struct system_stats both[SYSTEM_COUNT];
+    static struct route_stats stats;
 
-    both[SYSTEM_NEW] = rig_stats(1, 0, 5);
-    both[SYSTEM_LEGACY] = rig_stats(9, 1, 5);
-    return both;
+    stats.system[SYSTEM_NEW] = rig_stats(1, 0, 5);
+    stats.system[SYSTEM_LEGACY] = rig_stats(9, 1, 5);
+    stats.mirror = (struct mirror_stats){.sent = 2, .answered_2xx = 1, .failed = 1, .dropped = 1};
+    return &stats;
+}
+
+static struct day_total one_total(void)
+{
+    const struct route_stats *stats = one_request();
+    struct day_total total = {.mirror = stats->mirror};
+
+    memcpy(total.system, stats->system, sizeof total.system);
+    return total;
 }
 
 static uint64_t requests(const struct core *c, int64_t day)
@@ -28,7 +39,7 @@ static uint64_t requests(const struct core *c, int64_t day)
 
     for (unsigned i = 0; i < n; i++)
         if (d[i].day == day)
-            return d[i].system[SYSTEM_NEW].requests;
+            return d[i].total.system[SYSTEM_NEW].requests;
     return 0;
 }
 
@@ -89,21 +100,23 @@ static void test_what_is_stored_takes_the_place_of_what_came_before(void **state
     struct days d = {.count = 0};
     wall_t now = {TODAY * DAY_NS + 1000};
     struct day stored = {.day = TODAY, .rev = 7, .until = now};
-    struct system_stats sum[SYSTEM_COUNT];
+    struct day_total sum;
     mono_t mono = {5};
 
-    stored.stored[SYSTEM_NEW].requests = 100;
+    stored.stored.system[SYSTEM_NEW].requests = 100;
     days_add(&d, now, mono, one_request());
     days_put(&d, &stored);
     days_add(&d, now, mono, one_request());
-    day_sum(days_find(&d, TODAY), sum);
-    assert_int_equal(sum[SYSTEM_NEW].requests, 101);
+    day_sum(days_find(&d, TODAY), &sum);
+    assert_int_equal(sum.system[SYSTEM_NEW].requests, 101);
     /* Of the past, what came after it was stored. */
     days_add_past(&d, (wall_t){now.ns - 1}, mono, one_request());
     days_add_past(&d, (wall_t){now.ns + 1}, mono, one_request());
-    day_sum(days_find(&d, TODAY), sum);
-    assert_int_equal(sum[SYSTEM_NEW].requests, 102);
-    assert_int_equal(sum[SYSTEM_LEGACY].errors, 2);
+    day_sum(days_find(&d, TODAY), &sum);
+    assert_int_equal(sum.system[SYSTEM_NEW].requests, 102);
+    assert_int_equal(sum.system[SYSTEM_LEGACY].errors, 2);
+    assert_int_equal(sum.mirror.sent, 4);
+    assert_int_equal(sum.mirror.dropped, 2);
     days_deinit(&d);
 }
 
@@ -127,6 +140,21 @@ static void test_days_stand_in_order_and_are_bounded(void **state UNUSED)
     days_deinit(&copy);
 }
 
+static void test_copies_alone_make_a_day(void **state UNUSED)
+{
+    struct days d = {.count = 0};
+    struct route_stats stats = {.mirror.sent = 0};
+    struct day_total sum;
+
+    days_add(&d, (wall_t){TODAY * DAY_NS}, (mono_t){5}, &stats);
+    assert_null(days_find(&d, TODAY));
+    stats.mirror.dropped = 3;
+    days_add(&d, (wall_t){TODAY * DAY_NS}, (mono_t){5}, &stats);
+    day_sum(days_find(&d, TODAY), &sum);
+    assert_int_equal(sum.mirror.dropped, 3);
+    days_deinit(&d);
+}
+
 /* ---- records --------------------------------------------------------------------------------- */
 
 static void test_a_day_looks_like_this(void **state UNUSED)
@@ -139,8 +167,8 @@ static void test_a_day_looks_like_this(void **state UNUSED)
     wall_t now;
 
     assert_true(wall_parse(STR("2026-11-21T10:10:00.000Z"), &now));
-    memcpy(d.stored, one_request(), sizeof d.stored);
-    memcpy(d.since, one_request(), sizeof d.since);
+    d.stored = one_total();
+    d.since = one_total();
     assert_true(record_write_day(&d, now, &b));
     assert_ok(file_read("tests/golden/records/day.json", &golden, &err), &err);
     assert_ok(json_parse(buf_view(&b), &j, &err), &err);
@@ -281,6 +309,7 @@ int main(void)
         cmocka_unit_test(test_days_have_names),
         cmocka_unit_test(test_a_day_is_due_after_ten_minutes_and_at_its_end),
         cmocka_unit_test(test_what_is_stored_takes_the_place_of_what_came_before),
+        cmocka_unit_test(test_copies_alone_make_a_day),
         cmocka_unit_test(test_days_stand_in_order_and_are_bounded),
         cmocka_unit_test(test_a_day_looks_like_this),
         cmocka_unit_test(test_what_is_no_day_is_refused),
