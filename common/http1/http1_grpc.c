@@ -32,7 +32,7 @@ static const struct {
 static const struct str field = {"grpc-status", 11};
 
 /* "application/grpc", and what may follow it: "+proto", or parameters. */
-static bool is_grpc(struct str type)
+bool http1_grpc_is_type(struct str type)
 {
     static const struct str grpc = {"application/grpc", 16};
 
@@ -61,7 +61,7 @@ void http1_grpc_begin(struct http1_grpc *g, const struct http1_head *answer)
     *g = (struct http1_grpc){.status = HTTP1_GRPC_UNSAID};
     if (answer->status != 200 || !http1_find(answer, STR("Content-Type"), &value))
         return;
-    g->is_call = is_grpc(value);
+    g->is_call = http1_grpc_is_type(value);
     if (!g->is_call)
         return;
     if (http1_find(answer, field, &value))

@@ -19,6 +19,8 @@ struct http1_grpc {
     int8_t status;  /* HTTP1_GRPC_UNSAID: none yet, or none that is one of gRPC's */
 };
 
+/* Whether a Content-Type is that of a call. */
+bool http1_grpc_is_type(struct str type);
 /* The head is here. Another status of HTTP than 200 says by itself how it went. */
 void http1_grpc_begin(struct http1_grpc *g, const struct http1_head *answer);
 /* So is all of a call's answer, with these trailers (http1_trailers.h). */

@@ -140,6 +140,7 @@ struct route_stats {
     struct system_stats system[SYSTEM_COUNT]; /* [SYSTEM_LEGACY], [SYSTEM_NEW] */
     enum breaker_state breaker;
     uint32_t tunnels[SYSTEM_COUNT]; /* open at its end: WebSockets and the like */
+    uint32_t lasting[SYSTEM_COUNT]; /* answers under way then: streams of events, gRPC calls */
     struct breaker_seen breaker_seen;
     uint64_t over_budget; /* second tries not made, since route_fallback.budget_bp was used up */
     struct mirror_stats mirror;

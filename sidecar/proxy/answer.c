@@ -7,6 +7,7 @@
 #include "sidecar/proxy/bulk.h"
 #include "sidecar/proxy/conn.h"
 #include "sidecar/proxy/lane.h"
+#include "sidecar/proxy/lasting.h"
 #include "sidecar/proxy/relay.h"
 #include "sidecar/proxy/tap.h"
 #include "sidecar/proxy/tunnel.h"
@@ -180,23 +181,6 @@ static void decide_closing(struct conn *c)
         c->closing = true;
 }
 
-/* Server-sent events and gRPC calls come piece by piece, when there is something to say. */
-static bool is_lasting(const struct request *req)
-{
-    static const struct str kinds[] = {{"text/event-stream", 17}, {"application/grpc", 16}};
-    struct str media;
-
-    if (req->download.framing.kind == HTTP1_BODY_LENGTH ||
-        req->download.framing.kind == HTTP1_BODY_NONE ||
-        !http1_find(&req->answer, STR("Content-Type"), &media))
-        return false;
-    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-        if (media.n >= kinds[i].n && str_ieq((struct str){media.p, kinds[i].n}, kinds[i]))
-            return true;
-    }
-    return false;
-}
-
 static enum verdict begin_answer(struct conn *c)
 {
     struct request *req = c->req;
@@ -223,13 +207,15 @@ static enum verdict begin_answer(struct conn *c)
     if (n == 0)
         return conn_fail(c, FAILURE_BROKEN);
     req->heard_at = loop_now(c->lane->loop);
-    req->lasting = is_lasting(req);
+    lasting_begin(c);
     if (req->tap)
         tap_head(req->tap, &req->answer);
     req->download.tap = req->tap;
     gather_wrote(&g, n);
-    if (!download_piece(&req->download, req->up->in, &g))
+    if (!download_piece(&req->download, req->up->in, &g)) {
+        lasting_end(c); /* there may be another answer */
         return conn_fail(c, FAILURE_BROKEN);
+    }
     note_answered(req);
     if (!conn_send(c, &g))
         return conn_go(c, STEP_CLOSE);
@@ -351,11 +337,13 @@ enum verdict step_relay(struct conn *c)
         return conn_fail(c, c->late & CONN_UPSTREAM_LATE ? FAILURE_TIMEOUT : FAILURE_NONE);
     if (!req->download.done && bulk_applies(c))
         return bulk_relay(c);
-    while (!req->download.done && !c->out) {
-        if (iobuf_is_empty(req->up->in) && !fill_upstream(c, req->up))
+    while (!req->download.done) {
+        if (UNLIKELY(req->lasting) && lasting_is_over(c))
+            return lasting_leave(c);
+        if (c->out || (iobuf_is_empty(req->up->in) && !fill_upstream(c, req->up)))
             return WAIT;
         if (!pump_download(c, &why))
             return conn_fail(c, why);
     }
-    return req->download.done ? conn_go(c, STEP_FINISH) : WAIT;
+    return conn_go(c, STEP_FINISH);
 }

@@ -9,6 +9,7 @@
 #include "sidecar/proxy/access_log.h"
 #include "sidecar/proxy/debug_tap.h"
 #include "sidecar/proxy/lane.h"
+#include "sidecar/proxy/lasting.h"
 #include "sidecar/proxy/relay.h"
 #include "sidecar/proxy/tap.h"
 #include "sidecar/proxy/tcp.h"
@@ -348,6 +349,8 @@ void conn_hurry(struct conn *c, dur_t window)
         conn_give_time(c, HURRY);
     else if (c->step == STEP_TUNNEL)
         tunnel_hurry(c, window);
+    else if (c->req && c->req->lasting)
+        lasting_hurry(c, window);
 }
 
 /* ---- requests -------------------------------------------------------------------------------- */
@@ -395,6 +398,7 @@ void conn_end_request(struct conn *c)
     if (UNLIKELY(debug_tap_is_open(lane->shared->debug)) && !c->edge && !c->tcp)
         debug_tap_note(lane->shared->debug, c);
     queue_leave(c);
+    lasting_end(c);
     c->req = NULL;
     upstream_close(&req->up);
     tap_drop(req->tap);

@@ -27,6 +27,7 @@
 #include "sidecar/proxy/address.h"
 #include "sidecar/proxy/gather.h"
 #include "sidecar/proxy/h2_door.h"
+#include "sidecar/proxy/messages.h"
 #include "sidecar/proxy/pace.h"
 #include "sidecar/proxy/pipe.h"
 #include "sidecar/proxy/queue.h"
@@ -101,8 +102,20 @@ struct download {
     struct http1_framing framing; /* as sent to the client */
     struct buf trailers;          /* that go on */
     bool done;
-    struct tap *tap;   /* of the request; may be NULL */
-    struct pipe *pipe; /* it goes through this one; see bulk.h */
+    struct messages *messages; /* of a gRPC call; else NULL */
+    struct tap *tap;           /* of the request; may be NULL */
+    struct pipe *pipe;         /* it goes through this one; see bulk.h */
+};
+
+/* Of a lasting answer: when it leaves; see lasting.h. */
+struct lasting {
+    struct lasting *prev, *next; /* of the lane */
+    struct conn *conn;
+    struct deadline deadline; /* to leave; while leaving, to be gone */
+    struct messages messages; /* to the client; of a gRPC call */
+    bool grpc;
+    bool leaving; /* at the next place where it may end */
+    bool late;    /* there was none in time */
 };
 
 struct tunnel;
@@ -132,7 +145,7 @@ struct request {
     struct waiter waiter;         /* for a connection */
     bool had_turn;                /* has waited: goes before those who wait */
     bool upgrade;                 /* asks for another protocol, and may */
-    bool lasting;                 /* its answer comes when there is something to say */
+    bool lasting;                 /* its answer comes when there is something to say: see `stay` */
     uint32_t bucket;              /* its key's */
     struct breaker_ticket ticket; /* while on_new */
     mono_t began;                 /* its first byte was here */
@@ -152,6 +165,7 @@ struct request {
     /* Not cleared between requests. */
     struct http1_header headers[HTTP1_HEADERS_MAX];
     struct http1_header answer_headers[HTTP1_HEADERS_MAX];
+    struct lasting stay;
 };
 
 /* Deadlines that have passed, and bytes that have moved, since the last run. */
@@ -194,7 +208,8 @@ void conn_accept_stream(struct h2_door *door, struct h2_stream *stream);
 /* Run the steps until one waits. The connection may be gone afterwards. */
 void conn_run(struct conn *c);
 void conn_on_timeout(struct conn *c, unsigned late);
-/* Draining: end soon unless a request is in progress; tunnels end within `window`. */
+/* Draining: end soon unless a request is in progress; tunnels and lasting answers leave within
+ * `window`. */
 void conn_hurry(struct conn *c, dur_t window);
 /* At once, whatever it is doing. */
 void conn_destroy(struct conn *c);

@@ -8,6 +8,7 @@
 #include "common/base/check.h"
 #include "common/base/mem.h"
 #include "sidecar/proxy/conn.h"
+#include "sidecar/proxy/lasting.h"
 #include "sidecar/proxy/listener.h"
 #include "sidecar/proxy/port_door.h"
 #include "sidecar/proxy/tunnel.h"
@@ -50,6 +51,7 @@ static void serve(struct lane *lane, struct letter *l)
     view_unref(before);
     port_doors_follow(lane, l);
     tunnel_judge_all(lane);
+    lasting_judge_all(lane);
     copy_drop_unsent(lane);
     queue_wake(lane);
     lane_send_back(lane, l);
@@ -60,7 +62,8 @@ static bool is_empty(const struct route_stats *s)
     return system_stats_is_empty(&s->system[SYSTEM_LEGACY]) &&
            system_stats_is_empty(&s->system[SYSTEM_NEW]) && mirror_stats_is_empty(&s->mirror) &&
            compare_stats_is_empty(&s->compare) && !s->tunnels[SYSTEM_LEGACY] &&
-           !s->tunnels[SYSTEM_NEW] && !s->over_budget;
+           !s->tunnels[SYSTEM_NEW] && !s->lasting[SYSTEM_LEGACY] && !s->lasting[SYSTEM_NEW] &&
+           !s->over_budget;
 }
 
 static struct proxy_pools count_pools(const struct lane *lane)

@@ -88,6 +88,7 @@ struct lane {
     struct h2_door *h2_doors;     /* utlist */
     unsigned conn_count;          /* both */
     struct tunnel *tunnels;       /* utlist; of the connections */
+    struct lasting *lasting;      /* utlist; of their requests */
 
     struct view *view; /* NULL before the first rule set */
     struct tally *tallies;

@@ -5,8 +5,8 @@
  * upstream pools and counters; a request never leaves its lane and takes no lock. A published rule
  * set reaches every lane by mailbox and is *serving* only when all of them have swapped to it: from
  * then on every new request, on old connections too, follows it. Requests in flight finish where
- * they are; tunnels of users whose requests no longer go where they are end within `tunnel_drain`,
- * and within 5 s in an emergency.
+ * they are; what lasts (tunnels, streams of events, gRPC calls) of users whose requests no longer
+ * go where it is ends within `tunnel_drain`, and within 5 s in an emergency.
  *
  * Every function here and every event belongs to the control loop's thread. The program should
  * raise RLIMIT_NOFILE to a little over twice max_connections; SIGPIPE is never raised. */
@@ -52,7 +52,7 @@ struct proxy_config {
     dur_t idle_timeout;       /* of kept-alive client connections; 75 s */
     dur_t upstream_idle;      /* of pooled upstream connections; 50 s */
     dur_t tunnel_idle;        /* between two bytes in a tunnel (WebSocket and the like); 1 h */
-    dur_t tunnel_drain;       /* tunnels that rules take away end spread over this; 30 s */
+    dur_t tunnel_drain;       /* what lasts and rules take away ends spread over this; 30 s */
     enum proxy_forwarded forwarded;
     bool via;             /* add ours to Via (RFC 9110 7.6.3) */
     const char *resolver; /* "ADDRESS:PORT" of a DNS server; those of /etc/resolv.conf */
@@ -154,6 +154,6 @@ int proxy_debug(struct proxy *p, const struct name *migration, struct str key, s
                 uint64_t *ret_lost, struct err *err) MUST_CHECK;
 
 /* Stop accepting, answer what is in flight with `Connection: close`, close kept-alive connections
- * that stay silent for a second, end tunnels over half of `deadline`, and call on_drained when none
- * is left or `deadline` is over. Once. */
+ * that stay silent for a second, end what lasts over half of `deadline`, and call on_drained when
+ * none is left or `deadline` is over. Once. */
 void proxy_drain(struct proxy *p, dur_t deadline);

@@ -19,16 +19,16 @@ static void add_payload(struct gather *g, struct http1_framing framing, struct s
     gather_add(g, HTTP1_CHUNK_TAIL);
 }
 
-static void add_end(struct gather *g, struct http1_framing framing, const struct buf *trailers)
+static void add_end(struct gather *g, struct http1_framing framing, struct str trailers)
 {
     if (framing.kind != HTTP1_BODY_CHUNKED)
         return;
-    if (trailers->len == 0) {
+    if (trailers.n == 0) {
         gather_add(g, HTTP1_CHUNK_LAST);
         return;
     }
     gather_add(g, HTTP1_CHUNK_ZERO);
-    gather_add(g, buf_view(trailers));
+    gather_add(g, trailers);
     gather_add(g, HTTP1_CHUNK_TAIL);
 }
 
@@ -172,7 +172,7 @@ bool upload_piece(struct upload *u, struct iobuf *in, uint64_t max_body, struct 
     else if (!u->received && !iobuf_is_empty(in) && !receive_piece(u, in, max_body, g))
         return false;
     if (u->received && u->resent == u->keep.len && gather_room(g) >= u->trailers.len) {
-        add_end(g, u->framing, &u->trailers);
+        add_end(g, u->framing, buf_view(&u->trailers));
         u->sent = true;
     }
     return u->sent || g->total > before;
@@ -209,13 +209,13 @@ bool download_piece(struct download *d, struct iobuf *in, struct gather *g)
     r = take_payload(&d->body, in, room_for_received(g), &payload);
     if (r == HTTP1_BODY_BAD)
         return false;
+    if (d->messages && r != HTTP1_BODY_DONE)
+        payload.n = messages_pass(d->messages, payload);
     if (d->tap)
         tap_body(d->tap, payload);
     add_payload(g, d->framing, payload);
-    if (r == HTTP1_BODY_DONE) {
-        add_end(g, d->framing, &d->trailers);
-        d->done = true;
-    }
+    if (r == HTTP1_BODY_DONE)
+        download_finish(d, buf_view(&d->trailers), g);
     return true;
 }
 
@@ -223,7 +223,12 @@ bool download_end(struct download *d, struct gather *g)
 {
     if (!http1_body_may_end(&d->body))
         return false;
-    add_end(g, d->framing, &d->trailers);
-    d->done = true;
+    download_finish(d, buf_view(&d->trailers), g);
     return true;
+}
+
+void download_finish(struct download *d, struct str trailers, struct gather *g)
+{
+    add_end(g, d->framing, trailers);
+    d->done = true;
 }

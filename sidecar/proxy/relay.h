@@ -30,3 +30,5 @@ void download_deinit(struct download *d);
 bool download_piece(struct download *d, struct iobuf *in, struct gather *g);
 /* The upstream has finished sending: the same. */
 bool download_end(struct download *d, struct gather *g);
+/* End it here, with these lines of trailers, where the framing has room for any. */
+void download_finish(struct download *d, struct str trailers, struct gather *g);

@@ -5,14 +5,9 @@
 #include <utlist.h>
 
 #include "common/base/mem.h"
-#include "common/decide/decide.h"
 #include "sidecar/proxy/lane.h"
+#include "sidecar/proxy/leave.h"
 #include "sidecar/proxy/upgrade.h"
-
-/* In an emergency users are to be on legacy now; the spread only blunts the edge. */
-#define EMERGENCY_WINDOW dur_s(5)
-/* How long a tunnel that has to leave may wait for the end of a frame. */
-#define LEAVE_GRACE dur_s(1)
 
 /* ---- bytes ----------------------------------------------------------------------------------- */
 
@@ -240,16 +235,11 @@ void tunnel_set_deadline(struct conn *c)
 
 /* ---- rules ----------------------------------------------------------------------------------- */
 
-static dur_t shorter(dur_t a, dur_t b)
-{
-    return a.ns < b.ns ? a : b;
-}
-
 void tunnel_hurry(struct conn *c, dur_t window)
 {
     struct loop *loop = c->lane->loop;
     struct upstream *u = c->tunnel->up;
-    dur_t after = {(int64_t)rng_below(&c->lane->rng, (uint64_t)window.ns + 1)};
+    dur_t after = leave_pick(&c->lane->rng, window);
 
     if (deadline_is_on(&u->deadline) &&
         mono_before(u->deadline.at, mono_add(loop_now(loop), after)))
@@ -257,31 +247,18 @@ void tunnel_hurry(struct conn *c, dur_t window)
     upstream_expect(u, after);
 }
 
-/* Legacy's may stay as long as legacy may answer anybody: users that move to new lose no
- * connection for it. New's follow what its user's requests do. */
-static bool may_stay(const struct tunnel *t, const struct ruleset_entry *e)
-{
-    if (!e)
-        return false;
-    if (t->system == SYSTEM_LEGACY && !e->route.forbid_legacy)
-        return true;
-    return decide(e, t->bucket, BREAKER_CLOSED).system == t->system;
-}
-
 static void judge(struct tunnel *t)
 {
     struct lane *lane = t->conn->lane;
     const struct ruleset_entry *e =
         ruleset_find(lane->view->live->set, t->tally->stats.migration.s);
-    dur_t window = lane->config->tunnel_drain;
 
     if (lane->draining || t->leaving)
         return;
-    if (may_stay(t, e))
+    if (leave_may_stay(e, t->system, t->bucket))
         deadline_off(&t->up->deadline);
     else
-        tunnel_hurry(t->conn,
-                     e && e->emergency.active ? shorter(window, EMERGENCY_WINDOW) : window);
+        tunnel_hurry(t->conn, leave_window(e, lane->config->tunnel_drain));
 }
 
 void tunnel_judge_all(struct lane *lane)

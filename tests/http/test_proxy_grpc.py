@@ -10,7 +10,7 @@ import grpc
 import pytest
 from h2_fixture import H2Client, H2Origin
 from proxy_fixture import Client as HttpClient
-from proxy_fixture import PATIENCE, Proxy, wait_for
+from proxy_fixture import PATIENCE, Origin, Proxy, wait_for
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 from pki import Pki  # noqa: E402  pylint: disable=wrong-import-position,wrong-import-order
@@ -44,6 +44,7 @@ class Server:
                         "Down": grpc.unary_stream_rpc_method_handler(self.down, raw, raw),
                         "Up": grpc.stream_unary_rpc_method_handler(self.up, raw, raw),
                         "Both": grpc.stream_stream_rpc_method_handler(self.both, raw, raw),
+                        "Tail": grpc.unary_stream_rpc_method_handler(self.tail, raw, raw),
                     },
                 )
             ]
@@ -92,6 +93,11 @@ class Server:
     def both(self, requests, _):
         for request in requests:
             yield self.name + b":" + request
+
+    def tail(self, request, context):
+        context.add_callback(self.cancelled.set)
+        yield self.name + b":" + request
+        self.cancelled.wait(PATIENCE)
 
     def stop(self):
         self.cancelled.set()
@@ -219,7 +225,7 @@ def test_split_is_sticky_by_metadata(proxy, client):
     assert all(system_of(client, u) == b"new" for u, system in first.items() if system == b"new")
 
 
-def test_rollback_moves_new_calls_at_once_and_leaves_old_ones(proxy, client):
+def test_rollback_moves_new_calls_at_once_and_leaves_young_ones(proxy, client):
     go_on = threading.Event()
 
     def ask():
@@ -233,6 +239,57 @@ def test_rollback_moves_new_calls_at_once_and_leaves_old_ones(proxy, client):
     assert client.unary()[0] == b"legacy:hi"
     go_on.set()
     assert list(old) == [b"new:two"]
+
+
+def ends_unavailable(call, why):
+    with pytest.raises(grpc.RpcError) as ended:
+        list(call)
+    assert ended.value.code() == grpc.StatusCode.UNAVAILABLE
+    assert why in ended.value.details()
+
+
+def test_rollback_ends_old_calls_as_unavailable_and_says_why(servers):
+    """One that only listens, and one whose client is about to say more."""
+    legacy, new = servers
+    over = threading.Event()
+
+    def ask():
+        yield b"one"
+        over.wait(PATIENCE)
+
+    words = {"h2": "legacy,new", "weight": 100, "tunnel_drain": "50ms", "response_timeout": 3000}
+    with Proxy(legacy=legacy.url, new=new.url, breaker="1/10000/10000/1", **words) as proxy, Client(proxy) as client:
+        new.cancelled.clear()
+        tail = client.stream("unary_stream", "Tail")(b"hi", timeout=PATIENCE)
+        both = client.stream("stream_stream", "Both")(ask(), timeout=PATIENCE)
+        assert next(tail) == b"new:hi" and next(both) == b"new:one"
+        wait_for(lambda: proxy.stats()["lasting"]["new"] == 2, "the count")
+        proxy.set(weight=0)
+        ends_unavailable(tail, "another system")
+        ends_unavailable(both, "another system")
+        over.set()
+        assert new.cancelled.wait(PATIENCE)
+        assert client.unary()[0] == b"legacy:hi"
+        wait_for(lambda: proxy.stats()["lasting"] == {"legacy": 0, "new": 0}, "the end of the count")
+        stats = proxy.stats()
+        assert (stats["new"]["errors"], stats["breaker"]) == (0, "closed")
+
+
+def test_call_in_the_midst_of_a_message_is_unavailable_too():
+    """Towards the system it is plain HTTP/1.1, which lets us say half a message."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/grpc\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    def handler(request):
+        request.stream.send(head + b"7\r\n\0\0\0\0\2hi\r\n" + b"7\r\n\0\0\0\0\x09ha\r\n")
+        request.stream.sock.recv(1)
+
+    words = {"weight": 100, "tunnel_drain": "50ms", "response_timeout": 3000}
+    with Origin(handler) as origin, Proxy(legacy=origin.url, new=origin.url, **words) as proxy:
+        with Client(proxy) as client:
+            call = client.stream("unary_stream", "Tail")(b"", timeout=PATIENCE)
+            assert next(call) == b"hi"
+            proxy.set(weight=0)
+            ends_unavailable(call, "another system")
 
 
 def test_system_that_is_gone_is_unavailable(proxy, client):

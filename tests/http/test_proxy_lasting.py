@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Answers that come when there is something to say: server-sent events and gRPC calls."""
 
+import contextlib
 import threading
 
 import pytest
-from proxy_fixture import PATIENCE, Client, Origin, Proxy
+from proxy_fixture import PATIENCE, Client, Origin, Proxy, ask, reply, wait_for
 
 
 def head(media):
     return f"HTTP/1.1 200 OK\r\nContent-Type: {media}\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n".encode()
 
 
-def begin(client, media):
-    client.send(f"GET / HTTP/1.1\r\nHost: app\r\nX-Media: {media}\r\n\r\n")
+def begin(client, media="text/event-stream", user="u"):
+    client.send(f"GET / HTTP/1.1\r\nHost: app\r\nX-User-Id: {user}\r\nX-Media: {media}\r\n\r\n")
     client.until(b"first\r\n")
 
 
@@ -50,3 +51,134 @@ def test_a_stream_of_events_that_says_nothing_ends_as_a_tunnel_does():
                 assert client.to_end() == b""
             over.set()
             assert proxy.stats()["legacy"]["timeouts"] == 1
+
+
+# ---- leaving -------------------------------------------------------------------------------------
+
+YOUNG = 3000
+"""So many milliseconds are short enough to wait for, and long enough for any answer to begin."""
+LAST = b"0\r\n\r\n"
+
+
+class Events(Origin):
+    """Each request gets a first event, and the rest once it is time: when `go_on` is set, or never."""
+
+    def __init__(self):
+        self.go_on = threading.Event()
+        super().__init__(self.answer)
+
+    def answer(self, request):
+        if request.get("x-media") is None:
+            return reply(b"plain")
+        request.stream.send(head(request.get("x-media")))
+        threading.Thread(target=self.end, args=(request.stream,), daemon=True).start()
+        request.stream.sock.recv(1)  # until the proxy hangs up
+
+    def end(self, stream):
+        self.go_on.wait(60)
+        with contextlib.suppress(OSError):  # the proxy hung up first
+            stream.send(b"6\r\nsecond\r\n" + LAST)
+
+
+def lasting(proxy):
+    stats = proxy.stats()["lasting"]
+    return stats["legacy"], stats["new"]
+
+
+def begun(proxy, user="u"):
+    client = Client(proxy)
+    begin(client, user=user)
+    return client
+
+
+def goes_on(client):
+    """Its origin may end it now."""
+    return b"second\r\n" in client.until(LAST)
+
+
+def test_a_rollback_takes_the_streams_on_new_and_no_others():
+    """Cut without the end that chunks have: nobody takes half an answer for a whole one."""
+    with Events() as legacy, Events() as new:
+        words = {"weight": 100, "tunnel_drain": "300ms", "threads": 2, "response_timeout": YOUNG}
+        with Proxy(legacy=legacy.url, new=new.url, breaker="1/10000/10000/1", **words) as proxy:
+            moved = [begun(proxy, f"u{i}") for i in range(8)]
+            wait_for(lambda: lasting(proxy) == (0, 8), "the counts")
+            proxy.set(weight=0)
+            kept = begun(proxy)
+            for client in moved:
+                assert client.to_end() == b"", "and no last chunk"
+            wait_for(lambda: lasting(proxy) == (1, 0), "the counts")
+            wait_for(lambda: new.ended == 8, "the origin's ends")
+            stats = proxy.stats()
+            assert (stats["new"]["errors"], stats["new"]["timeouts"], stats["breaker"]) == (0, 0, "closed")
+            assert ask(proxy).body == b"plain"
+            proxy.set(weight=100)
+            legacy.go_on.set()
+            assert goes_on(kept), "legacy's stay while legacy may answer"
+
+
+def test_those_whose_user_stays_on_new_stay():
+    with Events() as legacy, Events() as new:
+        words = {"weight": 100, "tunnel_drain": "50ms", "response_timeout": YOUNG}
+        with Proxy(legacy=legacy.url, new=new.url, **words) as proxy:
+            clients = {f"u{i}": begun(proxy, f"u{i}") for i in range(16)}
+            proxy.set(weight=50)
+            system = {u: ask(proxy, X_User_Id=u).get("x-switchyard-system") for u in clients}
+            assert set(system.values()) == {"legacy", "new"}
+            for user, client in clients.items():
+                if system[user] == "legacy":
+                    assert client.to_end() == b""
+            new.go_on.set()
+            assert all(goes_on(client) for user, client in clients.items() if system[user] == "new")
+
+
+def test_a_young_answer_may_end_as_an_ordinary_one_may():
+    with Events() as legacy, Events() as new:
+        words = {"weight": 100, "tunnel_drain": "1ms", "response_timeout": 60000}
+        with Proxy(legacy=legacy.url, new=new.url, **words) as proxy:
+            client = begun(proxy)
+            proxy.set(weight=0)
+            assert all(ask(proxy).body == b"plain" for _ in range(100)), "time passes"
+            new.go_on.set()
+            assert goes_on(client)
+
+
+def test_one_that_begins_after_the_rollback_leaves_too():
+    """It was sent to new before, and its head comes only now."""
+    asked, answer = threading.Event(), threading.Event()
+
+    def handler(request):
+        asked.set()
+        answer.wait(PATIENCE)
+        request.stream.send(head("text/event-stream"))
+        request.stream.sock.recv(1)
+
+    with Events() as legacy, Origin(handler) as new:
+        words = {"weight": 100, "tunnel_drain": "50ms", "response_timeout": YOUNG}
+        with Proxy(legacy=legacy.url, new=new.url, **words) as proxy, Client(proxy) as client:
+            client.send("GET / HTTP/1.1\r\nHost: app\r\n\r\n")
+            assert asked.wait(PATIENCE)
+            proxy.set(weight=0)
+            answer.set()
+            assert client.to_end().endswith(b"first\r\n")
+
+
+def test_forbidding_legacy_takes_those_that_are_on_legacy():
+    with Events() as legacy, Events() as new:
+        words = {"weight": 0, "tunnel_drain": "50ms", "response_timeout": YOUNG}
+        with Proxy(legacy=legacy.url, new=new.url, **words) as proxy:
+            client = begun(proxy)
+            proxy.set(weight=100, forbid_legacy=1)
+            assert client.to_end() == b""
+
+
+def test_a_node_that_stops_lets_go_of_its_streams():
+    with Events() as origin:
+        words = {"tunnel_drain": "50ms", "response_timeout": YOUNG}
+        proxy = Proxy(legacy=origin.url, new=origin.url, **words)
+        client = begun(proxy)
+        proxy.say("drain=60s")
+        assert client.to_end() == b""
+        client.close()
+        assert proxy.expect("drained") == "0", "none was left at the end of its time"
+        assert proxy.process.wait(timeout=30) == 0

@@ -595,6 +595,11 @@ static void print_seen(const struct breaker_seen *s)
            s->order_number, s->opened);
 }
 
+static void print_open(const char *name, const uint32_t open[SYSTEM_COUNT])
+{
+    printf("\"%s\":{\"legacy\":%u,\"new\":%u},", name, open[SYSTEM_LEGACY], open[SYSTEM_NEW]);
+}
+
 static void print_compare(const struct route_stats *s)
 {
     const struct compare_stats *c = &s->compare;
@@ -634,6 +639,7 @@ static void on_stats(void *ctx, const struct route_stats *stats, size_t count, u
         t->sums.breaker_seen = stats[i].breaker_seen;
         t->sums.over_budget += stats[i].over_budget;
         memcpy(t->sums.tunnels, stats[i].tunnels, sizeof t->sums.tunnels);
+        memcpy(t->sums.lasting, stats[i].lasting, sizeof t->sums.lasting);
     }
     if (!t->asked)
         return;
@@ -645,9 +651,9 @@ static void on_stats(void *ctx, const struct route_stats *stats, size_t count, u
     print_seen(&t->sums.breaker_seen);
     printf("\"over_budget\":%" PRIu64 ",", t->sums.over_budget);
     print_compare(&t->sums);
-    printf("\"breaker\":\"%s\",\"tunnels\":{\"legacy\":%u,\"new\":%u},\"clients\":%u}\n",
-           breaker_state_name(t->sums.breaker), t->sums.tunnels[SYSTEM_LEGACY],
-           t->sums.tunnels[SYSTEM_NEW], clients);
+    print_open("tunnels", t->sums.tunnels);
+    print_open("lasting", t->sums.lasting);
+    printf("\"breaker\":\"%s\",\"clients\":%u}\n", breaker_state_name(t->sums.breaker), clients);
 }
 
 static void on_drained(void *ctx, unsigned cut)

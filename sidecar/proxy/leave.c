@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sidecar/proxy/leave.h"
+
+#include "common/decide/decide.h"
+
+/* In an emergency users are to be on legacy now; the spread only blunts the edge. */
+#define EMERGENCY_WINDOW dur_s(5)
+
+/* Legacy's may stay as long as legacy may answer anybody: users that move to new lose nothing for
+ * it. New's follow what its user's requests do. */
+bool leave_may_stay(const struct ruleset_entry *e, enum system system, uint32_t bucket)
+{
+    if (!e)
+        return false;
+    if (system == SYSTEM_LEGACY && !e->route.forbid_legacy)
+        return true;
+    return decide(e, bucket, BREAKER_CLOSED).system == system;
+}
+
+dur_t leave_window(const struct ruleset_entry *e, dur_t drain)
+{
+    if (e && e->emergency.active && EMERGENCY_WINDOW.ns < drain.ns)
+        return EMERGENCY_WINDOW;
+    return drain;
+}
+
+dur_t leave_pick(struct rng *rng, dur_t window)
+{
+    return (dur_t){(int64_t)rng_below(rng, (uint64_t)window.ns + 1)};
+}

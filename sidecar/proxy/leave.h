@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What lasts - a tunnel, a stream of events, a gRPC call - leaves when the rules no longer have it
+ * where it is; each at an instant of its own within a window, so that their clients do not all come
+ * back at once. Pure but for chance. */
+#pragma once
+
+#include "common/base/rng.h"
+#include "common/model/ruleset.h"
+
+/* What has to leave may wait this long for a place where it ends well. */
+#define LEAVE_GRACE dur_s(1)
+
+/* Whether these rules (NULL: the migration has none any more) let what goes on for a user stay on
+ * `system`. */
+bool leave_may_stay(const struct ruleset_entry *e, enum system system, uint32_t bucket);
+
+/* How long those that may not stay have; `drain` is the most. */
+dur_t leave_window(const struct ruleset_entry *e, dur_t drain);
+/* When one of them leaves, counted from the beginning of the window. */
+dur_t leave_pick(struct rng *rng, dur_t window);
