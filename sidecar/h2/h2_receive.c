@@ -182,7 +182,9 @@ static int on_data(nghttp2_session *ng, uint8_t flags UNUSED, int32_t id, const 
 
 /* ---- the end of a stream --------------------------------------------------------------------- */
 
-/* A stream that the peer opened and that came to nothing, not by our will, is a burden: whether the
+/* Streams of ours past the last that a GOAWAY names are refused ones here, too (RFC 9113 6.8).
+ *
+ * A stream that the peer opened and that came to nothing, not by our will, is a burden: whether the
  * peer has reset it or made us do so. */
 static int on_close(nghttp2_session *ng, int32_t id, uint32_t code, void *user)
 {
@@ -193,6 +195,7 @@ static int on_close(nghttp2_session *ng, int32_t id, uint32_t code, void *user)
         return 0;
     if (s->config.is_server && code != NGHTTP2_NO_ERROR && !stream->left)
         h2_session_charge(s, H2_BURDEN_RESET);
+    stream->refused = !s->config.is_server && code == NGHTTP2_REFUSED_STREAM;
     h2_session_drop_stream(s, stream, code == NGHTTP2_NO_ERROR);
     return 0;
 }

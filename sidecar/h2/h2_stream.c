@@ -257,6 +257,13 @@ static const char *stream_why(const struct transport *t UNUSED)
     return "";
 }
 
+static bool stream_was_refused(const struct transport *t)
+{
+    const struct h2_stream *s = t->behind;
+
+    return s->broken && s->refused;
+}
+
 static const struct transport_ops stream_ops = {
     .establish = stream_establish,
     .recv = stream_recv,
@@ -268,6 +275,7 @@ static const struct transport_ops stream_ops = {
     .close = stream_close,
     .moved = stream_moved,
     .why = stream_why,
+    .was_refused = stream_was_refused,
 };
 
 void h2_stream_attach(struct h2_stream *s, struct transport *t, unsigned events, transport_fn fn)

@@ -18,10 +18,11 @@ struct h2_stream {
     unsigned wants; /* LOOP_ bits */
     bool waking;    /* its user is being called */
     bool silent;
-    bool broken; /* reset, or the connection with it */
-    bool left;   /* its user was here and is gone */
-    bool over;   /* its user says no more and waits for the end */
-    bool parked; /* nghttp2 waits for more payload of ours */
+    bool broken;  /* reset, or the connection with it */
+    bool refused; /* by the peer, which has not processed it */
+    bool left;    /* its user was here and is gone */
+    bool over;    /* its user says no more and waits for the end */
+    bool parked;  /* nghttp2 waits for more payload of ours */
     bool is_head_request;
     struct h2_inbox in;
     struct h2_outbox out;

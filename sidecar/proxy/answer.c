@@ -197,6 +197,8 @@ static enum verdict begin_answer(struct conn *c)
                   req->head.minor);
     if (!req->answer.names_fields)
         download_pass_trailers(&req->download);
+    if (UNLIKELY(req->up->pool->h2 != NULL) && !req->mirrored && !req->tap)
+        upload_keep_no_more(&req->upload);
     decide_closing(c);
     out.body = req->download.framing;
     out.connection = connection_of(c);
@@ -258,23 +260,35 @@ static bool has_other_endpoint(const struct request *req)
     return tried != (1u << req->route->system[req->system].count) - 1;
 }
 
-/* A pooled connection that ends before it said a word was closed while idle, most likely: that is
- * nobody's fault, and a request that may be repeated is. So it is, once, when an endpoint dies
- * under it and there is another. */
-static enum verdict take_end(struct conn *c)
+static bool may_send_again(struct conn *c, bool refused)
 {
     struct request *req = c->req;
 
-    if (!req->up->heard && !req->fresh && req->idempotent && upload_can_restart(&req->upload) &&
-        (req->up->reused || has_other_endpoint(req))) {
-        if (!req->up->reused)
-            conn_blame_endpoint(c, false);
-        upstream_close(&req->up);
-        upload_restart(&req->upload);
-        req->fresh = true;
-        return conn_go(c, STEP_TAKE);
-    }
-    return conn_fail(c, FAILURE_BROKEN);
+    if (req->up->heard || req->fresh || !upload_can_restart(&req->upload))
+        return false;
+    if (refused)
+        return conn_may_insist(c);
+    return req->idempotent && (req->up->reused || has_other_endpoint(req));
+}
+
+/* A pooled connection that ends before it said a word was closed while idle, most likely: that is
+ * nobody's fault, and a request that may be repeated is. So it is, once, when an endpoint dies
+ * under it and there is another; and, whatever its method, when the system says goodbye (HTTP/2)
+ * without having processed it. */
+static enum verdict take_end(struct conn *c)
+{
+    struct request *req = c->req;
+    const bool refused = !req->up->heard && transport_was_refused(&req->up->transport);
+
+    req->sends -= refused;
+    if (!may_send_again(c, refused))
+        return conn_fail(c, refused ? FAILURE_REFUSED : FAILURE_BROKEN);
+    if (!refused && !req->up->reused)
+        conn_blame_endpoint(c, false);
+    upstream_close(&req->up);
+    upload_restart(&req->upload);
+    req->fresh = true;
+    return conn_go(c, STEP_TAKE);
 }
 
 enum verdict step_answer(struct conn *c)

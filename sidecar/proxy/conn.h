@@ -77,6 +77,7 @@ enum failure {
     FAILURE_OVERLOAD, /* all its endpoints have as many connections as they may */
     FAILURE_TIMEOUT,
     FAILURE_BROKEN,
+    FAILURE_REFUSED,    /* it says that it has not processed the request */
     FAILURE_UNREADABLE, /* req->answer_parser.why */
     FAILURE_5XX
 };
@@ -137,6 +138,7 @@ struct request {
     bool may_fall_back;           /* as far as the route says */
     bool repeatable;              /* and the method: also after new may have acted */
     bool counted;                 /* among the system's requests */
+    unsigned sends;               /* tries on which a system may have acted */
     bool on_new;                  /* counted with the breaker, and not yet reported to it */
     bool mirrored;                /* chosen to be copied when it is over */
     struct tap *tap;              /* its answer is to be compared; owned; NULL: it is not */
@@ -246,6 +248,9 @@ bool conn_has_turn(const struct conn *c);
 void conn_blame_endpoint(struct conn *c, bool late);
 /* Whether legacy may have a try when new fails in this way. */
 bool conn_can_fall_back(const struct conn *c, enum failure failure);
+/* Its system has refused it unprocessed: whether it may be sent there again. New's second tries are
+ * of the budget, and this one is taken off it. */
+bool conn_may_insist(struct conn *c);
 enum verdict conn_go(struct conn *c, enum step step);
 /* Everything is said: let the client close first. */
 enum verdict conn_linger(struct conn *c);

@@ -138,6 +138,10 @@ static const struct {
                         FALLBACK_CONNECT_ERROR,
                         {NULL, "the legacy system broke off its answer",
                          "the new system broke off its answer"}},
+    [FAILURE_REFUSED] = {503,
+                         FALLBACK_CONNECT_ERROR,
+                         {NULL, "the legacy system turned the request away unprocessed",
+                          "the new system turned the request away unprocessed"}},
     [FAILURE_UNREADABLE] = {502,
                             FALLBACK_CONNECT_ERROR,
                             {NULL, "the legacy system's answer cannot be read",
@@ -146,11 +150,12 @@ static const struct {
     [FAILURE_5XX] = {.fallback = FALLBACK_5XX},
 };
 
-/* Where nothing was sent to new, any method may go to legacy. */
+/* Where nothing was sent to new, or it has processed nothing, any method may go to legacy. */
 static bool is_safe(const struct request *req, enum failure failure)
 {
     const bool unsent =
-        (failure == FAILURE_CONNECT || failure == FAILURE_OVERLOAD) && !req->counted;
+        req->sends == 0 &&
+        (failure == FAILURE_CONNECT || failure == FAILURE_OVERLOAD || failure == FAILURE_REFUSED);
 
     return req->system == SYSTEM_NEW && req->may_fall_back && !req->answered &&
            (req->repeatable || unsent) &&
@@ -158,15 +163,25 @@ static bool is_safe(const struct request *req, enum failure failure)
            upload_can_restart(&req->upload);
 }
 
+static bool has_budget(const struct conn *c)
+{
+    const uint32_t share_bp = c->req->route->entry->route.fallback.budget_bp;
+
+    return share_bp == 0 ||
+           budget_allows(&c->req->route->tally->budget, share_bp, loop_now(c->lane->loop));
+}
+
+static void spend_budget(struct conn *c)
+{
+    if (c->req->route->entry->route.fallback.budget_bp > 0)
+        budget_spend(&c->req->route->tally->budget, loop_now(c->lane->loop));
+}
+
 static bool is_in_budget(const struct conn *c)
 {
-    const struct request *req = c->req;
-    const uint32_t share_bp = req->route->entry->route.fallback.budget_bp;
-    struct tally *tally = req->route->tally;
-
-    if (share_bp == 0 || budget_allows(&tally->budget, share_bp, loop_now(c->lane->loop)))
+    if (has_budget(c))
         return true;
-    tally->stats.over_budget++;
+    c->req->route->tally->stats.over_budget++;
     return false;
 }
 
@@ -175,12 +190,22 @@ bool conn_can_fall_back(const struct conn *c, enum failure failure)
     return is_safe(c->req, failure) && is_in_budget(c);
 }
 
+/* Not on new when other rules came: it may be forbidden by now. */
+bool conn_may_insist(struct conn *c)
+{
+    if (c->req->system == SYSTEM_LEGACY)
+        return true;
+    if (c->req->view != c->lane->view || !has_budget(c))
+        return false;
+    spend_budget(c);
+    return true;
+}
+
 static enum verdict fall_back(struct conn *c)
 {
     struct request *req = c->req;
 
-    if (req->route->entry->route.fallback.budget_bp > 0)
-        budget_spend(&req->route->tally->budget, loop_now(c->lane->loop));
+    spend_budget(c);
     req->system = SYSTEM_LEGACY;
     req->rescued = true;
     req->counted = false;

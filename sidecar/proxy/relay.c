@@ -100,6 +100,15 @@ void upload_keep(struct upload *u, size_t keep_max)
     buf_init(&u->keep, keep_max);
 }
 
+void upload_keep_no_more(struct upload *u)
+{
+    if (u->resent < u->keep.len)
+        return;
+    u->keeping = false;
+    buf_deinit(&u->keep);
+    u->resent = 0;
+}
+
 void upload_deinit(struct upload *u)
 {
     buf_deinit(&u->keep);

@@ -10,6 +10,8 @@
 void upload_init(struct upload *u, struct http1_framing received, size_t keep_max);
 /* Nothing has been taken yet: keep at least that much. */
 void upload_keep(struct upload *u, size_t keep_max);
+/* No second try will come: what of it is sent need not be kept. */
+void upload_keep_no_more(struct upload *u);
 /* Nothing has been taken yet: its trailers go on, if it has any. */
 void upload_pass_trailers(struct upload *u);
 void upload_deinit(struct upload *u);

@@ -11,8 +11,8 @@
 #include "sidecar/proxy/upgrade.h"
 
 /* A body that goes with an idempotent request is kept up to here, for a second try when a pooled
- * connection turns out to be dead. */
-#define IDEMPOTENT_KEEP 16384
+ * connection turns out to be dead; any, when it is refused. */
+#define SECOND_TRY_KEEP 16384
 
 /* ---- head ------------------------------------------------------------------------------------ */
 
@@ -114,7 +114,7 @@ static void prepare_upload(struct request *req, struct http1_framing framing)
     req->may_fall_back = f->on != 0 && !req->route->entry->route.forbid_legacy;
     req->repeatable = req->may_fall_back && is_listed(f, method);
     if (req->idempotent)
-        keep = IDEMPOTENT_KEEP;
+        keep = SECOND_TRY_KEEP;
     if (req->repeatable)
         keep = f->max_body;
     if (framing.kind == HTTP1_BODY_LENGTH && framing.length > keep) {
@@ -282,6 +282,17 @@ static enum verdict wait_in_line(struct conn *c)
     return conn_go(c, STEP_QUEUE);
 }
 
+/* HTTP/2 can say that a request was not processed: then its body is needed again, whatever its
+ * method. Where nobody else needs it a little of it is kept, until the answer begins. */
+static void keep_for_refusal(struct request *req)
+{
+    struct upload *u = &req->upload;
+
+    if (u->keep.max == 0 && !req->repeatable &&
+        !(u->framing.kind == HTTP1_BODY_LENGTH && u->framing.length > SECOND_TRY_KEEP))
+        upload_keep(u, SECOND_TRY_KEEP);
+}
+
 enum verdict step_take(struct conn *c)
 {
     struct request *req = c->req;
@@ -299,6 +310,8 @@ enum verdict step_take(struct conn *c)
         if (req->endpoint == BALANCE_NONE)
             return conn_fail(c, FAILURE_CONNECT);
         pool = s->pool[req->endpoint];
+        if (UNLIKELY(pool->h2 != NULL))
+            keep_for_refusal(req);
         if (!req->fresh && !c->tcp)
             req->up = upstream_take(pool, c, !may_repeat);
         if (req->up)
@@ -423,6 +436,7 @@ enum verdict step_send(struct conn *c)
         return conn_refuse(c, 431, "the head does not fit with what has to be added to it", true);
     gather_wrote(&g, n);
     conn_count_request(req);
+    req->sends++;
     upload_piece(&req->upload, c->in, lane->config->max_body_bytes, &g);
     if (gather_send(&g, &req->up->transport, &lane->bufs, &req->up->out) == GATHER_BROKEN)
         req->up->broken = true;

@@ -96,6 +96,11 @@ const char *transport_why(const struct transport *t)
     return t->ops ? t->ops->why(t) : "";
 }
 
+bool transport_was_refused(const struct transport *t)
+{
+    return t->ops && t->ops->was_refused && t->ops->was_refused(t);
+}
+
 /* ---- bytes ----------------------------------------------------------------------------------- */
 
 ssize_t transport_recv(struct transport *t, void *dst, size_t size)

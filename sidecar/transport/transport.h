@@ -32,6 +32,7 @@ struct transport_ops {
     /* It is in new memory now; NULL: cannot be moved. */
     void (*moved)(struct transport *t);
     const char *(*why)(const struct transport *t);
+    bool (*was_refused)(const struct transport *t); /* NULL: its peers cannot say so */
 };
 
 /* Embedded in its user, who reads no field but `silent`. Zeroed memory is closed. */
@@ -62,6 +63,9 @@ ssize_t transport_recv(struct transport *t, void *dst, size_t size);
 /* Bytes taken, which may be fewer than all, 0 when none can be now; -1: it is broken. What was
  * taken is on its way without another call. */
 ssize_t transport_send(struct transport *t, const struct iovec *piece, int count);
+/* Of a broken one: the peer has said that it did not and will not process the request on it (RFC
+ * 9113 8.7), so that may be sent again whatever it asks for. */
+bool transport_was_refused(const struct transport *t);
 /* Whether it stands and nothing is there to be read, as far as is known here. */
 bool transport_is_quiet(struct transport *t);
 

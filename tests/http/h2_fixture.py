@@ -154,12 +154,13 @@ class H2Origin(Listening):
     /goaway    GOAWAY without having taken it      /close  closes the connection
     /last      answers, and says GOAWAY            /hang   never answers
 
-    `fields` go with each answer, and `trailers` behind it.
+    `fields` go with each answer, and `trailers` behind it. The next requests are turned away as `turns_away` says.
     """
 
     def __init__(self, streams=100):
         self.streams = streams
         self.fields, self.trailers = [], []
+        self.turns_away = []  # "reset" or "goaway", for each
         self.requests = []
         self.resets = []
         self.accepted = 0
@@ -218,10 +219,12 @@ class H2Origin(Listening):
         path, stream = request.fields[":path"], request.stream
         if path == "/hang":
             return
+        if self.turns_away:
+            path = "/" + self.turns_away.pop(0)
         if path == "/reset":
             conn.reset_stream(stream, ErrorCodes.REFUSED_STREAM)
         elif path == "/goaway":
-            conn.close_connection(last_stream_id=0)
+            conn.close_connection(last_stream_id=max(stream - 2, 0))
         elif path == "/close":
             sock.shutdown(socket.SHUT_RDWR)
         elif path == "/half":

@@ -106,6 +106,59 @@ def test_goaway_moves_requests_to_another_connection():
         assert origin.accepted == 2
 
 
+def counts(proxy, system):
+    stats = proxy.stats()[system]
+    return stats["requests"], stats["errors"], stats["fallbacks"]
+
+
+@pytest.mark.parametrize("how", ["reset", "goaway"])
+def test_request_that_was_not_processed_is_sent_again_whatever_its_method(how):
+    with H2Origin() as origin, Proxy(legacy=origin.url, h2="legacy") as proxy, H2Client(proxy) as client:
+        assert client.ask().status == 200
+        origin.turns_away = [how]
+        stream = client.begin(method="POST", end=False)
+        client.h2.send_data(stream, b"hello", end_stream=True)
+        client.flush()
+        assert client.answer(stream).body == b"hello"
+        assert [r.body for r in origin.requests] == [b"", b"hello", b"hello"]
+        assert origin.accepted == (2 if how == "goaway" else 1)
+        assert counts(proxy, "legacy") == (2, 0, 0)
+
+
+def test_request_that_was_turned_away_twice_goes_to_legacy():
+    """No method needs to be listed for it, for nothing was processed; but the plan's say and the budget hold."""
+    with says("saved") as legacy, H2Origin() as new:
+        with Proxy(legacy=legacy.url, new=new.url, h2="new", weight=100) as proxy:
+            new.turns_away = ["reset", "goaway"]
+            assert ask(proxy, method="POST", body=b"hello").body == b"saved"
+            assert legacy.requests[0].body == b"hello" and len(new.requests) == 2
+            proxy.set(budget=1)
+            new.turns_away = ["reset"] * 20
+            for _ in range(5):
+                assert ask(proxy, method="POST", body=b"hello").body == b"saved"
+            assert ask(proxy, method="POST", body=b"hello").status == 503
+            assert len(new.requests) == 13, "past the budget nothing is sent a second time"
+            proxy.set(budget=0, fallback="none")
+            answer = ask(proxy, method="POST", body=b"hello")
+            assert answer.status == 503 and b"unprocessed" in answer.body
+            assert counts(proxy, "new") == (8, 8, 6)
+
+
+def test_body_that_is_too_long_to_be_kept_is_not_sent_again():
+    with H2Origin() as origin, Proxy(legacy=origin.url, h2="legacy") as proxy:
+        origin.turns_away = ["reset"]
+        assert ask(proxy, method="POST", body=b"x" * 20000).status == 503
+        assert ask(proxy, method="POST", body=b"x" * 20000).body == b"x" * 20000
+        assert len(origin.requests) == 2
+
+
+def test_request_that_may_have_been_processed_is_not_sent_again():
+    with says("legacy") as legacy, H2Origin() as new:
+        with Proxy(legacy=legacy.url, new=new.url, h2="new", weight=100) as proxy:
+            assert ask(proxy, method="POST", path="/close", body=b"hello").status == 502
+            assert len(new.requests) == 1 and not legacy.requests
+
+
 def test_full_connection_gets_a_second_one_beside_it():
     with H2Origin(streams=2) as origin, Proxy(legacy=origin.url, h2="legacy") as proxy:
         with H2Client(proxy) as client:

@@ -358,6 +358,7 @@ static void broken_connection_breaks_its_streams(void **state UNUSED)
     h2_session_free(steal(server));
     settle();
     assert_true(asked[0].hung_up && asking[0].hung_up && client_over);
+    assert_false(transport_was_refused(&asking[0].t));
 }
 
 int main(void)

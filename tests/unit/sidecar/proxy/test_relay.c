@@ -154,6 +154,28 @@ static void trailers_go_on(void **state)
     upload_deinit(&u);
 }
 
+static void what_is_kept_goes_once_no_second_try_will_come(void **state)
+{
+    struct fixture *f = *state;
+    struct upload u = {0};
+
+    upload_init(&u, chunked, 100);
+    arrive(f, "3\r\nabc\r\n");
+    assert_true(up(f, &u, 0));
+    upload_restart(&u);
+    upload_keep_no_more(&u);
+    assert_true(upload_can_restart(&u)); /* it is not sent yet */
+    assert_true(up(f, &u, 0));
+    upload_keep_no_more(&u);
+    assert_false(upload_can_restart(&u));
+    assert_null(u.keep.data);
+    arrive(f, "2\r\nde\r\n0\r\n\r\n");
+    assert_true(up(f, &u, 0));
+    assert_true(u.sent);
+    assert_string_equal(f->sent, "3\r\nabc\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
+    upload_deinit(&u);
+}
+
 static void trailers_stay_where_nobody_can_take_them(void **state)
 {
     struct fixture *f = *state;
@@ -285,6 +307,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(chunks_are_framed_anew, setup, teardown),
         cmocka_unit_test_setup_teardown(trailers_go_on, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_kept_goes_once_no_second_try_will_come, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(trailers_stay_where_nobody_can_take_them, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_kept_is_sent_again, setup, teardown),
         cmocka_unit_test_setup_teardown(a_body_that_outgrows_what_is_kept_has_one_try, setup,
