@@ -60,6 +60,14 @@ struct tls {
 
 /* ---- what OpenSSL says ----------------------------------------------------------------------- */
 
+/* Before a call whose outcome SSL_get_error() is asked about: older errors are none of its.
+ * Clearing an empty queue costs as much as a small system call. */
+static void forget_errors(void)
+{
+    if (ERR_peek_error() != 0)
+        ERR_clear_error();
+}
+
 /* After a call that did not do what it was asked. True: it will, later. */
 static bool is_waiting(struct tls *x)
 {
@@ -107,7 +115,7 @@ static void note_reading(struct tls *x)
         x->held = HELD_LOST;
         note_refusal(x);
     }
-    ERR_clear_error();
+    forget_errors();
 }
 
 /* Whether there is something for the reader. What is OpenSSL's own, such as tickets, is dealt with
@@ -119,7 +127,7 @@ static bool has_news(struct tls *x)
 
     if (x->held == HELD_END || x->held == HELD_LOST)
         return true;
-    ERR_clear_error();
+    forget_errors();
     if (!SSL_peek_ex(x->ssl, &byte, 1, &n))
         note_reading(x);
     else
@@ -165,9 +173,13 @@ static void deliver(struct tls *x, unsigned events)
         x->t->fn(x->t, out);
 }
 
+/* Unless all of it was read meanwhile: then the socket says when there is more. */
 static void on_again(struct loop_deferred *d)
 {
-    deliver(container_of(d, struct tls, again), 0);
+    struct tls *x = container_of(d, struct tls, again);
+
+    if (x->held != HELD_NOTHING || x->state == TRANSPORT_FAILED)
+        deliver(x, 0);
 }
 
 /* ---- the handshake --------------------------------------------------------------------------- */
@@ -235,7 +247,7 @@ static void stand(struct tls *x)
 
 static void shake(struct tls *x)
 {
-    ERR_clear_error();
+    forget_errors();
     if (SSL_do_handshake(x->ssl) == 1)
         stand(x);
     else if (!is_waiting(x))
@@ -276,10 +288,10 @@ static void go_on_ending(struct tls *x)
 {
     if (x->ending != ENDING_SOON || !tls_wire_is_clear(&x->wire))
         return;
-    ERR_clear_error();
+    forget_errors();
     if (!(SSL_get_shutdown(x->ssl) & SSL_SENT_SHUTDOWN))
         (void)SSL_shutdown(x->ssl);
-    ERR_clear_error();
+    forget_errors();
     if (!tls_wire_is_clear(&x->wire))
         return;
     shutdown(x->wire.fd, SHUT_WR);
@@ -331,7 +343,7 @@ static size_t read_plain(struct tls *x, char *dst, size_t size)
 {
     size_t got = 0, n;
 
-    ERR_clear_error();
+    forget_errors();
     do {
         if (!SSL_read_ex(x->ssl, dst + got, size - got, &n)) {
             note_reading(x);
@@ -424,13 +436,13 @@ static ssize_t tls_send(struct transport *t, const struct iovec *piece, int coun
     if (x->broken || x->state == TRANSPORT_FAILED || x->ending != ENDING_NOT)
         return fail_with(EPIPE);
     taken = (ssize_t)take_owed(x, &c);
-    ERR_clear_error();
+    forget_errors();
     while (c.count > 0 && x->state == TRANSPORT_STANDS && tls_wire_is_clear(&x->wire)) {
         struct str record = next_record(&c, scratch);
 
         if (!SSL_write_ex(x->ssl, record.p, record.n, &n)) {
             x->broken = !is_waiting(x);
-            ERR_clear_error();
+            forget_errors();
             break;
         }
         if (tls_wire_is_clear(&x->wire))
@@ -502,7 +514,7 @@ static void tls_close(struct transport *t)
     if (x->ssl)
         SSL_set_shutdown(x->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(x->ssl);
-    ERR_clear_error();
+    forget_errors();
     close(x->wire.fd);
     tls_wire_deinit(&x->wire);
     tls_certs_unref(x->certs);
