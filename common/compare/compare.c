@@ -31,6 +31,15 @@ static void judge_status(struct judge *j, unsigned legacy, unsigned new_status)
     judge_note(j, judge_class_of(j, "status"), "status", false, str_of(a), str_of(b));
 }
 
+/* Where only one side is a call, the media types tell. */
+static void judge_call(struct judge *j, struct str legacy, struct str new_status)
+{
+    static const char where[] = "grpc-status";
+
+    if (legacy.p && new_status.p && !str_eq(legacy, new_status))
+        judge_note(j, judge_class_of(j, where), where, false, legacy, new_status);
+}
+
 /* All values of one field, in their order. */
 static void judge_field(struct judge *j, struct str name, const struct compare_answer *legacy,
                         const struct compare_answer *new_answer)
@@ -160,6 +169,7 @@ void compare_answers(const struct compare_rule *rules, unsigned rule_count,
     ret->class = COMPARE_EQUAL;
     ret->count = ret->critical = ret->kept = 0;
     judge_status(&j, legacy->status, new_answer->status);
+    judge_call(&j, legacy->grpc_status, new_answer->grpc_status);
     judge_media_type(&j, legacy->media_type, new_answer->media_type);
     for (unsigned i = 0; i < rule_count; i++) {
         if (rules[i].kind == COMPARE_HEADER)

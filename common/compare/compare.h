@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Two answers to one request: equal, or where they differ and how much that matters.
  *
- * Status and media type always count, and so does the body: JSON by structure, text by lines, all
- * else, and what does not keep to its media type, by bytes. Other fields count when a rule names
- * them. The order of an object's members is no difference, nor is the spelling of numbers (1.0 and
- * 1), of strings ("\u0041" and "A") and of lines' ends.
+ * Status, media type and the status of a gRPC call always count, and so does the body: JSON by
+ * structure, text by lines, all else, and what does not keep to its media type, by bytes. Other
+ * fields count when a rule names them. The order of an object's members is no difference, nor is
+ * the spelling of numbers (1.0 and 1), of strings ("\u0041" and "A") and of lines' ends.
  *
  * Bodies in gzip or deflate (Content-Encoding) are unpacked first: how a system packs is no
  * difference. What cannot be unpacked (another coding, a beginning alone, more than unpack.h
@@ -32,7 +32,8 @@
 /* One side's answer. Everything is borrowed for the call. */
 struct compare_answer {
     unsigned status;
-    struct str media_type; /* Content-Type as received, parameters included; may be empty */
+    struct str grpc_status; /* how the call went, by name; p is NULL when it was none of gRPC */
+    struct str media_type;  /* Content-Type as received, parameters included; may be empty */
     struct str body;
     bool cut;           /* the body is longer than what is here; compared by size and hash */
     uint64_t body_size; /* all of it */

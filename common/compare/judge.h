@@ -15,7 +15,7 @@ struct judge {
 void judge_note(struct judge *j, enum compare_class class, const char *where, bool secret,
                 struct str legacy, struct str new_value);
 
-/* How the rules class a place that is not in JSON: "status", "body", "header NAME".
+/* How the rules class a place that is not in JSON: "status", "grpc-status", "body", "header NAME".
  * COMPARE_DIFFERS_CRITICAL when none does, COMPARE_EQUAL when it is to be ignored. */
 enum compare_class judge_class_of(const struct judge *j, const char *place);
 

@@ -91,7 +91,8 @@ static const char *find_place_fault(struct str place)
     static const struct str header = {"header ", 7};
     struct compare_path path;
 
-    if (str_eq(place, STR("status")) || str_eq(place, STR("body")))
+    if (str_eq(place, STR("status")) || str_eq(place, STR("grpc-status")) ||
+        str_eq(place, STR("body")))
         return NULL;
     if (str_starts(place, header))
         return find_field_fault((struct str){place.p + header.n, place.n - header.n});

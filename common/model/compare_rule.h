@@ -27,6 +27,6 @@ struct compare_path {
 const char *compare_path_parse(struct str text, struct compare_path *ret);
 
 /* Is it a rule that can be obeyed? INVALID says what is wrong with it. What is ignored, critical or
- * cosmetic is a path, "status", "body" or "header NAME"; of COMPARE_HEADER the name of a field; of
- * the others a path. */
+ * cosmetic is a path, "status", "grpc-status", "body" or "header NAME"; of COMPARE_HEADER the name
+ * of a field; of the others a path. */
 int compare_rule_check(const struct compare_rule *rule, struct err *err) MUST_CHECK;

@@ -104,10 +104,12 @@ static const struct plan_field compare_fields[] = {
           .help = "Longer answers are compared by size and hash."),
     FIELD("headers", read_rules, 0, .form = "list of names", .preset = "none",
           .help = "Fields whose values count; status, media type and body always do."),
-    FIELD("ignore", read_rules, 0, .form = "list of places", .preset = "none",
-          .help = "What may differ: `$.a.b`, `$.items[*].id`, `$..id`, `status`, `body`, "
-                  "`header NAME`. Of several rules the one that names a place most closely "
-                  "decides."),
+    FIELD(
+        "ignore", read_rules, 0, .form = "list of places", .preset = "none",
+        .help =
+            "What may differ: `$.a.b`, `$.items[*].id`, `$..id`, `status`, `grpc-status`, `body`, "
+            "`header NAME`. Of several rules the one that names a place most closely "
+            "decides."),
     FIELD("critical", read_rules, 0, .form = "list of places",
           .preset = "everything that no rule covers",
           .help = "Differences here are critical. Where places in JSON are given, the rest of it "

@@ -153,6 +153,7 @@ static void take_copy(struct tap_answer *into, const struct copy_answer *a)
     if (a->end != COPY_ANSWERED)
         return;
     tap_answer_head(into, a->head);
+    into->grpc = a->grpc;
     into->size = a->body_size;
     into->hash = a->body_hash;
     (void)!buf_add_str(&into->body, a->body);
@@ -204,6 +205,7 @@ bool tap_finish(struct conn *c)
         return false;
     }
     t->client = req->system;
+    t->answer[TAP_CLIENTS].grpc = req->grpc;
     wish.to = req->system == SYSTEM_LEGACY ? SYSTEM_NEW : SYSTEM_LEGACY;
     name_request(t, &req->head);
     t->waiting = 3; /* one is ours, so that it lives until both are sent */

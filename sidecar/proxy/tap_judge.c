@@ -20,6 +20,7 @@ void tap_answer_clear(struct tap_answer *a, size_t keep)
     a->bytes.len = a->body.len = 0;
     a->body.max = keep;
     a->size = 0;
+    a->grpc = (struct http1_grpc){.is_call = false};
 }
 
 void tap_answer_head(struct tap_answer *a, const struct http1_head *head)
@@ -80,12 +81,22 @@ static struct str nth_field(const void *head, struct str name, unsigned nth)
     return (struct str){NULL, 0};
 }
 
+static struct str status_of(const struct http1_grpc *g)
+{
+    const char *name = http1_grpc_name(g);
+
+    if (!g->is_call)
+        return (struct str){NULL, 0};
+    return name ? str_of(name) : STR("(absent)");
+}
+
 static struct compare_answer view_of(const struct tap_answer *a)
 {
     struct str type = nth_field(&a->head, STR("Content-Type"), 0);
 
     return (struct compare_answer){
         .status = a->head.status,
+        .grpc_status = status_of(&a->grpc),
         .media_type = type.p ? type : STR(""),
         .body = buf_view(&a->body),
         .cut = a->size > a->body.len,
@@ -126,13 +137,18 @@ static unsigned find_noise(const struct tap_noise *n, uint64_t place)
     return n->count < TAP_NOISES_MAX ? n->count : oldest;
 }
 
+static bool is_status(const char *where)
+{
+    return strcmp(where, "status") == 0 || strcmp(where, "grpc-status") == 0;
+}
+
 /* A status is never noise: that legacy fails now and then must not hide that new does. */
 static void remember(struct tap_noise *n, const struct compare_verdict *v, mono_t now)
 {
     for (unsigned k = 0; k < v->kept; k++) {
         unsigned i;
 
-        if (strcmp(v->difference[k].where, "status") == 0)
+        if (is_status(v->difference[k].where))
             continue;
         i = find_noise(n, v->difference[k].place);
         n->place[i] = v->difference[k].place;

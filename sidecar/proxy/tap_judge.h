@@ -3,6 +3,7 @@
 #pragma once
 
 #include "common/base/buf.h"
+#include "common/http1/http1_grpc.h"
 #include "common/model/ruleset.h"
 #include "common/model/stats.h"
 #include "sidecar/proxy/tap.h"
@@ -15,6 +16,7 @@ struct tap_answer {
     struct buf bytes;
     struct http1_header *fields; /* owned */
     uint32_t field_room;
+    struct http1_grpc grpc;
     struct buf body; /* its first bytes */
     uint64_t size;   /* all of it */
     uint64_t hash;   /* of all of it, once it is longer than what is kept */

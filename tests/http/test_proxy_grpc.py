@@ -66,9 +66,10 @@ class Server:
         context.abort(grpc.StatusCode.NOT_FOUND, "no such thing: ä")
 
     def end(self, request, context):
-        """With the status that the request names; OK: an echo."""
-        if request != b"OK":
-            context.abort(grpc.StatusCode[request.decode()], self.name.decode())
+        """With the status that the request names, or of two the one for legacy or new."""
+        status = request.decode().split(",")[-1 if self.name == b"new" else 0]
+        if status != "OK":
+            context.abort(grpc.StatusCode[status], self.name.decode())
         return self.name
 
     def break_off(self, request, context):
@@ -401,6 +402,20 @@ def test_copy_of_a_call_that_fails_is_a_failed_copy(proxy, client):
     wait_for(lambda: proxy.stats()["mirror"]["sent"] == 3, "copies")
     mirror = proxy.stats()["mirror"]
     assert (mirror["answered_2xx"], mirror["errors"], mirror["failed"]) == (2, 1, 0)
+
+
+def test_statuses_of_calls_are_compared(proxy, client):
+    proxy.set(weight=0, compare="10000", mirror_methods="POST")
+    for status in "NOT_FOUND", "NOT_FOUND,UNAVAILABLE", "OK,INTERNAL":
+        assert status_of(lambda s=status: client.unary("End", s.encode())) == status.split(",", maxsplit=1)[0]
+    wait_for(lambda: proxy.stats()["compare"]["compared"] == 3, "the comparison")
+    stats = proxy.stats()
+    assert (stats["compare"]["equal"], stats["compare"]["critical"]) == (1, 2)
+    call = f"POST /{SERVICE}/End"
+    assert sorted(stats["discrepancies"]) == [
+        [True, call, "grpc-status", "NOT_FOUND", "UNAVAILABLE"],
+        [True, call, "grpc-status", "OK", "INTERNAL"],
+    ]
 
 
 def test_call_without_a_status_is_a_failure():

@@ -347,6 +347,27 @@ static void status_and_media_type_count(void **state UNUSED)
     check_told(verdict_of(&(struct rules){{RULE(IGNORE, "header Content-Type")}}, &a, &b), "equal");
 }
 
+static void the_status_of_a_call_counts(void **state UNUSED)
+{
+    const struct rules none = {0};
+    struct compare_answer a = answer("application/grpc", "x");
+    struct compare_answer b = answer("application/grpc", "");
+
+    a.grpc_status = STR("OK");
+    b.grpc_status = STR("INTERNAL");
+    check_told(verdict_of(&none, &a, &b), "critical 1: grpc-status OK|INTERNAL");
+    check_told(
+        verdict_of(&(struct rules){{RULE(IGNORE, "grpc-status"), RULE(IGNORE, "body")}}, &a, &b),
+        "equal");
+    check_told(
+        verdict_of(&(struct rules){{RULE(COSMETIC, "grpc-status"), RULE(IGNORE, "body")}}, &a, &b),
+        "cosmetic 1: grpc-status OK|INTERNAL");
+    b = answer("application/grpc", "x");
+    check_told(verdict_of(&none, &a, &b), "equal"); /* new speaks HTTP/1.1: no call is seen */
+    b.grpc_status = STR("OK");
+    check_told(verdict_of(&none, &a, &b), "equal");
+}
+
 struct field {
     const char *name, *value;
 };
@@ -493,6 +514,7 @@ int main(void)
         cmocka_unit_test(no_more_are_kept_than_there_is_room_for),
         cmocka_unit_test(what_differs_without_new_is_forgiven),
         cmocka_unit_test(status_and_media_type_count),
+        cmocka_unit_test(the_status_of_a_call_counts),
         cmocka_unit_test(fields_count_when_a_rule_names_them),
         cmocka_unit_test(text_is_compared_by_lines),
         cmocka_unit_test(other_bodies_are_compared_by_bytes),
