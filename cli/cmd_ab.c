@@ -124,7 +124,7 @@ static int prepare(struct run *run, const struct args *a, struct err *err)
     if (r == 0)
         r = value_count(a, OPT_RUNS, RUNS_MAX, &run->runs, err);
     if (r == 0)
-        r = migration_plan(run->cli, a->name[0], &run->plan, err);
+        r = migration_plan(run->cli, a->name[0], &run->plan, NULL, err);
     if (r == 0)
         r = node ? node_find(run->cli, node, &run->node, err)
                  : node_find_any(run->cli, &run->node, err);

@@ -61,17 +61,32 @@ int run_plan_lint(struct cli *cli, const struct args *a, int *ret_status, struct
     return tell(cli, report, plan_report_lint_text, err);
 }
 
+/* What lies over the plan, which is in force whatever the file says. */
+static void add_by_hand(const Switchyard__V1__PlanDocument *m, struct json *report)
+{
+    struct json *list;
+
+    if (m->n_by_hand == 0)
+        return;
+    list = json_array();
+    for (size_t i = 0; i < m->n_by_hand; i++)
+        json_append(list, cli_message_json(&m->by_hand[i]->base));
+    json_set(report, "byHand", list);
+}
+
 int run_plan_diff(struct cli *cli, const struct args *a, int *ret_status, struct err *err)
 {
     CLEANUP(plan_freep) struct plan *file = NULL, *in_force = NULL;
+    CLEANUP(cli_reply_freep) ProtobufCMessage *document = NULL;
     CLEANUP(json_freep) struct json *report = NULL;
     int r = read_plan(a, &file, err);
 
     if (r == 0)
-        r = migration_plan(cli, file->name.s, &in_force, err);
+        r = migration_plan(cli, file->name.s, &in_force, &document, err);
     if (r < 0)
         return r;
     report = plan_report_diff(in_force, file);
+    add_by_hand((const Switchyard__V1__PlanDocument *)document, report);
     *ret_status = json_count(json_get(report, "differences")) > 0;
     return tell(cli, report, plan_report_diff_text, err);
 }
@@ -111,7 +126,7 @@ int run_plan_explain(struct cli *cli, const struct args *a, int *ret_status, str
         return err_set(err, ERR_INVALID, "--env goes with a file; %s is in force in its own",
                        a->name[0]);
     else
-        r = migration_plan(cli, a->name[0], &plan, err);
+        r = migration_plan(cli, a->name[0], &plan, NULL, err);
     if (r < 0)
         return r;
     if (!plan_explain(plan, &text))

@@ -59,8 +59,9 @@ const struct command cli_commands[] = {
         .options = OPT(ENV),
         .help = "Field by field: - is in force, + is in the file. Exit status 0: the same; 1: it "
                 "differs, or nothing is in\n"
-                "force; 2: it could not be told. Whether the change is allowed now: apply "
-                "--dry-run.",
+                "force; 2: it could not be told. Lines `by hand` tell what operators have set over "
+                "the plan. Whether the\n"
+                "change is allowed now: apply --dry-run.",
         .example = "switchyard plan diff orders.yaml --env prod",
         .run = run_plan_diff,
     },

@@ -22,7 +22,8 @@ int migration_status(struct cli *c, const char *name, ProtobufCMessage **ret, st
     return err_hint(err, "are the CLI and all coordinators of one version?");
 }
 
-int migration_plan(struct cli *c, const char *name, struct plan **ret, struct err *err)
+int migration_plan(struct cli *c, const char *name, struct plan **ret,
+                   ProtobufCMessage **ret_document, struct err *err)
 {
     CLEANUP(cli_reply_freep) ProtobufCMessage *reply = NULL;
     CLEANUP(json_freep) struct json *document = NULL;
@@ -40,6 +41,10 @@ int migration_plan(struct cli *c, const char *name, struct plan **ret, struct er
         r = plan_load(document, ret, err);
     if (r < 0)
         return err_ctx(err, "the coordinator's plan %s", name);
+    if (ret_document) {
+        *ret_document = reply;
+        reply = NULL;
+    }
     return 0;
 }
 

@@ -148,6 +148,17 @@ static void write_side(struct buf *b, char sign, const struct json *value)
     buf_addf(b, "\n");
 }
 
+static void write_by_hand(struct buf *b, const struct json *h)
+{
+    const char *who = json_get_string(h, "operator", "");
+
+    buf_addf(b, "by hand: %s %s, where the plan says %s", json_get_string(h, "setting", ""),
+             json_get_string(h, "value", ""), json_get_string(h, "plan", ""));
+    if (who[0])
+        buf_addf(b, "; by %s at %s", who, json_get_string(h, "time", ""));
+    buf_addf(b, "; `%s` ends it\n", json_get_string(h, "command", ""));
+}
+
 void plan_report_diff_text(const struct json *report, struct buf *b)
 {
     const struct json *differences = json_get(report, "differences");
@@ -159,4 +170,6 @@ void plan_report_diff_text(const struct json *report, struct buf *b)
         write_side(b, '-', json_get(difference, "before"));
         write_side(b, '+', json_get(difference, "after"));
     }
+    JSON_FOREACH (h, json_get(report, "byHand"))
+        write_by_hand(b, h);
 }

@@ -13,6 +13,7 @@ struct json *plan_report_lint(struct str text, const char *source,
                               const char *environment) MUST_CHECK;
 void plan_report_lint_text(const struct json *report, struct buf *b);
 
-/* {migration, differences: [{path, before, after}]}; a side that has nothing is left out. */
+/* {migration, differences: [{path, before, after}]}; a side that has nothing is left out. Who has
+ * asked a coordinator adds `byHand`, messages ByHand, where operators have set anything. */
 struct json *plan_report_diff(const struct plan *before, const struct plan *after) MUST_CHECK;
 void plan_report_diff_text(const struct json *report, struct buf *b);

@@ -106,6 +106,19 @@ struct view_status {
 int view_status(const struct core *c, const char *migration, wall_t now, mono_t mono,
                 struct view_status *ret, struct err *err) MUST_CHECK;
 
+/* What operators have set over what the plan says. */
+struct view_by_hand {
+    const char *setting;               /* static: "weight", "breaker", ... */
+    char value[TEXT_SIZE];             /* "25 %", "errors=7 window=60s" */
+    char plan[TEXT_SIZE];              /* what the plan says at this stage */
+    char end[TEXT_SIZE];               /* the command that ends it, but for its reason */
+    const struct history_entry *order; /* the latest of its kind; borrowed. NULL: not kept */
+};
+#define VIEW_BY_HAND_MAX 5
+/* Returns how many. */
+unsigned view_by_hand(const struct core *c, const char *migration,
+                      struct view_by_hand ret[VIEW_BY_HAND_MAX]);
+
 /* What stands in the way of entering `to_stage`; *ret has HOLDBACKS_COUNT places. */
 int view_holdbacks(const struct core *c, const char *migration, unsigned to_stage, wall_t now,
                    struct view_holdback *ret, struct err *err) MUST_CHECK;

@@ -101,7 +101,8 @@ const ProtobufCMessage *convert_reviews(struct arena *a, const struct convert_re
                                         wall_t until);
 const ProtobufCMessage *convert_health(struct arena *a, const struct health *h);
 /* The document as it is in force. */
-const ProtobufCMessage *convert_plan(struct arena *a, const struct view_status *s);
+const ProtobufCMessage *convert_plan(struct arena *a, const struct view_status *s,
+                                     const struct view_by_hand *by_hand, unsigned count);
 const ProtobufCMessage *convert_plans(struct arena *a, const struct view_status *s, unsigned count);
 const ProtobufCMessage *convert_coordinators(struct arena *a, const struct service_coordinator *c,
                                              unsigned count, const struct registry *r,

@@ -276,7 +276,24 @@ const ProtobufCMessage *convert_reviews(struct arena *a, const struct convert_re
 
 /* ---- a plan ---------------------------------------------------------------------------------- */
 
-const ProtobufCMessage *convert_plan(struct arena *a, const struct view_status *s)
+static Switchyard__V1__ByHand *by_hand_of(struct arena *a, const struct view_by_hand *v)
+{
+    Switchyard__V1__ByHand *m = NEW(a, ByHand, by_hand);
+
+    m->setting = block_text(a, v->setting);
+    m->value = block_text(a, v->value);
+    m->plan = block_text(a, v->plan);
+    m->command = block_text(a, v->end);
+    if (!v->order)
+        return m;
+    m->operator_ = block_text(a, v->order->operator_name);
+    m->time = block_time(a, v->order->time);
+    m->reason = block_text(a, v->order->reason);
+    return m;
+}
+
+const ProtobufCMessage *convert_plan(struct arena *a, const struct view_status *s,
+                                     const struct view_by_hand *by_hand, unsigned count)
 {
     CLEANUP(buf_deinitp) struct buf text = BUF_INIT(CONVERT_REPLY_MAX / 2);
     Switchyard__V1__PlanDocument *m = NEW(a, PlanDocument, plan_document);
@@ -288,6 +305,9 @@ const ProtobufCMessage *convert_plan(struct arena *a, const struct view_status *
     memcpy(m->document.data, text.data, text.len);
     m->revision = s->rollout->decision_rev;
     m->environment = block_text(a, s->plan->environment);
+    m->by_hand = NEW_LIST(a, count, ByHand);
+    for (unsigned i = 0; i < count; i++)
+        m->by_hand[m->n_by_hand++] = by_hand_of(a, &by_hand[i]);
     return &m->base;
 }
 

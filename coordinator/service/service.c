@@ -100,11 +100,12 @@ static int read_status(struct service *s, const struct convert_query *q, struct 
 static int read_plan(struct service *s, const struct convert_query *q, struct arena *a,
                      const ProtobufCMessage **ret, struct err *err)
 {
+    struct view_by_hand by_hand[VIEW_BY_HAND_MAX];
     struct view_status v;
     int r = look_at(s, q->migration, a, &v, err);
 
     if (r == 0)
-        *ret = convert_plan(a, &v);
+        *ret = convert_plan(a, &v, by_hand, view_by_hand(core_of(s), q->migration, by_hand));
     return r;
 }
 

@@ -43,6 +43,9 @@ def test_diff_and_explain_know_what_is_in_force(yard):
     answer = yard.cli("plan", "diff", path, "-o", "json", status=1)
     assert answer.json == {"migration": "orders", "differences": [
         {"path": "spec.stages[1].weight", "before": 50, "after": 40}]}
+    yard.cli("set", "override", "orders", "legacy", "--reason", "INC-1")
+    assert "by hand: override legacy, where the plan says none; by tester at " in yard.cli("plan", "diff", path, status=1).out
+    assert yard.cli("plan", "diff", path, "-o", "json", status=1).json["byHand"][0]["reason"] == "INC-1"
     assert "2. half: 40 % of the users on new." in yard.cli("plan", "explain", path).out
     assert "2. half: 50 % of the users on new." in yard.cli("plan", "explain", "orders").out
     assert yard.cli("plan", "explain", "orders", "-o", "json").json["migration"] == "orders"

@@ -89,6 +89,32 @@ static void differences_have_two_sides(void **state UNUSED)
                         "{\"path\":\"spec.stages[0].bake\",\"after\":\"1m\"}]}");
 }
 
+static void what_was_set_by_hand_stands_below(void **state UNUSED)
+{
+    static const char by_hand[] =
+        "[{\"setting\":\"mirror\",\"value\":\"25 %\",\"plan\":\"100 %\",\"operator\":\"alice\","
+        "\"time\":\"2026-11-21T10:10:00.000Z\",\"command\":\"switchyard set mirror orders "
+        "--default\"},"
+        "{\"setting\":\"override\",\"value\":\"legacy\",\"plan\":\"none\",\"operator\":\"\","
+        "\"command\":\"switchyard set override orders none\"}]";
+    CLEANUP(plan_freep) struct plan *a = parse(RICH_HEAD "  stages: [{name: a, weight: 10}]\n");
+    CLEANUP(json_freep) struct json *report = plan_report_diff(a, a);
+    CLEANUP(buf_deinitp) struct buf text = BUF_INIT(TEXT_LIMIT);
+    struct json *list;
+    struct err err;
+
+    assert_ok(json_parse(str_of(by_hand), &list, &err), &err);
+    json_set(report, "byHand", list);
+    plan_report_diff_text(report, &text);
+    assert_string_equal(
+        buf_text(&text),
+        "orders: as in force\n"
+        "by hand: mirror 25 %, where the plan says 100 %; by alice at 2026-11-21T10:10:00.000Z; "
+        "`switchyard set mirror orders --default` ends it\n"
+        "by hand: override legacy, where the plan says none; "
+        "`switchyard set override orders none` ends it\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -96,6 +122,7 @@ int main(void)
         cmocka_unit_test(a_warning_of_the_plan_is_not_told_again_for_each_environment),
         cmocka_unit_test(a_text_that_is_no_plan_is_an_error),
         cmocka_unit_test(differences_have_two_sides),
+        cmocka_unit_test(what_was_set_by_hand_stands_below),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
