@@ -36,8 +36,10 @@ static bool is_over(const struct h2_session *s)
 
 static void drop_streams(struct h2_session *s)
 {
-    while (s->streams)
+    while (s->streams) {
+        h2_stream_blame(s->streams, transport_why(&s->link));
         h2_session_drop_stream(s, s->streams, false);
+    }
 }
 
 /* The last that the peer hears: why. */

@@ -32,7 +32,14 @@ static void free_if_forgotten(struct h2_stream *s)
     loop_undefer(&s->wake);
     h2_inbox_deinit(&s->in);
     h2_outbox_deinit(&s->out);
+    xfreep(&s->why);
     xfreep(&s);
+}
+
+void h2_stream_blame(struct h2_stream *s, const char *why)
+{
+    xfreep(&s->why);
+    s->why = why[0] ? xstrdup(why) : NULL;
 }
 
 void h2_stream_forget(struct h2_stream *s, bool broken)
@@ -252,9 +259,11 @@ static void stream_moved(struct transport *t)
     s->t = t;
 }
 
-static const char *stream_why(const struct transport *t UNUSED)
+static const char *stream_why(const struct transport *t)
 {
-    return "";
+    const struct h2_stream *s = t->behind;
+
+    return s->why ? s->why : "";
 }
 
 static bool stream_was_refused(const struct transport *t)

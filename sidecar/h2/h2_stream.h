@@ -14,6 +14,7 @@ struct h2_stream {
     struct transport *t;           /* NULL: its user is gone, or not here yet */
     struct loop *loop;
     struct loop_deferred wake;
+    char *why;      /* owned; what is known of the connection's failure; NULL: nothing */
     int32_t id;     /* -1: not known to the peer yet */
     unsigned wants; /* LOOP_ bits */
     bool waking;    /* its user is being called */
@@ -34,6 +35,8 @@ struct h2_stream *h2_stream_new(struct h2_session *s, struct loop *loop, int32_t
 void h2_stream_attach(struct h2_stream *s, struct transport *t, unsigned events, transport_fn fn);
 /* Something is there for its user, or will be. */
 void h2_stream_wake(struct h2_stream *s);
+/* Why its connection failed, for its user; copied. "" tells nothing. */
+void h2_stream_blame(struct h2_stream *s, const char *why);
 /* The session knows it no more. It may be freed. */
 void h2_stream_forget(struct h2_stream *s, bool broken);
 

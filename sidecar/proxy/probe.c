@@ -149,6 +149,14 @@ static void expect_answer(struct prober *p)
                sizeof p->in);
 }
 
+/* Below the answer more may be known than in it. */
+static void fail_broken(struct prober *p, const char *why)
+{
+    const char *known = transport_why(&p->transport);
+
+    fail(p, known[0] ? known : why);
+}
+
 static void receive(struct prober *p)
 {
     bool had_head = p->reply.has_head;
@@ -161,7 +169,7 @@ static void receive(struct prober *p)
     if (r == REPLY_DONE)
         finish(p);
     else if (r == REPLY_BROKEN)
-        fail(p, p->reply.why);
+        fail_broken(p, p->reply.why);
     else if (p->answer->body_bytes > PROBE_BODY_MAX)
         fail(p, "the answer is longer than 16 MiB");
     else
@@ -179,7 +187,7 @@ static void send_out(struct prober *p)
         if (n == 0)
             return;
         if (n < 0) {
-            fail(p, "it broke off the connection");
+            fail_broken(p, "it broke off the connection");
             return;
         }
         p->sent += (size_t)n;

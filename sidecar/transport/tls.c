@@ -44,6 +44,7 @@ struct tls {
     struct tls_server *server; /* borrowed; NULL: the client's side */
     struct tls_certs *certs;   /* one reference, for the handshake */
     struct tls_client *client; /* one reference */
+    const char *alpn;          /* borrowed, of a client: what it insists on; NULL: nothing */
     char *why;                 /* owned; NULL: no failure */
     unsigned wanted;
     size_t owed; /* bytes of the user in a record that the socket took a part of */
@@ -54,7 +55,6 @@ struct tls {
     bool reached; /* the socket is connected */
     bool heard;   /* the peer has said something to the user */
     bool stuck;   /* OpenSSL has to send before it goes on to read */
-    bool insists; /* on the protocol that it offers */
     bool broken;  /* nothing can be sent any more */
 };
 
@@ -207,6 +207,18 @@ static void fail(struct tls *x, enum tls_failure failure, const char *words)
         answer_plainly(x);
 }
 
+/* Some servers say so, others go on without a word. */
+static void fail_protocol(struct tls *x)
+{
+    char words[TLS_WORDS_MAX];
+
+    str_fmt(words, sizeof words,
+            "the peer does not speak %s by TLS (ALPN): let its server learn it, or write protocol: "
+            "http1 for it",
+            x->alpn);
+    fail(x, TLS_FAILED_PROTOCOL, words);
+}
+
 static void fail_handshake(struct tls *x)
 {
     bool verifies = SSL_get_verify_mode(x->ssl) != SSL_VERIFY_NONE;
@@ -217,7 +229,10 @@ static void fail_handshake(struct tls *x)
 
     if (failure == TLS_FAILED_CLOSED && !x->wire.heard)
         failure = TLS_FAILED_SILENT;
-    fail(x, failure, words);
+    if (failure == TLS_FAILED_PROTOCOL && x->alpn)
+        fail_protocol(x);
+    else
+        fail(x, failure, words);
 }
 
 /* Whether the peer has agreed to what we are going to speak. */
@@ -227,13 +242,13 @@ static bool agrees(const struct tls *x)
     unsigned n;
 
     SSL_get0_alpn_selected(x->ssl, &name, &n);
-    return !x->insists || n > 0;
+    return !x->alpn || n > 0;
 }
 
 static void stand(struct tls *x)
 {
     if (!agrees(x)) {
-        fail(x, TLS_FAILED_PROTOCOL, "the peer does not speak the protocol that it is asked for");
+        fail_protocol(x);
         return;
     }
     x->state = TRANSPORT_STANDS;
@@ -450,6 +465,8 @@ static ssize_t tls_send(struct transport *t, const struct iovec *piece, int coun
         else
             x->owed = n;
     }
+    if (x->broken && x->client && !x->heard)
+        (void)has_news(x); /* a system that has refused our certificate says why and closes */
     arm(x);
     return x->broken && taken == 0 ? fail_with(EPIPE) : taken;
 }
@@ -633,7 +650,7 @@ bool tls_connect(struct transport *t, struct loop *loop, int fd, const struct tl
     struct tls *x = tls_new(t, fd, how->peer, ssl);
 
     x->client = tls_client_ref(how->client);
-    x->insists = how->alpn != NULL;
+    x->alpn = how->alpn;
     if (!begin(x, loop, events, fn))
         return false;
     return x->ssl || fail_later(x);

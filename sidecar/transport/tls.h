@@ -36,8 +36,8 @@ bool tls_accept(struct transport *t, struct loop *loop, int fd, const struct tls
 struct tls_connect_how {
     struct tls_client *client;
     const struct sockaddr *peer; /* as above */
-    const char *alpn;            /* what the peer must agree to speak, "h2"; NULL: "http/1.1" is
-                                  * offered, and it may say nothing to that */
+    const char *alpn;            /* a literal: what the peer must agree to speak, "h2"; NULL:
+                                  * "http/1.1" is offered, and it may say nothing to that */
     struct tls_session *session; /* NULL: nothing is resumed */
 };
 bool tls_connect(struct transport *t, struct loop *loop, int fd, const struct tls_connect_how *how,

@@ -39,7 +39,7 @@ static const struct row rows[] = {
     {SSL_R_NO_SHARED_CIPHER, TLS_FAILED_CIPHER, "no cipher in common"},
     {SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM, TLS_FAILED_CIPHER, "no signature in common"},
     {SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE, TLS_FAILED_CIPHER,
-     "the peer has nothing in common with us (handshake_failure)"},
+     "the peer has nothing in common with us, or wants a client certificate (handshake_failure)"},
     {SSL_R_NO_APPLICATION_PROTOCOL, TLS_FAILED_PROTOCOL, "no protocol in common (ALPN)"},
     {SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL, TLS_FAILED_PROTOCOL,
      "the peer speaks none of the protocols that we offer (ALPN)"},

@@ -10,6 +10,7 @@ import h2.events
 import h2.exceptions
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
+from hyperframe.frame import GoAwayFrame
 from proxy_fixture import PATIENCE, Listening
 
 
@@ -153,20 +154,26 @@ class H2Origin(Listening):
     /reset     resets before a word                /half   resets after half an answer
     /goaway    GOAWAY without having taken it      /close  closes the connection
     /last      answers, and says GOAWAY            /hang   never answers
+    /leaving   says GOAWAY in the middle of its answer, which goes on when `go_on` is set
 
     `fields` go with each answer, and `trailers` behind it. The next requests are turned away as `turns_away` says.
+    With a `context` it speaks TLS, and `resumed`, `shown` and `spoken` have a word of each connection: whether its
+    session was resumed, the client's certificate and the protocol that was agreed on.
     """
 
-    def __init__(self, streams=100):
+    def __init__(self, streams=100, context=None):
         self.streams = streams
+        self.context = context
+        self.resumed, self.shown, self.spoken = [], [], []
+        self.go_on = threading.Event()
         self.fields, self.trailers = [], []
         self.turns_away = []  # "reset" or "goaway", for each
         self.requests = []
         self.resets = []
-        self.accepted = 0
+        self.accepted = self.ended = 0
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http{'s' if context else ''}://127.0.0.1:{self.port}"
         self.socks = []
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -180,7 +187,20 @@ class H2Origin(Listening):
             self.socks.append(sock)
             threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
 
+    def _shake(self, sock):
+        sock = self.context.wrap_socket(sock, server_side=True)
+        self.socks.append(sock)
+        self.resumed.append(sock.session_reused)
+        self.shown.append(sock.getpeercert())
+        self.spoken.append(sock.selected_alpn_protocol())
+        return sock
+
     def _serve(self, sock):
+        try:
+            sock = self._shake(sock) if self.context else sock
+        except OSError:
+            sock.close()
+            return
         config = h2.config.H2Configuration(client_side=False, header_encoding="utf-8")
         conn = h2.connection.H2Connection(config)
         conn.local_settings[SettingCodes.MAX_CONCURRENT_STREAMS] = self.streams
@@ -198,6 +218,7 @@ class H2Origin(Listening):
         except (OSError, h2.exceptions.ProtocolError):
             pass
         sock.close()
+        self.ended += 1
 
     def _take(self, conn, sock, event, open_requests, unsent):
         stream = getattr(event, "stream_id", None)
@@ -235,6 +256,10 @@ class H2Origin(Listening):
             status = "503" if path == "/503" else "200"
             conn.send_headers(stream, [(":status", status), *self.fields])
             unsent[stream] = Unsent(request.body, request.trailers or self.trailers)
+            if path == "/leaving":
+                conn.send_data(stream, b"half of it, ")
+                sock.sendall(conn.data_to_send() + GoAwayFrame(0, last_stream_id=stream).serialize())
+                self.go_on.wait(PATIENCE)
             if path == "/last":
                 self._push(conn, stream, unsent)
                 conn.close_connection()

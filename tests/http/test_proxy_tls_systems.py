@@ -3,12 +3,15 @@
 
 import json
 import os
+import shutil
 import socket
 import ssl
+import subprocess
 import sys
 import threading
 
 import pytest
+from h2_fixture import H2Client, H2Origin
 from proxy_fixture import Client, Origin, Proxy, ask, reply, says, wait_for
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
@@ -56,6 +59,16 @@ class TlsOrigin(Origin):
 
 def tls_says(text, pki, **how):
     return TlsOrigin(lambda _: reply(text.encode()), pki, **how)
+
+
+def server_context(pki, cert="system", client_ca=None, alpn=("h2",)):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pki.path(cert + ".crt"), pki.path(cert + ".key"))
+    if client_ca:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(client_ca)
+    context.set_alpn_protocols(alpn)
+    return context
 
 
 def probe(proxy, path="/"):
@@ -161,6 +174,7 @@ def test_a_node_shows_its_certificate(pki, version):
         assert origin.shown[0]["subjectAltName"] == (("DNS", "node.test"),)
         with Proxy(known=pki.ca, legacy=origin.url, weight=0) as proxy:
             assert ask(proxy).status in (502, 503)
+            assert "wants a client certificate" in probe(proxy)[0]["error"]
 
 
 def test_an_answer_that_was_cut_off_is_broken(pki):
@@ -211,3 +225,143 @@ def test_a_new_authority_is_taken_while_it_runs(pki, tmp_path):
             assert proxy.expect("serving") == "2"
             proxy.set(weight=100)
             assert ask(proxy, **USERS).body == b"fresh"
+
+
+# ---- HTTP/2 ----------------------------------------------------------------------------------------------------------
+
+
+def h2_says(pki, **how):
+    return H2Origin(context=server_context(pki, **how))
+
+
+def expect_refusal(proxy, *why):
+    """New cannot be reached: legacy answers, the failure is counted as one to connect, and a probe says why."""
+    assert ask(proxy, **USERS).body == b"legacy"
+    wait_for(lambda: proxy.stats()["new"]["connect_errors"] == 1, "a connect error")
+    answers = {a["system"]: a for a in probe(proxy)}
+    for words in why:
+        assert words in answers["new"]["error"]
+
+
+def test_http2_goes_by_tls(pki):
+    """One connection for all, and a body that is larger than windows and records."""
+    big = os.urandom(1_000_000)
+    with h2_says(pki) as origin, Proxy(known=pki.ca, legacy=origin.url, h2="legacy", weight=0) as proxy:
+        with Client(proxy) as client:
+            for _ in range(2):
+                assert client.ask("POST", body=big).body == big
+        with H2Client(proxy) as client:
+            streams = [client.begin(path=f"/{i}") for i in range(20)]
+            assert [client.answer(stream).status for stream in streams] == [200] * 20
+        assert origin.spoken == ["h2"]
+        assert {r.fields[":scheme"] for r in origin.requests} == {"https"}
+
+
+NO_H2 = "the peer does not speak h2 by TLS (ALPN)"
+
+
+def test_a_system_that_goes_on_without_http2_is_not_used(pki):
+    """As servers do whose TLS knows no ALPN, or ignores what it does not know."""
+    with tls_says("new", pki, alpn=("http/1.1",)) as new, says("legacy") as legacy:
+        with Proxy(known=pki.ca, new=new.url, legacy=legacy.url, h2="new", weight="100") as proxy:
+            expect_refusal(proxy, NO_H2, "write protocol: http1")
+            proxy.set(h2="none")
+            assert ask(proxy, **USERS).body == b"new"
+
+
+def test_a_certificate_for_a_wrong_name_is_not_used_by_http2(pki):
+    pki.make("other", "DNS:other.test")
+    with h2_says(pki, cert="other") as new, says("legacy") as legacy:
+        with Proxy(known=pki.ca, new=new.url, legacy=legacy.url, h2="new", weight="100") as proxy:
+            expect_refusal(proxy, "the certificate is for other names than 127.0.0.1")
+        assert new.requests == []
+
+
+def test_a_node_shows_its_certificate_by_http2(pki):
+    cert, key = pki.path("node.crt"), pki.path("node.key")
+    with h2_says(pki, client_ca=pki.ca) as new, says("legacy") as legacy:
+        with Proxy(known=f"{pki.ca},,{cert},{key}", new=new.url, legacy=legacy.url, h2="new", weight="100") as proxy:
+            assert ask(proxy, **USERS).status == 200
+        assert new.shown[0]["subjectAltName"] == (("DNS", "node.test"),)
+        with Proxy(known=pki.ca, new=new.url, legacy=legacy.url, h2="new", weight="100") as proxy:
+            expect_refusal(proxy, "the peer wants a client certificate")
+
+
+def test_sessions_are_resumed_with_http2(pki):
+    """Each answer comes with a GOAWAY, so that the next request needs another connection."""
+    with h2_says(pki) as origin, Proxy(known=pki.ca, legacy=origin.url, h2="legacy", weight=0) as proxy:
+        for i in range(4):
+            assert ask(proxy, path="/last").status == 200
+            wait_for(lambda n=i + 1: origin.ended == n, "the end of the connection")
+        assert origin.resumed == [False, True, True, True]
+
+
+def test_an_answer_goes_on_behind_goaway(pki):
+    with h2_says(pki) as origin, Proxy(known=pki.ca, legacy=origin.url, h2="legacy", weight=0) as proxy:
+        with Client(proxy) as first, Client(proxy) as second:
+            first.send("POST /leaving HTTP/1.1\r\nHost: app\r\nContent-Length: 11\r\n\r\nand it all.")
+            first.until(b"half of it, ")
+            assert second.ask(path="/other").status == 200
+            assert origin.accepted == 2, "the first connection takes nothing more"
+            origin.go_on.set()
+            first.until(b"and it all.")
+        wait_for(lambda: origin.ended >= 1, "the first connection ends")
+
+
+def test_what_was_not_taken_is_sent_again_by_tls(pki):
+    with h2_says(pki) as origin, Proxy(known=pki.ca, legacy=origin.url, h2="legacy", weight=0) as proxy:
+        origin.turns_away.append("goaway")
+        assert ask(proxy, method="POST", body=b"once").body == b"once"
+        assert origin.accepted == 2
+        assert origin.resumed == [False, True]
+
+
+class Nginx:
+    """A real server of files by TLS, with HTTP/2 or without."""
+
+    def __init__(self, pki, folder, http2):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        places = "".join(f"{name}_temp_path {folder}/{name}; " for name in
+                         ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        (folder / "nginx.conf").write_text(f"""
+            daemon off; master_process off; pid {folder}/pid; error_log {folder}/error;
+            events {{ worker_connections 64; }}
+            http {{
+                access_log off; {places}
+                server {{
+                    listen 127.0.0.1:{self.port} ssl {"http2" if http2 else ""};
+                    ssl_certificate {pki.path("system.crt")}; ssl_certificate_key {pki.path("system.key")};
+                    location / {{ root {folder}; }}
+                    location /how {{ return 200 "$server_protocol"; }}
+                }}
+            }}""")
+        program = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
+        self.process = subprocess.Popen([program, "-e", folder / "error", "-c", folder / "nginx.conf"])
+        self.url = f"https://127.0.0.1:{self.port}"
+        wait_for(lambda: socket.socket().connect_ex(("127.0.0.1", self.port)) == 0, "nginx")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait()
+
+
+def test_nginx_speaks_http2_by_tls(pki, tmp_path):
+    (tmp_path / "big").write_bytes(os.urandom(2_000_000))
+    with Nginx(pki, tmp_path, http2=True) as nginx:
+        with Proxy(known=pki.ca, legacy=nginx.url, h2="legacy", weight=0) as proxy:
+            assert ask(proxy, path="/how").body == b"HTTP/2.0"
+            assert ask(proxy, path="/big").body == (tmp_path / "big").read_bytes()
+            assert ask(proxy, path="/none").status == 404
+
+
+def test_nginx_without_http2_says_so(pki, tmp_path):
+    """It ends the handshake with an alert; in HTTP/1.1 the same server is fine."""
+    with Nginx(pki, tmp_path, http2=False) as nginx, says("legacy") as legacy:
+        with Proxy(known=pki.ca, new=nginx.url, legacy=legacy.url, h2="new", weight="100") as proxy:
+            expect_refusal(proxy, NO_H2, "write protocol: http1")
+            proxy.set(h2="none")
+            assert ask(proxy, path="/how", **USERS).body == b"HTTP/1.1"

@@ -595,7 +595,9 @@ static void a_protocol_is_insisted_on(void **state)
     f->config.alpn = "http/1.1";
     start_server(f);
     call_name(f, "one.test");
-    expect_failure(f, "speaks none of the protocols that we offer");
+    expect_failure(f, "the peer does not speak h2 by TLS (ALPN)");
+    expect_told(f, tls_client_faults(f->client), TLS_FAILED_PROTOCOL, "one.test",
+                "write protocol: http1");
 }
 
 /* ---- clients with certificates --------------------------------------------------------------- */
