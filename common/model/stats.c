@@ -51,20 +51,20 @@ bool breaker_cause_parse(struct str s, enum breaker_cause *ret)
 
 void system_stats_merge(struct system_stats *into, const struct system_stats *from)
 {
-    into->requests += from->requests;
-    into->errors += from->errors;
-    into->fallbacks += from->fallbacks;
-    into->timeouts += from->timeouts;
-    into->connect_errors += from->connect_errors;
-    into->overloads += from->overloads;
-    into->tunnels += from->tunnels;
+#define X(name) into->name += from->name;
+    SYSTEM_COUNTS(X)
+#undef X
     hist_merge(&into->latency, &from->latency);
 }
 
 bool system_stats_is_empty(const struct system_stats *s)
 {
-    return !s->requests && !s->errors && !s->fallbacks && !s->timeouts && !s->connect_errors &&
-           !s->overloads && !s->tunnels && !s->latency.count;
+    bool empty = !s->latency.count;
+
+#define X(name) empty = empty && !s->name;
+    SYSTEM_COUNTS(X)
+#undef X
+    return empty;
 }
 
 void mirror_stats_merge(struct mirror_stats *into, const struct mirror_stats *from)

@@ -8,16 +8,29 @@
 #include "common/base/hist.h"
 #include "common/model/ids.h"
 
+/* Requests to one system:
+ *   requests         sent to it, whatever came of them
+ *   errors           connect errors, timeouts, broken answers, 5xx; and of these
+ *     fallbacks      answered by legacy in the same request
+ *     timeouts
+ *     connect_errors
+ *     overloads      all endpoints had as many connections as they may
+ *   tunnels          opened: answered with 101 (WebSockets and the like)
+ * Names are those of the messages, too. */
+/* clang-format off */
+#define SYSTEM_COUNTS(X)                                                \
+    X(requests) X(errors) X(fallbacks) X(timeouts) X(connect_errors)    \
+    X(overloads) X(tunnels)
+/* clang-format on */
+
 struct system_stats {
-    uint64_t requests;  /* sent to this system, whatever came of them */
-    uint64_t errors;    /* connect errors, timeouts, broken answers, 5xx */
-    uint64_t fallbacks; /* of these errors, answered by legacy in the same request */
-    uint64_t timeouts;
-    uint64_t connect_errors;
-    uint64_t overloads;  /* all endpoints had as many connections as they may */
-    uint64_t tunnels;    /* opened: answered with 101 (WebSockets and the like) */
+#define X(name) uint64_t name;
+    SYSTEM_COUNTS(X)
+#undef X
     struct hist latency; /* request sent to end of answer; of answered requests */
 };
+/* They are a row of so many numbers, from `requests` on. */
+#define SYSTEM_COUNTERS (offsetof(struct system_stats, latency) / sizeof(uint64_t))
 
 /* A node at the end of an interval: no sums. */
 struct node_now {

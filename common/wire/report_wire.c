@@ -47,13 +47,9 @@ static bool add_system(struct arena *a, const struct system_stats *s,
     if (!m)
         return false;
     switchyard__v1__system_report__init(m);
-    m->requests = s->requests;
-    m->errors = s->errors;
-    m->fallbacks = s->fallbacks;
-    m->timeouts = s->timeouts;
-    m->connect_errors = s->connect_errors;
-    m->overloads = s->overloads;
-    m->tunnels = s->tunnels;
+#define X(name) m->name = s->name;
+    SYSTEM_COUNTS(X)
+#undef X
     m->latency = latency(a, &s->latency);
     return m->latency != NULL;
 }

@@ -4,7 +4,7 @@
 
 #include "common/base/mem.h"
 
-#define COUNTERS   9
+#define COUNTERS   (SYSTEM_COUNTERS + 2)
 #define VARINT_MAX 10
 #define SIZE_MAX_  ((COUNTERS + 2) * VARINT_MAX + HIST_BUCKETS * 5)
 
@@ -40,9 +40,9 @@ static uint64_t get(const uint8_t **p)
 
 struct packed *packed_new(const struct system_stats *s)
 {
-    const uint64_t counter[COUNTERS] = {s->requests, s->errors,         s->fallbacks,
-                                        s->timeouts, s->connect_errors, s->overloads,
-                                        s->tunnels,  s->latency.count,  s->latency.sum_us};
+#define X(name) , s->name
+    const uint64_t counter[COUNTERS] = {s->latency.count, s->latency.sum_us SYSTEM_COUNTS(X)};
+#undef X
     unsigned from = 0, end = HIST_BUCKETS;
     uint8_t text[SIZE_MAX_];
     struct packed *p;
@@ -66,10 +66,10 @@ struct packed *packed_new(const struct system_stats *s)
 void packed_merge(const struct packed *packed, struct system_stats *into)
 {
     const uint8_t *p = packed->byte;
-    uint64_t *const counter[COUNTERS] = {
-        &into->requests, &into->errors,         &into->fallbacks,
-        &into->timeouts, &into->connect_errors, &into->overloads,
-        &into->tunnels,  &into->latency.count,  &into->latency.sum_us};
+#define X(name) , &into->name
+    uint64_t *const counter[COUNTERS] = {&into->latency.count,
+                                         &into->latency.sum_us SYSTEM_COUNTS(X)};
+#undef X
     unsigned from, end;
 
     for (unsigned i = 0; i < COUNTERS; i++)

@@ -130,13 +130,9 @@ static int take_system(const Switchyard__V1__SystemReport *m, struct system_stat
 {
     if (!m)
         return 0;
-    ret->requests = m->requests;
-    ret->errors = m->errors;
-    ret->fallbacks = m->fallbacks;
-    ret->timeouts = m->timeouts;
-    ret->connect_errors = m->connect_errors;
-    ret->overloads = m->overloads;
-    ret->tunnels = m->tunnels;
+#define X(name) ret->name = m->name;
+    SYSTEM_COUNTS(X)
+#undef X
     return m->latency ? take_latency(m->latency, &ret->latency, err) : 0;
 }
 

@@ -80,13 +80,9 @@ static Switchyard__V1__SystemStats *system_stats(struct arena *a, const struct s
     Switchyard__V1__SystemStats *m = NEW(a, SystemStats, system_stats);
     uint64_t good = s->requests > s->errors ? s->requests - s->errors : 0;
 
-    m->requests = s->requests;
-    m->errors = s->errors;
-    m->fallbacks = s->fallbacks;
-    m->timeouts = s->timeouts;
-    m->connect_errors = s->connect_errors;
-    m->overloads = s->overloads;
-    m->tunnels = s->tunnels;
+#define X(name) m->name = s->name;
+    SYSTEM_COUNTS(X)
+#undef X
     m->error_rate = block_percent(s->errors, s->requests);
     m->success_rate = block_percent(good, s->requests);
     m->latency_ms = NEW(a, Latency, latency);

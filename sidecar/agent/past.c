@@ -153,13 +153,9 @@ static void put_system(struct buf *b, const struct system_stats *s)
     put_number(b, !system_stats_is_empty(s));
     if (system_stats_is_empty(s))
         return;
-    put_number(b, s->requests);
-    put_number(b, s->errors);
-    put_number(b, s->fallbacks);
-    put_number(b, s->timeouts);
-    put_number(b, s->connect_errors);
-    put_number(b, s->overloads);
-    put_number(b, s->tunnels);
+#define X(name) put_number(b, s->name);
+    SYSTEM_COUNTS(X)
+#undef X
     put_latency(b, &s->latency);
 }
 
@@ -167,13 +163,9 @@ static void get_system(const uint8_t **at, struct system_stats *ret)
 {
     if (get_number(at) == 0)
         return;
-    ret->requests = get_number(at);
-    ret->errors = get_number(at);
-    ret->fallbacks = get_number(at);
-    ret->timeouts = get_number(at);
-    ret->connect_errors = get_number(at);
-    ret->overloads = get_number(at);
-    ret->tunnels = get_number(at);
+#define X(name) ret->name = get_number(at);
+    SYSTEM_COUNTS(X)
+#undef X
     get_latency(at, &ret->latency);
 }
 

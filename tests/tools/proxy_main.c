@@ -566,15 +566,12 @@ static void on_lacking(void *ctx UNUSED, const struct ruleset *set, const struct
 
 static void print_system(const char *name, const struct system_stats *s)
 {
-    printf(
-        "\"%s\":{\"requests\":%llu,\"errors\":%llu,\"fallbacks\":%llu,\"timeouts\":%llu,"
-        "\"connect_errors\":%llu,\"overloads\":%llu,\"tunnels\":%llu,\"answered\":%llu,\"p50\":%."
-        "3f,\"p99\":%.3f},",
-        name, (unsigned long long)s->requests, (unsigned long long)s->errors,
-        (unsigned long long)s->fallbacks, (unsigned long long)s->timeouts,
-        (unsigned long long)s->connect_errors, (unsigned long long)s->overloads,
-        (unsigned long long)s->tunnels, (unsigned long long)s->latency.count,
-        hist_quantile_ms(&s->latency, 0.5), hist_quantile_ms(&s->latency, 0.99));
+    printf("\"%s\":{", name);
+#define X(name) printf("\"" #name "\":%" PRIu64 ",", s->name);
+    SYSTEM_COUNTS(X)
+#undef X
+    printf("\"answered\":%" PRIu64 ",\"p50\":%.3f,\"p99\":%.3f},", s->latency.count,
+           hist_quantile_ms(&s->latency, 0.5), hist_quantile_ms(&s->latency, 0.99));
 }
 
 static void print_mirror(const struct mirror_stats *m)
