@@ -89,6 +89,10 @@ void stats_table(struct buf *b, const Switchyard__V1__Stats *s)
     add_count(b, "overloads", l->overloads, n->overloads);
     if (l->tunnels > 0 || n->tunnels > 0)
         add_count(b, "tunnels opened", l->tunnels, n->tunnels);
+    if (l->bytes_in > 0 || n->bytes_in > 0 || l->bytes_out > 0 || n->bytes_out > 0) {
+        add_count(b, "bytes from clients", l->bytes_in, n->bytes_in);
+        add_count(b, "bytes to clients", l->bytes_out, n->bytes_out);
+    }
     add_count(b, "fallbacks to legacy", l->fallbacks, n->fallbacks);
     if (s->over_budget > 0)
         add_count(b, "fallbacks over budget", 0, s->over_budget);

@@ -12,6 +12,7 @@ struct total {
     uint64_t requests, errors, timeouts, connect_errors, overloads;
     uint64_t tunnels_opened;
     uint64_t tunnels; /* now */
+    uint64_t bytes_in, bytes_out;
     struct metric_hist latency;
 };
 
@@ -76,6 +77,8 @@ static void add_system(struct total *t, const struct system_stats *s)
     t->connect_errors += s->connect_errors;
     t->overloads += s->overloads;
     t->tunnels_opened += s->tunnels;
+    t->bytes_in += s->bytes_in;
+    t->bytes_out += s->bytes_out;
     metric_hist_add(&t->latency, &s->latency);
 }
 
@@ -119,6 +122,23 @@ static void counters(struct metrics *m, const struct node_metrics *n, enum metri
 
             metrics_count(m, *(const uint64_t *)(const void *)(total + offset), OF_SYSTEM,
                           r->migration.s, system_name((enum system)s));
+        }
+    }
+}
+
+static void bytes(struct metrics *m, const struct node_metrics *n)
+{
+    const struct row *r;
+
+    metrics_family(m, METRIC_BYTES);
+    DL_FOREACH (n->rows, r) {
+        for (int s = SYSTEM_LEGACY; s < SYSTEM_COUNT; s++) {
+            const char *system = system_name((enum system)s);
+
+            metrics_count(m, r->total[s].bytes_in, OF_SYSTEM ",direction=\"in\"", r->migration.s,
+                          system);
+            metrics_count(m, r->total[s].bytes_out, OF_SYSTEM ",direction=\"out\"", r->migration.s,
+                          system);
         }
     }
 }
@@ -261,6 +281,7 @@ bool node_metrics_page(const struct node_metrics *n, const struct node_facts *f,
     counters(&m, n, METRIC_OVERLOADS, offsetof(struct total, overloads));
     counters(&m, n, METRIC_TUNNELS_OPENED, offsetof(struct total, tunnels_opened));
     counters(&m, n, METRIC_TUNNELS, offsetof(struct total, tunnels));
+    bytes(&m, n);
     of_new(&m, n);
     copies(&m, n);
     latencies(&m, n);

@@ -28,6 +28,8 @@
       "connections that were switched to another protocol")                                      \
     X(TUNNELS, "switchyard_tunnels", GAUGE, "migration, system",                                 \
       "open connections that were switched to another protocol (WebSocket and the like)")        \
+    X(BYTES, "switchyard_bytes_total", COUNTER, "migration, system, direction",                  \
+      "from clients (in) and to them (out): a request's at its end, others as they pass")        \
     X(MIRROR_SHARE, "switchyard_mirror_ratio", GAUGE, "migration",                               \
       "share of what legacy answers, and may be copied, that is copied to new")                  \
     X(MIRROR_COPIES, "switchyard_mirror_copies_total", COUNTER, "migration, result",             \

@@ -16,11 +16,14 @@
  *     connect_errors
  *     overloads      all endpoints had as many connections as they may
  *   tunnels          opened: answered with 101 (WebSockets and the like)
+ *   bytes_in         from clients to it, and
+ *   bytes_out        from it to clients, heads included: a request's once it is over, those of
+ *                    tunnels and of connections that are split as a whole as they pass
  * Names are those of the messages, too. */
 /* clang-format off */
 #define SYSTEM_COUNTS(X)                                                \
     X(requests) X(errors) X(fallbacks) X(timeouts) X(connect_errors)    \
-    X(overloads) X(tunnels)
+    X(overloads) X(tunnels) X(bytes_in) X(bytes_out)
 /* clang-format on */
 
 struct system_stats {

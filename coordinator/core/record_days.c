@@ -52,6 +52,8 @@ static struct json *stats_json(const struct system_stats *s)
     json_set_u64(j, "connectErrors", s->connect_errors);
     json_set_u64(j, "overloads", s->overloads);
     json_set_u64(j, "tunnels", s->tunnels);
+    json_set_u64(j, "bytesIn", s->bytes_in);
+    json_set_u64(j, "bytesOut", s->bytes_out);
     json_set(j, "latency", latency_json(&s->latency));
     return j;
 }
@@ -126,6 +128,8 @@ static int read_stats(const struct json *j, const char *system, struct system_st
         .connect_errors = json_get_u64(j, "connectErrors", 0),
         .overloads = json_get_u64(j, "overloads", 0),
         .tunnels = json_get_u64(j, "tunnels", 0),
+        .bytes_in = json_get_u64(j, "bytesIn", 0),
+        .bytes_out = json_get_u64(j, "bytesOut", 0),
     };
     return read_latency(json_get(j, "latency"), &ret->latency, err);
 }

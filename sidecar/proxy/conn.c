@@ -393,6 +393,7 @@ void conn_end_request(struct conn *c)
     if (!req)
         return;
     conn_tell_breaker(c, BREAKER_ABANDONED);
+    conn_count_bytes(req);
     if (UNLIKELY(lane->access != NULL) && !c->edge && !c->tcp)
         access_log_note(lane->access, c, &lane->rng);
     if (UNLIKELY(debug_tap_is_open(lane->shared->debug)) && !c->edge && !c->tcp)

@@ -236,6 +236,8 @@ void conn_count_request(struct request *req);
 /* Whether the answer is a failure of the system, as far as it is here: 5xx, or what a gRPC call
  * came to. */
 bool conn_answer_failed(const struct request *req);
+/* It is over: what of it went through here, in both directions. */
+void conn_count_bytes(const struct request *req);
 /* The head of an answer, or all of it, is here: how it went and how long it took. */
 void conn_count_answer(struct conn *c);
 /* An error of new that the breaker does not hear of: nobody may serve it. */

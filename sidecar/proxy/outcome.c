@@ -30,6 +30,14 @@ void conn_count_request(struct request *req)
         budget_count(&req->route->tally->budget, loop_now(req->view->lane->loop));
 }
 
+void conn_count_bytes(const struct request *req)
+{
+    if (!req->counted)
+        return;
+    stats_of(req)->bytes_in += req->head.size + req->upload.body.payload;
+    stats_of(req)->bytes_out += req->to_client;
+}
+
 void conn_count_unserved(struct request *req)
 {
     struct system_stats *stats = &req->route->tally->stats.system[SYSTEM_NEW];

@@ -92,9 +92,9 @@ void trial_look(struct conn *c, bool over)
     const struct tunnel *t = c->tunnel;
     const bool young = mono_sub(loop_now(c->lane->loop), t->trial.began).ns < TRIAL_TIME.ns;
 
-    if (t->up_spoke)
+    if (t->bytes_out > 0)
         end_trial(c, BREAKER_SUCCESS);
-    else if (t->up->eof && !c->eof && (t->client_spoke || young))
+    else if (t->up->eof && !c->eof && (t->bytes_in > 0 || young))
         end_trial(c, BREAKER_ERROR);
     else if (!young)
         end_trial(c, BREAKER_SUCCESS);

@@ -21,23 +21,27 @@ struct side {
     bool *eof;
     bool *told;
     struct frames *frames; /* to it */
-    bool *spoke;
+    uint64_t *said;        /* bytes from it, in the tunnel's life */
+    uint64_t *counted;     /* the same, of the system's counters */
 };
 
 static struct side client_side(struct conn *c)
 {
     struct tunnel *t = c->tunnel;
 
-    return (struct side){&c->transport, &c->ready,       &c->in,        &c->out,
-                         &c->eof,       &t->told_client, &t->to_client, &t->client_spoke};
+    return (struct side){&c->transport, &c->ready,    &c->in,
+                         &c->out,       &c->eof,      &t->told_client,
+                         &t->to_client, &t->bytes_in, &t->tally->stats.system[t->system].bytes_in};
 }
 
 static struct side upstream_side(struct tunnel *t)
 {
     struct upstream *u = t->up;
 
-    return (struct side){&u->transport, &u->ready,         &u->in,          &u->out,
-                         &u->eof,       &t->told_upstream, &t->to_upstream, &t->up_spoke};
+    return (struct side){
+        &u->transport,   &u->ready,     &u->in,
+        &u->out,         &u->eof,       &t->told_upstream,
+        &t->to_upstream, &t->bytes_out, &t->tally->stats.system[t->system].bytes_out};
 }
 
 /* It is not watched any more then, and read until it is empty. */
@@ -71,6 +75,12 @@ static bool send_to(struct conn *c, const struct side *s, struct gather *g, stru
     return false;
 }
 
+static void count(const struct side *from, size_t n)
+{
+    *from->said += n;
+    *from->counted += n;
+}
+
 static bool send_leftover(struct conn *c, const struct side *from, const struct side *to)
 {
     struct str bytes = iobuf_view(*from->in);
@@ -79,7 +89,7 @@ static bool send_leftover(struct conn *c, const struct side *from, const struct 
 
     gather_init(&g, c->lane->scratch, c->lane->bufs.size);
     gather_add(&g, bytes);
-    *from->spoke = true;
+    count(from, bytes.n);
     sent = send_to(c, to, &g, bytes);
     iobuf_give(&c->lane->bufs, from->in);
     return sent;
@@ -102,7 +112,7 @@ static bool pass_piece(struct conn *c, const struct side *from, const struct sid
         *from->eof = true;
         return n == 0;
     }
-    *from->spoke = true;
+    count(from, (size_t)n);
     gather_wrote(&g, (size_t)n);
     return send_to(c, to, &g, (struct str){c->lane->scratch, (size_t)n});
 }

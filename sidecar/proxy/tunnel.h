@@ -27,11 +27,11 @@ struct tunnel {
     enum system system;
     uint32_t bucket;
     bool websocket;
-    bool client_spoke, up_spoke;
-    struct trial trial; /* of a connection that was split as a whole */
-    dur_t idle;         /* so long may nobody speak */
-    bool leaving;       /* at the next end of a frame */
-    bool told_client;   /* that nothing more comes: its socket is shut for writing */
+    uint64_t bytes_in, bytes_out; /* from the client, from the system */
+    struct trial trial;           /* of a connection that was split as a whole */
+    dur_t idle;                   /* so long may nobody speak */
+    bool leaving;                 /* at the next end of a frame */
+    bool told_client;             /* that nothing more comes: its socket is shut for writing */
     bool told_upstream;
     struct frames to_client;
     struct frames to_upstream;

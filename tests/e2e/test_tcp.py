@@ -71,6 +71,8 @@ def test_redis_moves_by_connections_and_an_emergency_brings_them_back(yard, stor
     assert old.ask("GET name") == "legacy", "who is connected stays"
     wait_for(lambda: yard.status().get("newTunnels", 0) >= 10, "status counts them")
     assert "tunnels" in yard.cli("status", "app").out
+    wait_for(lambda: yard.stats()["new"]["bytesIn"] >= 10 * len("GET name\r\n"), "stats counts their bytes")
+    assert yard.stats()["new"]["bytesOut"] >= 10 * len("$3\r\nnew\r\n")
 
     yard.cli("rollback", "app", "--emergency", "--reason", "INC-9")
     assert Session(port).ask("GET name") == "legacy"

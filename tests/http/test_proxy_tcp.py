@@ -86,6 +86,10 @@ class Split(Proxy):
     def count(self, system, name="requests"):
         return self.stats()[system][name]
 
+    def bytes(self, system):
+        stats = self.stats()[system]
+        return stats["bytes_in"], stats["bytes_out"]
+
     def tunnels(self):
         stats = self.stats()["tunnels"]
         return stats["legacy"], stats["new"]
@@ -108,9 +112,11 @@ def test_bytes_go_both_ways_unchanged_and_are_counted():
         threading.Thread(target=client.send, args=(data,), daemon=True).start()
         assert client.exactly(len(data)) == data
         wait_for(lambda: proxy.tunnels() == (1, 0), "the count of one")
+        wait_for(lambda: proxy.bytes("legacy") == (len(data), len(data)), "the bytes, while it is open")
         client.sock.close()
         wait_for(lambda: proxy.tunnels() == (0, 0), "the count of none")
         stats = proxy.stats()["legacy"]
+        assert (stats["bytes_in"], stats["bytes_out"]) == (len(data), len(data))
         assert (stats["requests"], stats["errors"], stats["answered"]) == (1, 0, 1)
         assert (legacy.taken, new.taken) == (1, 0)
 

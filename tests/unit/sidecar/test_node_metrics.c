@@ -14,6 +14,8 @@ static struct route_stats of(const char *migration, uint64_t requests)
     s.over_budget = 3;
     s.tunnels[SYSTEM_LEGACY] = 4;
     s.system[SYSTEM_LEGACY].tunnels = 5;
+    s.system[SYSTEM_LEGACY].bytes_in = 6;
+    s.system[SYSTEM_NEW].bytes_out = 8;
     hist_add(&s.system[SYSTEM_NEW].latency, 300);
     return s;
 }
@@ -41,6 +43,10 @@ static void counts_rise_and_go_with_their_route(void **state UNUSED)
     assert_holds(buf_text(&b), "switchyard_stale 1\n");
     assert_holds(buf_text(&b), "switchyard_tunnels{migration=\"orders\",system=\"legacy\"} 4\n");
     assert_holds(buf_text(&b), "_opened_total{migration=\"orders\",system=\"legacy\"} 10\n");
+    assert_holds(buf_text(&b),
+                 "_bytes_total{migration=\"orders\",system=\"legacy\",direction=\"in\"} 12\n");
+    assert_holds(buf_text(&b),
+                 "_bytes_total{migration=\"orders\",system=\"new\",direction=\"out\"} 16\n");
 
     node_metrics_add(n, stats, 1);
     buf_clear(&b);

@@ -36,7 +36,8 @@ static void causes_of_openings_have_names(void **state UNUSED)
 
 static void sums_add_up_in_any_order(void **state UNUSED)
 {
-    struct system_stats a = {1, 2, 3, 4, 5, 6, 7, {0}}, b = {10, 20, 30, 40, 50, 60, 70, {0}};
+    struct system_stats a = {1, 2, 3, 4, 5, 6, 7, 8, 9, {0}};
+    struct system_stats b = {10, 20, 30, 40, 50, 60, 70, 80, 90, {0}};
     struct system_stats ab = {0}, ba = {0};
 
     hist_add(&a.latency, 100);
@@ -53,6 +54,8 @@ static void sums_add_up_in_any_order(void **state UNUSED)
     assert_int_equal(ab.connect_errors, 55);
     assert_int_equal(ab.overloads, 66);
     assert_int_equal(ab.tunnels, 77);
+    assert_int_equal(ab.bytes_in, 88);
+    assert_int_equal(ab.bytes_out, 99);
     assert_int_equal(ab.latency.count, 2);
 }
 
@@ -64,6 +67,9 @@ static void empty_means_that_nothing_happened(void **state UNUSED)
     s.connect_errors = 1;
     assert_false(system_stats_is_empty(&s));
     s.connect_errors = 0;
+    s.bytes_out = 1; /* of a connection that came long before */
+    assert_false(system_stats_is_empty(&s));
+    s.bytes_out = 0;
     hist_add(&s.latency, 1);
     assert_false(system_stats_is_empty(&s));
 }

@@ -40,7 +40,9 @@ static void counters_go_up_as_they_were_counted(void **state UNUSED)
                                .timeouts = 2,
                                .connect_errors = 1,
                                .overloads = 6,
-                               .tunnels = 7};
+                               .tunnels = 7,
+                               .bytes_in = 1ull << 40,
+                               .bytes_out = 8};
     hist_add(&s->latency, 100);
     hist_add(&s->latency, 100);
     hist_add(&s->latency, 250000);
@@ -94,6 +96,8 @@ static void counters_go_up_as_they_were_counted(void **state UNUSED)
     assert_int_equal(up->connect_errors, 1);
     assert_int_equal(up->overloads, 6);
     assert_int_equal(up->tunnels, 7);
+    assert_int_equal(up->bytes_in, 1ull << 40);
+    assert_int_equal(up->bytes_out, 8);
     assert_int_equal(up->latency->total, 3);
     assert_int_equal(up->latency->sum_us, 250200);
     assert_int_equal(up->latency->n_index, 2);

@@ -91,7 +91,9 @@ static void counters_come_back_as_they_were(void **state)
                                    .timeouts = 128,
                                    .connect_errors = (uint64_t)i,
                                    .overloads = 300,
-                                   .tunnels = 9};
+                                   .tunnels = 9,
+                                   .bytes_in = UINT64_MAX,
+                                   .bytes_out = UINT64_MAX};
         x->latency.count = 1u << 31;
         x->latency.sum_us = UINT64_MAX - 1;
         x->latency.bucket[0] = 1;
