@@ -8,7 +8,7 @@ from switchyard import Nginx, free_port, wait_for
 
 
 def page(port, path):
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=30) as answer:
         return answer.read().decode()
 
 

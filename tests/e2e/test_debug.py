@@ -23,7 +23,7 @@ class Debug:
 
     def end(self):
         self.popen.send_signal(signal.SIGINT)
-        self.popen.wait(timeout=20)
+        self.popen.wait(timeout=60)
 
 
 def test_requests_of_a_key_are_shown_as_they_end(yard):

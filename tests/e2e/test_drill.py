@@ -33,7 +33,7 @@ def test_a_drill_moves_its_scope_and_brings_it_back(yard):
 
     # While one canary sleeps, the rehearsal waits for it, and the other one can be looked at.
     yard.sidecars[1].process.pause()
-    drill(yard, "--scope", CANARY, "--within", "20s", "--no-wait")
+    drill(yard, "--scope", CANARY, "--within", "60s", "--no-wait")
     assert latest(yard)["state"] == "rehearsing" and latest(yard)["nodes"] == 2
     wait_for(lambda: set(yard.sidecars[0].client().sides(users).values()) == {"legacy"},
              "the canary sends everything to legacy")
@@ -77,12 +77,12 @@ def test_a_drill_goes_on_after_the_coordinator_was_killed(yard):
     yard.coordinator.start()
     assert latest(yard)["state"] == "rehearsing"
     yard.sidecars[1].process.resume()
-    wait_for(lambda: latest(yard)["state"] == "idle", "the drill is over", seconds=40)
+    wait_for(lambda: latest(yard)["state"] == "idle", "the drill is over")
     assert latest(yard)["passed"], latest(yard)
 
 
 def test_a_plan_that_demands_drills_holds_raises_back(yard):
-    open_yard(yard, drill={"maxAge": "30d", "within": "20s"})
+    open_yard(yard, drill={"maxAge": "30d", "within": "60s"})
     refused = yard.cli("promote", "app", status=1)
     assert "the plan asks for a drill in the last 30d, and there was none" in refused.err
     assert "switchyard drill app --scope SELECTOR --reason TEXT" in refused.err

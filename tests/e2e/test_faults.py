@@ -30,7 +30,7 @@ def test_a_coordinator_says_that_its_folder_cannot_be_written(yard):
     coordinator.start(wait=False, before=NOBODY)
 
     coordinator.process.expected = {2}
-    assert coordinator.process.popen.wait(20) == 2
+    assert coordinator.process.popen.wait(60) == 2
     assert str(folder) in coordinator.process.text()
     folder.chmod(0o700)
 
@@ -226,5 +226,5 @@ def test_a_port_that_is_taken_is_told_at_start(yard):
         yard.coordinator.port = port
         yard.coordinator.start(wait=False)
         yard.coordinator.process.expected = {2}
-        assert yard.coordinator.process.popen.wait(20) == 2
+        assert yard.coordinator.process.popen.wait(60) == 2
         assert str(port) in yard.coordinator.process.text()

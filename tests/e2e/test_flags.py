@@ -16,7 +16,7 @@ def test_flags_follow_stages_operators_and_rollbacks(yard):
     yard.wait_nodes(2)
 
     def page():
-        with urllib.request.urlopen(f"http://127.0.0.1:{admin}/flags", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{admin}/flags", timeout=30) as answer:
             return json.load(answer)
 
     def wait_flags(what, stage, **changed):

@@ -33,7 +33,7 @@ def test_a_stage_is_left_after_its_load_test(yard):
 
 def test_a_system_that_does_not_keep_up_holds_the_rollout(yard):
     open_yard(yard)
-    yard.apply(stages=stages(yard, "--max-p99", "0"))
+    yard.apply(stages=stages(yard, "--max-p99", "0", "--rps", "80", "--duration", "5"))
     yard.cli("start", "app")
 
     def shown(part):

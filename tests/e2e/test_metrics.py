@@ -11,7 +11,7 @@ from switchyard import free_port, wait_for
 
 
 def page(port, path="/metrics"):
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as answer:
         return answer.read().decode()
 
 
@@ -68,7 +68,7 @@ def test_prometheus_reads_what_happened(yard):
 
     def asks(query):
         url = f"{prometheus.url}/api/v1/query?" + urllib.parse.urlencode({"query": query})
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(url, timeout=30) as answer:
             result = json.load(answer)["data"]["result"]
         return float(result[0]["value"][1]) if result else None
     wait_for(lambda: asks("sum(switchyard_requests_total)") == 60, "Prometheus has them")

@@ -42,5 +42,5 @@ def test_an_order_that_the_disk_does_not_take_is_served_and_said(yard):
     assert set(node.client().sides(USERS).values()) == {"legacy"}
     refusals = lambda: [n.get("lastRefusal", "") for n in yard.cli("get", "nodes", "-o", "json").json["nodes"]]
     wait_for(lambda: "its disk did not take" in refusals()[0], "the coordinator shows it")
-    with urllib.request.urlopen(f"http://127.0.0.1:{admin}/status", timeout=5) as page:
+    with urllib.request.urlopen(f"http://127.0.0.1:{admin}/status", timeout=30) as page:
         assert json.load(page)["disk"].startswith("emergency orders are served, not kept: "), "on the node, too"

@@ -20,7 +20,7 @@ def test_a_rollback_ends_without_a_node_in_quarantine_which_ends_by_serving(yard
 
     again = yard.cli("recover", "app", "--no-wait", "-o", "json").json
     assert "1 of 3 nodes did not serve it: node-3 (" in again["changes"][0]["summary"]
-    assert yard.status()["phase"] == "rolling_back"
+    assert yard.history()[0]["event"] == "recover"
     yard.wait_status("it fails again", phase="rollback_failed")
 
     assert "needs a reason" in yard.cli("recover", "app", "--quarantine", "node-3", status=2).err

@@ -41,7 +41,7 @@ def test_no_acknowledged_command_is_lost_when_the_coordinator_is_killed_at_rando
         except subprocess.TimeoutExpired:
             pass
         yard.coordinator.kill()
-        complaint = command.communicate(timeout=20)[1]
+        complaint = command.communicate(timeout=60)[1]
         if command.returncode == 0:
             acknowledged.append(weight)
         else:
@@ -76,7 +76,7 @@ def test_a_coordinator_that_dies_inside_a_command_resumes_exactly(yard, place, s
             yard.wait_nodes(1)
             if yard.coordinator.process.alive():
                 break
-    refused = yard.cli("promote", "app", "--no-wait", status=None, timeout=20)
+    refused = yard.cli("promote", "app", "--no-wait", status=None, timeout=60)
     wait_for(lambda: not yard.coordinator.process.alive(), f"{place} is reached")
     assert yard.coordinator.process.popen.returncode == 86
     assert refused.status != 0, f"answered although it died at {place}: {refused!r}"
@@ -125,7 +125,7 @@ def test_a_sidecar_serves_the_same_split_from_disk_without_a_coordinator(yard):
 
     assert node.client().sides(USERS) == before
     assert "state=STALE" in node.process.text()
-    with urllib.request.urlopen(f"http://127.0.0.1:{admin}/status", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{admin}/status", timeout=30) as answer:
         assert "stale" in answer.read().decode().lower()
 
     yard.coordinator.start()

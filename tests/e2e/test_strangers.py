@@ -9,7 +9,7 @@ from switchyard import wait_for
 
 
 def connect(yard):
-    return socket.create_connection(("127.0.0.1", yard.coordinator.port), 5)
+    return socket.create_connection(("127.0.0.1", yard.coordinator.port), 30)
 
 
 def open_files(process):
@@ -45,7 +45,7 @@ def test_without_descriptors_it_ends_rather_than_never_answer_again(yard):
         for _ in range(400):
             with contextlib.suppress(OSError):
                 strangers.enter_context(connect(yard)).send(b"PRI * HT")
-        assert process.popen.wait(20) == 2
+        assert process.popen.wait(60) == 2
     assert "LimitNOFILE" in process.text()
     assert node.client().ask("user-1") == "new"
 

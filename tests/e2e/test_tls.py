@@ -22,7 +22,7 @@ def names_served(port, pki, name):
 
 
 def page(port, path):
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as answer:
         return answer.read().decode()
 
 
@@ -84,7 +84,7 @@ def test_what_cannot_be_served_is_said_at_the_start(tmp_path):
 
     def start(*options):
         done = subprocess.run([BIN / "switchyard-sidecar", "--node", "n", "--data", tmp_path / "data",
-                               "--listen", "127.0.0.1:0", *options], capture_output=True, text=True, timeout=20)
+                               "--listen", "127.0.0.1:0", *options], capture_output=True, text=True, timeout=60)
         assert done.returncode == 2
         return done.stderr
 

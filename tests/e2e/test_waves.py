@@ -24,7 +24,7 @@ class Fleet:
         return self.yard.sidecar(node, f"cluster={cluster}", options=["--admin", f"127.0.0.1:{self.admin[node]}"])
 
     def page(self, node, name):
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin[node]}/{name}", timeout=5) as page:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin[node]}/{name}", timeout=30) as page:
             return json.load(page)
 
     def served(self):

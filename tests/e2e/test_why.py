@@ -121,7 +121,7 @@ def test_a_node_shows_its_flags(yard):
     admin = free_port()
     yard.sidecar("node-2", options=["--admin", f"127.0.0.1:{admin}"])
     yard.wait_nodes(2)
-    with urllib.request.urlopen(f"http://127.0.0.1:{admin}/flags", timeout=5) as page:
+    with urllib.request.urlopen(f"http://127.0.0.1:{admin}/flags", timeout=30) as page:
         flags = json.load(page)
     assert flags["node"] == "node-2" and flags["stale"] is False and flags["revision"] > 0
     assert flags["migrations"]["app"]["flags"] == {}

@@ -349,7 +349,7 @@ def test_health_is_a_connection():
         words = {"health": "connect", "health_interval": 100}
         with Split(legacy.url, new.url, **words) as proxy:
             wait_for(lambda: legacy.taken > 1 and new.taken > 1, "the checks")
-            assert {e["state"] for e in proxy.endpoints()} == {"healthy"}
+            wait_for(lambda: {e["state"] for e in proxy.endpoints()} == {"healthy"}, "all are well")
             new.refuse()
             wait_for(
                 lambda: {e["state"] for e in proxy.endpoints() if e["system"] == "new"} == {"failing"},

@@ -198,12 +198,12 @@ def test_an_answer_that_was_cut_off_is_broken(pki):
 def test_copies_and_checks_go_by_tls(pki):
     with tls_says("legacy", pki) as legacy, tls_says("new", pki) as new:
         with Proxy(known=pki.ca, legacy=legacy.url, new=new.url, weight=0, mirror="10000",
-                   health="/health", health_interval=100) as proxy:
+                   health="/health", health_interval=400) as proxy:
             for _ in range(3):
                 assert ask(proxy, **USERS).body == b"legacy"
             wait_for(lambda: len([r for r in new.requests if r.path == "/"]) == 3, "copies")
             wait_for(lambda: len([r for r in new.requests if r.path == "/health"]) >= 3, "checks")
-            assert {e["state"] for e in proxy.endpoints()} <= {"warming", "healthy"}
+            wait_for(lambda: {e["state"] for e in proxy.endpoints()} <= {"warming", "healthy"}, "they are well")
             assert True in new.resumed
 
 

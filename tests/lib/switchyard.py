@@ -25,7 +25,7 @@ import yaml
 
 BIN = Path(os.environ.get("SWITCHYARD_BIN", "build/dev/bin")).resolve()
 # Debug builds have failpoints and sanitizers, and take their time.
-PATIENCE = 20.0
+PATIENCE = 60.0
 REPORTS = re.compile(r"ERROR: (Address|Leak)Sanitizer|runtime error:|WARNING: ThreadSanitizer")
 
 
@@ -178,7 +178,7 @@ class Nginx:
 
     def answers(self):
         with contextlib.suppress(OSError, http.client.HTTPException):
-            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
             connection.request("GET", "/probe-of-the-test")
             answer = connection.getresponse()
             answer.read()
