@@ -250,11 +250,19 @@ static void one(struct metrics *m, enum metric family, double value)
     metrics_value(m, value, "%s", "");
 }
 
+static const char *const protocols[CLIENT_PROTOCOLS] = {
+    [CLIENT_HTTP1] = "http1",
+    [CLIENT_HTTP2] = "http2",
+};
+
 static void node(struct metrics *m, const struct node_facts *f)
 {
     metrics_family(m, METRIC_BUILD);
     metrics_count(m, 1, "program=\"sidecar\",version=\"%s\"", SWITCHYARD_VERSION);
     one(m, METRIC_CLIENTS, f->clients);
+    metrics_family(m, METRIC_CLIENT_REQUESTS);
+    for (unsigned i = 0; f->proxy && i < CLIENT_PROTOCOLS; i++)
+        metrics_count(m, proxy_requests(f->proxy, i), "protocol=\"%s\"", protocols[i]);
     metrics_family(m, METRIC_UPSTREAMS);
     metrics_count(m, f->busy, "state=\"%s\"", "busy");
     metrics_count(m, f->idle, "state=\"%s\"", "idle");

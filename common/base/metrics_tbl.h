@@ -44,6 +44,8 @@
     X(EMERGENCY, "switchyard_emergency", GAUGE, "migration",                                     \
       "1 while an emergency order sends everything to legacy")                                   \
     X(CLIENTS, "switchyard_client_connections", GAUGE, "", "open connections of clients")        \
+    X(CLIENT_REQUESTS, "switchyard_client_requests_total", COUNTER, "protocol",                  \
+      "requests of clients that speak http1 or http2 (gRPC does), wherever they went")           \
     X(UPSTREAMS, "switchyard_upstream_connections", GAUGE, "state",                              \
       "open connections to the systems, at work (busy) or kept for the next request (idle)")     \
     X(POOLS, "switchyard_upstream_pools", GAUGE, "",                                             \

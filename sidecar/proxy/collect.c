@@ -56,6 +56,8 @@ void collect_on_answer(struct proxy *p, const struct letter *l)
         for (unsigned k = 0; k < l->stats[i].discrepancy_count; k++)
             route_stats_add_discrepancy(into, &l->stats[i].discrepancy[k]);
     }
+    for (unsigned i = 0; i < CLIENT_PROTOCOLS; i++)
+        p->requests[i] += l->requests[i];
     p->counted.pools += l->pools.pools;
     p->counted.idle += l->pools.idle;
     p->counted.busy += l->pools.busy;
@@ -106,6 +108,11 @@ static void on_collect(struct timer *t)
     p->collecting = p->lane_count;
     for (unsigned i = 0; i < p->lane_count; i++)
         proxy_post(p->lane[i], letter_new(LETTER_COLLECT));
+}
+
+uint64_t proxy_requests(const struct proxy *p, enum client_protocol protocol)
+{
+    return p->requests[protocol];
 }
 
 struct proxy_pools proxy_pools(const struct proxy *p)

@@ -470,6 +470,7 @@ void conn_accept_stream(struct h2_door *door, struct h2_stream *stream)
 
     h2_stream_take(stream, &c->transport, LOOP_READ, on_event);
     c->secure = door->secure;
+    c->http2 = true;
     c->peer_len = door->peer_len;
     memcpy(c->peer, door->peer, sizeof c->peer);
     begin(c, lane, lane_is_full(lane));

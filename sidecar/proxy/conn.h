@@ -191,6 +191,7 @@ struct conn {
     unsigned moved;
     uint16_t status; /* of a refusal */
     bool secure;     /* it came by TLS */
+    bool http2;      /* it is a stream of an HTTP/2 connection */
     bool edge;       /* another proxy asks: no request of its own comes in here */
     bool tcp;        /* its bytes are nobody's here; see tcp.h */
     bool begun;      /* there was a request on it */

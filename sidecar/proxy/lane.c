@@ -96,6 +96,8 @@ static void collect(struct lane *lane, struct letter *l)
         t->stats.discrepancy_count = 0;
     }
     l->pools = count_pools(lane);
+    memcpy(l->requests, lane->requests, sizeof l->requests);
+    memset(lane->requests, 0, sizeof lane->requests);
     view_drop_tallies(lane);
     iobuf_trim(&lane->bufs);
     lane_send_back(lane, l);

@@ -25,7 +25,7 @@
 enum letter_kind {
     LETTER_SERVE,   /* swap to `live` */
     LETTER_OPEN,    /* let clients in; once */
-    LETTER_COLLECT, /* fill `stats` and `pools` */
+    LETTER_COLLECT, /* fill `stats`, `pools` and `requests` */
     LETTER_DRAIN,   /* finish within `deadline`; `cut` says what was still busy then */
     LETTER_PROBE    /* carry out `probe`; up to PROBES_MAX at once */
 };
@@ -38,6 +38,7 @@ struct letter {
     struct route_stats *stats;
     unsigned count;
     struct proxy_pools pools;
+    uint64_t requests[CLIENT_PROTOCOLS];
     dur_t deadline;
     unsigned cut;
     struct port_order *port; /* owned, with the sockets left in it: what to listen on */
@@ -95,6 +96,7 @@ struct lane {
     struct upstream_pool *pools;
     struct queues queues;
 
+    uint64_t requests[CLIENT_PROTOCOLS]; /* since they were collected */
     struct http1_limits limits;
     struct iobuf_pool bufs;
     struct pipe_pool pipes;

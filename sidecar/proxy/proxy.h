@@ -130,6 +130,11 @@ struct proxy_pools {
 };
 struct proxy_pools proxy_pools(const struct proxy *p);
 
+/* Requests of clients whose head was read, by what they speak, since the start; as of a second ago
+ * at most. */
+enum client_protocol { CLIENT_HTTP1, CLIENT_HTTP2, CLIENT_PROTOCOLS };
+uint64_t proxy_requests(const struct proxy *p, enum client_protocol protocol);
+
 /* How a migration's endpoints are; `fn` is called for each, within the call. */
 struct proxy_endpoint {
     enum system system;

@@ -40,6 +40,7 @@ struct proxy {
     unsigned collecting; /* lanes that have yet to answer */
     struct route_stats *stats;
     size_t stats_count;
+    uint64_t requests[CLIENT_PROTOCOLS];
     struct proxy_pools pools, counted; /* of the last collection, and of the one under way */
 
     struct probe_job *probes; /* utlist; under way */

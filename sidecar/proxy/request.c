@@ -32,7 +32,10 @@ static enum verdict finish_head(struct conn *c)
 
     req->head.base = c->in->data + req->at;
     c->in->start = req->at + req->head.size;
-    return conn_go(c, c->edge ? STEP_EDGE : STEP_ROUTE);
+    if (c->edge)
+        return conn_go(c, STEP_EDGE);
+    c->lane->requests[c->http2 ? CLIENT_HTTP2 : CLIENT_HTTP1]++;
+    return conn_go(c, STEP_ROUTE);
 }
 
 /* The first bytes of a connection are, or may yet be, those of HTTP/2. False: they are not, or it

@@ -4,12 +4,13 @@ new calls at once while the stream that is open ends where it began, and calls t
 
 import json
 import threading
+import urllib.request
 from concurrent import futures
 
 import grpc
 import pytest
 
-from switchyard import wait_for
+from switchyard import free_port, wait_for
 
 SERVICE = "story.Echo"
 PATIENCE = 30
@@ -98,9 +99,10 @@ def lines_of(log):
 
 def test_fifth_call_that_new_fails_opens_its_breaker(yard, ports):
     log = yard.folder / "access.log"
+    admin = f"127.0.0.1:{free_port()}"
     yard.services()
     yard.coordinator.start()
-    node = yard.sidecar("node-1", options=["--access-log", log, "--access-log-sample", "0%"])
+    node = yard.sidecar("node-1", options=["--access-log", log, "--access-log-sample", "0%", "--admin", admin])
     yard.wait_nodes(1)
     plan = plan_for(yard, ports)
     plan["spec"]["stages"] = plan["spec"]["stages"][-1:]
@@ -126,3 +128,5 @@ def test_fifth_call_that_new_fails_opens_its_breaker(yard, ports):
     assert all(line["status"] == 200 and line["system"] == "new" for line in lines_of(log))
     wait_for(lambda: yard.status()["breaker"]["openNodes"] == 1, "operators see it")
     wait_for(lambda: yard.stats()["new"]["errors"] == 5, "and the errors")
+    with urllib.request.urlopen(f"http://{admin}/metrics", timeout=PATIENCE) as page:
+        assert 'switchyard_client_requests_total{protocol="http2"} 45\n' in page.read().decode()

@@ -36,6 +36,8 @@ def test_prometheus_reads_what_happened(yard):
 
     of_new = 'switchyard_requests_total{migration="app",system="new"}'
     wait_for(lambda: value(node, of_new) == sides.count("new"), "all are counted")
+    assert value(node, 'switchyard_client_requests_total{protocol="http1"}') == 60
+    assert value(node, 'switchyard_client_requests_total{protocol="http2"}') == 0
     assert value(node, of_new.replace('"new"', '"legacy"')) == sides.count("legacy")
     assert value(node, 'switchyard_latency_seconds_count{migration="app",system="new"}') == sides.count("new")
     assert value(node, 'switchyard_weight_ratio{migration="app"}') == 0.4
