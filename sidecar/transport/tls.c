@@ -1,146 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sidecar/transport/tls.h"
 
-#include <errno.h>
-#include <netinet/in.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/base/mem.h"
-#include "common/loop/timer.h"
 #include "sidecar/transport/tls_client.h"
-#include "sidecar/transport/tls_faults.h"
+#include "sidecar/transport/tls_core.h"
 #include "sidecar/transport/tls_server.h"
-#include "sidecar/transport/tls_wire.h"
-#include "sidecar/transport/tls_words.h"
-
-/* RFC 8446 5.1: the most that a record holds. */
-#define RECORD_MAX 16384
-
-/* What OpenSSL has for the reader. */
-enum held {
-    HELD_NOTHING, /* the socket will say when there is more */
-    HELD_MAYBE,   /* bytes of the peer, maybe a piece of a record */
-    HELD_END,
-    HELD_LOST /* an error, or an end that the peer did not announce */
-};
-
-/* A handshake that takes so long and is not over when its user closes it has failed; before that he
- * may have other reasons. */
-#define GIVING_UP dur_ms(50)
-
-enum ending { ENDING_NOT, ENDING_SOON, ENDING_DONE };
-
-struct tls {
-    struct transport *t; /* borrowed: our user's */
-    struct tls_wire wire;
-    struct loop_watch watch; /* fd owned */
-    struct loop_deferred again;
-    struct timer patience; /* of a server, with the handshake */
-    SSL *ssl;
-    struct sockaddr_in6 peer;  /* or IPv4; zeroed: not known */
-    struct tls_server *server; /* borrowed; NULL: the client's side */
-    struct tls_certs *certs;   /* one reference, for the handshake */
-    struct tls_client *client; /* one reference */
-    const char *alpn;          /* borrowed, of a client: what it insists on; NULL: nothing */
-    char *why;                 /* owned; NULL: no failure */
-    unsigned wanted;
-    size_t owed; /* bytes of the user in a record that the socket took a part of */
-    enum transport_state state;
-    enum held held;
-    enum ending ending;
-    mono_t begun; /* the handshake */
-    bool reached; /* the socket is connected */
-    bool heard;   /* the peer has said something to the user */
-    bool stuck;   /* OpenSSL has to send before it goes on to read */
-    bool broken;  /* nothing can be sent any more */
-};
-
-/* ---- what OpenSSL says ----------------------------------------------------------------------- */
-
-/* Before a call whose outcome SSL_get_error() is asked about: older errors are none of its.
- * Clearing an empty queue costs as much as a small system call. */
-static void forget_errors(void)
-{
-    if (ERR_peek_error() != 0)
-        ERR_clear_error();
-}
-
-/* After a call that did not do what it was asked. True: it will, later. */
-static bool is_waiting(struct tls *x)
-{
-    int why = SSL_get_error(x->ssl, 0);
-
-    x->stuck = why == SSL_ERROR_WANT_WRITE;
-    return why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE;
-}
-
-/* Why the handshake failed, for the operator and for the user. */
-static void note_fault(struct tls *x, enum tls_failure failure, const char *words)
-{
-    struct tls_faults *faults =
-        x->server ? tls_server_faults(x->server) : tls_client_faults(x->client);
-    const char *name = x->server ? SSL_get_servername(x->ssl, TLSEXT_NAMETYPE_host_name)
-                                 : tls_client_name(x->client);
-
-    xfreep(&x->why);
-    x->why = xstrdup(words);
-    if (x->reached) /* a refused connection is nothing of TLS */
-        tls_faults_note(faults, failure, (const struct sockaddr *)&x->peer, name ? name : "",
-                        words);
-}
-
-/* RFC 8446 4.4.2.4: a server that does not like our certificate says so when the handshake is over
- * for us. */
-static void note_refusal(struct tls *x)
-{
-    char words[TLS_WORDS_MAX];
-
-    if (!x->client || x->heard || x->why)
-        return;
-    if (tls_words(X509_V_OK, "", x->wire.errnum, words) == TLS_FAILED_REFUSED)
-        note_fault(x, TLS_FAILED_REFUSED, words);
-}
-
-/* After a read that had nothing. */
-static void note_reading(struct tls *x)
-{
-    if (is_waiting(x)) {
-        x->held = HELD_NOTHING;
-    } else if (SSL_get_error(x->ssl, 0) == SSL_ERROR_ZERO_RETURN) {
-        x->held = HELD_END;
-    } else {
-        x->held = HELD_LOST;
-        note_refusal(x);
-    }
-    forget_errors();
-}
-
-/* Whether there is something for the reader. What is OpenSSL's own, such as tickets, is dealt with
- * here, so that nobody takes it for a peer that talks out of turn. */
-static bool has_news(struct tls *x)
-{
-    size_t n;
-    char byte;
-
-    if (x->held == HELD_END || x->held == HELD_LOST)
-        return true;
-    forget_errors();
-    if (!SSL_peek_ex(x->ssl, &byte, 1, &n))
-        note_reading(x);
-    else
-        x->held = HELD_MAYBE;
-    return x->held != HELD_NOTHING;
-}
 
 /* ---- events ---------------------------------------------------------------------------------- */
 
 static void on_again(struct loop_deferred *d);
 
-/* What the socket and the loop have to do for what is wanted. */
-static void arm(struct tls *x)
+void tls_arm(struct tls *x)
 {
     unsigned events = tls_wire_is_clear(&x->wire) && !x->stuck ? 0 : LOOP_WRITE;
 
@@ -157,18 +32,17 @@ static void arm(struct tls *x)
         loop_defer(x->watch.loop, &x->again, on_again);
 }
 
-/* Tell the user. `x` may be gone afterwards. */
-static void deliver(struct tls *x, unsigned events)
+void tls_deliver(struct tls *x, unsigned events)
 {
     unsigned out = events & (LOOP_HANGUP | (x->wanted & LOOP_EOF));
 
     if (x->state == TRANSPORT_FAILED)
         out |= LOOP_HANGUP | (x->wanted & LOOP_WRITE);
-    else if (x->wanted & LOOP_READ && has_news(x))
+    else if (x->wanted & LOOP_READ && tls_has_news(x))
         out |= LOOP_READ;
     if (x->wanted & LOOP_WRITE && tls_wire_is_clear(&x->wire))
         out |= LOOP_WRITE;
-    arm(x);
+    tls_arm(x);
     if (out)
         x->t->fn(x->t, out);
 }
@@ -179,121 +53,7 @@ static void on_again(struct loop_deferred *d)
     struct tls *x = container_of(d, struct tls, again);
 
     if (x->held != HELD_NOTHING || x->state == TRANSPORT_FAILED)
-        deliver(x, 0);
-}
-
-/* ---- the handshake --------------------------------------------------------------------------- */
-
-/* Somebody has typed http for https: say so in his language. As far as the socket takes it. */
-static void answer_plainly(struct tls *x)
-{
-    static const char text[] =
-        "HTTP/1.1 400 Bad Request\r\n"
-        "Content-Type: text/plain\r\n"
-        "Content-Length: 43\r\n"
-        "Connection: close\r\n\r\n"
-        "this port speaks TLS: use https:// for it.\n";
-
-    (void)!send(x->wire.fd, text, sizeof text - 1, MSG_NOSIGNAL);
-    shutdown(x->wire.fd, SHUT_WR);
-}
-
-static void fail(struct tls *x, enum tls_failure failure, const char *words)
-{
-    x->state = TRANSPORT_FAILED;
-    timer_cancel(&x->patience);
-    note_fault(x, failure, words);
-    if (x->server && failure == TLS_FAILED_PLAIN_HTTP)
-        answer_plainly(x);
-}
-
-/* Some servers say so, others go on without a word. */
-static void fail_protocol(struct tls *x)
-{
-    char words[TLS_WORDS_MAX];
-
-    str_fmt(words, sizeof words,
-            "the peer does not speak %s by TLS (ALPN): let its server learn it, or write protocol: "
-            "http1 for it",
-            x->alpn);
-    fail(x, TLS_FAILED_PROTOCOL, words);
-}
-
-static void fail_handshake(struct tls *x)
-{
-    bool verifies = SSL_get_verify_mode(x->ssl) != SSL_VERIFY_NONE;
-    long verified = verifies ? SSL_get_verify_result(x->ssl) : X509_V_OK;
-    const char *peer = x->client ? tls_client_name(x->client) : "";
-    char words[TLS_WORDS_MAX];
-    enum tls_failure failure = tls_words(verified, peer, x->wire.errnum, words);
-
-    if (failure == TLS_FAILED_CLOSED && !x->wire.heard)
-        failure = TLS_FAILED_SILENT;
-    if (failure == TLS_FAILED_PROTOCOL && x->alpn)
-        fail_protocol(x);
-    else
-        fail(x, failure, words);
-}
-
-/* Whether the peer has agreed to what we are going to speak. */
-static bool agrees(const struct tls *x)
-{
-    const unsigned char *name;
-    unsigned n;
-
-    SSL_get0_alpn_selected(x->ssl, &name, &n);
-    return !x->alpn || n > 0;
-}
-
-static void stand(struct tls *x)
-{
-    if (!agrees(x)) {
-        fail_protocol(x);
-        return;
-    }
-    x->state = TRANSPORT_STANDS;
-    x->stuck = false;
-    x->held = SSL_has_pending(x->ssl) ? HELD_MAYBE : HELD_NOTHING;
-    timer_cancel(&x->patience);
-    tls_certs_unref(steal(x->certs));
-    if (x->server)
-        tls_server_note_handshake(x->server, SSL_session_reused(x->ssl));
-}
-
-static void shake(struct tls *x)
-{
-    forget_errors();
-    if (SSL_do_handshake(x->ssl) == 1)
-        stand(x);
-    else if (!is_waiting(x))
-        fail_handshake(x);
-}
-
-/* The socket of a client. */
-static void reach(struct tls *x)
-{
-    socklen_t len = sizeof x->wire.errnum;
-
-    if (getsockopt(x->wire.fd, SOL_SOCKET, SO_ERROR, &x->wire.errnum, &len) < 0)
-        x->wire.errnum = errno;
-    x->reached = x->wire.errnum == 0;
-    x->begun = loop_now(x->watch.loop);
-    if (!x->reached)
-        fail_handshake(x);
-}
-
-static const char *tell_slowness(const struct tls *x)
-{
-    return x->wire.heard ? "the peer began the handshake and did not go on"
-                         : "the peer took the connection and said nothing";
-}
-
-static void on_patience(struct timer *timer)
-{
-    struct tls *x = container_of(timer, struct tls, patience);
-
-    fail(x, TLS_FAILED_TIMEOUT, tell_slowness(x));
-    deliver(x, 0);
+        tls_deliver(x, 0);
 }
 
 /* ---- the socket ------------------------------------------------------------------------------ */
@@ -303,10 +63,10 @@ static void go_on_ending(struct tls *x)
 {
     if (x->ending != ENDING_SOON || !tls_wire_is_clear(&x->wire))
         return;
-    forget_errors();
+    tls_forget_errors();
     if (!(SSL_get_shutdown(x->ssl) & SSL_SENT_SHUTDOWN))
         (void)SSL_shutdown(x->ssl);
-    forget_errors();
+    tls_forget_errors();
     if (!tls_wire_is_clear(&x->wire))
         return;
     shutdown(x->wire.fd, SHUT_WR);
@@ -329,14 +89,12 @@ static void on_socket(struct loop_watch *w, unsigned events)
 
     if (events & LOOP_WRITE)
         flush(x);
-    if (x->state == TRANSPORT_BEGINS && !x->reached)
-        reach(x);
     if (x->state == TRANSPORT_BEGINS)
-        shake(x);
+        tls_shake(x);
     if (x->state == TRANSPORT_BEGINS)
-        arm(x);
+        tls_arm(x);
     else
-        deliver(x, events);
+        tls_deliver(x, events);
 }
 
 /* ---- as a transport -------------------------------------------------------------------------- */
@@ -348,134 +106,11 @@ static enum transport_state tls_establish(struct transport *t)
     return x->state;
 }
 
-static ssize_t fail_with(int errnum)
-{
-    errno = errnum;
-    return -1;
-}
-
-static size_t read_plain(struct tls *x, char *dst, size_t size)
-{
-    size_t got = 0, n;
-
-    forget_errors();
-    do {
-        if (!SSL_read_ex(x->ssl, dst + got, size - got, &n)) {
-            note_reading(x);
-            return got;
-        }
-        got += n;
-        x->heard = true;
-        x->held = SSL_has_pending(x->ssl) ? HELD_MAYBE : HELD_NOTHING;
-    } while (got < size && x->held != HELD_NOTHING);
-    return got;
-}
-
-static ssize_t tls_recv(struct transport *t, void *dst, size_t size)
-{
-    struct tls *x = t->behind;
-    size_t got = 0;
-
-    if (x->state != TRANSPORT_STANDS)
-        return fail_with(x->state == TRANSPORT_BEGINS ? EAGAIN : ECONNRESET);
-    if (x->held == HELD_NOTHING || x->held == HELD_MAYBE) {
-        got = read_plain(x, dst, size);
-        arm(x);
-    }
-    if (got > 0 || x->held == HELD_END)
-        return (ssize_t)got;
-    return fail_with(x->held == HELD_NOTHING ? EAGAIN : ECONNRESET);
-}
-
-/* How far a list of pieces is through. */
-struct cursor {
-    const struct iovec *piece;
-    int count;
-    size_t at; /* of the first piece */
-};
-
-static void skip(struct cursor *c, size_t n)
-{
-    c->at += n;
-    while (c->count > 0 && c->at >= c->piece->iov_len) {
-        c->at -= c->piece->iov_len;
-        c->piece++;
-        c->count--;
-    }
-}
-
-/* What one record holds next: small pieces are copied together, for a record costs more than that.
- */
-static struct str next_record(struct cursor *c, char scratch[RECORD_MAX])
-{
-    size_t used = 0;
-
-    if (c->count == 1 || c->piece->iov_len - c->at >= RECORD_MAX) {
-        const char *from = (const char *)c->piece->iov_base + c->at;
-        size_t left = c->piece->iov_len - c->at;
-
-        skip(c, left < RECORD_MAX ? left : RECORD_MAX);
-        return (struct str){from, left < RECORD_MAX ? left : RECORD_MAX};
-    }
-    while (c->count > 0 && used < RECORD_MAX) {
-        size_t n = c->piece->iov_len - c->at;
-
-        if (n > RECORD_MAX - used)
-            n = RECORD_MAX - used;
-        memcpy(scratch + used, (const char *)c->piece->iov_base + c->at, n);
-        used += n;
-        skip(c, n);
-    }
-    return (struct str){scratch, used};
-}
-
-/* A record is taken when the socket has all of it, so that nothing is lost when the user closes
- * then. Until it has, nothing is, and the user comes again with the same bytes. */
-static size_t take_owed(struct tls *x, struct cursor *c)
-{
-    size_t n = tls_wire_is_clear(&x->wire) ? x->owed : 0;
-
-    x->owed -= n;
-    skip(c, n);
-    return n;
-}
-
-static ssize_t tls_send(struct transport *t, const struct iovec *piece, int count)
-{
-    struct tls *x = t->behind;
-    struct cursor c = {.piece = piece, .count = count};
-    char scratch[RECORD_MAX];
-    ssize_t taken;
-    size_t n;
-
-    if (x->broken || x->state == TRANSPORT_FAILED || x->ending != ENDING_NOT)
-        return fail_with(EPIPE);
-    taken = (ssize_t)take_owed(x, &c);
-    forget_errors();
-    while (c.count > 0 && x->state == TRANSPORT_STANDS && tls_wire_is_clear(&x->wire)) {
-        struct str record = next_record(&c, scratch);
-
-        if (!SSL_write_ex(x->ssl, record.p, record.n, &n)) {
-            x->broken = !is_waiting(x);
-            forget_errors();
-            break;
-        }
-        if (tls_wire_is_clear(&x->wire))
-            taken += (ssize_t)n;
-        else
-            x->owed = n;
-    }
-    if (x->broken && x->client && !x->heard)
-        (void)has_news(x); /* a system that has refused our certificate says why and closes */
-    arm(x);
-    return x->broken && taken == 0 ? fail_with(EPIPE) : taken;
-}
-
 static bool tls_is_quiet(struct transport *t)
 {
     struct tls *x = t->behind;
 
-    return x->state == TRANSPORT_STANDS && !x->broken && !has_news(x);
+    return x->state == TRANSPORT_STANDS && !x->broken && !tls_has_news(x);
 }
 
 static void tls_want(struct transport *t, unsigned events)
@@ -483,7 +118,7 @@ static void tls_want(struct transport *t, unsigned events)
     struct tls *x = t->behind;
 
     x->wanted = events & ~LOOP_HANGUP;
-    arm(x);
+    tls_arm(x);
 }
 
 static void tls_silence(struct transport *t)
@@ -506,16 +141,7 @@ static void tls_end(struct transport *t)
         go_on_ending(x);
     else
         shutdown(x->wire.fd, SHUT_WR);
-    arm(x);
-}
-
-/* Whose patience with a system is over closes: that is a failure, too, unless it is soon. */
-static void note_giving_up(struct tls *x)
-{
-    dur_t took = x->watch.loop ? mono_sub(loop_now(x->watch.loop), x->begun) : dur_ms(0);
-
-    if (took.ns >= GIVING_UP.ns)
-        note_fault(x, TLS_FAILED_TIMEOUT, tell_slowness(x));
+    tls_arm(x);
 }
 
 /* A session outlives a connection that was not closed in every form: OpenSSL is told it was. */
@@ -524,14 +150,14 @@ static void tls_close(struct transport *t)
     struct tls *x = t->behind;
 
     if (x->client && x->state == TRANSPORT_BEGINS && x->reached)
-        note_giving_up(x);
+        tls_note_giving_up(x);
     timer_cancel(&x->patience);
     loop_undefer(&x->again);
     loop_unwatch(&x->watch);
     if (x->ssl)
         SSL_set_shutdown(x->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(x->ssl);
-    forget_errors();
+    tls_forget_errors();
     close(x->wire.fd);
     tls_wire_deinit(&x->wire);
     tls_certs_unref(x->certs);
@@ -630,7 +256,7 @@ bool tls_accept(struct transport *t, struct loop *loop, int fd, const struct tls
     x->reached = true;
     if (!begin(x, loop, events, fn))
         return false;
-    timer_set(loop, &x->patience, how->patience, on_patience, "TLS handshake");
+    tls_limit_handshake(x, loop, how->patience);
     return true;
 }
 
@@ -638,7 +264,7 @@ bool tls_accept(struct transport *t, struct loop *loop, int fd, const struct tls
 static bool fail_later(struct tls *x)
 {
     x->reached = true;
-    fail(x, TLS_FAILED_OTHER, tls_client_fault(x->client));
+    tls_fail(x, TLS_FAILED_OTHER, tls_client_fault(x->client));
     loop_defer(x->watch.loop, &x->again, on_again);
     return true;
 }
