@@ -15,27 +15,14 @@ server {
     location / { proxy_http_version 1.1; proxy_set_header Connection ""; proxy_pass http://both; }
 }
 CONF
-    free_port && haproxy=$port
-    cat >"$work/haproxy.cfg" <<CONF
-global
-  nbthread 1
-defaults
-  mode http
-  timeout client 60s
-  timeout server 60s
-  timeout connect 5s
+    start_haproxy http <<CONF
   http-reuse always
   retries 3
   retry-on all-retryable-errors
   option redispatch 1
-frontend f
-  bind 127.0.0.1:$haproxy
-  default_backend b
-backend b
   server new 127.0.0.1:$new check inter 200ms fall 1
   server legacy 127.0.0.1:$legacy backup
 CONF
-    start haproxy haproxy -db -f "$work/haproxy.cfg"
     wait_for "nginx as a proxy" curl -fs "http://127.0.0.1:$nginx/"
     wait_for "HAProxy" curl -fs "http://127.0.0.1:$haproxy/"
 }

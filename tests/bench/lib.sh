@@ -83,6 +83,27 @@ start_nginx() {
     start "$1" nginx -e "$dir/error" -c "$dir/conf"
 }
 
+# start_haproxy MODE [BIND]: one thread, and as its backend what is given on standard input; its port is in `haproxy`
+start_haproxy() {
+    free_port && haproxy=$port
+    {
+        echo "global"
+        echo "  nbthread 1"
+        echo "  maxconn 8192"
+        echo "defaults"
+        echo "  mode $1"
+        echo "  timeout client 60s"
+        echo "  timeout server 60s"
+        echo "  timeout connect 5s"
+        echo "frontend f"
+        echo "  bind 127.0.0.1:$haproxy ${2:-}"
+        echo "  default_backend b"
+        echo "backend b"
+        cat
+    } >"$work/haproxy.cfg"
+    start haproxy haproxy -db -f "$work/haproxy.cfg"
+}
+
 # start_origin NAME PORT: answers with its name; /counter tells how many requests reached it
 start_origin() {
     start_nginx "$1" <<CONF
@@ -115,26 +136,12 @@ server {
     location / { proxy_http_version 1.1; proxy_set_header Connection ""; proxy_pass http://\$up; }
 }
 CONF
-    free_port && haproxy=$port
-    cat >"$work/haproxy.cfg" <<CONF
-global
-  nbthread 1
-  maxconn 8192
-defaults
-  mode http
-  timeout client 60s
-  timeout server 60s
-  timeout connect 5s
+    start_haproxy http "$3" <<CONF
   http-reuse always
-frontend f
-  bind 127.0.0.1:$haproxy $3
-  default_backend b
-backend b
   balance roundrobin
   server legacy 127.0.0.1:$legacy weight 75
   server new 127.0.0.1:$new weight 25
 CONF
-    start haproxy haproxy -db -f "$work/haproxy.cfg"
     wait_for "nginx as a proxy" splits "$1" "$nginx"
     wait_for "HAProxy" splits "$1" "$haproxy"
 }

@@ -10,26 +10,12 @@
 seconds=${1:-3} rounds=${2:-3} gib=4
 kept=$work/rounds
 
-start_haproxy() {
-    free_port && haproxy=$port
-    cat >"$work/haproxy.cfg" <<CONF
-global
-  nbthread 1
-  maxconn 8192
-defaults
-  mode tcp
-  timeout client 60s
-  timeout server 60s
-  timeout connect 5s
-frontend f
-  bind 127.0.0.1:$haproxy
-  default_backend b
-backend b
+start_peer() {
+    start_haproxy tcp <<CONF
   balance roundrobin
   server legacy 127.0.0.1:$legacy weight 75
   server new 127.0.0.1:$new weight 25
 CONF
-    start haproxy haproxy -db -f "$work/haproxy.cfg"
     wait_for "HAProxy" curl -fs "http://127.0.0.1:$haproxy/"
 }
 
@@ -101,7 +87,7 @@ start_services
 start_coordinator
 start_sidecars 1
 start_split
-start_haproxy
+start_peer
 for ((round = 1; round <= rounds; round++)); do
     exchanges haproxy "${pid[haproxy]}" "$haproxy" kept
     exchanges ours "${pid[node-0]}" "$split" kept
