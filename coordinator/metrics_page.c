@@ -3,6 +3,7 @@
  * for. */
 #include "common/base/mem.h"
 #include "common/base/metrics.h"
+#include "common/model/mirror_rows.h"
 #include "common/pages/pages.h"
 #include "coordinator/coordinator_state.h"
 
@@ -98,26 +99,18 @@ static void phases(struct metrics *m, const struct facts *f, unsigned count)
 
 static void copies(struct metrics *m, const struct facts *f, unsigned count)
 {
-    struct mirror_count result[MIRROR_RESULTS], reason[MIRROR_REASONS];
-
     metrics_family(m, METRIC_ROLLOUT_MIRROR);
     for (unsigned i = 0; i < count; i++)
         metrics_value(m, f[i].mirror_bp / 10000.0, OF_MIGRATION, f[i].name);
     metrics_family(m, METRIC_ROLLOUT_COPIES);
     for (unsigned i = 0; i < count; i++) {
         if (f[i].mirrored)
-            mirror_results(f[i].mirrored, result);
-        for (unsigned k = 0; f[i].mirrored && k < MIRROR_RESULTS; k++)
-            metrics_count(m, result[k].count, OF_MIGRATION ",result=\"%s\"", f[i].name,
-                          result[k].name);
+            mirror_rows_results(m, f[i].name, f[i].mirrored);
     }
     metrics_family(m, METRIC_ROLLOUT_DROPPED);
     for (unsigned i = 0; i < count; i++) {
         if (f[i].mirrored)
-            mirror_reasons(f[i].mirrored, reason);
-        for (unsigned k = 0; f[i].mirrored && k < MIRROR_REASONS; k++)
-            metrics_count(m, reason[k].count, OF_MIGRATION ",reason=\"%s\"", f[i].name,
-                          reason[k].name);
+            mirror_rows_reasons(m, f[i].name, f[i].mirrored);
     }
 }
 

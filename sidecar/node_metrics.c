@@ -5,6 +5,7 @@
 
 #include "common/base/mem.h"
 #include "common/base/metrics.h"
+#include "common/model/mirror_rows.h"
 #include "sidecar/certificates.h"
 #include "sidecar/proxy/proxy.h"
 
@@ -175,23 +176,14 @@ static void of_new(struct metrics *m, const struct node_metrics *n)
 
 static void copies(struct metrics *m, const struct node_metrics *n)
 {
-    struct mirror_count result[MIRROR_RESULTS], reason[MIRROR_REASONS];
     const struct row *r;
 
     metrics_family(m, METRIC_MIRROR_COPIES);
-    DL_FOREACH (n->rows, r) {
-        mirror_results(&r->mirror, result);
-        for (unsigned i = 0; i < MIRROR_RESULTS; i++)
-            metrics_count(m, result[i].count, "migration=\"%s\",result=\"%s\"", r->migration.s,
-                          result[i].name);
-    }
+    DL_FOREACH (n->rows, r)
+        mirror_rows_results(m, r->migration.s, &r->mirror);
     metrics_family(m, METRIC_MIRROR_DROPPED);
-    DL_FOREACH (n->rows, r) {
-        mirror_reasons(&r->mirror, reason);
-        for (unsigned i = 0; i < MIRROR_REASONS; i++)
-            metrics_count(m, reason[i].count, "migration=\"%s\",reason=\"%s\"", r->migration.s,
-                          reason[i].name);
-    }
+    DL_FOREACH (n->rows, r)
+        mirror_rows_reasons(m, r->migration.s, &r->mirror);
     metrics_family(m, METRIC_MIRROR_BYTES);
     DL_FOREACH (n->rows, r) {
         metrics_count(m, r->mirror.sent_bytes, "migration=\"%s\",direction=\"%s\"", r->migration.s,
