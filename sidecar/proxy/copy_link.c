@@ -52,7 +52,7 @@ static struct copy_link *find_idle(struct lane *lane, const struct upstream_pool
     struct copy_link *l;
 
     DL_FOREACH (lane->copies.idle, l) {
-        if (address_eq(&l->address, &p->address) && l->protocol == p->protocol && l->tls == p->tls)
+        if (upstream_pool_is_for(p, &l->address, l->tls, l->protocol))
             break;
     }
     if (l) {

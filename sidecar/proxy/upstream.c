@@ -56,13 +56,19 @@ static struct upstream_pool *new_pool(struct lane *lane, const struct address *a
     return p;
 }
 
+bool upstream_pool_is_for(const struct upstream_pool *p, const struct address *address,
+                          const struct tls_client *tls, enum upstream_protocol protocol)
+{
+    return address_eq(&p->address, address) && p->tls == tls && p->protocol == protocol;
+}
+
 struct upstream_pool *upstream_pool_get(struct lane *lane, const struct address *address,
                                         struct tls_client *tls, enum upstream_protocol protocol)
 {
     struct upstream_pool *p;
 
     DL_FOREACH (lane->pools, p) {
-        if (address_eq(&p->address, address) && p->tls == tls && p->protocol == protocol)
+        if (upstream_pool_is_for(p, address, tls, protocol))
             break;
     }
     if (!p)

@@ -37,6 +37,10 @@ struct upstream_pool {
  * it. */
 struct upstream_pool *upstream_pool_get(struct lane *lane, const struct address *address,
                                         struct tls_client *tls, enum upstream_protocol protocol);
+/* Is it the pool for this address, known by `tls`, in this protocol? So may be a connection to it.
+ */
+bool upstream_pool_is_for(const struct upstream_pool *p, const struct address *address,
+                          const struct tls_client *tls, enum upstream_protocol protocol);
 /* The last view gone, idle connections are closed; busy ones close when they are done. */
 void upstream_pool_put(struct upstream_pool *p);
 
