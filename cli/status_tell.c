@@ -101,6 +101,9 @@ static void add_traffic(struct buf *b, const Switchyard__V1__Status *s)
     breaker_tell_status(b, s->breaker);
     if (s->legacy_tunnels > 0 || s->new_tunnels > 0)
         buf_addf(b, "tunnels\t%u open on legacy, %u on new\n", s->legacy_tunnels, s->new_tunnels);
+    if (s->legacy_lasting > 0 || s->new_lasting > 0)
+        buf_addf(b, "lasting answers\t%u under way on legacy, %u on new\n", s->legacy_lasting,
+                 s->new_lasting);
     add_mirror(b, s->mirror);
     if (s->canary_percent > 0)
         buf_addf(b, "canary\t%u %% of requests are compared\n", s->canary_percent);

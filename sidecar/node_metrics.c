@@ -13,6 +13,7 @@ struct total {
     uint64_t requests, errors, timeouts, connect_errors, overloads;
     uint64_t tunnels_opened;
     uint64_t tunnels; /* now */
+    uint64_t lasting; /* now */
     uint64_t bytes_in, bytes_out;
     struct metric_hist latency;
 };
@@ -93,7 +94,8 @@ void node_metrics_add(struct node_metrics *n, const struct route_stats *stats, s
         r = get_row(n, &stats[i].migration);
         for (int s = SYSTEM_LEGACY; s < SYSTEM_COUNT; s++) {
             add_system(&r->total[s], &stats[i].system[s]);
-            r->total[s].tunnels = stats[i].tunnels[s];
+            r->total[s].tunnels = stats[i].underway.tunnels[s];
+            r->total[s].lasting = stats[i].underway.lasting[s];
         }
         r->fallbacks += stats[i].system[SYSTEM_NEW].fallbacks;
         r->over_budget += stats[i].over_budget;
@@ -281,6 +283,7 @@ bool node_metrics_page(const struct node_metrics *n, const struct node_facts *f,
     counters(&m, n, METRIC_OVERLOADS, offsetof(struct total, overloads));
     counters(&m, n, METRIC_TUNNELS_OPENED, offsetof(struct total, tunnels_opened));
     counters(&m, n, METRIC_TUNNELS, offsetof(struct total, tunnels));
+    counters(&m, n, METRIC_LASTING, offsetof(struct total, lasting));
     bytes(&m, n);
     of_new(&m, n);
     copies(&m, n);

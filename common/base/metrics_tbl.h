@@ -28,6 +28,8 @@
       "connections that were switched to another protocol")                                      \
     X(TUNNELS, "switchyard_tunnels", GAUGE, "migration, system",                                 \
       "open connections that were switched to another protocol (WebSocket and the like)")        \
+    X(LASTING, "switchyard_lasting_answers", GAUGE, "migration, system",                         \
+      "answers under way that may last for hours: streams of events and gRPC calls")             \
     X(BYTES, "switchyard_bytes_total", COUNTER, "migration, system, direction",                  \
       "from clients (in) and to them (out): a request's at its end, others as they pass")        \
     X(MIRROR_SHARE, "switchyard_mirror_ratio", GAUGE, "migration",                               \

@@ -67,6 +67,21 @@ bool system_stats_is_empty(const struct system_stats *s)
     return empty;
 }
 
+void underway_add(struct underway *into, const struct underway *from)
+{
+    for (int s = SYSTEM_LEGACY; s < SYSTEM_COUNT; s++) {
+        into->tunnels[s] += from->tunnels[s];
+        into->lasting[s] += from->lasting[s];
+    }
+}
+
+bool underway_is_nothing(const struct underway *w)
+{
+    static const struct underway nothing;
+
+    return memcmp(w, &nothing, sizeof nothing) == 0;
+}
+
 void mirror_stats_merge(struct mirror_stats *into, const struct mirror_stats *from)
 {
 #define X(name) into->name += from->name;

@@ -150,13 +150,18 @@ struct breaker_seen {
     uint64_t opened; /* so often, since the node has it */
 };
 
+/* What may stay on a system for hours; no sums. */
+struct underway {
+    uint32_t tunnels[SYSTEM_COUNT]; /* open: WebSockets and the like */
+    uint32_t lasting[SYSTEM_COUNT]; /* answers: streams of events, gRPC calls */
+};
+
 /* One migration on one node over one interval. */
 struct route_stats {
     struct name migration;
     struct system_stats system[SYSTEM_COUNT]; /* [SYSTEM_LEGACY], [SYSTEM_NEW] */
     enum breaker_state breaker;
-    uint32_t tunnels[SYSTEM_COUNT]; /* open at its end: WebSockets and the like */
-    uint32_t lasting[SYSTEM_COUNT]; /* answers under way then: streams of events, gRPC calls */
+    struct underway underway; /* at its end */
     struct breaker_seen breaker_seen;
     uint64_t over_budget; /* second tries not made, since route_fallback.budget_bp was used up */
     struct mirror_stats mirror;
@@ -173,6 +178,8 @@ struct route_stats {
 /* Add up in any order, as the counters of nodes and intervals arrive. */
 void system_stats_merge(struct system_stats *into, const struct system_stats *from);
 bool system_stats_is_empty(const struct system_stats *s);
+void underway_add(struct underway *into, const struct underway *from);
+bool underway_is_nothing(const struct underway *w);
 void mirror_stats_merge(struct mirror_stats *into, const struct mirror_stats *from);
 bool mirror_stats_is_empty(const struct mirror_stats *s);
 void compare_stats_merge(struct compare_stats *into, const struct compare_stats *from);

@@ -160,8 +160,10 @@ Switchyard__V1__RouteReport *report_wire_route(struct arena *a, const struct rou
     m->migration = arena_strdup(a, str_of(s->migration.s));
     m->breaker = rpc_lend(breaker_state_name(s->breaker));
     m->over_budget = s->over_budget;
-    m->legacy_tunnels = s->tunnels[SYSTEM_LEGACY];
-    m->new_tunnels = s->tunnels[SYSTEM_NEW];
+    m->legacy_tunnels = s->underway.tunnels[SYSTEM_LEGACY];
+    m->new_tunnels = s->underway.tunnels[SYSTEM_NEW];
+    m->legacy_lasting = s->underway.lasting[SYSTEM_LEGACY];
+    m->new_lasting = s->underway.lasting[SYSTEM_NEW];
     if (!m->migration || !add_system(a, &s->system[SYSTEM_LEGACY], &m->legacy) ||
         !add_system(a, &s->system[SYSTEM_NEW], &m->new_) ||
         !add_mirror(a, &s->mirror, &m->mirror) || !add_compared(a, &s->compare, &m->compare) ||

@@ -154,7 +154,7 @@ static void take_report(struct core *c, struct node *node, const struct route_st
         return;
     if (node) {
         take_breaker(c, m, node, route, late);
-        node_set_tunnels(node, m->slot, route->tunnels);
+        node_set_underway(node, m->slot, &route->underway);
     }
     take_over_budget(c, m, route);
     /* It will come once more, in the node's past: so, too, from one that left before it was heard

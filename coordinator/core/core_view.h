@@ -81,7 +81,7 @@ struct view_status {
                                                      before the others */
     unsigned sick_count;
     struct view_breaker breakers;        /* all of them */
-    uint32_t tunnels[SYSTEM_COUNT];      /* open on connected nodes */
+    struct underway underway;            /* on connected nodes */
     uint32_t compared_bp;                /* of the requests: both systems' answers are compared */
     struct view_mirror mirror;           /* of legacy's requests to new */
     const struct mirror_stats *mirrored; /* since this coordinator began; borrowed. NULL: no stage

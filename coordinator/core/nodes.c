@@ -5,7 +5,7 @@
 
 static void free_node(struct node *node)
 {
-    xfreep(&node->tunnels);
+    xfreep(&node->underway);
     xfreep(&node->sight);
     xfreep(&node);
 }
@@ -77,7 +77,7 @@ static void joined(struct node *node)
     node->reported_rev = 0;
     memset(node->breaker, BREAKER_DISABLED, sizeof node->breaker);
     node->sights = 0;
-    xfreep(&node->tunnels);
+    xfreep(&node->underway);
 }
 
 static void take_ack(struct node *node, uint64_t rev, mono_t now)

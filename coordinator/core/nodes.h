@@ -133,8 +133,8 @@ bool node_breaker_is_news(const struct node *n, int slot);
 unsigned nodes_breaker_news(const struct nodes *n, int slot, bool open, const char **ret_first);
 /* There is no news of any node any more. */
 void nodes_breaker_told(struct nodes *n, int slot);
-/* Its open tunnels as last reported for `slot`; and those of all connected nodes. */
-void node_set_tunnels(struct node *n, int slot, const uint32_t open[SYSTEM_COUNT]);
-void nodes_tunnels(const struct nodes *n, int slot, uint32_t ret[SYSTEM_COUNT]);
+/* What is under way on it, as last reported for `slot`; and on all connected nodes. */
+void node_set_underway(struct node *n, int slot, const struct underway *w);
+struct underway nodes_underway(const struct nodes *n, int slot);
 /* The slot goes to another migration. */
 void nodes_forget_slot(struct nodes *n, int slot);

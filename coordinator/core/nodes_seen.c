@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What nodes report of each migration: their breakers, their tunnels. */
+/* What nodes report of each migration: their breakers, what is under way. */
 #include "common/base/check.h"
 #include "common/base/mem.h"
 #include "coordinator/core/nodes_state.h"
@@ -148,25 +148,26 @@ void nodes_breaker_told(struct nodes *n, int slot)
     }
 }
 
-void node_set_tunnels(struct node *n, int slot, const uint32_t open[SYSTEM_COUNT])
+void node_set_underway(struct node *n, int slot, const struct underway *w)
 {
     CHECK(slot >= 0 && slot < CORE_MIGRATIONS_MAX);
-    if (!n->tunnels && !open[SYSTEM_LEGACY] && !open[SYSTEM_NEW])
+    if (!n->underway && underway_is_nothing(w))
         return;
-    if (!n->tunnels)
-        n->tunnels = xcalloc(CORE_MIGRATIONS_MAX, sizeof *n->tunnels);
-    memcpy(n->tunnels[slot].open, open, sizeof n->tunnels[slot].open);
+    if (!n->underway)
+        n->underway = xcalloc(CORE_MIGRATIONS_MAX, sizeof *n->underway);
+    n->underway[slot] = *w;
 }
 
-void nodes_tunnels(const struct nodes *n, int slot, uint32_t ret[SYSTEM_COUNT])
+struct underway nodes_underway(const struct nodes *n, int slot)
 {
+    struct underway sum = {.tunnels = {0}};
     struct node *node, *next;
 
-    memset(ret, 0, SYSTEM_COUNT * sizeof *ret);
     HASH_ITER (hh, n->by_name, node, next) {
-        for (int s = SYSTEM_LEGACY; node->tunnels && s < SYSTEM_COUNT; s++)
-            ret[s] += node->presence == CONNECTED ? node->tunnels[slot].open[s] : 0;
+        if (node->underway && node->presence == CONNECTED)
+            underway_add(&sum, &node->underway[slot]);
     }
+    return sum;
 }
 
 void nodes_forget_slot(struct nodes *n, int slot)
@@ -177,6 +178,6 @@ void nodes_forget_slot(struct nodes *n, int slot)
         node_set_breaker(node, slot, BREAKER_DISABLED);
         forget_sight(node, slot);
         tell_open(node, slot, false);
-        node_set_tunnels(node, slot, (const uint32_t[SYSTEM_COUNT]){0});
+        node_set_underway(node, slot, &(const struct underway){.tunnels = {0}});
     }
 }

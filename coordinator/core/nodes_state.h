@@ -17,10 +17,6 @@ struct ack {
     mono_t at;
 };
 
-struct tunnels {
-    uint32_t open[SYSTEM_COUNT];
-};
-
 /* What a node's breaker of one migration saw. */
 struct sight {
     int slot;
@@ -41,7 +37,7 @@ struct node {
     uint8_t told_open[CORE_MIGRATIONS_MAX / 8]; /* bits: subscribers know the breaker as open */
     struct sight *sight;                        /* owned; of the breakers that it has */
     unsigned sights;
-    struct tunnels *tunnels; /* by slot; NULL: it never had any, as most nodes */
+    struct underway *underway; /* by slot; NULL: it never had any, as most nodes */
     UT_hash_handle hh;
 };
 

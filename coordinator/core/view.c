@@ -56,7 +56,7 @@ int view_status(const struct core *c, const char *migration, wall_t now, mono_t 
     holdback_list(&m->is, m->is.rollout.stage + 1, now, ret->holdback);
     mirror_look(&m->is, &ret->mirror);
     view_breakers_of(c, m, ret);
-    nodes_tunnels(&c->nodes, m->slot, ret->tunnels);
+    ret->underway = nodes_underway(&c->nodes, m->slot);
     convergence_list(c, m, m->takeover.rev, mono, &ret->convergence);
     facts_gate(c, m, &m->is, mono, &ret->gate);
     facts_trigger(c, m, &m->is, mono, &ret->trigger);

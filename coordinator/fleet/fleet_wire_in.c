@@ -186,8 +186,10 @@ int fleet_wire_stats(const Switchyard__V1__RouteReport *m, struct route_stats *r
         r = take_system(m->legacy, &ret->system[SYSTEM_LEGACY], err);
     if (r == 0)
         r = take_system(m->new_, &ret->system[SYSTEM_NEW], err);
-    ret->tunnels[SYSTEM_LEGACY] = m->legacy_tunnels;
-    ret->tunnels[SYSTEM_NEW] = m->new_tunnels;
+    ret->underway.tunnels[SYSTEM_LEGACY] = m->legacy_tunnels;
+    ret->underway.tunnels[SYSTEM_NEW] = m->new_tunnels;
+    ret->underway.lasting[SYSTEM_LEGACY] = m->legacy_lasting;
+    ret->underway.lasting[SYSTEM_NEW] = m->new_lasting;
     if (r == 0)
         r = take_mirror(m->mirror, &ret->mirror, err);
     if (r == 0 && !breaker_state_parse(str_of(m->breaker), &ret->breaker))

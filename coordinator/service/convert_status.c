@@ -304,8 +304,10 @@ const ProtobufCMessage *convert_status(struct arena *a, const struct view_status
 
     fill_rollout(a, s, m);
     m->breaker = breaker(a, s);
-    m->legacy_tunnels = s->tunnels[SYSTEM_LEGACY];
-    m->new_tunnels = s->tunnels[SYSTEM_NEW];
+    m->legacy_tunnels = s->underway.tunnels[SYSTEM_LEGACY];
+    m->new_tunnels = s->underway.tunnels[SYSTEM_NEW];
+    m->legacy_lasting = s->underway.lasting[SYSTEM_LEGACY];
+    m->new_lasting = s->underway.lasting[SYSTEM_NEW];
     m->mirror = mirror(a, s);
     m->convergence = block_convergence(a, &s->convergence);
     m->last_rollback = last_rollback(a, s);

@@ -47,9 +47,8 @@ void collect_on_answer(struct proxy *p, const struct letter *l)
 
         for (int s = SYSTEM_LEGACY; s < SYSTEM_COUNT; s++) {
             system_stats_merge(&into->system[s], &l->stats[i].system[s]);
-            into->tunnels[s] += l->stats[i].tunnels[s];
-            into->lasting[s] += l->stats[i].lasting[s];
         }
+        underway_add(&into->underway, &l->stats[i].underway);
         into->over_budget += l->stats[i].over_budget;
         mirror_stats_merge(&into->mirror, &l->stats[i].mirror);
         compare_stats_merge(&into->compare, &l->stats[i].compare);

@@ -61,8 +61,7 @@ static bool is_empty(const struct route_stats *s)
 {
     return system_stats_is_empty(&s->system[SYSTEM_LEGACY]) &&
            system_stats_is_empty(&s->system[SYSTEM_NEW]) && mirror_stats_is_empty(&s->mirror) &&
-           compare_stats_is_empty(&s->compare) && !s->tunnels[SYSTEM_LEGACY] &&
-           !s->tunnels[SYSTEM_NEW] && !s->lasting[SYSTEM_LEGACY] && !s->lasting[SYSTEM_NEW] &&
+           compare_stats_is_empty(&s->compare) && underway_is_nothing(&s->underway) &&
            !s->over_budget;
 }
 

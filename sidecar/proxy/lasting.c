@@ -47,7 +47,7 @@ void lasting_begin(struct conn *c)
     };
     if (req->stay.grpc)
         req->download.messages = &req->stay.messages;
-    req->route->tally->stats.lasting[req->system]++;
+    req->route->tally->stats.underway.lasting[req->system]++;
     DL_APPEND(lane->lasting, &req->stay);
     if (lane->draining)
         lasting_hurry(c, dur_ms(0));
@@ -65,7 +65,7 @@ void lasting_end(struct conn *c)
     req->download.messages = NULL;
     DL_DELETE(c->lane->lasting, &req->stay);
     deadline_cancel(&req->stay.deadline);
-    req->route->tally->stats.lasting[req->system]--;
+    req->route->tally->stats.underway.lasting[req->system]--;
 }
 
 /* ---- leaving --------------------------------------------------------------------------------- */

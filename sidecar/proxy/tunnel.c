@@ -300,7 +300,7 @@ void tunnel_begin(struct conn *c)
     } else {
         t->websocket = upgrade_is_websocket(&req->answer);
     }
-    t->tally->stats.tunnels[t->system]++;
+    t->tally->stats.underway.tunnels[t->system]++;
     DL_APPEND(lane->tunnels, t);
     conn_end_request(c);
     c->tunnel = t;
@@ -325,7 +325,7 @@ void tunnel_end(struct conn *c)
         trial_look(c, true);
     c->tunnel = NULL;
     DL_DELETE(c->lane->tunnels, t);
-    t->tally->stats.tunnels[t->system]--;
+    t->tally->stats.underway.tunnels[t->system]--;
     t->tally->refs--;
     upstream_close(&t->up);
     xfreep(&t);

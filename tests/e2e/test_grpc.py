@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """gRPC through a whole system: a plan with `protocol: h2` splits calls by a metadata header, an emergency moves
-new calls at once while the stream that is open ends where it began, and calls that new fails open its breaker."""
+new calls at once and ends the stream that is open on new, and calls that new fails open its breaker."""
 
 import json
 import threading
@@ -55,7 +55,7 @@ def plan_for(yard, ports):
     plan = yard.plan(stages=(0, 50, 100))
     spec = plan["spec"]
     for system, port in zip(("legacy", "new"), ports):
-        spec["systems"][system] = {"endpoints": [f"http://127.0.0.1:{port}"], "protocol": "h2"}
+        spec["systems"][system] = {"endpoints": [f"http://127.0.0.1:{port}"], "protocol": "h2", "responseTimeout": "5s"}
     spec["routing"] = {"key": "header:X-User-Id"}
     return plan
 
@@ -78,19 +78,24 @@ def test_calls_are_split_and_an_emergency_brings_them_back(yard, ports):
         assert set(half) == {b"legacy", b"new"} and sides() == half
         yard.cli("promote", "app")
         yard.wait_status("everything goes to new", phase="completed", weight=100)
-        goes_on = threading.Event()
+        over = threading.Event()
 
         def told():
             yield b"one"
-            assert goes_on.wait(PATIENCE)
-            yield b"two"
+            over.wait(3 * PATIENCE)
 
-        talk = channel.stream_stream(f"/{SERVICE}/Talk", raw, raw)(told(), timeout=PATIENCE)
+        talk = channel.stream_stream(f"/{SERVICE}/Talk", raw, raw)(told(), timeout=3 * PATIENCE)
         assert next(talk) == b"new:one"
+        wait_for(lambda: yard.status().get("newLasting") == 1, "status counts it")
+        assert "lasting answers" in yard.cli("status", "app").out
         yard.cli("rollback", "app", "--emergency", "--reason", "a story")
         assert set(sides()) == {b"legacy"}
-        goes_on.set()
-        assert list(talk) == [b"new:two"]
+        with pytest.raises(grpc.RpcError) as ended:
+            list(talk)
+        over.set()
+        assert ended.value.code() == grpc.StatusCode.UNAVAILABLE
+        assert "another system" in ended.value.details()
+    wait_for(lambda: yard.status().get("newLasting", 0) == 0, "nobody is on new")
 
 
 def lines_of(log):

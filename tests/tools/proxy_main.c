@@ -635,8 +635,7 @@ static void on_stats(void *ctx, const struct route_stats *stats, size_t count, u
         t->sums.breaker = stats[i].breaker;
         t->sums.breaker_seen = stats[i].breaker_seen;
         t->sums.over_budget += stats[i].over_budget;
-        memcpy(t->sums.tunnels, stats[i].tunnels, sizeof t->sums.tunnels);
-        memcpy(t->sums.lasting, stats[i].lasting, sizeof t->sums.lasting);
+        t->sums.underway = stats[i].underway;
     }
     if (!t->asked)
         return;
@@ -648,8 +647,8 @@ static void on_stats(void *ctx, const struct route_stats *stats, size_t count, u
     print_seen(&t->sums.breaker_seen);
     printf("\"over_budget\":%" PRIu64 ",", t->sums.over_budget);
     print_compare(&t->sums);
-    print_open("tunnels", t->sums.tunnels);
-    print_open("lasting", t->sums.lasting);
+    print_open("tunnels", t->sums.underway.tunnels);
+    print_open("lasting", t->sums.underway.lasting);
     printf("\"breaker\":\"%s\",\"clients\":%u}\n", breaker_state_name(t->sums.breaker), clients);
 }
 

@@ -12,7 +12,8 @@ static struct route_stats of(const char *migration, uint64_t requests)
     s.system[SYSTEM_NEW].errors = 1;
     s.system[SYSTEM_NEW].fallbacks = 1;
     s.over_budget = 3;
-    s.tunnels[SYSTEM_LEGACY] = 4;
+    s.underway.tunnels[SYSTEM_LEGACY] = 4;
+    s.underway.lasting[SYSTEM_NEW] = 8;
     s.system[SYSTEM_LEGACY].tunnels = 5;
     s.system[SYSTEM_LEGACY].bytes_in = 6;
     s.system[SYSTEM_NEW].bytes_out = 8;
@@ -42,6 +43,7 @@ static void counts_rise_and_go_with_their_route(void **state UNUSED)
     assert_holds(buf_text(&b), "switchyard_upstream_connections{state=\"busy\"} 3\n");
     assert_holds(buf_text(&b), "switchyard_stale 1\n");
     assert_holds(buf_text(&b), "switchyard_tunnels{migration=\"orders\",system=\"legacy\"} 4\n");
+    assert_holds(buf_text(&b), "_lasting_answers{migration=\"orders\",system=\"new\"} 8\n");
     assert_holds(buf_text(&b), "_opened_total{migration=\"orders\",system=\"legacy\"} 10\n");
     assert_holds(buf_text(&b),
                  "_bytes_total{migration=\"orders\",system=\"legacy\",direction=\"in\"} 12\n");

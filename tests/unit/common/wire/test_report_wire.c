@@ -32,8 +32,8 @@ static void counters_go_up_as_they_were_counted(void **state UNUSED)
         (struct discrepancy){.at = {7000000}, .critical = true, "GET /a", "$.total", "1", "2"};
     for (unsigned i = 0; i < MIRROR_COUNTERS; i++)
         ((uint64_t *)&stats[0].mirror)[i] = 11 + i;
-    stats[0].tunnels[SYSTEM_LEGACY] = 6;
-    stats[0].tunnels[SYSTEM_NEW] = 7;
+    stats[0].underway = (struct underway){.tunnels = {[SYSTEM_LEGACY] = 6, [SYSTEM_NEW] = 7},
+                                          .lasting = {[SYSTEM_LEGACY] = 8, [SYSTEM_NEW] = 9}};
     *s = (struct system_stats){.requests = 5,
                                .errors = 4,
                                .fallbacks = 3,
@@ -68,6 +68,8 @@ static void counters_go_up_as_they_were_counted(void **state UNUSED)
     assert_null(r[1]->mirror);
     assert_int_equal(r[0]->legacy_tunnels, 6);
     assert_int_equal(r[0]->new_tunnels, 7);
+    assert_int_equal(r[0]->legacy_lasting, 8);
+    assert_int_equal(r[0]->new_lasting, 9);
     assert_null(r[1]->breaker_seen);
     assert_int_equal(r[0]->compare->compared, 9);
     assert_int_equal(r[0]->compare->equal, 4);

@@ -185,28 +185,32 @@ static void test_what_a_breaker_was_goes_with_its_slot(void **state UNUSED)
     nodes_deinit(&n);
 }
 
-static void test_open_tunnels_of_connected_nodes_add_up(void **state UNUSED)
+static void test_what_is_under_way_on_connected_nodes_adds_up(void **state UNUSED)
 {
-    static const uint32_t some[SYSTEM_COUNT] = {[SYSTEM_LEGACY] = 2, [SYSTEM_NEW] = 3};
-    static const uint32_t none[SYSTEM_COUNT] = {0};
+    static const struct underway some = {.tunnels = {[SYSTEM_LEGACY] = 2, [SYSTEM_NEW] = 3},
+                                         .lasting = {[SYSTEM_NEW] = 4}};
+    static const struct underway none;
     struct nodes n = {.by_name = NULL};
-    uint32_t sum[SYSTEM_COUNT];
+    struct underway sum;
 
     see(&n, "n1", true, 1, 0);
     see(&n, "n2", true, 1, 0);
-    node_set_tunnels(nodes_find(&n, "n1"), 3, some);
-    node_set_tunnels(nodes_find(&n, "n2"), 3, some);
-    nodes_tunnels(&n, 3, sum);
-    assert_int_equal(sum[SYSTEM_LEGACY], 4);
-    assert_int_equal(sum[SYSTEM_NEW], 6);
-    nodes_tunnels(&n, 4, sum);
-    assert_int_equal(sum[SYSTEM_NEW], 0);
-    node_set_tunnels(nodes_find(&n, "n1"), 3, none);
-    nodes_tunnels(&n, 3, sum);
-    assert_int_equal(sum[SYSTEM_NEW], 3);
+    node_set_underway(nodes_find(&n, "n1"), 3, &some);
+    node_set_underway(nodes_find(&n, "n2"), 3, &some);
+    sum = nodes_underway(&n, 3);
+    assert_int_equal(sum.tunnels[SYSTEM_LEGACY], 4);
+    assert_int_equal(sum.tunnels[SYSTEM_NEW], 6);
+    assert_int_equal(sum.lasting[SYSTEM_LEGACY], 0);
+    assert_int_equal(sum.lasting[SYSTEM_NEW], 8);
+    sum = nodes_underway(&n, 4);
+    assert_true(underway_is_nothing(&sum));
+    node_set_underway(nodes_find(&n, "n1"), 3, &none);
+    sum = nodes_underway(&n, 3);
+    assert_int_equal(sum.tunnels[SYSTEM_NEW], 3);
+    assert_int_equal(sum.lasting[SYSTEM_NEW], 4);
     see(&n, "n2", false, 1, 1);
-    nodes_tunnels(&n, 3, sum);
-    assert_int_equal(sum[SYSTEM_NEW], 0);
+    sum = nodes_underway(&n, 3);
+    assert_true(underway_is_nothing(&sum));
     nodes_deinit(&n);
 }
 
@@ -264,7 +268,7 @@ int main(void)
         cmocka_unit_test(test_gone_nodes_are_named),
         cmocka_unit_test(test_acknowledgements_are_dated),
         cmocka_unit_test(test_what_a_breaker_was_goes_with_its_slot),
-        cmocka_unit_test(test_open_tunnels_of_connected_nodes_add_up),
+        cmocka_unit_test(test_what_is_under_way_on_connected_nodes_adds_up),
         cmocka_unit_test(test_a_full_fleet_takes_no_more),
         cmocka_unit_test(test_thousands_of_nodes_converge),
     };
