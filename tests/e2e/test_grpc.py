@@ -98,6 +98,11 @@ def test_calls_are_split_and_an_emergency_brings_them_back(yard, ports):
     wait_for(lambda: yard.status().get("newLasting", 0) == 0, "nobody is on new")
 
 
+def metrics(admin):
+    with urllib.request.urlopen(f"http://{admin}/metrics", timeout=PATIENCE) as page:
+        return page.read().decode()
+
+
 def lines_of(log):
     return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
 
@@ -133,5 +138,5 @@ def test_fifth_call_that_new_fails_opens_its_breaker(yard, ports):
     assert all(line["status"] == 200 and line["system"] == "new" for line in lines_of(log))
     wait_for(lambda: yard.status()["breaker"]["openNodes"] == 1, "operators see it")
     wait_for(lambda: yard.stats()["new"]["errors"] == 5, "and the errors")
-    with urllib.request.urlopen(f"http://{admin}/metrics", timeout=PATIENCE) as page:
-        assert 'switchyard_client_requests_total{protocol="http2"} 45\n' in page.read().decode()
+    spoken = 'switchyard_client_requests_total{protocol="http2"} 45\n'
+    wait_for(lambda: spoken in metrics(admin), "and what clients spoke")

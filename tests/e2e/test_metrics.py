@@ -36,7 +36,7 @@ def test_prometheus_reads_what_happened(yard):
 
     of_new = 'switchyard_requests_total{migration="app",system="new"}'
     wait_for(lambda: value(node, of_new) == sides.count("new"), "all are counted")
-    assert value(node, 'switchyard_client_requests_total{protocol="http1"}') == 60
+    wait_for(lambda: value(node, 'switchyard_client_requests_total{protocol="http1"}') == 60, "and those of legacy")
     assert value(node, 'switchyard_client_requests_total{protocol="http2"}') == 0
     assert value(node, of_new.replace('"new"', '"legacy"')) == sides.count("legacy")
     assert value(node, 'switchyard_latency_seconds_count{migration="app",system="new"}') == sides.count("new")
