@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One request as a line of JSON. What clients send is cut to a size and escaped. */
+/* One request, or the end of one connection, as a line of JSON. What clients send is cut to a size
+ * and escaped. */
 #include <inttypes.h>
 
 #include "common/base/hash.h"
@@ -38,6 +39,11 @@ static bool put_field(struct buf *b, const char *name, struct str value, size_t 
     return buf_addf(b, ",\"%s\":", name) && put_text(b, value, max);
 }
 
+static double ms(dur_t d)
+{
+    return (double)d.ns / 1e6;
+}
+
 /* ---- parts ----------------------------------------------------------------------------------- */
 
 /* The key itself may be a person's name or token: only a keyed hash of it is told, the same for the
@@ -60,6 +66,8 @@ static bool put_upstream(struct buf *b, const struct request *req)
     const struct view_system *s = &req->route->system[req->system];
     char text[ADDRESS_TEXT_SIZE];
 
+    if (!buf_addf(b, ",\"endpoints_failed\":%d", __builtin_popcount(req->tried)))
+        return false;
     if (req->system == SYSTEM_NONE || req->endpoint >= s->count)
         return buf_addf(b, ",\"upstream\":null");
     address_text(&s->pool[req->endpoint]->address, text);
@@ -124,10 +132,38 @@ bool access_log_format(const struct conn *c, bool with_query, struct buf *line)
     char time[WALL_TEXT_MAX];
 
     buf_clear(line);
-    return buf_addf(
-               line, "{\"time\":\"%s\",\"status\":%u,\"bytes\":%" PRIu64 ",\"duration_ms\":%.3f",
-               wall_text(loop_wall(loop), time), req->answered ? req->answer.status : c->status,
-               req->to_client, (double)took.ns / 1e6) &&
+    return buf_addf(line,
+                    "{\"time\":\"%s\",\"status\":%u,\"bytes\":%" PRIu64 ",\"bytes_in\":%" PRIu64
+                    ",\"duration_ms\":%.3f",
+                    wall_text(loop_wall(loop), time),
+                    req->answered ? req->answer.status : c->status, req->to_client,
+                    req->head.size + req->upload.body.payload, ms(took)) &&
            put_grpc(line, req) && put_decision(line, c) && put_request(line, c, with_query) &&
            buf_add(line, "}\n", 2);
+}
+
+/* ---- connections whose bytes pass unseen ----------------------------------------------------- */
+
+bool access_log_format_origin(const struct conn *c, bool with_query, struct buf *part)
+{
+    const struct request *req = c->req;
+    const bool stands = req->up && req->up->connected;
+    dur_t took = mono_sub(loop_now(c->lane->loop), req->began);
+
+    buf_clear(part);
+    if (c->tcp && stands && !buf_addf(part, ",\"connect_ms\":%.3f", ms(took)))
+        return false;
+    return put_decision(part, c) && put_request(part, c, with_query);
+}
+
+bool access_log_format_end(const struct access_end *end, struct buf *line)
+{
+    char time[WALL_TEXT_MAX];
+
+    buf_clear(line);
+    return buf_addf(line,
+                    "{\"time\":\"%s\",\"kind\":\"%s\",\"end\":\"%s\",\"bytes\":%" PRIu64
+                    ",\"bytes_in\":%" PRIu64 ",\"duration_ms\":%.3f%s}\n",
+                    wall_text(end->at, time), end->kind, ending_name(end->ending), end->bytes_out,
+                    end->bytes_in, ms(end->took), end->origin);
 }

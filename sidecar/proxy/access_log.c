@@ -114,6 +114,26 @@ void access_log_note(struct access_ring *ring, const struct conn *c, struct rng 
         lose_one(ring);
 }
 
+char *access_log_origin(struct access_ring *ring, const struct conn *c)
+{
+    if (access_log_format_origin(c, ring->log->with_query, &ring->line))
+        return xstrdup(buf_text(&ring->line));
+    lose_one(ring);
+    return NULL;
+}
+
+void access_log_note_end(struct access_ring *ring, const struct access_end *end, struct rng *rng)
+{
+    const bool well = !ending_is_failure(end->ending) && !end->rescued;
+
+    if (well && rng_below(rng, ACCESS_ALL) >= ring->log->sample)
+        return;
+    if (access_log_format_end(end, &ring->line))
+        put(ring, buf_view(&ring->line));
+    else
+        lose_one(ring);
+}
+
 /* ---- reading --------------------------------------------------------------------------------- */
 
 static void drain_ring(struct access_ring *ring, bool (*write)(void *ctx, struct str piece),

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The access log: one line of JSON per request, a sample of those that went well and all that
- * failed. A lane formats into a ring of its own and never waits: what finds no room is counted and
- * gone. One reader empties the rings, whenever it likes. docs/reference/access-log.md is the
- * promise; the raw key is in no line. */
+/* The access log: one line of JSON per request, and one per end of a connection whose bytes pass
+ * unseen; a sample of those that went well and all that failed. A lane formats into a ring of its
+ * own and never waits: what finds no room is counted and gone. One reader empties the rings,
+ * whenever it likes. docs/reference/access-log.md is the promise; the raw key is in no line. */
 #pragma once
 
 #include "common/base/buf.h"
 #include "common/base/rng.h"
+#include "sidecar/proxy/ending.h"
 #include "sidecar/proxy/proxy.h"
 
 #define ACCESS_RING_SIZE (1u << 20) /* bytes of a lane; a power of two */
@@ -23,6 +24,27 @@ void access_log_note(struct access_ring *ring, const struct conn *c, struct rng 
 
 /* The line, with its end, in place of what `line` held. False: it does not fit. */
 bool access_log_format(const struct conn *c, bool with_query, struct buf *line) MUST_CHECK;
+
+/* A connection whose bytes pass unseen is over. */
+struct access_end {
+    const char *kind; /* "tcp", "tunnel" */
+    enum ending ending;
+    bool rescued;                 /* legacy took it in place of new */
+    uint64_t bytes_in, bytes_out; /* from the client, to it */
+    wall_t at;
+    dur_t took;         /* since it came, or its request did */
+    const char *origin; /* of access_log_origin() */
+};
+
+/* What is known of it while there is a request, c->req, as a part of its line. To be freed; NULL:
+ * it does not fit, and is counted among the lost. owner: the ring's lane. */
+char *access_log_origin(struct access_ring *ring, const struct conn *c) MUST_CHECK;
+/* owner: the ring's lane. */
+void access_log_note_end(struct access_ring *ring, const struct access_end *end, struct rng *rng);
+
+/* As access_log_format(). */
+bool access_log_format_origin(const struct conn *c, bool with_query, struct buf *part) MUST_CHECK;
+bool access_log_format_end(const struct access_end *end, struct buf *line) MUST_CHECK;
 
 /* ---- the reader, and whoever sets it up ------------------------------------------------------ */
 

@@ -348,7 +348,7 @@ void conn_hurry(struct conn *c, dur_t window)
     if (c->step == STEP_HEAD && !c->req)
         conn_give_time(c, HURRY);
     else if (c->step == STEP_TUNNEL)
-        tunnel_hurry(c, window);
+        tunnel_hurry(c, window, ENDING_DRAIN);
     else if (c->req && c->req->lasting)
         lasting_hurry(c, window);
 }
@@ -385,6 +385,15 @@ void conn_expect_answer(struct conn *c)
                       req->answer_headers, HTTP1_HEADERS_MAX);
 }
 
+/* A connection that is split as a whole has its line when it ends. */
+static void log_request(struct conn *c)
+{
+    if (!c->tcp)
+        access_log_note(c->lane->access, c, &c->lane->rng);
+    else if (!c->tunnel)
+        tcp_log_unjoined(c);
+}
+
 void conn_end_request(struct conn *c)
 {
     struct request *req = c->req;
@@ -394,8 +403,8 @@ void conn_end_request(struct conn *c)
         return;
     conn_tell_breaker(c, BREAKER_ABANDONED);
     conn_count_bytes(req);
-    if (UNLIKELY(lane->access != NULL) && !c->edge && !c->tcp)
-        access_log_note(lane->access, c, &lane->rng);
+    if (UNLIKELY(lane->access != NULL) && !c->edge)
+        log_request(c);
     if (UNLIKELY(debug_tap_is_open(lane->shared->debug)) && !c->edge && !c->tcp)
         debug_tap_note(lane->shared->debug, c);
     queue_leave(c);

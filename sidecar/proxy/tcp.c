@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sidecar/proxy/tcp.h"
 
+#include "common/base/mem.h"
+#include "sidecar/proxy/access_log.h"
 #include "sidecar/proxy/lane.h"
 #include "sidecar/proxy/relay.h"
 #include "sidecar/proxy/tunnel.h"
@@ -43,6 +45,36 @@ enum verdict step_join(struct conn *c)
     return conn_go(c, STEP_TUNNEL);
 }
 
+static enum ending ending_of(const struct conn *c)
+{
+    const struct request *req = c->req;
+
+    if (!req->route)
+        return ENDING_UNROUTED;
+    if (req->system == SYSTEM_NONE)
+        return ENDING_NOBODY;
+    if (req->failure != FAILURE_NONE)
+        return req->failure == FAILURE_OVERLOAD ? ENDING_OVERLOAD : ENDING_CONNECT;
+    return c->lane->draining ? ENDING_DRAIN : ENDING_CLIENT;
+}
+
+void tcp_log_unjoined(struct conn *c)
+{
+    struct lane *lane = c->lane;
+    CLEANUP(xfreep) char *origin = access_log_origin(lane->access, c);
+    const struct access_end end = {
+        .kind = "tcp",
+        .ending = ending_of(c),
+        .rescued = c->req->rescued,
+        .at = loop_wall(lane->loop),
+        .took = mono_sub(loop_now(lane->loop), c->req->began),
+        .origin = origin,
+    };
+
+    if (origin)
+        access_log_note_end(lane->access, &end, &lane->rng);
+}
+
 /* ---- trial ----------------------------------------------------------------------------------- */
 
 void trial_begin(struct conn *c, struct trial *ret)
@@ -74,6 +106,7 @@ static void end_trial(struct conn *c, enum breaker_outcome outcome)
     wall_t wall = loop_wall(lane->loop);
 
     if (outcome == BREAKER_ERROR) {
+        t->ending = ENDING_UNANSWERED;
         t->tally->stats.system[t->system].errors++;
         health_note_failure(trial->health, trial->endpoint, 1, now, wall);
     } else if (outcome == BREAKER_SUCCESS) {

@@ -19,6 +19,9 @@
 enum verdict step_port(struct conn *c);
 enum verdict step_join(struct conn *c);
 
+/* It is over, and a line of the access log, before both its ends stood. */
+void tcp_log_unjoined(struct conn *c);
+
 /* A tunnel that has yet to show that its system is there. */
 struct trial {
     bool on;

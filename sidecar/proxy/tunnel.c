@@ -5,6 +5,7 @@
 #include <utlist.h>
 
 #include "common/base/mem.h"
+#include "sidecar/proxy/access_log.h"
 #include "sidecar/proxy/lane.h"
 #include "sidecar/proxy/leave.h"
 #include "sidecar/proxy/upgrade.h"
@@ -44,6 +45,17 @@ static struct side upstream_side(struct tunnel *t)
         &t->to_upstream, &t->bytes_out, &t->tally->stats.system[t->system].bytes_out};
 }
 
+/* Nothing more comes from it, or, `broken`, nothing gets there. */
+static void note_end(struct conn *c, const struct side *s, bool broken)
+{
+    static const enum ending endings[2][2] = {{ENDING_SYSTEM, ENDING_SYSTEM_RESET},
+                                              {ENDING_CLIENT, ENDING_CLIENT_RESET}};
+
+    *s->eof = true;
+    if (c->tunnel->ending == ENDING_NONE)
+        c->tunnel->ending = endings[s->transport == &c->transport][broken];
+}
+
 /* It is not watched any more then, and read until it is empty. */
 static bool has_hung_up(const struct side *s)
 {
@@ -61,7 +73,10 @@ static bool flush(struct conn *c, const struct side *s)
         return true;
     *s->ready &= ~LOOP_WRITE;
     c->moved |= MOVED_CLIENT;
-    return gather_flush(s->transport, &c->lane->bufs, s->out) != GATHER_BROKEN;
+    if (gather_flush(s->transport, &c->lane->bufs, s->out) != GATHER_BROKEN)
+        return true;
+    note_end(c, s, true);
+    return false;
 }
 
 static bool send_to(struct conn *c, const struct side *s, struct gather *g, struct str bytes)
@@ -71,7 +86,7 @@ static bool send_to(struct conn *c, const struct side *s, struct gather *g, stru
     c->moved |= MOVED_CLIENT;
     if (gather_send(g, s->transport, &c->lane->bufs, s->out) != GATHER_BROKEN)
         return true;
-    *s->eof = true;
+    note_end(c, s, true);
     return false;
 }
 
@@ -109,7 +124,7 @@ static bool pass_piece(struct conn *c, const struct side *from, const struct sid
     if (n < 0 && (errno == EAGAIN || errno == EINTR) && !has_hung_up(from))
         return true;
     if (n <= 0) {
-        *from->eof = true;
+        note_end(c, from, n < 0);
         return n == 0;
     }
     count(from, (size_t)n);
@@ -166,9 +181,11 @@ static void say_goodbye(struct conn *c, const struct side *s, struct str close_f
 
 static enum verdict leave(struct conn *c)
 {
-    struct side client = client_side(c), upstream = upstream_side(c->tunnel);
+    struct tunnel *t = c->tunnel;
+    struct side client = client_side(c), upstream = upstream_side(t);
 
-    if (c->tunnel->websocket) {
+    t->ending = t->leaving ? t->order : ENDING_IDLE;
+    if (t->websocket) {
         say_goodbye(c, &client, FRAMES_CLOSE_TO_CLIENT);
         say_goodbye(c, &upstream, FRAMES_CLOSE_TO_SERVER);
     }
@@ -245,7 +262,7 @@ void tunnel_set_deadline(struct conn *c)
 
 /* ---- rules ----------------------------------------------------------------------------------- */
 
-void tunnel_hurry(struct conn *c, dur_t window)
+void tunnel_hurry(struct conn *c, dur_t window, enum ending why)
 {
     struct loop *loop = c->lane->loop;
     struct upstream *u = c->tunnel->up;
@@ -254,6 +271,7 @@ void tunnel_hurry(struct conn *c, dur_t window)
     if (deadline_is_on(&u->deadline) &&
         mono_before(u->deadline.at, mono_add(loop_now(loop), after)))
         return;
+    c->tunnel->order = why;
     upstream_expect(u, after);
 }
 
@@ -268,7 +286,8 @@ static void judge(struct tunnel *t)
     if (leave_may_stay(e, t->system, t->bucket))
         deadline_off(&t->up->deadline);
     else
-        tunnel_hurry(t->conn, leave_window(e, lane->config->tunnel_drain));
+        tunnel_hurry(t->conn, leave_window(e, lane->config->tunnel_drain),
+                     e && e->emergency.active ? ENDING_EMERGENCY : ENDING_RULES);
 }
 
 void tunnel_judge_all(struct lane *lane)
@@ -287,7 +306,11 @@ void tunnel_begin(struct conn *c)
     struct lane *lane = c->lane;
     struct tunnel *t = xnew(struct tunnel);
 
+    if (UNLIKELY(lane->access != NULL))
+        t->origin = access_log_origin(lane->access, c);
     t->conn = c;
+    t->began = req->began;
+    t->rescued = req->rescued;
     t->up = steal(req->up);
     t->tally = req->route->tally;
     t->tally->refs++;
@@ -302,8 +325,8 @@ void tunnel_begin(struct conn *c)
     }
     t->tally->stats.underway.tunnels[t->system]++;
     DL_APPEND(lane->tunnels, t);
-    conn_end_request(c);
     c->tunnel = t;
+    conn_end_request(c);
     if (iobuf_is_empty(c->in))
         iobuf_give(&lane->bufs, &c->in);
     if (iobuf_is_empty(t->up->in))
@@ -312,7 +335,26 @@ void tunnel_begin(struct conn *c)
     deadline_off(&c->deadline);
     judge(t); /* the rules may be newer than the request */
     if (lane->draining)
-        tunnel_hurry(c, dur_ms(0));
+        tunnel_hurry(c, dur_ms(0), ENDING_DRAIN);
+}
+
+/* One that is closed with its node has no other reason. */
+static void log_end(const struct conn *c)
+{
+    const struct tunnel *t = c->tunnel;
+    struct lane *lane = c->lane;
+    const struct access_end end = {
+        .kind = c->tcp ? "tcp" : "tunnel",
+        .ending = t->ending != ENDING_NONE ? t->ending : ENDING_DRAIN,
+        .rescued = t->rescued,
+        .bytes_in = t->bytes_in,
+        .bytes_out = t->bytes_out,
+        .at = loop_wall(lane->loop),
+        .took = mono_sub(loop_now(lane->loop), t->began),
+        .origin = t->origin,
+    };
+
+    access_log_note_end(lane->access, &end, &lane->rng);
 }
 
 void tunnel_end(struct conn *c)
@@ -323,6 +365,9 @@ void tunnel_end(struct conn *c)
         return;
     if (UNLIKELY(t->trial.on))
         trial_look(c, true);
+    if (UNLIKELY(t->origin != NULL))
+        log_end(c);
+    xfreep(&t->origin);
     c->tunnel = NULL;
     DL_DELETE(c->lane->tunnels, t);
     t->tally->stats.underway.tunnels[t->system]--;

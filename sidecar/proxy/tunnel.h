@@ -16,6 +16,7 @@
 #pragma once
 
 #include "sidecar/proxy/conn.h"
+#include "sidecar/proxy/ending.h"
 #include "sidecar/proxy/frames.h"
 #include "sidecar/proxy/tcp.h"
 
@@ -31,6 +32,11 @@ struct tunnel {
     struct trial trial;           /* of a connection that was split as a whole */
     dur_t idle;                   /* so long may nobody speak */
     bool leaving;                 /* at the next end of a frame */
+    enum ending ending;           /* NONE: it goes on, or we close */
+    enum ending order;            /* why it is to leave */
+    mono_t began;                 /* its request */
+    bool rescued;                 /* legacy took it in place of new */
+    char *origin;                 /* for its line in the access log; NULL: there is no log */
     bool told_client;             /* that nothing more comes: its socket is shut for writing */
     bool told_upstream;
     struct frames to_client;
@@ -47,7 +53,7 @@ void tunnel_end(struct conn *c);
 void tunnel_want(struct conn *c);
 void tunnel_set_deadline(struct conn *c);
 
-/* Leave at some instant within `window`, unless it is to leave sooner already. */
-void tunnel_hurry(struct conn *c, dur_t window);
+/* Leave at some instant within `window`, unless it is to leave sooner already; `why` is told. */
+void tunnel_hurry(struct conn *c, dur_t window, enum ending why);
 /* The lane has a new view: whose requests would go elsewhere now? */
 void tunnel_judge_all(struct lane *lane);

@@ -2,6 +2,7 @@
 """Connections to real databases through a whole system: a rollout splits them, status counts them, and an emergency
 ends those on new."""
 
+import json
 import socket
 import subprocess
 
@@ -54,8 +55,11 @@ def split(yard, stores, port, stages):
 
 
 def test_redis_moves_by_connections_and_an_emergency_brings_them_back(yard, stores):
-    port = free_port()
-    yard.open()
+    port, log = free_port(), yard.folder / "access.log"
+    yard.services()
+    yard.coordinator.start()
+    yard.sidecar("node-1", options=["--access-log", log])
+    yard.wait_nodes(1)
     yard.apply(split(yard, stores, port, (0, 50, 100)))
     yard.cli("start", "app")
     yard.wait_status("legacy has all", weight=0)
@@ -79,6 +83,14 @@ def test_redis_moves_by_connections_and_an_emergency_brings_them_back(yard, stor
     assert all(s.has_ended() for s in sessions)
     assert old.ask("GET name") == "legacy"
     wait_for(lambda: yard.status().get("newTunnels", 0) == 0, "status counts none")
+
+    def cut():
+        told = [json.loads(line) for line in log.read_text().splitlines()]
+        return [line for line in told if line["end"] == "emergency"]
+
+    wait_for(lambda: len(cut()) == 10, "the access log says why they ended")
+    assert {(line["kind"], line["system"], line["migration"]) for line in cut()} == {("tcp", "new", "app")}
+    assert all(line["bytes_in"] == len("GET name\r\n") for line in cut())
 
 
 def test_a_new_that_is_gone_is_covered_by_legacy(yard, stores):

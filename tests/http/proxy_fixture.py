@@ -70,6 +70,14 @@ class Proxy:
         self.say("endpoints")
         return json.loads(self.expect("endpoints"))
 
+    def log(self):
+        """What is new in the access log (access=1, or access=0 for failures alone)."""
+        self.say("log")
+        told = []
+        while (line := self.lines.get(timeout=PATIENCE)) != "logged":
+            told.append(json.loads(line))
+        return told
+
     def rss_kib(self):
         with open(f"/proc/{self.process.pid}/status", encoding="ascii") as status:
             for line in status:

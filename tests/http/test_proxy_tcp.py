@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Connections that are split as a whole, whatever they carry."""
 
+import json
 import socket
 import threading
 
@@ -129,6 +130,97 @@ def test_a_server_that_speaks_first():
             assert proxy.client().until(b"\r\n") == b"220 new"
 
 
+def logged(proxy, count=1):
+    """So many lines of the access log, once they are there."""
+    told = []
+
+    def come():
+        told.extend(proxy.log())
+        return len(told) >= count
+
+    wait_for(come, "the access log")
+    assert len(told) == count, told
+    return told
+
+
+def test_a_connection_has_a_line_when_it_ends():
+    with Server() as legacy, Server() as new, Split(legacy.url, f"{refuses()},{new.url}", access=1) as proxy:
+        client = proxy.client()
+        client.send(b"x" * 1000)
+        assert client.exactly(1000) == b"x" * 1000
+        assert proxy.log() == [], "it is not over"
+        client.sock.close()
+        (line,) = logged(proxy)
+        assert (line["kind"], line["end"], line["migration"], line["system"]) == ("tcp", "client", "app", "legacy")
+        assert (line["bytes_in"], line["bytes"]) == (1000, 1000)
+        assert line["stage"] == "stage" and line["revision"] == 1 and line["reason"] == "weight"
+        assert line["upstream"] == legacy.url[6:] and len(line["key"]) == 16
+        assert 0 <= line["connect_ms"] <= line["duration_ms"] and line["time"].endswith("Z")
+        assert line["fallback"] is False and line["endpoints_failed"] == 0
+        assert "127.0.0.1" not in json.dumps({k: v for k, v in line.items() if k != "upstream"})
+        proxy.set(weight=100)
+        for _ in range(2):
+            client = proxy.client()
+            client.send(b"y")
+            assert client.exactly(1) == b"y"
+            client.sock.close()
+        assert [line["system"] for line in logged(proxy, 2)] == ["new", "new"]
+
+
+def aborts(stream):
+    stream.sock.recv(1)
+    stream.send(b"half of it")
+    stream.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+
+
+@pytest.mark.parametrize(
+    "serve, end",
+    [(lambda stream: stream.send(b"bye"), "system"), (aborts, "system_reset"), (lambda _: None, "unanswered")],
+)
+def test_the_log_says_how_a_system_ended_it(serve, end):
+    with Server(serve) as legacy, Server() as new, Split(legacy.url, new.url, access=1) as proxy:
+        client = proxy.client()
+        if end == "system_reset":
+            client.send(b"x")
+        assert ends(client)
+        client.close()
+        (line,) = logged(proxy)
+        assert (line["kind"], line["end"], line["system"]) == ("tcp", end, "legacy")
+
+
+def test_the_log_says_that_a_client_broke_off():
+    with Server() as legacy, Server() as new, Split(legacy.url, new.url, access=1) as proxy:
+        client = proxy.client()
+        client.send(b"x")
+        assert client.exactly(1) == b"x"
+        client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        client.sock.close()
+        assert logged(proxy)[0]["end"] == "client_reset"
+
+
+def test_failures_are_logged_whatever_the_sample():
+    with Server() as legacy, Split(legacy.url, refuses(), access=0) as proxy:
+        client = proxy.client()
+        client.send(b"x")
+        assert client.exactly(1) == b"x"
+        client.sock.close()
+        wait_for(lambda: proxy.tunnels() == (0, 0) and proxy.count("legacy") == 1, "its end")
+        assert proxy.log() == [], "it went well"
+        proxy.set(weight=100)
+        client = proxy.client()
+        client.send(b"x")
+        assert client.exactly(1) == b"x"
+        client.sock.close()
+        (line,) = logged(proxy)
+        assert (line["system"], line["fallback"], line["end"]) == ("legacy", True, "client")
+        proxy.set(fallback="")
+        assert ends(proxy.client())
+        (line,) = logged(proxy)
+        assert (line["system"], line["fallback"], line["end"]) == ("new", False, "connect")
+        assert line["endpoints_failed"] == 1 and "connect_ms" not in line
+        assert (line["bytes_in"], line["bytes"]) == (0, 0)
+
+
 @pytest.mark.parametrize("who", ["client", "server"])
 def test_one_side_may_end_before_the_other(who):
     said = threading.Event()
@@ -232,10 +324,10 @@ def test_new_rules_hold_for_new_connections_and_legacys_stay():
         assert old.exactly(1) == b"c"
 
 
-@pytest.mark.parametrize("word", [{"weight": 0}, {"emergency": 1}])
-def test_a_rollback_ends_those_of_new(word):
+@pytest.mark.parametrize("word, why", [({"weight": 0}, "rules"), ({"emergency": 1}, "emergency")])
+def test_a_rollback_ends_those_of_new(word, why):
     with Server() as legacy, Server() as new:
-        with Split(legacy.url, new.url, weight=100, tunnel_drain="500ms") as proxy:
+        with Split(legacy.url, new.url, weight=100, tunnel_drain="500ms", access=1) as proxy:
             clients = [proxy.client() for _ in range(20)]
             for client in clients:
                 client.send(b"a")
@@ -244,6 +336,7 @@ def test_a_rollback_ends_those_of_new(word):
             for client in clients:
                 assert ends(client)
             wait_for(lambda: proxy.tunnels() == (0, 0), "the end of all")
+            assert {line["end"] for line in logged(proxy, 20)} == {why}
             client = proxy.client()
             client.send(b"b")
             assert client.exactly(1) == b"b"
@@ -297,8 +390,9 @@ def test_a_thousand_idle_ones_cost_little():
 
 def test_silence_ends_a_connection():
     with Server(hello=b"!") as legacy, Server() as new:
-        with Split(legacy.url, new.url, tcp_idle=50) as proxy:
+        with Split(legacy.url, new.url, tcp_idle=50, access=1) as proxy:
             assert ends(proxy.client())
+            assert logged(proxy)[0]["end"] == "idle"
 
 
 def test_a_port_opens_and_closes_with_the_rules():
@@ -366,7 +460,7 @@ def test_requests_find_no_route_of_connections():
 
 def test_past_the_limit_connections_wait_in_line():
     with Server(hello=b"hi\n") as legacy, Server() as new:
-        with Split(legacy.url, new.url, weight=0, limit=1, connect_timeout=60000) as proxy:
+        with Split(legacy.url, new.url, weight=0, limit=1, connect_timeout=60000, access=1) as proxy:
             first, second = proxy.client(), proxy.client()
             assert first.until(b"\n") == b"hi"
             second.send(b"early")
@@ -377,3 +471,4 @@ def test_past_the_limit_connections_wait_in_line():
             proxy.set(connect_timeout=100)
             assert ends(proxy.client())
             assert proxy.count("legacy", "overloads") == 1
+            assert [line["end"] for line in logged(proxy, 2)] == ["client", "overload"]

@@ -75,6 +75,28 @@ def test_a_websocket_passes_and_is_counted():
             wait_for(lambda: legacy.ended == 1, "the origin's end")
 
 
+def test_a_tunnel_has_a_line_of_its_own_when_it_ends():
+    with accepts(hello=b"\x81\x02hi") as legacy, accepts() as new:
+        with Proxy(legacy=legacy.url, new=new.url, access=1) as proxy:
+            frame = text_frame(b"x" * 1000)
+            with Tunnel(proxy) as client:
+                assert client.exactly(4) == b"\x81\x02hi" and client.echoes(frame)
+                wait_for(lambda: proxy.stats()["legacy"]["bytes_in"] > len(frame), "the bytes, while it is open")
+                (begin,) = proxy.log()
+                assert begin["status"] == 101 and "kind" not in begin
+            told = []
+            wait_for(lambda: told.extend(proxy.log()) or told, "its line")
+            (end,) = told
+            assert (end["kind"], end["end"]) == ("tunnel", "client")
+            assert (end["bytes_in"], end["bytes"]) == (len(frame), len(frame) + 4)
+            for name in ("migration", "system", "stage", "revision", "key", "upstream", "path", "host"):
+                assert end[name] == begin[name]
+            assert end["duration_ms"] >= begin["duration_ms"] and "connect_ms" not in end
+            stats = proxy.stats()["legacy"]
+            assert stats["bytes_in"] == begin["bytes_in"] + end["bytes_in"]
+            assert stats["bytes_out"] == begin["bytes"] + end["bytes"]
+
+
 def test_any_protocol_and_several_offers():
     with accepts("foo/2") as origin, Proxy(legacy=origin.url, new=origin.url) as proxy:
         with Tunnel(proxy, protocol="bar, foo/2") as client:

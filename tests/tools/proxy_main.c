@@ -6,8 +6,9 @@
  * The same NAME=VALUE words on standard input, a line at a time, change the rule set and publish it
  * as the next revision. "probe=both,/path" probes, "drain=5s" drains, "stats" shows the sums so
  * far, "endpoints" how each endpoint is, "tls" the handshakes, "reload" reads certificates anew.
- * Standard output has one line per event: "port N", "tls N", "edge N", "serving REVISION", "refused
- * REVISION WHY", "stats JSON", "drained CUT".
+ * With "access=1" at the start there is an access log of everything, and "log" shows what is new in
+ * it, line by line, and "logged". Standard output has one line per event: "port N", "tls N", "edge
+ * N", "serving REVISION", "refused REVISION WHY", "stats JSON", "drained CUT".
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -23,6 +24,7 @@
 #include "common/base/mem.h"
 #include "common/base/units.h"
 #include "common/loop/signals.h"
+#include "sidecar/proxy/access_log.h"
 #include "sidecar/proxy/proxy.h"
 #include "sidecar/transport/tls_server.h"
 
@@ -380,6 +382,10 @@ static int set_config(struct tool *t, struct str name, struct str value, struct 
                                                        : PROXY_FORWARDED_APPEND;
         return true;
     }
+    if (str_eq(name, STR("access"))) {
+        c->access = access_log_new(str_eq(value, STR("1")) ? ACCESS_ALL : 0, false);
+        return true;
+    }
     if (str_eq(name, STR("via")))
         return (c->via = str_eq(value, STR("1"))) || str_eq(value, STR("0"));
     if (str_eq(name, STR("threads")))
@@ -481,6 +487,18 @@ static void print_endpoints(struct tool *t)
         printf("endpoints %s\n", buf_text(&text));
 }
 
+static bool write_piece(void *ctx UNUSED, struct str piece)
+{
+    return fwrite(piece.p, 1, piece.n, stdout) == piece.n;
+}
+
+/* The lines since the last time, each as it is. */
+static void print_log(struct tool *t)
+{
+    access_log_drain(t->config.access, write_piece, NULL);
+    puts("logged");
+}
+
 static void take_word(struct tool *t, char *word)
 {
     struct str name, value;
@@ -498,6 +516,10 @@ static void take_word(struct tool *t, char *word)
     }
     if (strcmp(word, "reload") == 0) {
         reload_tls(t);
+        return;
+    }
+    if (strcmp(word, "log") == 0) {
+        print_log(t);
         return;
     }
     if (strcmp(word, "stats") == 0) {
@@ -734,6 +756,7 @@ static int run(struct tool *t, struct err *err)
     loop_unwatch(&t->input);
     t->proxy = proxy_free(t->proxy);
     t->tls = tls_server_free(t->tls);
+    access_log_free(t->config.access);
     return 0;
 }
 

@@ -68,7 +68,8 @@ static void a_line_tells_the_request_without_its_query(void **state)
 
     f->request.to_client = 99;
     assert_true(access_log_format(&f->conn, false, &line));
-    assert_holds(buf_text(&line), "\"status\":200,\"bytes\":99,\"duration_ms\":0.000");
+    assert_holds(buf_text(&line),
+                 "\"status\":200,\"bytes\":99,\"bytes_in\":66,\"duration_ms\":0.000");
     assert_holds(buf_text(&line), "\"method\":\"GET\",\"host\":\"shop\",\"path\":\"/a\",");
     assert_holds(buf_text(&line), "\"traceparent\":\"00-ab-cd-01\"}\n");
     assert_true(access_log_format(&f->conn, true, &line));
@@ -128,6 +129,55 @@ static void a_call_has_its_status(void **state)
     check_grpc(*state, (struct http1_grpc){.is_call = false}, NULL);
     check_grpc(*state, unavailable, ",\"grpc_status\":\"UNAVAILABLE\",");
     check_grpc(*state, unsaid, ",\"grpc_status\":null,");
+}
+
+static struct access_end an_end(enum ending ending)
+{
+    return (struct access_end){
+        .kind = "tcp",
+        .ending = ending,
+        .bytes_in = 7,
+        .bytes_out = 1ull << 40,
+        .at = {1},
+        .took = dur_ms(1500),
+        .origin = ",\"migration\":null",
+    };
+}
+
+static void an_end_is_a_line(void **state UNUSED)
+{
+    CLEANUP(buf_deinitp) struct buf line = BUF_INIT(ACCESS_LINE_MAX);
+    const struct access_end end = an_end(ENDING_SYSTEM_RESET);
+
+    assert_true(access_log_format_end(&end, &line));
+    assert_string_equal(buf_text(&line),
+                        "{\"time\":\"1970-01-01T00:00:00.000Z\",\"kind\":\"tcp\","
+                        "\"end\":\"system_reset\",\"bytes\":1099511627776,\"bytes_in\":7,"
+                        "\"duration_ms\":1500.000,\"migration\":null}\n");
+}
+
+/* Released ones: they are in people's queries. */
+static void ends_keep_their_names(void **state UNUSED)
+{
+    static const char *const released[] = {
+        "",      "client",    "client_reset", "system",  "system_reset", "unanswered", "idle",
+        "rules", "emergency", "drain",        "connect", "overload",     "nobody",     "unrouted"};
+
+    for (unsigned i = 0; i < ARRAY_LEN(released); i++)
+        assert_string_equal(ending_name((enum ending)i), released[i]);
+    assert_int_equal(ENDING_UNROUTED + 1, ARRAY_LEN(released));
+}
+
+static void an_origin_tells_what_was_asked_for(void **state)
+{
+    CLEANUP(buf_deinitp) struct buf part = BUF_INIT(ACCESS_LINE_MAX);
+    CLEANUP(buf_deinitp) struct buf small = BUF_INIT(32);
+    struct fixture *f = *state;
+
+    assert_true(access_log_format_origin(&f->conn, false, &part));
+    assert_holds(buf_text(&part), ",\"migration\":null,\"method\":\"GET\",\"host\":\"shop\"");
+    assert_null(strstr(buf_text(&part), "secret"));
+    assert_false(access_log_format_origin(&f->conn, false, &small));
 }
 
 /* ---- rings ----------------------------------------------------------------------------------- */
@@ -255,6 +305,31 @@ static void failures_are_logged_whatever_the_sample(void **state)
     buf_deinit(&r.got);
 }
 
+static void failed_ends_are_logged_whatever_the_sample(void **state)
+{
+    struct access_log *log = access_log_new(0, false);
+    struct access_ring *ring = access_log_ring(log, 0);
+    struct reader r = {.got = BUF_INIT(1u << 20)};
+    struct fixture *f = *state;
+    struct access_end end;
+
+    for (int i = ENDING_CLIENT; i <= ENDING_UNROUTED; i++) {
+        end = an_end((enum ending)i);
+        access_log_note_end(ring, &end, &f->rng);
+        buf_clear(&r.got);
+        access_log_drain(log, take, &r);
+        assert_int_equal(lines_of(&r), ending_is_failure((enum ending)i));
+    }
+    end = an_end(ENDING_CLIENT);
+    end.rescued = true;
+    access_log_note_end(ring, &end, &f->rng);
+    buf_clear(&r.got);
+    access_log_drain(log, take, &r);
+    assert_int_equal(lines_of(&r), 1);
+    access_log_free(log);
+    buf_deinit(&r.got);
+}
+
 static void a_sample_is_a_sample(void **state)
 {
     struct access_log *log = access_log_new(ACCESS_ALL / 10, false);
@@ -283,6 +358,10 @@ int main(void)
         TEST(a_reader_beside_the_lane_sees_whole_lines),
         TEST(failures_are_logged_whatever_the_sample),
         TEST(a_sample_is_a_sample),
+        TEST(an_end_is_a_line),
+        TEST(ends_keep_their_names),
+        TEST(an_origin_tells_what_was_asked_for),
+        TEST(failed_ends_are_logged_whatever_the_sample),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
