@@ -221,6 +221,15 @@ def test_failures_are_logged_whatever_the_sample():
         assert (line["bytes_in"], line["bytes"]) == (0, 0)
 
 
+def test_the_log_says_that_nobody_may_serve():
+    words = {"weight": 100, "fallback": "", "forbid_legacy": 1, "breaker": "1/60000/60000/1", "access": 0}
+    with Server() as legacy, Split(legacy.url, refuses(), **words) as proxy:
+        assert ends(proxy.client()) and ends(proxy.client())
+        failed, refused = logged(proxy, 2)
+        assert (failed["end"], failed["system"], failed["breaker"]) == ("connect", "new", "open")
+        assert (refused["end"], refused["system"], refused["upstream"]) == ("nobody", "none", None)
+
+
 @pytest.mark.parametrize("who", ["client", "server"])
 def test_one_side_may_end_before_the_other(who):
     said = threading.Event()
