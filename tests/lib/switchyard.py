@@ -108,9 +108,21 @@ class Process:
         try:
             return self.popen.wait(seconds)
         except subprocess.TimeoutExpired:
+            self.log_threads()
             self.popen.kill()
             self.popen.wait()
             raise AssertionError(f"{self.name} did not stop within {seconds} s") from None
+
+    def log_threads(self):
+        """What they wait for goes to the log: seen once, such an end is seldom seen again."""
+        with contextlib.suppress(OSError), open(self.log, "a", encoding="utf-8") as log:
+            for task in Path(f"/proc/{self.pid}/task").iterdir():
+                told = [(task / name).read_text().strip() for name in ("comm", "wchan", "syscall")]
+                log.write(f"thread {task.name}: {' '.join(told)}\n")
+        if shutil.which("gdb"):
+            with open(self.log, "ab") as log:
+                subprocess.run(["gdb", "-p", str(self.pid), "-batch", "-ex", "thread apply all backtrace"],
+                               stdout=log, stderr=log, stdin=subprocess.DEVNULL, timeout=PATIENCE, check=False)
 
     def check(self):
         """Nothing reported by a sanitizer, and an end that was asked for."""
