@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The turn: wait, read the clock once, descriptors, timers, deferred calls, the background.
- * Descriptors go before timers so that an answer that is already here beats the deadline that waits
- * for it. */
+/* The turn: wait, read the clock once, descriptors, timers, deferred calls. Descriptors go before
+ * timers so that an answer that is already here beats the deadline that waits for it. */
 #include "common/loop/loop.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
-#include <utlist.h>
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
@@ -74,10 +71,8 @@ void loop_free(struct loop *l)
     if (!l)
         return;
     CHECK(l->watches == 0);
-    CHECK(!l->background);
     CHECK(!timers_next(l, &next));
-    CHECK(!l->deferred);
-    background_leave(l);
+    CHECK(!l->deferred && !l->background);
     heap_deinit(&l->timers);
     if (l->wake_fd >= 0)
         close(l->wake_fd);
@@ -88,8 +83,7 @@ void loop_free(struct loop *l)
 
 void loop_assert_owner(const struct loop *l)
 {
-    const struct loop *top = l->front ? l->front : l;
-    const void *owner = atomic_load_explicit(&top->owner, memory_order_relaxed);
+    const void *owner = atomic_load_explicit(&l->owner, memory_order_relaxed);
 
     CHECK(!owner || owner == &thread_identity);
 }
@@ -185,84 +179,47 @@ void loop_unwatch(struct loop_watch *w)
     l->watches--;
 }
 
-static void dispatch(struct loop_watch *w, uint32_t ready)
+static void dispatch(struct loop *l, struct loop_watch *w, uint32_t ready)
 {
     unsigned events = from_epoll(ready);
 
     if (events & w->armed & ~w->wanted)
         arm(w, w->wanted);
     events &= w->wanted | LOOP_HANGUP;
-    if (events)
-        w->fn(w, events);
+    if (!events)
+        return;
+    l->postponed = false;
+    w->fn(w, events);
+    l->worked += !l->postponed;
 }
 
 static void dispatch_batch(struct loop *l)
 {
+    l->worked = 0;
     while (l->batch_at < l->batch_n) {
         const struct epoll_event *ev = &l->batch[l->batch_at++];
 
         if (ev->data.ptr)
-            dispatch(ev->data.ptr, ev->events);
+            dispatch(l, ev->data.ptr, ev->events);
     }
     l->batch_at = l->batch_n = 0;
 }
 
-/* ---- deferred calls ------------------------------------------------------------------------- */
-
-void loop_defer(struct loop *l, struct loop_deferred *d, loop_deferred_fn fn)
-{
-    loop_assert_owner(l);
-    if (d->loop)
-        return;
-    d->fn = fn;
-    d->loop = l;
-    d->round = l->round;
-    DL_APPEND(l->deferred, d);
-}
-
-void loop_undefer(struct loop_deferred *d)
-{
-    if (!d->loop)
-        return;
-    DL_DELETE(d->loop->deferred, d);
-    d->loop = NULL;
-}
-
-static void run_deferred(struct loop *l, unsigned most)
-{
-    l->round++;
-    for (; most > 0 && l->deferred && l->deferred->round != l->round; most--) {
-        struct loop_deferred *d = l->deferred;
-
-        loop_undefer(d);
-        d->fn(d);
-    }
-}
-
 /* ---- the turn ------------------------------------------------------------------------------- */
-
-static int64_t until_timer(const struct loop *l)
-{
-    mono_t next;
-
-    return timers_next(l, &next) ? mono_sub(next, l->now).ns : INT64_MAX;
-}
-
-/* How long it can do without a turn, at most `ns`. */
-static int64_t can_wait(const struct loop *l, int64_t ns)
-{
-    const int64_t left = l->deferred ? 0 : until_timer(l);
-
-    return left < ns ? left : ns;
-}
 
 /* How long to wait, in epoll's milliseconds. `max_wait` < 0: as long as it takes. */
 static int wait_ms(const struct loop *l, dur_t max_wait)
 {
-    int64_t ns = can_wait(l, max_wait.ns < 0 ? INT64_MAX : max_wait.ns);
+    int64_t ns = max_wait.ns < 0 ? INT64_MAX : max_wait.ns;
+    mono_t next;
 
-    if (l->background)
-        ns = can_wait(l->background, ns);
+    if (l->deferred || l->background)
+        return 0;
+    if (timers_next(l, &next)) {
+        dur_t left = mono_sub(next, l->now);
+
+        ns = left.ns < ns ? left.ns : ns;
+    }
     if (ns == INT64_MAX)
         return -1;
     if (ns <= SPIN_NS)
@@ -272,30 +229,21 @@ static int wait_ms(const struct loop *l, dur_t max_wait)
     return (int)((ns - SPIN_NS + MS_NS - 1) / MS_NS);
 }
 
-void loop_work(struct loop *l, int events, unsigned calls)
-{
-    l->batch_at = 0;
-    l->batch_n = events;
-    dispatch_batch(l);
-    timers_run(l);
-    run_deferred(l, calls);
-}
-
 static void turn(struct loop *l, dur_t max_wait)
 {
     int n = epoll_wait(l->epoll_fd, l->batch, LOOP_BATCH, wait_ms(l, max_wait));
 
     CHECK(n >= 0 || errno == EINTR);
-    n = n > 0 ? n : 0;
+    l->batch_at = 0;
+    l->batch_n = n > 0 ? n : 0;
     loop_update_now(l);
-    loop_work(l, n, UINT_MAX);
-    if (l->background)
-        background_run(l->background, n);
+    dispatch_batch(l);
+    timers_run(l);
+    deferred_run(l);
 }
 
 static void take_ownership(struct loop *l)
 {
-    CHECK(!l->front);
     atomic_store_explicit(&l->owner, &thread_identity, memory_order_relaxed);
 }
 

@@ -83,20 +83,21 @@ struct loop_deferred {
     struct loop_deferred *next;
     struct loop *loop; /* NULL while not queued */
     uint32_t round;
+    bool background;
 };
 
 /* Run `fn` once at the end of this turn (of the next one when called from a deferred function);
  * queueing a queued one does nothing. The way to free an object from inside its own callback and to
  * batch writes. */
 void loop_defer(struct loop *l, struct loop_deferred *d, loop_deferred_fn fn);
-void loop_undefer(struct loop_deferred *d);
-
-/* ---- work that can wait --------------------------------------------------------------------- */
-
-/* A second loop on the thread of `front`, for watches, timers and deferred calls that must not keep
- * those of `front` waiting. It has its share when a turn of `front` brought nothing, a few calls at
- * a time, and in turns that did, one call for every LOOP_BACKGROUND_SHARE events: it is slow under
- * load, but it never stands still. It is run by `front` alone. One for each `front`, which must not
- * have run yet; freed before it. */
+/* For work that must keep nobody waiting. Such calls are made behind a turn that brought no work, a
+ * few of them, so that who comes then waits for some ten microseconds; and behind one that did, one
+ * call for every LOOP_BACKGROUND_SHARE events: slow under load, but it never stands still. In
+ * order. */
 #define LOOP_BACKGROUND_SHARE 4
-int loop_new_background(struct loop *front, struct loop **ret, struct err *err) MUST_CHECK;
+void loop_defer_background(struct loop *l, struct loop_deferred *d, loop_deferred_fn fn);
+/* The same, inside the callback of a watch, for all that is to be done about its event, which then
+ * does not count as work. Want nothing of the watch until `fn` runs, or it comes again. */
+void loop_postpone(struct loop *l, struct loop_deferred *d, loop_deferred_fn fn);
+/* Of either kind. */
+void loop_undefer(struct loop_deferred *d);

@@ -27,15 +27,12 @@ struct loop {
     bool wall_known; /* `wall` was read in this turn */
 
     struct heap timers;
-    struct loop_deferred *deferred; /* utlist, in order */
-    uint32_t round;                 /* counts the runs over `deferred` */
-
-    struct loop *background; /* NULL: it has none */
-    struct loop *front;      /* whose background it is; NULL: its own master */
-    /* Of a background: */
-    struct loop_watch glance; /* by the front, at `epoll_fd` */
-    bool ready;               /* it was seen to have events in this turn of the front */
-    unsigned owed;            /* events of the front that it had no share for */
+    struct loop_deferred *deferred;   /* utlist, in order */
+    struct loop_deferred *background; /* the same */
+    uint32_t round;                   /* counts the runs over either */
+    unsigned worked;                  /* events of this turn that were worked on */
+    unsigned owed;                    /* such events that the background had no share for */
+    bool postponed;                   /* the event at hand was */
 
     /* The batch being dispatched; loop_unwatch() clears slots from `batch_at` on. */
     int batch_at;
@@ -43,13 +40,9 @@ struct loop {
     struct epoll_event batch[LOOP_BATCH];
 };
 
-/* What follows the wait of a turn that brought `events`: at most `calls` deferred ones. */
-void loop_work(struct loop *l, int events, unsigned calls);
-
-/* The front's turn brought so many events: the background has its share; background.c. */
-void background_run(struct loop *l, int events);
-/* It is being freed: if it is one, its front has none any more. */
-void background_leave(struct loop *l);
+/* Make the deferred calls of this turn, and those of the background that it has time for;
+ * deferred.c. */
+void deferred_run(struct loop *l);
 
 /* Call the timers that are due; timer.c. */
 void timers_run(struct loop *l);

@@ -300,6 +300,8 @@ static void establish(struct copy *k)
         talk(k);
     else if (s == TRANSPORT_FAILED)
         end(k, COPY_FAILED);
+    else
+        transport_want(&k->link->transport, LOOP_WRITE);
 }
 
 static void exchange(struct copy *k)
@@ -332,11 +334,12 @@ static void on_later(struct loop_deferred *d)
     }
 }
 
-/* A stream of HTTP/2 that copies share with users is of the lane's front: users come first. */
+/* Users come first. */
 void copy_on_event(struct copy *k, unsigned events)
 {
     k->events |= events;
-    loop_defer(k->lane->background, &k->later, on_later);
+    transport_want(&k->link->transport, 0);
+    loop_postpone(k->lane->loop, &k->later, on_later);
 }
 
 void copy_on_deadline(struct copy *k)
@@ -450,7 +453,7 @@ void copy_send(struct conn *c, const struct copy_wish *wish)
     buf_init(&k->kept, wish->keep);
     k->route->tally->copies.pending++;
     DL_APPEND(lane->copies.all, k);
-    loop_defer(lane->background, &k->later, on_later);
+    loop_defer_background(lane->loop, &k->later, on_later);
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */

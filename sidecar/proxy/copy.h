@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copies of clients' requests, sent to a system over connections of their own when the client has
  * been answered. A copy can be lost and can never slow anybody: it shares no connection with a
- * client's request, is worked on in the lane's background (loop.h), and past its limits (how many
+ * client's request, is worked on in the background (loop.h), and past its limits (how many
  * at a time, bytes per second, time, size of the answer) it is dropped and counted. owner: lane.
  *
  * A copy says what it is by a field, X-Switchyard-Mirror: 1, and keeps its Host. A request that

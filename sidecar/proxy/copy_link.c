@@ -26,7 +26,7 @@ static void on_deadline(struct timer *t)
 {
     struct copy_link *l = container_of(t, struct copy_link, deadline.timer);
 
-    if (!deadline_is_due(l->lane->background, &l->deadline, on_deadline))
+    if (!deadline_is_due(l->lane->loop, &l->deadline, on_deadline))
         return;
     if (l->copy)
         copy_on_deadline(l->copy);
@@ -70,7 +70,7 @@ static struct copy_link *connect_new(struct lane *lane, struct upstream_pool *p)
     l->lane = lane;
     l->address = p->address;
     l->protocol = p->protocol;
-    if (!upstream_dial(p, lane->background, NULL, &l->transport, on_event, &l->reused)) {
+    if (!upstream_dial(p, NULL, &l->transport, on_event, &l->reused)) {
         xfreep(&l);
         return NULL;
     }
@@ -88,7 +88,7 @@ struct copy_link *copy_link_take(struct copy *k, struct upstream_pool *p, bool f
     if (!l)
         return NULL;
     l->copy = k;
-    deadline_set(lane->background, &l->deadline, time, on_deadline);
+    deadline_set(lane->loop, &l->deadline, time, on_deadline);
     return l;
 }
 
@@ -100,7 +100,7 @@ void copy_link_give(struct copy_link **lp)
     *lp = NULL;
     l->copy = NULL;
     transport_want(&l->transport, LOOP_READ);
-    deadline_set(lane->background, &l->deadline, lane->config->upstream_idle, on_deadline);
+    deadline_set(lane->loop, &l->deadline, lane->config->upstream_idle, on_deadline);
     DL_PREPEND(lane->copies.idle, l);
     if (++lane->copies.idle_count > COPY_LINKS_IDLE_MAX)
         close_idle(lane->copies.idle->prev); /* utlist: the head's prev is the tail */

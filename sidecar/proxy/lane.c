@@ -243,8 +243,6 @@ int lane_new(struct lane_shared *shared, const int fds[DOOR_COUNT], struct lane 
     init_memory(l);
     r = loop_new(clock_system, &l->loop, err);
     if (r == 0)
-        r = loop_new_background(l->loop, &l->background, err);
-    if (r == 0)
         r = mailbox_new(l->loop, INBOX_MAX, on_letter, l, &l->inbox, err);
     if (r == 0)
         r = make_doors(l, err);
@@ -309,7 +307,6 @@ void lane_free(struct lane *l)
     iobuf_pool_deinit(&l->bufs);
     pipe_pool_deinit(&l->pipes);
     xfreep(&l->scratch);
-    loop_free(l->background);
     loop_free(l->loop);
     xfreep(&l);
 }

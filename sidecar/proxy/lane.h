@@ -75,7 +75,6 @@ struct door {
 
 struct lane {
     struct loop *loop;
-    struct loop *background; /* for copies */
     struct loop_thread *thread;
     unsigned index;
     struct lane_shared *shared;        /* borrowed */

@@ -32,13 +32,13 @@ static struct h2_client *new_h2(struct upstream_pool *p)
     return h2_client_new(p->lane->loop, &h2, dial_link, p);
 }
 
-bool upstream_dial(struct upstream_pool *p, struct loop *loop, struct tls_session *session,
-                   struct transport *t, transport_fn fn, bool *ret_reused)
+bool upstream_dial(struct upstream_pool *p, struct tls_session *session, struct transport *t,
+                   transport_fn fn, bool *ret_reused)
 {
     *ret_reused = false;
     if (p->h2)
         return h2_client_open(p->h2, t, LOOP_WRITE, fn, ret_reused);
-    return dial(t, loop, &p->address, p->tls, p->protocol, session, fn);
+    return dial(t, p->lane->loop, &p->address, p->tls, p->protocol, session, fn);
 }
 
 static struct upstream_pool *new_pool(struct lane *lane, const struct address *address,
@@ -152,7 +152,7 @@ static struct upstream *new_upstream(struct upstream_pool *p)
 {
     struct upstream *u = xnew(struct upstream);
 
-    if (!upstream_dial(p, p->lane->loop, &p->session, &u->transport, on_event, &u->reused)) {
+    if (!upstream_dial(p, &p->session, &u->transport, on_event, &u->reused)) {
         xfreep(&u);
         return NULL;
     }

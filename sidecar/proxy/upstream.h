@@ -45,11 +45,10 @@ bool upstream_pool_is_for(const struct upstream_pool *p, const struct address *a
 void upstream_pool_put(struct upstream_pool *p);
 
 /* Begin to connect `t` to the pool's system, for whoever holds the pool; LOOP_WRITE comes when it
- * stands or failed. Events of a connection come from `loop`, those of a stream of HTTP/2, which is
- * one of the pool's connection, from the lane's. `session` as tls_connect(), where it matters.
- * *ret_reused: it is a stream of a connection that is not new. False: it failed at once. */
-bool upstream_dial(struct upstream_pool *p, struct loop *loop, struct tls_session *session,
-                   struct transport *t, transport_fn fn, bool *ret_reused) MUST_CHECK;
+ * stands or failed. `session` as tls_connect(), where it matters. *ret_reused: it is a stream of a
+ * connection that is not new. False: it failed at once. */
+bool upstream_dial(struct upstream_pool *p, struct tls_session *session, struct transport *t,
+                   transport_fn fn, bool *ret_reused) MUST_CHECK;
 
 struct upstream {
     struct transport transport;

@@ -1,14 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# All requests copied to new, beside nginx's `mirror`, with one thread each: CPU microseconds per request of the
-# process alone under 64 busy clients, copies included, and what the copies add to the users' p99 under a load of about
-# 3,000 requests a second. Once more with a target that takes connections and never answers. Rounds alternate, each
-# one's best counts.
+# All requests copied to new, beside nginx's `mirror`, with one thread each, under 64 clients: CPU microseconds per
+# request of the process alone, copies included, and what the copies add to the users' p99, with a target that answers
+# and with one that takes connections and never does. About 3,000 requests a second that come when they like, and the
+# same in bursts of 64; and what the same requests to new add when another client sends them, for new's own work is on
+# these cores, too. Then as fast as it goes: a busy node drops copies. Rounds alternate. The least CPU counts, and the
+# p99 that a quarter of the rounds kept: the worse ones tell of the machine.
 #
 # usage: mirror.sh [SECONDS [ROUNDS]]     BENCH_ROUNDS=FILE keeps requests per second, p99 and CPU of every round
 # shellcheck source=tests/bench/lib.sh
 . "$(dirname "$0")/lib.sh"
-seconds=${1:-3} rounds=${2:-3}
+seconds=${1:-1} rounds=${2:-20}
 kept=${BENCH_ROUNDS:-$work/rounds}
 
 # A service that hangs: what connects stays connected.
@@ -69,21 +71,54 @@ PLAN
     order start "$1"
 }
 
-# load NAME PID URL [PAUSE]: a line with p99 in milliseconds and CPU per request; PAUSE is in milliseconds
+# ask WHEN URL: 64 clients; WHEN is spread, burst or full
+ask() {
+    local when=()
+    case $1 in
+    spread) when=(-- 20 random) ;;
+    burst) when=(-- 20) ;;
+    esac
+    wrk -t1 -c64 "-d${seconds}s" --latency -s "$here/keys.lua" "$2" "${when[@]}"
+}
+
+# load NAME PID URL WHEN: a line with p99 in milliseconds and CPU per request
 load() {
     local before
     before=$(ticks "$2")
-    wrk -t1 -c64 "-d${seconds}s" --latency -s "$here/keys.lua" "$3" -- ${4:+"$4"} >"$work/load.log"
-    awk -v name="$1-${4:+paced}" -v ticks="$(($(ticks "$2") - before))" '
+    ask "$4" "$3" >"$work/load.log"
+    awk -v name="$1-$4" -v ticks="$(($(ticks "$2") - before))" '
         function ms(x) { return x ~ /us$/ ? x / 1000 : x ~ /ms$/ ? x + 0 : x * 1000 }
         /requests in/ { n = $1 } /Requests\/sec/ { rate = $2 } / 99%/ { p99 = ms($2) } /Non-2xx/ { bad = $NF }
         END { printf "%-14s %8.0f rps   p99 %8.3f ms   %6.2f us per request   %d failed\n",
                   name, rate, p99, ticks * 10000 / n, bad }' "$work/load.log" >>"$kept"
 }
 
-# best NAME FIELD
+# best NAME FIELD: the least of it
 best() {
     awk -v name="$1" -v field="$2" '$1 == name && (!best || $field < best) { best = $field } END { print best }' "$kept"
+}
+
+# quarter NAME: the p99 that a quarter of the rounds kept
+quarter() {
+    awk -v name="$1" '$1 == name { print $5 }' "$kept" | sort -n |
+        awk '{ p99[NR] = $1 } END { print p99[int((NR + 3) / 4)] }'
+}
+
+# us_each NAME: microseconds for each request of the best round
+us_each() {
+    awk -v name="$1" '$1 == name && $2 > most { most = $2 } END { print 1e6 / most }' "$kept"
+}
+
+# load_beside NAME PID URL WHEN: the same, while others ask new as much
+load_beside() {
+    ask "$4" "http://127.0.0.1:$new/" >"$work/beside.log" &
+    load "$@"
+    wait $!
+}
+
+# dropped ROUTE: copies, so far
+dropped() {
+    switchyard stats "$1" --window 1h -o json | jq .mirror.dropped
 }
 
 start_origins
@@ -94,16 +129,24 @@ add_route plain "$new" 0
 add_route mirror "$new" 100
 add_route hang "$hanging" 100
 nginx_mirror nginx "$new" && nginx=$port
-for ((round = 1; round <= rounds; round++)); do
-    for pause in "" 20; do
-        load nginx "${pid[nginx]}" "http://127.0.0.1:$nginx/" $pause
+for when in spread burst full; do
+    [ $when != full ] || lost=$(dropped mirror)
+    for ((round = 1; round <= rounds; round++)); do
+        load nginx "${pid[nginx]}" "http://127.0.0.1:$nginx/" $when
+        load_beside beside "${pid[node-0]}" "http://127.0.0.1:${proxy[0]}/plain" $when
         for route in plain mirror hang; do
-            load "$route" "${pid[node-0]}" "http://127.0.0.1:${proxy[0]}/$route" $pause
+            load "$route" "${pid[node-0]}" "http://127.0.0.1:${proxy[0]}/$route" $when
         done
     done
 done
-row "mirror 100 %: CPU per request" "$(best mirror- 7)" us nginx "$(best nginx- 7)" 0.4
-row "  without a mirror" "$(best plain- 7)" us "" - -
-row "  the users' p99, paced" "$(best mirror-paced 5)" ms without "$(best plain-paced 5)" 1.1
-row "  the same, the target hangs" "$(best hang-paced 5)" ms without "$(best plain-paced 5)" 1.1
-row "  the same of nginx" "$(best nginx-paced 5)" ms "" - -
+row "mirror 100 %: CPU per request" "$(best mirror-spread 7)" us nginx "$(best nginx-spread 7)" 0.4
+row "  without a mirror" "$(best plain-spread 7)" us "" - -
+row "  the users' p99" "$(quarter mirror-spread)" ms without "$(quarter plain-spread)" 1.1
+row "  the same, the target hangs" "$(quarter hang-spread)" ms without "$(quarter plain-spread)" 1.1
+row "  the same, to one who asks new as much" "$(quarter mirror-spread)" ms "asking" "$(quarter beside-spread)" -
+row "  the users' p99 in bursts" "$(quarter mirror-burst)" ms without "$(quarter plain-burst)" 1.1
+row "  the same, the target hangs" "$(quarter hang-burst)" ms without "$(quarter plain-burst)" 1.1
+row "  the same of nginx" "$(quarter nginx-burst)" ms "" - -
+row "  copies dropped so far" "$lost" copies limit 0 1
+row "  time per request as fast as it goes" "$(us_each mirror-full)" us without "$(us_each plain-full)" -
+row "  the same of nginx" "$(us_each nginx-full)" us without "$(us_each plain-full)" -
