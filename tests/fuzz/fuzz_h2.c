@@ -81,12 +81,18 @@ static void link_close(struct transport *t UNUSED)
 {
 }
 
+static const char *link_why(const struct transport *t UNUSED)
+{
+    return "";
+}
+
 static const struct transport_ops link_ops = {
     .establish = link_establish,
     .recv = link_recv,
     .send = link_send,
     .want = link_want,
     .close = link_close,
+    .why = link_why,
 };
 
 /* ---- streams --------------------------------------------------------------------------------- */
