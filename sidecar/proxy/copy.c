@@ -304,11 +304,8 @@ static void establish(struct copy *k)
         transport_want(&k->link->transport, LOOP_WRITE);
 }
 
-static void exchange(struct copy *k)
+static void exchange(struct copy *k, unsigned events)
 {
-    const unsigned events = k->events;
-
-    k->events = 0;
     if (events & LOOP_WRITE && !push(k))
         return;
     if (events & ~LOOP_WRITE)
@@ -320,7 +317,9 @@ static void exchange(struct copy *k)
 static void on_later(struct loop_deferred *d)
 {
     struct copy *k = container_of(d, struct copy, later);
+    const unsigned events = k->events;
 
+    k->events = 0;
     switch (k->step) {
     case COPY_WAITS:
         begin(k, false);
@@ -329,7 +328,7 @@ static void on_later(struct loop_deferred *d)
         establish(k);
         break;
     case COPY_TALKS:
-        exchange(k);
+        exchange(k, events);
         break;
     }
 }
