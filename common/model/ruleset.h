@@ -249,6 +249,9 @@ uint32_t route_weight_at(const struct route *r, const struct name *node, const s
 const struct selector *route_ahead_by(const struct route *r, const struct name *node,
                                       const struct labels *l);
 
+/* What a caller names a command by, so that one that comes twice is known again. */
+#define REQUEST_ID_SIZE 65
+
 /* "Legacy, now" for one migration, or the lifting of it. Higher epochs replace lower ones, nothing
  * else. */
 struct emergency {
@@ -258,6 +261,7 @@ struct emergency {
     char reason[TEXT_SIZE];
     char operator_name[NAME_SIZE * 2];
     wall_t ordered_at;
+    char request[REQUEST_ID_SIZE]; /* that ordered it, as coordinators know; "": not known */
 };
 
 /* One route with its bytes as received or encoded, which the checksum is over. */

@@ -51,6 +51,8 @@ struct core_command {
     const char *migration; /* ignored by APPLY; may be "" for EMERGENCY with `all` */
     const char *operator_name;
     const char *reason;
+    const char
+        *request; /* the caller's name for it, shorter than REQUEST_ID_SIZE; NULL or "": none */
     bool dry_run;
     bool all;                  /* EMERGENCY; SET_FLAG: every flag of the value's kind */
     const struct plan *plan;   /* APPLY: parsed and valid; borrowed, the core keeps its own copy */

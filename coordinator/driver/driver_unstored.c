@@ -110,6 +110,7 @@ static int add(struct ordering *o, const char *migration, uint64_t epoch, struct
     e->migration = s.rollout->migration;
     str_fmt(e->reason, sizeof(e->reason), "%s", o->cmd->reason);
     str_fmt(e->operator_name, sizeof(e->operator_name), "%s", o->cmd->operator_name);
+    str_fmt(e->request, sizeof(e->request), "%s", o->cmd->request ? o->cmd->request : "");
     o->count++;
     *change = (struct core_change){
         .migration = e->migration,

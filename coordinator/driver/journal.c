@@ -76,6 +76,7 @@ static bool write_line(const struct emergency *o, struct buf *b)
     json_set_string(j, "operator", o->operator_name);
     json_set_string(j, "reason", o->reason);
     json_set_string(j, "orderedAt", wall_text(o->ordered_at, text));
+    json_set_string(j, "request", o->request);
     return json_print(j, false, b) && buf_add(b, "\n", 1);
 }
 
@@ -108,7 +109,8 @@ static int read_order(const struct json *line, struct emergency *ret, struct err
     *ret = (struct emergency){.epoch = json_get_u64(line, "epoch", 0), .active = true};
     if (ret->epoch == 0 || !wall_parse(str_of(at), &ret->ordered_at) ||
         !read_text(line, "operator", ret->operator_name, sizeof(ret->operator_name)) ||
-        !read_text(line, "reason", ret->reason, sizeof(ret->reason)))
+        !read_text(line, "reason", ret->reason, sizeof(ret->reason)) ||
+        !str_copy(str_of(json_get_string(line, "request", "")), ret->request, sizeof(ret->request)))
         return err_set(err, ERR_CORRUPT, "a field is missing or is not what it should be");
     return name_parse(str_of(migration), "migration's name", &ret->migration, err);
 }

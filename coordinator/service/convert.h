@@ -20,8 +20,7 @@
 /* Strings are borrowed from the request. */
 struct convert_command {
     struct core_command core;
-    struct plan *plan; /* owned; of an apply */
-    const char *request_id;
+    struct plan *plan;                               /* owned; of an apply */
     struct core_setting setting[BREAKER_KNOB_COUNT]; /* of a tuning; texts are borrowed */
 };
 

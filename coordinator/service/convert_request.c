@@ -9,7 +9,6 @@
 #include "operator.pb-c.h"
 
 #define SOURCE_MAX     256u
-#define REQUEST_ID_MAX 64u
 #define PERCENT_MAX    100.0
 #define TIMEOUT_MAX_MS 60000u
 #define HISTORY_MAX    50u
@@ -315,7 +314,7 @@ static int check_words(const Switchyard__V1__Command *m, const struct action *a,
     int r = check_text("migration's name", m->migration, NAME_SIZE - 1, err);
 
     if (r == 0)
-        r = check_text("request id", m->request_id, REQUEST_ID_MAX, err);
+        r = check_text("request id", m->request_id, REQUEST_ID_SIZE - 1, err);
     if (r == 0)
         r = check_author(m->operator_, m->reason,
                          a->needs_reason ? core_command_name(a->kind) : NULL, err);
@@ -328,7 +327,7 @@ int convert_command(const ProtobufCMessage *command, struct convert_command *ret
     const struct action *a = action_of(m);
     int r;
 
-    *ret = (struct convert_command){.request_id = m->request_id};
+    *ret = (struct convert_command){.plan = NULL};
     if (!a)
         return err_set(err, ERR_INVALID, "the command has no action that this version knows");
     r = check_words(m, a, err);
@@ -339,6 +338,7 @@ int convert_command(const ProtobufCMessage *command, struct convert_command *ret
         .migration = m->migration,
         .operator_name = m->operator_,
         .reason = m->reason,
+        .request = m->request_id,
         .dry_run = m->dry_run,
     };
     r = a->take ? a->take(m, ret, err) : 0;

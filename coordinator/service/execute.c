@@ -47,12 +47,12 @@ static void log_answer(const struct execution *e, const struct err *why, bool dr
     if (why->code != ERR_NONE)
         log_err(LOG_WARN, LOG_ANSWER_FAILED, why,
                 "command=%s migration=%s operator=%s request=%s%s%s", kind, LOGQ(c->migration),
-                LOGQ(c->operator_name), LOGQ(e->command.request_id), through, e->from.s);
+                LOGQ(c->operator_name), LOGQ(c->request), through, e->from.s);
     else
         log_line(LOG_INFO, LOG_COMMAND,
                  "command=%s migration=%s operator=%s reason=%s request=%s%s%s dry_run=%s", kind,
-                 LOGQ(c->migration), LOGQ(c->operator_name), LOGQ(c->reason),
-                 LOGQ(e->command.request_id), through, e->from.s, dry_run ? "true" : "false");
+                 LOGQ(c->migration), LOGQ(c->operator_name), LOGQ(c->reason), LOGQ(c->request),
+                 through, e->from.s, dry_run ? "true" : "false");
 }
 
 static void end_execution(struct execution *e)

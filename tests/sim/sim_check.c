@@ -253,6 +253,17 @@ static void check_dropped(struct sim_check *c, uint64_t rev)
     }
 }
 
+/* An emergency is given to one coordinator after the other until somebody answers. */
+static void check_once(struct sim_check *c, uint64_t rev)
+{
+    for (const struct sim_deed *new = c->ledger.deeds; new &&new->rev == rev; new = new->older)
+        for (const struct sim_deed *d = new->older; d; d = d->older)
+            if (strcmp(d->event, "emergency_rollback") == 0 && strcmp(new->event, d->event) == 0 &&
+                strcmp(new->operator_name, d->operator_name) == 0 &&
+                name_eq(&new->migration, &d->migration))
+                sim_fail(c->sim, "%s is carried out twice", d->operator_name);
+}
+
 void sim_check_stored(struct sim_check *c, struct sim_asker who, const struct store_txn *txn,
                       uint64_t rev)
 {
@@ -260,6 +271,7 @@ void sim_check_stored(struct sim_check *c, struct sim_asker who, const struct st
     sim_check_fence(c, who, txn, rev);
     check_moves(c, rev);
     check_dropped(c, rev);
+    check_once(c, rev);
     sim_check_deeds_told(c, rev);
     sim_check_raised(c, rev);
 }

@@ -149,6 +149,7 @@ static void note_deed(struct sim_ledger *l, const struct name *migration, uint64
     d->sequence = sequence;
     d->rev = rev;
     CHECK(str_copy(str_of(entry.operator_name), d->operator_name, sizeof d->operator_name));
+    memcpy(d->event, entry.event, sizeof entry.event);
     d->older = l->deeds;
     l->deeds = d;
     memcpy(decision_of(l, migration, rev)->event, entry.event, sizeof entry.event);

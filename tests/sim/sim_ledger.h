@@ -47,6 +47,7 @@ struct sim_deed {
     uint64_t rev, sequence;
     uint64_t dropped; /* revision that deleted it; 0: it stands */
     char operator_name[NAME_SIZE * 2];
+    char event[32];
     bool acknowledged;
     struct sim_deed *older;
 };

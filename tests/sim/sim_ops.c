@@ -137,6 +137,7 @@ static struct sim_op *new_op(struct sim *s, const struct core_command *from)
     str_fmt(op->reason, sizeof op->reason, "%s", from->reason ? from->reason : "a test");
     op->command.migration = op->migration;
     op->command.operator_name = op->operator_name;
+    op->command.request = op->operator_name;
     op->command.reason = op->reason;
     op->command.token = op;
     op->command.to_stage_name = keep(op->stage_name, sizeof op->stage_name, from->to_stage_name);

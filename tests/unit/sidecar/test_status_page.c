@@ -27,7 +27,8 @@ static struct agent *serving(bool with_order)
     struct agent *a = agent_new(&(struct name){"n1"}, &(struct labels){.count = 0});
     CLEANUP(ruleset_unrefp) struct ruleset *set = set_of_app();
     static struct epochs epochs;
-    struct emergency order = {{"app"}, 9, true, "payments \"fail\"", "ann", {1767323045000000000}};
+    struct emergency order = {{"app"}, 9, true, "payments \"fail\"", "ann", {1767323045000000000},
+                              ""};
 
     epochs.count = 0;
     if (with_order)

@@ -97,6 +97,24 @@ static void test_the_same_order_from_every_node_is_adopted_once(void **state UNU
     assert_int_equal(adoptions(r), 1);
 }
 
+/* It was given to a coordinator without a store, and now another one is asked, too. */
+static void test_an_order_that_was_adopted_is_known_by_its_request(void **state UNUSED)
+{
+    CLEANUP(rig_freep) struct rig *r = rig_new();
+    struct emergency told = told_of(5, true);
+    struct core_command again = {.kind = CMD_EMERGENCY, .request = "4f00"};
+
+    str_fmt(told.request, sizeof told.request, "4f00");
+    to_canary(r);
+    tell(r, told);
+    rig_restart(r);
+    rig_does(r, again);
+    assert_int_equal(standing(r).epoch, 5);
+    rig_does(r, (struct core_command){.kind = CMD_CLEAR});
+    rig_does(r, again);
+    assert_false(standing(r).active);
+}
+
 /* A node that was away during the lifting: the next update lifts its order, not the other way. */
 static void test_an_order_older_than_the_lifting_stays_lifted(void **state UNUSED)
 {
@@ -200,6 +218,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_nodes_order_becomes_the_migrations_own),
         cmocka_unit_test(test_the_same_order_from_every_node_is_adopted_once),
+        cmocka_unit_test(test_an_order_that_was_adopted_is_known_by_its_request),
         cmocka_unit_test(test_an_order_older_than_the_lifting_stays_lifted),
         cmocka_unit_test(test_an_order_with_the_epoch_of_the_lifting_wins),
         cmocka_unit_test(test_nobody_lifts_an_order_through_a_node),

@@ -509,6 +509,55 @@ static void test_a_deleted_plan_without_orders_leaves_its_revision(void **state 
     assert_int_equal(core_revision(r->core), r->rev);
 }
 
+static void orders_emergency(struct rig *r, const char *request)
+{
+    rig_does(r, (struct core_command){.kind = CMD_EMERGENCY, .request = request});
+}
+
+static unsigned emergencies(struct rig *r)
+{
+    const struct history_entry *entry[CORE_HISTORY_KEPT];
+    unsigned count = view_history(r->core, "orders", entry, CORE_HISTORY_KEPT), found = 0;
+
+    for (unsigned i = 0; i < count; i++)
+        found += strcmp(entry[i]->event, "emergency_rollback") == 0;
+    return found;
+}
+
+/* Its giver heard nothing for a moment and gave it to another coordinator, too. */
+static void test_an_emergency_that_comes_twice_is_carried_out_once(void **state UNUSED)
+{
+    CLEANUP(rig_freep) struct rig *r = at(PHASE_BAKING);
+    unsigned saves;
+
+    orders_emergency(r, "4f00");
+    saves = r->saves;
+    rig_restart(r);
+    orders_emergency(r, "4f00");
+    assert_int_equal(r->saves, saves);
+    assert_non_null(strstr(r->u.change->summary, "already, by emergency order 1"));
+    assert_int_equal(emergencies(r), 1);
+    orders_emergency(r, "4f01"); /* somebody means it once more */
+    orders_emergency(r, "");
+    orders_emergency(r, "");
+    assert_int_equal(emergencies(r), 4);
+    assert_int_equal(rig_status(r, "orders").emergency->epoch, 4);
+}
+
+static void test_an_emergency_that_comes_after_its_lifting_is_too_late(void **state UNUSED)
+{
+    CLEANUP(rig_freep) struct rig *r = at(PHASE_BAKING);
+
+    orders_emergency(r, "4f00");
+    rig_does(r, CMD(CLEAR));
+    rig_restart(r);
+    orders_emergency(r, "4f00");
+    assert_false(rig_status(r, "orders").emergency->active);
+    assert_non_null(strstr(r->u.change->summary, "lifted since"));
+    orders_emergency(r, "4f01");
+    assert_true(rig_status(r, "orders").emergency->active);
+}
+
 /* As many migrations as there may be, and every one of them to legacy in one transaction. */
 static void test_the_largest_emergency_is_one_transaction(void **state UNUSED)
 {
@@ -648,6 +697,8 @@ int main(void)
         cmocka_unit_test(test_no_raise_while_a_trigger_is_violated),
         cmocka_unit_test(test_delete_needs_an_idle_plan),
         cmocka_unit_test(test_a_deleted_plan_without_orders_leaves_its_revision),
+        cmocka_unit_test(test_an_emergency_that_comes_twice_is_carried_out_once),
+        cmocka_unit_test(test_an_emergency_that_comes_after_its_lifting_is_too_late),
         cmocka_unit_test(test_the_largest_emergency_is_one_transaction),
         cmocka_unit_test(test_a_dry_run_changes_nothing),
         cmocka_unit_test(test_history_tells_who_did_what),

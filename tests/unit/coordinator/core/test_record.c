@@ -207,7 +207,8 @@ static void test_an_order_and_an_entry_look_like_this(void **state UNUSED)
                                     .active = true,
                                     .reason = "checkout is down",
                                     .operator_name = "ann@example.com",
-                                    .ordered_at = wall("2026-11-21T10:07:04.123Z")};
+                                    .ordered_at = wall("2026-11-21T10:07:04.123Z"),
+                                    .request = "9f3c00a1d2e4b576"};
     const struct history_entry entry = {.time = wall("2026-11-21T10:07:04.123Z"),
                                         .event = "rollback",
                                         .operator_name = "ann",

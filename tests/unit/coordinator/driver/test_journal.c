@@ -49,6 +49,7 @@ static struct emergency order(const char *migration, uint64_t epoch)
     str_fmt(e.migration.s, sizeof e.migration.s, "%s", migration);
     str_fmt(e.reason, sizeof e.reason, "a \"quoted\"\nreason, ünïcode");
     str_fmt(e.operator_name, sizeof e.operator_name, "alice");
+    str_fmt(e.request, sizeof e.request, "9f3c00a1d2e4b576");
     return e;
 }
 

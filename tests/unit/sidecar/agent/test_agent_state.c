@@ -30,8 +30,9 @@ static struct ruleset *two_routes(void)
 
 static void two_orders(struct epochs *e)
 {
-    struct emergency app = {{"app"}, 7, true, "INC \"7\"\n\xc3\xa4", "anna", {123456789012345678}};
-    struct emergency gone = {{"gone"}, 2, false, "", "bert", {5}};
+    struct emergency app = {{"app"}, 7, true, "INC \"7\"\n\xc3\xa4", "anna", {123456789012345678},
+                            ""};
+    struct emergency gone = {{"gone"}, 2, false, "", "bert", {5}, ""};
 
     e->count = 0;
     assert_int_equal(epochs_take(e, &app), EPOCH_NEWER);

@@ -558,7 +558,7 @@ static void orders_that_cannot_be_read_are_left_out_and_told(void **state UNUSED
 static void orders_go_up_as_they_came(void **state UNUSED)
 {
     CLEANUP(xfreep) struct epochs *epochs = xnew(struct epochs);
-    struct emergency order = {{"app"}, 9, false, "fixed", "bert", {77}};
+    struct emergency order = {{"app"}, 9, false, "fixed", "bert", {77}, ""};
     Switchyard__V1__EmergencyOrder **up;
 
     assert_int_equal(epochs_take(epochs, &order), EPOCH_NEWER);

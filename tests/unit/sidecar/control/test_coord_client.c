@@ -273,7 +273,7 @@ static int teardown(void **state)
 static void hello_says_who_and_what(void **state)
 {
     struct fixture *f = *state;
-    struct emergency order = {{"app"}, 7, true, "x", "y", {1}};
+    struct emergency order = {{"app"}, 7, true, "x", "y", {1}, ""};
 
     f->serving = (struct position){"cafe", 2, 41};
     assert_int_equal(epochs_take(&f->epochs, &order), EPOCH_NEWER);
