@@ -24,6 +24,7 @@ static void queue(struct loop *l, struct loop_deferred *d, loop_deferred_fn fn, 
     d->loop = l;
     d->round = l->round;
     d->background = background;
+    d->since = l->now;
     DL_APPEND(*list, d);
 }
 
@@ -37,10 +38,10 @@ void loop_defer_background(struct loop *l, struct loop_deferred *d, loop_deferre
     queue(l, d, fn, true);
 }
 
-void loop_postpone(struct loop *l, struct loop_deferred *d, loop_deferred_fn fn)
+void loop_mark_background(struct loop *l)
 {
-    queue(l, d, fn, true);
-    l->postponed = true;
+    loop_assert_owner(l);
+    l->marked = true;
 }
 
 void loop_undefer(struct loop_deferred *d)
@@ -68,6 +69,15 @@ static void run(struct loop *l, bool background, unsigned most)
     }
 }
 
+mono_t deferred_background_at(const struct loop *l)
+{
+    mono_t quiet = mono_add(l->worked_at, dur_ms(LOOP_QUIET_MS));
+    mono_t overdue = mono_add(l->background->since, dur_ms(LOOP_PATIENCE_MS));
+
+    return mono_before(quiet, overdue) ? quiet : overdue;
+}
+
+/* How many calls this turn has time for. */
 static unsigned share(struct loop *l)
 {
     unsigned calls;
@@ -85,6 +95,6 @@ static unsigned share(struct loop *l)
 void deferred_run(struct loop *l)
 {
     run(l, false, UINT_MAX);
-    if (l->background)
+    if (l->background && !mono_before(l->now, deferred_background_at(l)))
         run(l, true, share(l));
 }

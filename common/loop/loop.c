@@ -188,9 +188,9 @@ static void dispatch(struct loop *l, struct loop_watch *w, uint32_t ready)
     events &= w->wanted | LOOP_HANGUP;
     if (!events)
         return;
-    l->postponed = false;
+    l->marked = false;
     w->fn(w, events);
-    l->worked += !l->postponed;
+    l->worked += !l->marked;
 }
 
 static void dispatch_batch(struct loop *l)
@@ -203,9 +203,18 @@ static void dispatch_batch(struct loop *l)
             dispatch(l, ev->data.ptr, ev->events);
     }
     l->batch_at = l->batch_n = 0;
+    if (l->worked > 0)
+        l->worked_at = l->now;
 }
 
 /* ---- the turn ------------------------------------------------------------------------------- */
+
+static int64_t no_later(const struct loop *l, int64_t ns, mono_t at)
+{
+    dur_t left = mono_sub(at, l->now);
+
+    return left.ns < ns ? left.ns : ns;
+}
 
 /* How long to wait, in epoll's milliseconds. `max_wait` < 0: as long as it takes. */
 static int wait_ms(const struct loop *l, dur_t max_wait)
@@ -213,13 +222,12 @@ static int wait_ms(const struct loop *l, dur_t max_wait)
     int64_t ns = max_wait.ns < 0 ? INT64_MAX : max_wait.ns;
     mono_t next;
 
-    if (l->deferred || l->background)
+    if (l->deferred)
         return 0;
-    if (timers_next(l, &next)) {
-        dur_t left = mono_sub(next, l->now);
-
-        ns = left.ns < ns ? left.ns : ns;
-    }
+    if (timers_next(l, &next))
+        ns = no_later(l, ns, next);
+    if (l->background)
+        ns = no_later(l, ns, deferred_background_at(l));
     if (ns == INT64_MAX)
         return -1;
     if (ns <= SPIN_NS)

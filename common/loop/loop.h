@@ -84,20 +84,23 @@ struct loop_deferred {
     struct loop *loop; /* NULL while not queued */
     uint32_t round;
     bool background;
+    mono_t since; /* of the background: queued */
 };
 
 /* Run `fn` once at the end of this turn (of the next one when called from a deferred function);
  * queueing a queued one does nothing. The way to free an object from inside its own callback and to
  * batch writes. */
 void loop_defer(struct loop *l, struct loop_deferred *d, loop_deferred_fn fn);
-/* For work that must keep nobody waiting. Such calls are made behind a turn that brought no work, a
- * few of them, so that who comes then waits for some ten microseconds; and behind one that did, one
- * call for every LOOP_BACKGROUND_SHARE events: slow under load, but it never stands still. In
- * order. */
-#define LOOP_BACKGROUND_SHARE 4
+/* For work that must keep nobody waiting. Who works on one event is likely to be needed for the
+ * next one soon, so such calls are made once nothing has come for LOOP_QUIET_MS, a few in each turn
+ * that brings no work. If the oldest has waited for LOOP_PATIENCE_MS they need no quiet any more,
+ * and behind a turn that brought work there is one call for every LOOP_BACKGROUND_SHARE events:
+ * slow under load, but it never stands still. In order. */
+#define LOOP_QUIET_MS         1
+#define LOOP_PATIENCE_MS      20
+#define LOOP_BACKGROUND_SHARE 16
 void loop_defer_background(struct loop *l, struct loop_deferred *d, loop_deferred_fn fn);
-/* The same, inside the callback of a watch, for all that is to be done about its event, which then
- * does not count as work. Want nothing of the watch until `fn` runs, or it comes again. */
-void loop_postpone(struct loop *l, struct loop_deferred *d, loop_deferred_fn fn);
+/* Inside the callback of a watch: this event is the background's, and does not count as work. */
+void loop_mark_background(struct loop *l);
 /* Of either kind. */
 void loop_undefer(struct loop_deferred *d);

@@ -30,9 +30,10 @@ struct loop {
     struct loop_deferred *deferred;   /* utlist, in order */
     struct loop_deferred *background; /* the same */
     uint32_t round;                   /* counts the runs over either */
-    unsigned worked;                  /* events of this turn that were worked on */
+    unsigned worked;                  /* events of this turn, without the background's */
+    mono_t worked_at;                 /* the latest turn that had any */
     unsigned owed;                    /* such events that the background had no share for */
-    bool postponed;                   /* the event at hand was */
+    bool marked;                      /* the event at hand is the background's */
 
     /* The batch being dispatched; loop_unwatch() clears slots from `batch_at` on. */
     int batch_at;
@@ -43,6 +44,8 @@ struct loop {
 /* Make the deferred calls of this turn, and those of the background that it has time for;
  * deferred.c. */
 void deferred_run(struct loop *l);
+/* When the background need not wait any longer, should nothing come before; with one that waits. */
+mono_t deferred_background_at(const struct loop *l);
 
 /* Call the timers that are due; timer.c. */
 void timers_run(struct loop *l);

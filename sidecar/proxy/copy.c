@@ -29,8 +29,8 @@ struct copy {
     struct copy_wish wish;
     enum http1_method method;
     enum copy_step step;
-    bool again; /* it was begun anew, over a fresh connection */
-    mono_t began;
+    bool again;     /* it was begun anew, over a fresh connection */
+    mono_t began;   /* once it waits no more */
     struct buf out; /* the whole request */
     size_t sent;
     struct copy_link *link;
@@ -132,7 +132,7 @@ static void end(struct copy *k, enum copy_end how)
         .body_size = how == COPY_ANSWERED ? k->reply.body_size : 0,
         .body_hash = k->hash,
         .grpc = k->reply.grpc,
-        .took = mono_sub(loop_now(lane->loop), k->began),
+        .took = k->step == COPY_WAITS ? dur_ns(0) : mono_sub(loop_now(lane->loop), k->began),
     };
 
     if (k->link && how == COPY_ANSWERED && k->reply.may_reuse && k->sent == k->out.len)
@@ -322,6 +322,7 @@ static void on_later(struct loop_deferred *d)
     k->events = 0;
     switch (k->step) {
     case COPY_WAITS:
+        k->began = loop_now(k->lane->loop);
         begin(k, false);
         break;
     case COPY_CONNECTS:
@@ -333,12 +334,19 @@ static void on_later(struct loop_deferred *d)
     }
 }
 
-/* Users come first. */
+/* Users come first. But to read an answer that is short takes no longer than to come back to it. */
 void copy_on_event(struct copy *k, unsigned events)
 {
+    struct loop *loop = k->lane->loop;
+
+    loop_mark_background(loop);
+    if (k->step == COPY_TALKS && !k->reply.heard) {
+        exchange(k, events);
+        return;
+    }
     k->events |= events;
     transport_want(&k->link->transport, 0);
-    loop_postpone(k->lane->loop, &k->later, on_later);
+    loop_defer_background(loop, &k->later, on_later);
 }
 
 void copy_on_deadline(struct copy *k)
@@ -447,7 +455,6 @@ void copy_send(struct conn *c, const struct copy_wish *wish)
     k->route = req->route;
     k->wish = *wish;
     k->method = req->head.method;
-    k->began = loop_now(lane->loop);
     k->hash = wish->keep > 0 ? COMPARE_HASH_START : 0;
     buf_init(&k->kept, wish->keep);
     k->route->tally->copies.pending++;
