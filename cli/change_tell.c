@@ -77,7 +77,7 @@ static void tell_measured(const Switchyard__V1__AwaitResult *await, dur_t took)
 
     if (await->measured_ms < 0) {
         cli_say("  all nodes (%u) serve it, known %.1f ms after the call\n", nodes,
-                (double)took.ns / 1e6);
+                dur_in_ms(took));
         return;
     }
     cli_say("  all nodes (%u) serve it, %.1f ms after the order\n", nodes, await->measured_ms);

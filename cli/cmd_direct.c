@@ -254,7 +254,7 @@ static struct json *errand_json(const struct errand *e)
 
 static double measured_ms(const struct errands *all)
 {
-    return (double)mono_sub(all->last, all->since).ns / 1e6;
+    return dur_in_ms(mono_sub(all->last, all->since));
 }
 
 static int answer_json(const struct errands *all, struct err *err)

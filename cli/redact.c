@@ -39,7 +39,7 @@ static size_t label_at(struct str s)
     for (size_t i = 0; i < ARRAY_LEN(labels); i++) {
         struct str label = str_of(labels[i]);
 
-        if (s.n >= label.n && str_ieq((struct str){s.p, label.n}, label))
+        if (str_istarts(s, label))
             return label.n;
     }
     return 0;

@@ -39,6 +39,11 @@ static inline int64_t dur_to_ms(dur_t d)
 {
     return d.ns / 1000000;
 }
+/* With fractions. */
+static inline double dur_in_ms(dur_t d)
+{
+    return (double)d.ns / 1e6;
+}
 static inline int64_t dur_to_us(dur_t d)
 {
     return d.ns / 1000;

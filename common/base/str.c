@@ -28,6 +28,11 @@ bool str_starts(struct str s, struct str prefix)
     return s.n >= prefix.n && (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
 }
 
+bool str_istarts(struct str s, struct str prefix)
+{
+    return s.n >= prefix.n && str_ieq((struct str){s.p, prefix.n}, prefix);
+}
+
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t';

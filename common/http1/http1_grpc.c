@@ -36,7 +36,7 @@ bool http1_grpc_is_type(struct str type)
 {
     static const struct str grpc = {"application/grpc", 16};
 
-    if (type.n < grpc.n || !str_ieq((struct str){type.p, grpc.n}, grpc))
+    if (!str_istarts(type, grpc))
         return false;
     return type.n == grpc.n || memchr("+; \t", type.p[grpc.n], 4) != NULL;
 }

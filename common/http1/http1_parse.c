@@ -79,10 +79,8 @@ static size_t scheme_length(struct str target)
     static const struct str schemes[] = {{"http://", 7}, {"https://", 8}};
 
     for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
-        size_t n = schemes[i].n;
-
-        if (target.n > n && str_ieq((struct str){target.p, n}, schemes[i]))
-            return n;
+        if (target.n > schemes[i].n && str_istarts(target, schemes[i]))
+            return schemes[i].n;
     }
     return 0;
 }

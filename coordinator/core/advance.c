@@ -31,7 +31,7 @@ static double detect_ms(const struct core *c, const struct migration *m)
     if (!gates_first_violation(limits, m->judged, c->mono, &first) &&
         !gates_first_violation(limits, m->beyond, c->mono, &first))
         return 0.0;
-    return (double)mono_sub(c->mono, first).ns / 1e6;
+    return dur_in_ms(mono_sub(c->mono, first));
 }
 
 static void run(struct core *c, struct migration *m, const struct move *move, struct core_update *u)

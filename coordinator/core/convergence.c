@@ -143,7 +143,7 @@ void convergence_list(const struct core *c, const struct migration *m, uint64_t 
 /* Two machines' clocks may disagree, and a node may have been faster than the news of the order. */
 static double ms_between(mono_t from, mono_t to)
 {
-    return mono_before(from, to) ? (double)mono_sub(to, from).ns / 1e6 : 0.0;
+    return mono_before(from, to) ? dur_in_ms(mono_sub(to, from)) : 0.0;
 }
 
 /* The nearest rank: a measured value, never one in between. */

@@ -76,7 +76,7 @@ static void measure_rehearsal(const struct drilling *q, struct drill_record *r)
     char asked[WORDS_DURATION_MAX];
 
     r->measured_ms = drill_watch_measure(q->c, q->s->m);
-    if (r->measured_ms > (double)r->within.ns / 1e6)
+    if (r->measured_ms > dur_in_ms(r->within))
         str_fmt(r->why, sizeof r->why, "it took %.0f ms, and %s was asked for", r->measured_ms,
                 words_duration(r->within, asked));
 }

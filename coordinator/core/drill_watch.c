@@ -130,7 +130,7 @@ double drill_watch_measure(const struct core *c, const struct migration *m)
     for (struct node *n = NULL; (n = next_of_scope(c, m, n));)
         if (node_acked_at(n, m->scope.rev, &at) && mono_before(last, at))
             last = at;
-    return (double)mono_sub(last, from).ns / 1e6;
+    return dur_in_ms(mono_sub(last, from));
 }
 
 const char *drill_watch_laggards(const struct core *c, const struct migration *m, char *dst)

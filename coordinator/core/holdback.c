@@ -99,7 +99,7 @@ static bool is_too_slow(const struct raise *q)
     const struct plan *plan = q->d->plan;
 
     return plan->drill_within.ns > 0 &&
-           q->d->rollout.drill.measured_ms > (double)plan->drill_within.ns / 1e6;
+           q->d->rollout.drill.measured_ms > dur_in_ms(plan->drill_within);
 }
 
 /* What speaks against the latest drill, into `dst` of TEXT_SIZE bytes; false: nothing. */

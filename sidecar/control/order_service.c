@@ -95,7 +95,7 @@ static void answer(struct waiting *w)
     m.node = rpc_lend(s->config.node);
     m.migrations = xcalloc(RULESET_ROUTES_MAX, sizeof *m.migrations);
     fill(w, &m, item);
-    m.measured_ms = is_served(w) ? (double)mono_sub(loop_now(s->loop), w->since).ns / 1e6 : -1.0;
+    m.measured_ms = is_served(w) ? dur_in_ms(mono_sub(loop_now(s->loop), w->since)) : -1.0;
     rpc_call_reply(w->call, &m.base);
     xfreep(&m.migrations);
     xfreep(&item);

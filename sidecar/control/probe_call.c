@@ -91,7 +91,7 @@ static void fill(struct answer_message *ret, const struct probe_answer *a)
     ret->m.endpoint = rpc_lend(a->endpoint);
     ret->m.ok = a->status > 0 && a->status < 500;
     ret->m.status = a->status;
-    ret->m.took_ms = (double)a->took.ns / 1e6;
+    ret->m.took_ms = dur_in_ms(a->took);
     ret->m.error = rpc_lend(a->error);
     for (unsigned i = 0; i < a->header_count; i++) {
         switchyard__v1__label__init(&ret->header[i]);

@@ -39,11 +39,6 @@ static bool put_field(struct buf *b, const char *name, struct str value, size_t 
     return buf_addf(b, ",\"%s\":", name) && put_text(b, value, max);
 }
 
-static double ms(dur_t d)
-{
-    return (double)d.ns / 1e6;
-}
-
 /* ---- parts ----------------------------------------------------------------------------------- */
 
 /* The key itself may be a person's name or token: only a keyed hash of it is told, the same for the
@@ -137,7 +132,7 @@ bool access_log_format(const struct conn *c, bool with_query, struct buf *line)
                     ",\"duration_ms\":%.3f",
                     wall_text(loop_wall(loop), time),
                     req->answered ? req->answer.status : c->status, req->to_client,
-                    req->head.size + req->upload.body.payload, ms(took)) &&
+                    req->head.size + req->upload.body.payload, dur_in_ms(took)) &&
            put_grpc(line, req) && put_decision(line, c) && put_request(line, c, with_query) &&
            buf_add(line, "}\n", 2);
 }
@@ -151,7 +146,7 @@ bool access_log_format_origin(const struct conn *c, bool with_query, struct buf 
     dur_t took = mono_sub(loop_now(c->lane->loop), req->began);
 
     buf_clear(part);
-    if (c->tcp && stands && !buf_addf(part, ",\"connect_ms\":%.3f", ms(took)))
+    if (c->tcp && stands && !buf_addf(part, ",\"connect_ms\":%.3f", dur_in_ms(took)))
         return false;
     return put_decision(part, c) && put_request(part, c, with_query);
 }
@@ -165,5 +160,5 @@ bool access_log_format_end(const struct access_end *end, struct buf *line)
                     "{\"time\":\"%s\",\"kind\":\"%s\",\"end\":\"%s\",\"bytes\":%" PRIu64
                     ",\"bytes_in\":%" PRIu64 ",\"duration_ms\":%.3f%s}\n",
                     wall_text(end->at, time), end->kind, ending_name(end->ending), end->bytes_out,
-                    end->bytes_in, ms(end->took), end->origin);
+                    end->bytes_in, dur_in_ms(end->took), end->origin);
 }

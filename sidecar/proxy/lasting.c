@@ -15,19 +15,14 @@
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-static bool starts_with(struct str s, struct str kind)
-{
-    return s.n >= kind.n && str_ieq((struct str){s.p, kind.n}, kind);
-}
-
 static bool is_lasting(const struct request *req, struct str *ret_media)
 {
     if (req->download.framing.kind == HTTP1_BODY_LENGTH ||
         req->download.framing.kind == HTTP1_BODY_NONE ||
         !http1_find(&req->answer, STR("Content-Type"), ret_media))
         return false;
-    return starts_with(*ret_media, STR("text/event-stream")) ||
-           starts_with(*ret_media, STR("application/grpc"));
+    return str_istarts(*ret_media, STR("text/event-stream")) ||
+           str_istarts(*ret_media, STR("application/grpc"));
 }
 
 static void judge(struct lasting *l);

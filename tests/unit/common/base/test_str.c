@@ -10,6 +10,9 @@ static void comparing_and_trimming(void **state UNUSED)
     assert_false(str_ieq(STR("a"), STR("ab")));
     assert_true(str_starts(STR("abc"), STR("")));
     assert_false(str_starts(STR("ab"), STR("abc")));
+    assert_true(str_istarts(STR("application/GRPC+proto"), STR("Application/grpc")));
+    assert_true(str_istarts(STR("a"), STR("")));
+    assert_false(str_istarts(STR("application"), STR("application/grpc")));
     assert_true(str_eq(str_trim(STR(" \t x y \t")), STR("x y")));
     assert_true(str_eq(str_trim(STR("  ")), STR("")));
     assert_true(str_eq(str_of(NULL), STR("")));
