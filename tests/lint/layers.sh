@@ -45,7 +45,7 @@ homes() {
 grpc/: common/rpc
 protobuf-c/: common/rpc coordinator/service
 libpq-fe.h: common/pg
-sqlite3.h: coordinator/store/store_sqlite.c
+sqlite3.h: coordinator/store/store_sqlite_parts.h
 ares.h: sidecar/proxy/resolver.c
 nghttp2/: sidecar/h2
 curl/: coordinator/web coordinator/store/etcd_http.c
