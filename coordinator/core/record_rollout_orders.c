@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is ordered beside the stages: the breaker, the mirror and flags, in the record of a rollout.
- */
+/* What is ordered beside the stages, in the record of a rollout: breaker, mirror, flags. */
 #include "coordinator/core/record_rollout_parts.h"
 
 #include "common/base/units.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the parts of a rollout's record share: record_rollout.c has the whole, record_rollout_falls.c
- * the last rollback and the last drill, record_rollout_orders.c what is ordered beside the stages,
- * record_rollout_stage.c how the rollout stands to its stages. Private to these; see record.h. */
+/* What the parts of a rollout's record share: record_rollout.c has the whole,
+ * record_rollout_falls.c the last rollback and the last drill, record_rollout_orders.c what is
+ * ordered beside the stages, record_rollout_stage.c how the rollout stands to its stages. Private
+ * to these; see record.h. */
 #pragma once
 
 #include "coordinator/core/record.h"
