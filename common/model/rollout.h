@@ -129,7 +129,8 @@ struct history_entry {
     char from[NAME_SIZE * 2]; /* "canary-10 (10 %), baking" */
     char to[NAME_SIZE * 2];
     uint64_t revision;
-    double measured_ms; /* rollbacks that have converged; else 0 */
+    double measured_ms;            /* rollbacks that have converged; else 0 */
+    char request[REQUEST_ID_SIZE]; /* of the command; "": not known */
 };
 
 /* The columns of stage_states.h, and a phase by its name; false for names it does not hold. */

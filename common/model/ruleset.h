@@ -261,7 +261,7 @@ struct emergency {
     char reason[TEXT_SIZE];
     char operator_name[NAME_SIZE * 2];
     wall_t ordered_at;
-    char request[REQUEST_ID_SIZE]; /* that ordered it, as coordinators know; "": not known */
+    char request[REQUEST_ID_SIZE]; /* of the command, until coordinators store it; "": not known */
 };
 
 /* One route with its bytes as received or encoded, which the checksum is over. */

@@ -30,6 +30,7 @@ static void stage(struct core *c, struct migration *m, const struct emergency *t
         .event = STAGE_EMERGENCY,
         .operator_name = told->operator_name,
         .reason = told->reason,
+        .request = told->request,
         .recorded_as = MOVES_ADOPTED,
     };
     struct staged *s = staging_begin(c, m);

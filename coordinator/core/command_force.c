@@ -22,14 +22,8 @@ static void next_order(struct command_run *q, struct staged *s, bool active)
     s->new_order = true;
 }
 
-/* Whoever waits for an answer gives the same order to another coordinator as well. */
-static bool is_carried_out(const struct command_run *q, const struct emergency *e)
-{
-    const char *request = q->cmd->request;
-
-    return request && request[0] && strcmp(request, e->request) == 0;
-}
-
+/* Whoever waits for an answer gives the same order to another coordinator as well, where it may be
+ * late, with other orders between. */
 static void order_stands(struct command_run *q, const struct migration *m)
 {
     const struct emergency *e = &m->is.order;
@@ -52,15 +46,13 @@ static void order_one(struct command_run *q, struct migration *m)
     struct stage_facts facts;
     struct staged *s;
 
-    if (is_carried_out(q, &m->is.order)) {
+    if (history_has_request(&m->history, q->cmd->request)) {
         order_stands(q, m);
         return;
     }
     s = staging_begin(q->c, m);
     move.to_stage = 0;
     next_order(q, s, true);
-    str_fmt(s->next.order.request, sizeof s->next.order.request, "%s",
-            q->cmd->request ? q->cmd->request : "");
     CHECK(moves_run(q->c, s, &move, q->u, &facts) == 0);
     command_changed(q, s,
                     update_fmt(q->u, "%s goes to legacy now, by emergency order %" PRIu64 "%s",

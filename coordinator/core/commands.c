@@ -96,6 +96,7 @@ struct move command_move_of(const struct command_run *q, enum stage_event event)
         .to_stage = q->m ? q->m->is.rollout.stage : 0,
         .operator_name = q->cmd->operator_name,
         .reason = q->cmd->reason ? q->cmd->reason : "",
+        .request = q->cmd->request,
         .recorded_as = core_command_name(q->cmd->kind),
     };
 }

@@ -83,6 +83,14 @@ uint64_t history_last_sequence(const struct history *h)
     return h->count ? h->item[h->count - 1]->entry.sequence : 0;
 }
 
+bool history_has_request(const struct history *h, const char *request)
+{
+    for (unsigned i = 0; request && request[0] && i < h->count; i++)
+        if (strcmp(h->item[i]->entry.request, request) == 0)
+            return true;
+    return false;
+}
+
 bool history_is_fall(const struct history_entry *e)
 {
     return strcmp(e->event, core_command_name(CMD_ROLLBACK)) == 0 ||

@@ -23,6 +23,8 @@ void history_copy(const struct history *from, struct history *to);
  * there. */
 int history_add(struct history *h, struct history_item *item, struct err *err) MUST_CHECK;
 struct history_item *history_find(const struct history *h, uint64_t sequence);
+/* Did the command with this id leave an entry that is kept? NULL and "" are nobody's. */
+bool history_has_request(const struct history *h, const char *request);
 /* Is it a rollback's, by whomever? */
 bool history_is_fall(const struct history_entry *e);
 /* The newest entry of a rollback, by whomever; NULL: none is kept. */

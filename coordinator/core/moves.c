@@ -474,6 +474,7 @@ void moves_record(struct core *c, struct staged *s, const struct move *move)
     str_fmt(e->event, sizeof e->event, "%s", move->recorded_as);
     str_fmt(e->operator_name, sizeof e->operator_name, "%s", move->operator_name);
     str_fmt(e->reason, sizeof e->reason, "%s", move->reason);
+    str_fmt(e->request, sizeof e->request, "%s", move->request ? move->request : "");
     if (s->m->is.plan)
         words_place(s->m->is.plan, &s->m->is.rollout, e->from);
     if (s->next.plan)

@@ -20,6 +20,7 @@ struct move {
     bool checklist_done; /* DECOMMISSION */
     const char *operator_name;
     const char *reason;                 /* may be "" */
+    const char *request;                /* of the command; NULL: not known */
     const char *recorded_as;            /* the history's event */
     const struct view_gate *violations; /* TRIGGER */
     double detect_ms;                   /* TRIGGER */

@@ -44,7 +44,7 @@ int record_read_plan(struct str value, struct plan **ret, struct err *err)
 /* ---- emergency orders ------------------------------------------------------------------------ */
 
 static const char *const emergency_fields[] = {
-    "version", "epoch", "active", "reason", "operator", "time", "request", NULL,
+    "version", "epoch", "active", "reason", "operator", "time", NULL,
 };
 
 bool record_write_emergency(const struct emergency *e, const struct json *extra, struct buf *b)
@@ -57,7 +57,6 @@ bool record_write_emergency(const struct emergency *e, const struct json *extra,
     json_set_string(j, "reason", e->reason);
     json_set_string(j, "operator", e->operator_name);
     fields_set_time(j, "time", e->ordered_at);
-    fields_set_text(j, "request", e->request);
     fields_add_unknown(j, extra);
     return json_print(j, false, b);
 }
@@ -79,7 +78,6 @@ int record_read_emergency(struct str value, struct emergency *ret, struct json *
     ret->active = json_get_bool(j, "active", false);
     fields_get_text(j, "reason", ret->reason, sizeof ret->reason);
     fields_get_text(j, "operator", ret->operator_name, sizeof ret->operator_name);
-    fields_get_text(j, "request", ret->request, sizeof ret->request);
     r = fields_get_time(j, "time", &ret->ordered_at, err);
     if (r < 0)
         return r;
@@ -90,7 +88,8 @@ int record_read_emergency(struct str value, struct emergency *ret, struct json *
 /* ---- history --------------------------------------------------------------------------------- */
 
 static const char *const history_fields[] = {
-    "version", "time", "event", "operator", "reason", "from", "to", "revision", "measuredMs", NULL,
+    "version", "time",     "event",      "operator", "reason", "from",
+    "to",      "revision", "measuredMs", "request",  NULL,
 };
 
 bool record_write_history(const struct history_entry *e, const struct json *extra, struct buf *b)
@@ -107,6 +106,7 @@ bool record_write_history(const struct history_entry *e, const struct json *extr
     if (e->revision)
         json_set_u64(j, "revision", e->revision);
     json_set_number(j, "measuredMs", e->measured_ms);
+    fields_set_text(j, "request", e->request);
     fields_add_unknown(j, extra);
     return json_print(j, false, b);
 }
@@ -125,6 +125,7 @@ int record_read_history(struct str value, struct history_entry *ret, struct json
     if (r < 0)
         return r;
     fields_get_text(j, "event", ret->event, sizeof ret->event);
+    fields_get_text(j, "request", ret->request, sizeof ret->request);
     fields_get_text(j, "operator", ret->operator_name, sizeof ret->operator_name);
     fields_get_text(j, "reason", ret->reason, sizeof ret->reason);
     fields_get_text(j, "from", ret->from, sizeof ret->from);

@@ -549,6 +549,7 @@ static void test_an_emergency_that_comes_after_its_lifting_is_too_late(void **st
     CLEANUP(rig_freep) struct rig *r = at(PHASE_BAKING);
 
     orders_emergency(r, "4f00");
+    orders_emergency(r, "4e00"); /* somebody else */
     rig_does(r, CMD(CLEAR));
     rig_restart(r);
     orders_emergency(r, "4f00");

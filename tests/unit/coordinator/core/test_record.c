@@ -207,8 +207,7 @@ static void test_an_order_and_an_entry_look_like_this(void **state UNUSED)
                                     .active = true,
                                     .reason = "checkout is down",
                                     .operator_name = "ann@example.com",
-                                    .ordered_at = wall("2026-11-21T10:07:04.123Z"),
-                                    .request = "9f3c00a1d2e4b576"};
+                                    .ordered_at = wall("2026-11-21T10:07:04.123Z")};
     const struct history_entry entry = {.time = wall("2026-11-21T10:07:04.123Z"),
                                         .event = "rollback",
                                         .operator_name = "ann",
@@ -216,7 +215,8 @@ static void test_an_order_and_an_entry_look_like_this(void **state UNUSED)
                                         .from = "canary (10 %), ready",
                                         .to = "legacy, rolling_back",
                                         .revision = 812,
-                                        .measured_ms = 41.5};
+                                        .measured_ms = 41.5,
+                                        .request = "9f3c00a1d2e4b576"};
 
     assert_true(record_write_emergency(&order, NULL, &b));
     is_golden(&b, "emergency.json");
