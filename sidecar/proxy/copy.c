@@ -314,11 +314,8 @@ static void exchange(struct copy *k, unsigned events)
         want(k);
 }
 
-static void on_later(struct loop_deferred *d)
+static void see_to(struct copy *k, unsigned events)
 {
-    struct copy *k = container_of(d, struct copy, later);
-    const unsigned events = k->events;
-
     k->events = 0;
     switch (k->step) {
     case COPY_WAITS:
@@ -334,14 +331,29 @@ static void on_later(struct loop_deferred *d)
     }
 }
 
-/* Users come first. But to read an answer that is short takes no longer than to come back to it. */
+static void on_later(struct loop_deferred *d)
+{
+    struct copy *k = container_of(d, struct copy, later);
+
+    see_to(k, k->events);
+}
+
+/* To read an answer that is short takes no longer than to come back to it; and a hangup would come
+ * every turn until it is seen to. */
+static bool is_at_once(const struct copy *k, unsigned events)
+{
+    return events & LOOP_HANGUP ||
+           (k->step == COPY_TALKS && !k->reply.heard && !(events & LOOP_WRITE));
+}
+
+/* Users come first. */
 void copy_on_event(struct copy *k, unsigned events)
 {
     struct loop *loop = k->lane->loop;
 
     loop_mark_background(loop);
-    if (k->step == COPY_TALKS && !k->reply.heard) {
-        exchange(k, events);
+    if (is_at_once(k, events)) {
+        see_to(k, events | k->events);
         return;
     }
     k->events |= events;

@@ -238,6 +238,35 @@ def test_no_client_notices_a_target_that_misbehaves():
             assert proxy.rss_kib() < 300_000
 
 
+def breaks_off(then):
+    def in_the_middle(request):
+        request.stream.send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
+        threading.Event().wait(0.0005)
+        then(request)
+
+    return in_the_middle
+
+
+def test_a_reset_costs_not_much_more_than_an_end():
+    """It comes again every turn until it is seen to; a copy that waited for quiet with it would keep
+    the thread busy."""
+    with says("legacy") as legacy, Proxy(legacy=legacy.url, new=refused_url(), weight=0, mirror=ALL) as proxy:
+
+        def cost(then):
+            with Origin(breaks_off(then)) as new, Client(proxy) as client:
+                proxy.set(new=new.url)
+                failed = mirror(proxy)["failed"]
+                before = proxy.cpu_seconds()
+                for _ in range(250):
+                    assert client.ask().body == b"legacy"
+                    threading.Event().wait(0.001)
+                wait_for(lambda: mirror(proxy)["failed"] == failed + 250, "the copies")
+                return proxy.cpu_seconds() - before
+
+        ends, reset = cost(lambda _: None), cost(resets)
+        assert reset < 1.5 * ends
+
+
 def test_a_hanging_target_costs_no_more_than_its_copies_and_the_rest_is_dropped():
     with says("legacy") as legacy, Origin(hangs) as new:
         with Proxy(legacy=legacy.url, new=new.url, weight=0, mirror=f"{ALL}/60000/0/8") as proxy:
