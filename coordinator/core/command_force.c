@@ -26,18 +26,9 @@ static void next_order(struct command_run *q, struct staged *s, bool active)
  * late, with other orders between. */
 static void order_stands(struct command_run *q, const struct migration *m)
 {
-    const struct emergency *e = &m->is.order;
-    const char *text;
+    char text[WORDS_GIVEN_MAX];
 
-    if (e->active)
-        text = update_fmt(q->u, "%s goes to legacy already, by emergency order %" PRIu64, m->name.s,
-                          e->epoch);
-    else
-        text = update_fmt(q->u,
-                          "%s went to legacy by this order, and it was lifted since: it is "
-                          "not given again",
-                          m->name.s);
-    command_unchanged(q, m, text);
+    command_unchanged(q, m, update_fmt(q->u, "%s", words_given(m->name.s, &m->is.order, text)));
 }
 
 static void order_one(struct command_run *q, struct migration *m)

@@ -77,3 +77,15 @@ const char *words_place(const struct plan *plan, const struct rollout *r, char *
         str_fmt(dst + at, WORDS_PLACE_MAX - at, " %s", plan_stage_name(plan, r->entering_stage));
     return dst;
 }
+
+const char *words_given(const char *migration, const struct emergency *order, char *dst)
+{
+    if (order->active)
+        str_fmt(dst, WORDS_GIVEN_MAX, "%s goes to legacy already, by emergency order %" PRIu64,
+                migration, order->epoch);
+    else
+        str_fmt(dst, WORDS_GIVEN_MAX,
+                "%s went to legacy by this order, and it was lifted since: it is not given again",
+                migration);
+    return dst;
+}

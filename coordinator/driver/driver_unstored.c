@@ -82,6 +82,7 @@ struct ordering {
     struct core_change **end;
     struct emergency order[CORE_MIGRATIONS_MAX];
     unsigned count;
+    uint64_t unstored; /* the newest epoch of the answer; 0: all that it tells of is stored */
 };
 
 /* What the core would refuse. */
@@ -95,34 +96,86 @@ static int check(const struct core_command *cmd, struct err *err)
     return 0;
 }
 
+static bool is_in_history(const struct core *c, const char *migration, const char *request)
+{
+    const struct history_entry *entry[CORE_HISTORY_KEPT];
+    unsigned count = view_history(c, migration, entry, CORE_HISTORY_KEPT);
+
+    for (unsigned i = 0; i < count; i++)
+        if (strcmp(entry[i]->request, request) == 0)
+            return true;
+    return false;
+}
+
+/* The latest order, if this request's was given before, by the core or beside it. */
+static const struct emergency *given(const struct ordering *o, const struct emergency *known)
+{
+    const char *migration = known->migration.s, *request = o->cmd->request;
+    const struct emergency *kept = journal_order(&o->d->journal, migration);
+
+    if (!request || !request[0])
+        return NULL;
+    if (!(kept && strcmp(kept->request, request) == 0) &&
+        !is_in_history(o->d->core, migration, request))
+        return NULL;
+    return kept && kept->epoch > known->epoch ? kept : known;
+}
+
+static void order_stands(struct ordering *o, const struct emergency *e, bool stored,
+                         struct core_change *change)
+{
+    char text[WORDS_GIVEN_MAX];
+
+    change->summary =
+        arena_strdup(&o->answer.arena, str_of(words_given(change->migration.s, e, text)));
+    change->to = change->from;
+    if (!stored)
+        o->unstored = max(o->unstored, e->epoch);
+}
+
+static void order_anew(struct ordering *o, uint64_t epoch, const struct view_status *s,
+                       struct core_change *change)
+{
+    struct emergency *e = &o->order[o->count++];
+
+    *e = (struct emergency){.epoch = epoch, .active = true, .ordered_at = loop_wall(o->d->loop)};
+    e->migration = change->migration;
+    str_fmt(e->reason, sizeof(e->reason), "%s", o->cmd->reason);
+    str_fmt(e->operator_name, sizeof(e->operator_name), "%s", o->cmd->operator_name);
+    str_fmt(e->request, sizeof(e->request), "%s", o->cmd->request ? o->cmd->request : "");
+    o->unstored = epoch;
+    change->summary = arena_fmt(&o->answer.arena,
+                                "%s goes to legacy now, by emergency order %" PRIu64
+                                "; the store does not answer and will hear of it later",
+                                e->migration.s, epoch);
+    change->to = "legacy, emergency";
+    change->nodes = s->convergence.nodes;
+    change->share_affected = s->effective_weight_bp / 10000.0;
+}
+
 static int add(struct ordering *o, const char *migration, uint64_t epoch, struct err *err)
 {
-    struct emergency *e = &o->order[o->count];
     struct arena *a = &o->answer.arena;
     struct core_change *change = arena_new(a, struct core_change);
+    struct emergency known = {.epoch = 0};
+    const struct emergency *before;
     char place[WORDS_PLACE_MAX];
     struct view_status s;
     int r = view_status(o->d->core, migration, loop_wall(o->d->loop), o->d->mono, &s, err);
 
     if (r < 0)
         return r;
-    *e = (struct emergency){.epoch = epoch, .active = true, .ordered_at = loop_wall(o->d->loop)};
-    e->migration = s.rollout->migration;
-    str_fmt(e->reason, sizeof(e->reason), "%s", o->cmd->reason);
-    str_fmt(e->operator_name, sizeof(e->operator_name), "%s", o->cmd->operator_name);
-    str_fmt(e->request, sizeof(e->request), "%s", o->cmd->request ? o->cmd->request : "");
-    o->count++;
     *change = (struct core_change){
-        .migration = e->migration,
-        .summary = arena_fmt(a,
-                             "%s goes to legacy now, by emergency order %" PRIu64
-                             "; the store does not answer and will hear of it later",
-                             migration, epoch),
+        .migration = s.rollout->migration,
         .from = arena_strdup(a, str_of(words_place(s.plan, s.rollout, place))),
-        .to = "legacy, emergency",
-        .nodes = s.convergence.nodes,
-        .share_affected = s.effective_weight_bp / 10000.0,
     };
+    if (!core_emergency(o->d->core, migration, &known))
+        known.migration = change->migration;
+    before = given(o, &known);
+    if (before)
+        order_stands(o, before, before == &known, change);
+    else
+        order_anew(o, epoch, &s, change);
     *o->end = change;
     o->end = &change->next;
     return 0;
@@ -162,7 +215,7 @@ static void keep_and_push(struct ordering *o)
 {
     struct err err;
 
-    if (journal_add(&o->d->journal, o->order, o->count, &err) < 0)
+    if (o->count > 0 && journal_add(&o->d->journal, o->order, o->count, &err) < 0)
         only_in_memory(o, &err);
     for (unsigned i = 0; i < o->count; i++) {
         log_line(LOG_WARN, LOG_EMERGENCY,
@@ -191,7 +244,7 @@ static void order_beside(struct driver *d, const struct core_command *cmd)
     else if (!cmd->dry_run)
         keep_and_push(o);
     d->ports->answer(d->ports_ctx, &o->answer, d->revision,
-                     o->answer.change && !cmd->dry_run ? epoch : 0);
+                     o->answer.change && !cmd->dry_run ? o->unstored : 0);
     core_update_deinit(&o->answer);
 }
 

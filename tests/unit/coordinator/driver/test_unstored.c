@@ -224,6 +224,68 @@ static void an_order_does_not_wait_for_anothers_transaction(void **state)
     assert_int_equal(known(f).epoch, f->pushed.epoch);
 }
 
+static void give(struct fixture *f, const char *request, bool dry_run)
+{
+    struct core_command *cmd = command(f, CMD_EMERGENCY);
+    unsigned before = f->answers;
+    struct err err;
+
+    cmd->request = request;
+    cmd->dry_run = dry_run;
+    assert_ok(driver_command(f->driver, cmd, &err), &err);
+    WAIT_FOR(f->loop, f->answers > before);
+    assert_int_equal(f->answer.code, ERR_NONE);
+}
+
+/* Its giver heard nothing for a moment, and gave it to a follower, too, which handed it on. */
+static void an_order_that_comes_twice_is_given_once(void **state)
+{
+    struct fixture *f = *state;
+    unsigned entries = history(f);
+    uint64_t epoch;
+
+    hang(true);
+    give(f, "4f00", false);
+    epoch = f->unstored_epoch;
+    give(f, "4f00", true);
+    give(f, "4f00", false);
+    assert_holds(f->summary, "already, by emergency order");
+    assert_int_equal(f->unstored_epoch, epoch);
+    assert_int_equal(f->pushed_count, 1);
+    give(f, "4f01", false); /* somebody means it once more */
+    assert_int_equal(f->pushed_count, 2);
+    assert_true(f->unstored_epoch > epoch);
+    epoch = f->unstored_epoch;
+    hang(false);
+    WAIT_FOR(f->loop, health(f).unstored == 0);
+    assert_int_equal(known(f).epoch, epoch);
+    assert_true(history(f) <= entries + 2);
+}
+
+static void an_order_that_comes_after_its_lifting_stays_lifted(void **state)
+{
+    struct fixture *f = *state;
+    struct core_command *slow = command(f, CMD_SET_OVERRIDE);
+    unsigned entries;
+    struct err err;
+
+    give(f, "4f00", false);
+    run(f, CMD_CLEAR);
+    assert_false(known(f).active);
+    entries = history(f);
+    hang(true);
+    slow->system = SYSTEM_LEGACY;
+    assert_ok(driver_command(f->driver, slow, &err), &err);
+    loop_turn(f->loop, dur_ms(0));
+    give(f, "4f00", false);
+    assert_holds(f->summary, "lifted since");
+    assert_int_equal(f->unstored_epoch, 0);
+    assert_int_equal(f->pushed_count, 0);
+    hang(false);
+    WAIT_FOR(f->loop, history(f) > entries);
+    assert_false(known(f).active);
+}
+
 static void an_order_that_could_not_be_adopted_stays_in_the_journal(void **state)
 {
     struct fixture *f = *state;
@@ -348,6 +410,8 @@ int main(void)
         UNSTORED_TEST(an_order_does_not_wait_for_its_own_transaction),
         UNSTORED_TEST(an_order_that_was_answered_belongs_to_its_giver),
         UNSTORED_TEST(an_order_does_not_wait_for_anothers_transaction),
+        UNSTORED_TEST(an_order_that_comes_twice_is_given_once),
+        UNSTORED_TEST(an_order_that_comes_after_its_lifting_stays_lifted),
         UNSTORED_TEST(an_order_that_could_not_be_adopted_stays_in_the_journal),
         UNSTORED_TEST(an_order_that_no_disk_keeps_says_so),
         UNSTORED_TEST(its_epoch_is_above_what_nodes_have_seen),
