@@ -165,6 +165,8 @@ unsigned view_discrepancies(const struct core *c, const char *migration,
 /* Newest first, at most `max` of CORE_HISTORY_KEPT; returns how many. */
 unsigned view_history(const struct core *c, const char *migration, const struct history_entry **ret,
                       unsigned max);
+/* Is the command with this id in it? NULL and "" are nobody's. */
+bool view_has_request(const struct core *c, const char *migration, const char *request);
 /* Did it send traffic back to legacy? */
 bool view_is_fall(const struct history_entry *e);
 

