@@ -29,7 +29,7 @@ bool h2_queue_add(struct h2_queue *q, struct str bytes)
         return true;
     if (bytes.n > h2_queue_room(q))
         return false;
-    if (q->at > 0 && q->buf.len + bytes.n > q->buf.cap)
+    if (q->at > 0 && q->buf.len + bytes.n >= q->buf.cap) /* which counts the NUL */
         close_gap(q);
     return buf_add_str(&q->buf, bytes);
 }
