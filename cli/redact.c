@@ -4,17 +4,6 @@
 #define REDACTED "(redacted)"
 #define TEXT_MAX (1u << 20)
 
-static bool holds(const char *text, const char *z)
-{
-    struct str word = str_of(z);
-    size_t n = strlen(text);
-
-    for (size_t i = 0; i + word.n <= n; i++)
-        if (str_ieq((struct str){text + i, word.n}, word))
-            return true;
-    return false;
-}
-
 bool redact_is_secret(const char *name)
 {
     static const char *const words[] = {
@@ -23,7 +12,7 @@ bool redact_is_secret(const char *name)
     };
 
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
-        if (holds(name, words[i]))
+        if (str_icontains(str_of(name), str_of(words[i])))
             return true;
     return false;
 }

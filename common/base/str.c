@@ -33,6 +33,18 @@ bool str_istarts(struct str s, struct str prefix)
     return s.n >= prefix.n && str_ieq((struct str){s.p, prefix.n}, prefix);
 }
 
+bool str_icontains(struct str s, struct str word)
+{
+    if (word.n == 0)
+        return true;
+    for (size_t i = 0; i + word.n <= s.n; i++) {
+        /* A look at the first letter saves nearly all of the calls. */
+        if (lower(s.p[i]) == lower(word.p[0]) && str_ieq((struct str){s.p + i, word.n}, word))
+            return true;
+    }
+    return false;
+}
+
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t';

@@ -32,6 +32,7 @@ static inline bool str_eq(struct str a, struct str b)
 /* ASCII case-insensitive. */
 bool str_ieq(struct str a, struct str b);
 bool str_istarts(struct str s, struct str prefix);
+bool str_icontains(struct str s, struct str word);
 bool str_starts(struct str s, struct str prefix);
 struct str str_trim(struct str s); /* spaces and tabs at both ends */
 

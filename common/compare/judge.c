@@ -6,16 +6,6 @@
 
 /* ---- secrets --------------------------------------------------------------------------------- */
 
-static bool contains(struct str s, struct str word)
-{
-    for (size_t i = 0; i + word.n <= s.n; i++) {
-        /* A look at the first letter, in either case, saves nearly all of the calls. */
-        if ((s.p[i] | 0x20) == (word.p[0] | 0x20) && str_ieq((struct str){s.p + i, word.n}, word))
-            return true;
-    }
-    return false;
-}
-
 /* A name may write words apart: "api-key", "api_key". */
 static bool is_secret_name(struct str name)
 {
@@ -27,7 +17,7 @@ static bool is_secret_name(struct str name)
     };
 
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-        if (contains(name, words[i]))
+        if (str_icontains(name, words[i]))
             return true;
     }
     return false;
@@ -36,8 +26,8 @@ static bool is_secret_name(struct str name)
 /* "eyJ" begins every JSON Web Token. */
 static bool is_secret_text(struct str text)
 {
-    return is_secret_name(text) || contains(text, STR("bearer ")) ||
-           contains(text, STR("basic ")) || contains(text, STR("eyJ"));
+    return is_secret_name(text) || str_icontains(text, STR("bearer ")) ||
+           str_icontains(text, STR("basic ")) || str_icontains(text, STR("eyJ"));
 }
 
 /* ---- showing --------------------------------------------------------------------------------- */

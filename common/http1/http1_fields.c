@@ -80,7 +80,7 @@ static struct str without_default_port(struct str host, struct str port)
 
 static bool agrees_with_target(const struct http1_head *h, struct str host)
 {
-    bool secure = str_ieq((struct str){http1_str(h, h->target).p, 6}, STR("https:"));
+    bool secure = str_istarts(http1_str(h, h->target), STR("https:"));
     struct str port = secure ? STR(":443") : STR(":80");
 
     return str_ieq(without_default_port(host, port), without_default_port(http1_host(h), port));

@@ -169,7 +169,7 @@ row "  the same, to one who asks new as much" "$(median mirror-spread)" ms "aski
 row "  the users' p99 in bursts" "$(median mirror-burst)" ms without "$(median plain-burst)" 1.1
 row "  the same, the target hangs" "$(median hang-burst)" ms without "$(median plain-burst)" 1.1
 row "  the same of nginx" "$(median nginx-burst)" ms "" - -
-row "  rounds of these that the host disturbed" "$(disturbed)" rounds of $((10 * rounds)) -
+row "  rounds of these that the host disturbed" "$(disturbed)" rounds of "$(grep -vc full "$kept")" -
 row "  copies dropped so far" "$lost" copies limit 0 1
 row "  CPU per request as fast as it goes" "$(best mirror-full 7)" us nginx "$(best nginx-full 7)" 0.4
 row "  time per request as fast as it goes" "$(us_each mirror-full)" us without "$(us_each plain-full)" -

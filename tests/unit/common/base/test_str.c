@@ -13,6 +13,11 @@ static void comparing_and_trimming(void **state UNUSED)
     assert_true(str_istarts(STR("application/GRPC+proto"), STR("Application/grpc")));
     assert_true(str_istarts(STR("a"), STR("")));
     assert_false(str_istarts(STR("application"), STR("application/grpc")));
+    assert_true(str_icontains(STR("My-Api-KEY"), STR("api-key")));
+    assert_true(str_icontains(STR("totoken"), STR("TOKEN")));
+    assert_true(str_icontains(STR(""), STR("")));
+    assert_false(str_icontains(STR("tok"), STR("token")));
+    assert_false(str_icontains(STR("a"), STR("A@"))); /* '@' and '`' are not one letter */
     assert_true(str_eq(str_trim(STR(" \t x y \t")), STR("x y")));
     assert_true(str_eq(str_trim(STR("  ")), STR("")));
     assert_true(str_eq(str_of(NULL), STR("")));

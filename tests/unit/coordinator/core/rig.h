@@ -221,6 +221,17 @@ static UNUSED void rig_same_promises(const struct rollout *a, const struct rollo
     }
 }
 
+/* How often the history of the migration "orders" has `event`. */
+static UNUSED unsigned rig_recorded(const struct rig *r, const char *event)
+{
+    const struct history_entry *entry[CORE_HISTORY_KEPT];
+    unsigned count = view_history(r->core, "orders", entry, CORE_HISTORY_KEPT), found = 0;
+
+    for (unsigned i = 0; i < count; i++)
+        found += strcmp(entry[i]->event, event) == 0;
+    return found;
+}
+
 static UNUSED void rig_same_history(const struct core *a, const struct core *b, const char *name)
 {
     const struct history_entry *left[CORE_HISTORY_KEPT], *right[CORE_HISTORY_KEPT];

@@ -42,16 +42,6 @@ static struct emergency standing(struct rig *r)
     return order;
 }
 
-static unsigned adoptions(struct rig *r)
-{
-    const struct history_entry *entry[CORE_HISTORY_KEPT];
-    unsigned count = view_history(r->core, "orders", entry, CORE_HISTORY_KEPT), found = 0;
-
-    for (unsigned i = 0; i < count; i++)
-        found += strcmp(entry[i]->event, "emergency_adopted") == 0;
-    return found;
-}
-
 static void test_a_nodes_order_becomes_the_migrations_own(void **state UNUSED)
 {
     CLEANUP(rig_freep) struct rig *r = rig_new();
@@ -94,7 +84,7 @@ static void test_the_same_order_from_every_node_is_adopted_once(void **state UNU
     tell(r, told_of(5, true));
     tell(r, told_of(4, true));
     assert_int_equal(r->saves, saves);
-    assert_int_equal(adoptions(r), 1);
+    assert_int_equal(rig_recorded(r, "emergency_adopted"), 1);
 }
 
 /* It was given to a coordinator without a store, and now another one is asked, too. */
@@ -127,7 +117,7 @@ static void test_an_order_older_than_the_lifting_stays_lifted(void **state UNUSE
     tell(r, told_of(5, true));
     assert_false(standing(r).active);
     assert_int_equal(standing(r).epoch, 6);
-    assert_int_equal(adoptions(r), 1);
+    assert_int_equal(rig_recorded(r, "emergency_adopted"), 1);
 }
 
 /* Given on the two sides of a partition: legacy wins, under an epoch that every node obeys. */
@@ -166,7 +156,7 @@ static void test_an_epoch_that_cannot_be_is_ignored(void **state UNUSED)
     to_canary(r);
     tell(r, told_of(UINT64_MAX, true));
     rig_step(r, &(struct core_event){.kind = EV_NODE, .node = &liar});
-    assert_int_equal(adoptions(r), 0);
+    assert_int_equal(rig_recorded(r, "emergency_adopted"), 0);
     assert_int_equal(standing(r).epoch, 0);
 
     rig_does(r, (struct core_command){.kind = CMD_EMERGENCY});
