@@ -30,6 +30,7 @@ struct copy {
     enum http1_method method;
     enum copy_step step;
     bool again;     /* it was begun anew, over a fresh connection */
+    bool late;      /* its time is over */
     mono_t began;   /* once it waits no more */
     struct buf out; /* the whole request */
     size_t sent;
@@ -317,6 +318,10 @@ static void exchange(struct copy *k, unsigned events)
 static void see_to(struct copy *k, unsigned events)
 {
     k->events = 0;
+    if (k->late) {
+        end(k, COPY_LATE);
+        return;
+    }
     switch (k->step) {
     case COPY_WAITS:
         k->began = loop_now(k->lane->loop);
@@ -361,9 +366,11 @@ void copy_on_event(struct copy *k, unsigned events)
     loop_defer_background(loop, &k->later, on_later);
 }
 
+/* Those that hang are late all at once, and to close a connection takes long, too. */
 void copy_on_deadline(struct copy *k)
 {
-    end(k, COPY_LATE);
+    k->late = true;
+    loop_defer_background(k->lane->loop, &k->later, on_later);
 }
 
 /* ---- the beginning --------------------------------------------------------------------------- */
