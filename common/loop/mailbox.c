@@ -142,12 +142,14 @@ static void wake(struct mailbox *m)
 
 bool mailbox_post(struct mailbox *m, struct mail *mail)
 {
-    bool accepted;
-    bool was_empty;
+    bool accepted, wakes;
 
     pthread_mutex_lock(&m->lock);
-    was_empty = !m->first;
     accepted = !m->closed && m->count < m->max;
+    wakes = accepted && !m->first;
+    /* Once unlocked, whoever has the message may free the mailbox. */
+    if (wakes)
+        mailbox_ref(m);
     if (accepted) {
         mail->next = NULL;
         *m->last = mail;
@@ -156,7 +158,9 @@ bool mailbox_post(struct mailbox *m, struct mail *mail)
     }
     pthread_mutex_unlock(&m->lock);
 
-    if (accepted && was_empty)
+    if (wakes) {
         wake(m);
+        mailbox_unref(m);
+    }
     return accepted;
 }

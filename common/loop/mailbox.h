@@ -28,5 +28,5 @@ struct mailbox *mailbox_ref(struct mailbox *m); /* any thread */
 void mailbox_unref(struct mailbox *m);          /* any thread; tolerates NULL */
 DEFINE_CLEANUP(struct mailbox, mailbox_unref)
 
-/* Any thread. */
+/* Any thread. The message may be delivered, and the mailbox freed for it, before this returns. */
 bool mailbox_post(struct mailbox *m, struct mail *mail) MUST_CHECK;
