@@ -5,9 +5,6 @@
 
 #include "common/loop/loop_core.h"
 
-/* Calls of the background in one go behind a turn without work. */
-#define SLICE 4
-
 static struct loop_deferred **list_of(struct loop *l, bool background)
 {
     return background ? &l->background : &l->deferred;
@@ -77,14 +74,15 @@ mono_t deferred_background_at(const struct loop *l)
     return mono_before(quiet, overdue) ? quiet : overdue;
 }
 
-/* How many calls this turn has time for. */
+/* How many calls this turn has time for: one if it brought no work, since who comes meanwhile waits
+ * for it, up to the 60 us of a connection. */
 static unsigned share(struct loop *l)
 {
     unsigned calls;
 
     if (l->worked == 0) {
         l->owed = 0;
-        return SLICE;
+        return 1;
     }
     l->owed += l->worked;
     calls = l->owed / LOOP_BACKGROUND_SHARE;

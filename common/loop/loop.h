@@ -92,7 +92,7 @@ struct loop_deferred {
  * batch writes. */
 void loop_defer(struct loop *l, struct loop_deferred *d, loop_deferred_fn fn);
 /* For work that must keep nobody waiting. Who works on one event is likely to be needed for the
- * next one soon, so such calls are made once nothing has come for LOOP_QUIET_MS, a few in each turn
+ * next one soon, so such calls are made once nothing has come for LOOP_QUIET_MS, one in each turn
  * that brings no work. If the oldest has waited for LOOP_PATIENCE_MS they need no quiet any more,
  * and behind a turn that brought work there is one call for every LOOP_BACKGROUND_SHARE events:
  * slow under load, but it never stands still. In order. */

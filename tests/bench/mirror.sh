@@ -15,16 +15,17 @@
 seconds=${1:-1} rounds=${2:-20} tries=5
 kept=${BENCH_ROUNDS:-$work/rounds}
 
-# A service that hangs: what connects stays connected.
+# A service that hangs: it stands still while anybody is measured, and the kernel takes connections for it. None is closed
+# before its copy's time is over.
 start_hanging() {
     free_port && hanging=$port
     start hanging python3 -c "
-import socket
+import collections, socket
 listener = socket.socket()
 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 listener.bind(('127.0.0.1', $hanging))
 listener.listen(4096)
-kept = []
+kept = collections.deque(maxlen=600)
 while True:
     kept.append(listener.accept()[0])"
     wait_for "a service that hangs" takes_connections "$hanging"
@@ -91,6 +92,7 @@ stolen() {
 # of `beside`, while others ask new as much
 round() {
     local before taken others=
+    kill -STOP "${pid[hanging]}"
     before=$(ticks "$2") taken=$(stolen)
     if [ "$1" = beside ]; then
         ask "$4" "http://127.0.0.1:$new/" >"$work/beside.log" &
@@ -98,6 +100,7 @@ round() {
     fi
     ask "$4" "$3" >"$work/load.log"
     [ -z "$others" ] || wait "$others"
+    kill -CONT "${pid[hanging]}"
     awk -v name="$1-$4" -v ticks="$(($(ticks "$2") - before))" -v taken="$(($(stolen) - taken))" '
         function ms(x) { return x ~ /us$/ ? x / 1000 : x ~ /ms$/ ? x + 0 : x * 1000 }
         /requests in/ { n = $1 } /Requests\/sec/ { rate = $2 } / 99%/ { p99 = ms($2) } /Non-2xx/ { bad = $NF }

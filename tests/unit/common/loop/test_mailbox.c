@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Proves: messages of a poster arrive whole and in order from any number of threads, the limit and
- * a closed mailbox refuse, and nothing is lost or delivered twice around closing, and who has the last message may free the
- * mailbox while its poster is still about to return. */
+ * a closed mailbox refuse, and nothing is lost or delivered twice around closing, and who has the
+ * last message may free the mailbox while its poster is still about to return. */
 #include "common/loop/mailbox.h"
 
 #include <pthread.h>
