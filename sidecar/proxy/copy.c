@@ -97,6 +97,20 @@ static void count(struct mirror_stats *stats, const struct copy_answer *a)
     }
 }
 
+/* It also tells how many more new can take at once. Legacy, which is compared with, takes them in
+ * any case. */
+static void learn(const struct copy *k, enum copy_end how)
+{
+    struct copy_meter *m = &k->route->tally->copies;
+
+    if (k->wish.to != SYSTEM_NEW)
+        return;
+    if (how == COPY_LATE)
+        copy_meter_late(m, limits_of(k), k->lane->config->threads);
+    else if (how == COPY_ANSWERED)
+        copy_meter_answered(m);
+}
+
 static void tell(struct view_route *r, const struct copy_wish *wish, const struct copy_answer *a)
 {
     if (wish->to == SYSTEM_NEW)
@@ -143,6 +157,7 @@ static void end(struct copy *k, enum copy_end how)
     loop_undefer(&k->later);
     DL_DELETE(lane->copies.all, k);
     k->route->tally->copies.pending--;
+    learn(k, how);
     tell(k->route, &k->wish, &answer);
     iobuf_give(&lane->bufs, &k->in);
     view_unref(k->view);

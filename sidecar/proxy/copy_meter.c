@@ -21,10 +21,18 @@ static void fill(struct copy_meter *m, uint64_t rate, mono_t now)
     m->filled_at = now;
 }
 
+static uint64_t places_of(const struct copy_meter *m, const struct route_mirror *limits,
+                          unsigned lanes)
+{
+    const uint64_t all = part_of(limits->max_pending, lanes);
+
+    return m->withheld < all ? all - m->withheld : 1;
+}
+
 enum copy_room copy_meter_room(struct copy_meter *m, const struct route_mirror *limits,
                                unsigned lanes, mono_t now)
 {
-    if (m->pending >= part_of(limits->max_pending, lanes))
+    if (m->pending >= places_of(m, limits, lanes))
         return COPY_NO_PLACE;
     if (limits->max_bytes_per_s == 0)
         return COPY_ROOM;
@@ -36,4 +44,16 @@ void copy_meter_charge(struct copy_meter *m, const struct route_mirror *limits, 
 {
     if (limits->max_bytes_per_s > 0)
         m->bytes -= (int64_t)bytes;
+}
+
+void copy_meter_late(struct copy_meter *m, const struct route_mirror *limits, unsigned lanes)
+{
+    if (places_of(m, limits, lanes) > 1)
+        m->withheld++;
+}
+
+void copy_meter_answered(struct copy_meter *m)
+{
+    if (m->withheld > 0)
+        m->withheld--;
 }

@@ -9,7 +9,8 @@
 /* Zero at first. */
 struct copy_meter {
     unsigned pending;
-    int64_t bytes; /* that may be sent and received now; below 0: a debt */
+    unsigned withheld; /* places, by copies that were late */
+    int64_t bytes;     /* that may be sent and received now; below 0: a debt */
     mono_t filled_at;
 };
 
@@ -21,3 +22,9 @@ enum copy_room copy_meter_room(struct copy_meter *m, const struct route_mirror *
                                unsigned lanes, mono_t now);
 /* So many have been sent or received; what is over the limit is a debt. */
 void copy_meter_charge(struct copy_meter *m, const struct route_mirror *limits, uint64_t bytes);
+
+/* A copy that is late withholds a place, until another one is answered: a target that hangs soon
+ * gets one copy in each timeout, and as many as ever, twice as many with each round of answers,
+ * once it does not. One place always stays. */
+void copy_meter_late(struct copy_meter *m, const struct route_mirror *limits, unsigned lanes);
+void copy_meter_answered(struct copy_meter *m);

@@ -4,15 +4,15 @@
 # request of the process alone, copies included, and what the copies add to the users' p99, with a target that answers
 # and with one that takes connections and never does. About 3,000 requests a second that come when they like, and the
 # same in bursts of 64; and what the same requests to new add when another client sends them, for new's own work is on
-# these cores, too. Then as fast as it goes: a busy node drops copies. Rounds alternate. The least CPU counts, and the
-# median of the rounds' p99. On a virtual machine a round from which the host took time tells of the host, whose pauses
+# these cores, too. Then as fast as it goes: a busy node drops copies. Rounds alternate, in bursts half as many, and a
+# quarter at full speed. The least CPU counts, and the median of the rounds' p99. On a virtual machine a round from which the host took time tells of the host, whose pauses
 # of 10 ms are every p99 then: it is taken again, up to $tries times.
 #
 # usage: mirror.sh [SECONDS [ROUNDS]]     BENCH_ROUNDS=FILE keeps requests per second, p99 and CPU of every round, and
 #                                         the hundredths of a second that the host took
 # shellcheck source=tests/bench/lib.sh
 . "$(dirname "$0")/lib.sh"
-seconds=${1:-1} rounds=${2:-20} tries=5
+seconds=${1:-1} rounds=${2:-40} tries=5
 kept=${BENCH_ROUNDS:-$work/rounds}
 
 # A service that hangs: it stands still while anybody is measured, and the kernel takes connections for it. None is closed
@@ -146,6 +146,7 @@ dropped() {
     switchyard stats "$1" --window 1h -o json | jq .mirror.dropped
 }
 
+declare -A share=([spread]=1 [burst]=2 [full]=4) # of the rounds
 start_origins
 start_hanging
 start_coordinator
@@ -156,7 +157,7 @@ add_route hang "$hanging" 100
 nginx_mirror nginx "$new" && nginx=$port
 for when in spread burst full; do
     [ $when != full ] || lost=$(dropped mirror)
-    for ((round = 1; round <= rounds; round++)); do
+    for ((round = 1; round <= (rounds + share[$when] - 1) / share[$when]; round++)); do
         load nginx "${pid[nginx]}" "http://127.0.0.1:$nginx/" $when
         load beside "${pid[node-0]}" "http://127.0.0.1:${proxy[0]}/plain" $when
         for route in plain mirror hang; do

@@ -278,6 +278,33 @@ def test_a_hanging_target_costs_no_more_than_its_copies_and_the_rest_is_dropped(
             assert proxy.expect("drained") == "0"
 
 
+def test_a_target_that_hangs_gets_one_copy_at_a_time_until_it_answers():
+    well = threading.Event()
+
+    def hangs_at_first(request):
+        if well.is_set():
+            return reply(b"new")
+        return hangs(request)
+
+    with says("legacy") as legacy, Origin(hangs_at_first) as new:
+        with Proxy(legacy=legacy.url, new=new.url, weight=0, mirror=f"{ALL}/1000/0/8") as proxy:
+            with Client(proxy) as client:
+
+                def send_and_wait(count, **expected):
+                    for _ in range(count):
+                        assert client.ask().body == b"legacy"
+                    wait_for_mirror(proxy, "copies", **expected)
+
+                send_and_wait(20, timeouts=8, dropped_pending=12)
+                send_and_wait(5, timeouts=9, dropped_pending=16)
+                send_and_wait(5, timeouts=10, dropped_pending=20)
+                well.set()
+                for answered in range(1, 8):
+                    send_and_wait(1, answered=answered, dropped_pending=20)
+                well.clear()
+                send_and_wait(20, timeouts=18, answered=7, dropped_pending=32)
+
+
 def test_time_is_capped_for_a_target_that_never_reads():
     """Nor answers: the copy's body fills what the system takes for it, and waits there."""
     words = {"mirror": f"{ALL}/400/1000000", "mirror_methods": "POST"}

@@ -23,6 +23,47 @@ static void so_many_are_under_way_at_once(void **state UNUSED)
     assert_int_equal(copy_meter_room(&m, &limits, 1, at(0)), COPY_ROOM);
 }
 
+static unsigned places(struct copy_meter m, const struct route_mirror *limits, unsigned lanes)
+{
+    for (m.pending = 0; copy_meter_room(&m, limits, lanes, at(0)) == COPY_ROOM;)
+        m.pending++;
+    return m.pending;
+}
+
+static void a_late_one_withholds_its_place_until_another_is_answered(void **state UNUSED)
+{
+    const struct route_mirror limits = {.max_pending = 8};
+    struct copy_meter m = {.pending = 0};
+
+    copy_meter_answered(&m);
+    assert_int_equal(places(m, &limits, 2), 4);
+    copy_meter_late(&m, &limits, 2);
+    assert_int_equal(places(m, &limits, 2), 3);
+    for (int i = 0; i < 1000; i++)
+        copy_meter_late(&m, &limits, 2);
+    assert_int_equal(places(m, &limits, 2), 1);
+    for (unsigned more = 2; more <= 4; more++) {
+        copy_meter_answered(&m);
+        assert_int_equal(places(m, &limits, 2), more);
+    }
+    copy_meter_answered(&m);
+    assert_int_equal(places(m, &limits, 2), 4);
+}
+
+/* Another plan has fewer than are withheld. */
+static void one_place_always_stays(void **state UNUSED)
+{
+    const struct route_mirror many = {.max_pending = 100}, few = {.max_pending = 3};
+    struct copy_meter m = {.pending = 0};
+
+    for (int i = 0; i < 50; i++)
+        copy_meter_late(&m, &many, 1);
+    assert_int_equal(places(m, &many, 1), 50);
+    assert_int_equal(places(m, &few, 1), 1);
+    copy_meter_late(&m, &few, 1);
+    assert_int_equal(places(m, &many, 1), 50);
+}
+
 /* Rounded up: a lane without any place would copy nothing. */
 static void lanes_share_a_nodes_limits(void **state UNUSED)
 {
@@ -91,6 +132,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(so_many_are_under_way_at_once),
+        cmocka_unit_test(a_late_one_withholds_its_place_until_another_is_answered),
+        cmocka_unit_test(one_place_always_stays),
         cmocka_unit_test(lanes_share_a_nodes_limits),
         cmocka_unit_test(without_a_limit_bytes_are_not_counted),
         cmocka_unit_test(a_second_holds_so_many_bytes),
