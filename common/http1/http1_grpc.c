@@ -9,7 +9,7 @@
 static const struct {
     const char *name;
     bool is_failure;
-} codes[] = {
+} codes[HTTP1_GRPC_CODES] = {
     {"OK", false},
     {"CANCELLED", false},
     {"UNKNOWN", true},
@@ -45,13 +45,18 @@ static int8_t read_status(struct str value)
 {
     uint64_t code;
 
-    return str_to_u64(value, ARRAY_LEN(codes) - 1, &code) ? (int8_t)code : HTTP1_GRPC_UNSAID;
+    return str_to_u64(value, HTTP1_GRPC_CODES - 1, &code) ? (int8_t)code : HTTP1_GRPC_UNSAID;
+}
+
+bool http1_grpc_is_failure(unsigned code)
+{
+    return codes[code].is_failure;
 }
 
 /* Nothing more comes. */
 static void judge(struct http1_grpc *g)
 {
-    g->is_failed = g->status == HTTP1_GRPC_UNSAID || codes[g->status].is_failure;
+    g->is_failed = g->status == HTTP1_GRPC_UNSAID || http1_grpc_is_failure((unsigned)g->status);
 }
 
 void http1_grpc_begin(struct http1_grpc *g, const struct http1_head *answer)

@@ -10,7 +10,7 @@
 
 #include "common/http1/http1.h"
 
-enum { HTTP1_GRPC_UNSAID = -1 };
+enum { HTTP1_GRPC_UNSAID = -1, HTTP1_GRPC_CODES = 17 };
 
 /* Zeroed: no gRPC. */
 struct http1_grpc {
@@ -25,6 +25,9 @@ bool http1_grpc_is_type(struct str type);
 void http1_grpc_begin(struct http1_grpc *g, const struct http1_head *answer);
 /* So is all of a call's answer, with these trailers (http1_trailers.h). */
 void http1_grpc_end(struct http1_grpc *g, struct str trailers);
+
+/* Whether a call that ended with this code, below HTTP1_GRPC_CODES, is the system's failure. */
+bool http1_grpc_is_failure(unsigned code);
 
 /* "UNAVAILABLE"; NULL: it is unsaid, or no call. */
 const char *http1_grpc_name(const struct http1_grpc *g);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What came of requests that somebody else's proxy sent, counted as if a lane had sent them. */
 #include "common/base/json.h"
+#include "common/http1/http1_grpc.h"
 #include "sidecar/proxy/edge.h"
 #include "sidecar/proxy/edge_probes.h"
 #include "sidecar/proxy/lane.h"
@@ -14,6 +15,7 @@ struct outcome {
     enum system system;
     unsigned status;
     bool timeout, connect, fallback;
+    bool call_failed;  /* a gRPC call, which the system failed */
     double latency_ms; /* <0: not told */
 };
 
@@ -40,11 +42,32 @@ static const char *read_latency(const struct json *j, struct outcome *ret)
     return NULL;
 }
 
+/* The status of HTTP is 200 then, however it went. */
+static const char *read_call(const struct json *j, struct outcome *ret)
+{
+    const struct json *told = json_get(j, "grpcStatus");
+    double code = json_get_number(j, "grpcStatus", -1);
+
+    if (told && (code < 0 || code >= HTTP1_GRPC_CODES || code != (unsigned)code))
+        return "a grpcStatus is a number from 0 to 16";
+    ret->call_failed = told && http1_grpc_is_failure((unsigned)code);
+    return NULL;
+}
+
+static const char *read_status(const struct json *j, struct outcome *ret)
+{
+    double status = json_get_number(j, "status", 0);
+
+    if (!ret->timeout && !ret->connect && (status < 100 || status > 999))
+        return "a status is a number from 100 to 999, unless there is a failure";
+    ret->status = (unsigned)status;
+    return NULL;
+}
+
 /* NULL, or what is wrong. */
 static const char *read_outcome(const struct json *j, struct outcome *ret)
 {
     const char *system = json_get_string(j, "system", "");
-    double status = json_get_number(j, "status", 0);
     const char *why;
 
     *ret = (struct outcome){.migration = json_get_string(j, "migration", NULL),
@@ -56,12 +79,9 @@ static const char *read_outcome(const struct json *j, struct outcome *ret)
     why = read_failure(j, ret);
     if (!why)
         why = read_latency(j, ret);
-    if (why)
-        return why;
-    if (!ret->timeout && !ret->connect && (status < 100 || status > 999))
-        return "a status is a number from 100 to 999, unless there is a failure";
-    ret->status = (unsigned)status;
-    return NULL;
+    if (!why)
+        why = read_call(j, ret);
+    return why ? why : read_status(j, ret);
 }
 
 /* ---- counting -------------------------------------------------------------------------------- */
@@ -96,7 +116,7 @@ static bool count(struct lane *lane, const struct outcome *o)
 {
     struct view_route *route = route_of(lane, o->migration);
     bool failed = o->timeout || o->connect;
-    bool good = !failed && o->status < 500;
+    bool good = !failed && !o->call_failed && o->status < 500;
     struct system_stats *stats;
 
     if (!route)

@@ -128,6 +128,13 @@ def test_outcomes_are_counted(pair):
         assert new["answered"] == 3 and new["p99"] > 400
 
 
+def test_outcomes_of_grpc_calls_count_by_their_own_status(pair):
+    with edge(*pair, weight=50) as proxy:
+        tell(proxy, *[outcome(grpcStatus=code) for code in range(17)], batch=True)
+        wait_for(lambda: proxy.stats()["new"]["requests"] == 17, "all are counted")
+        assert proxy.stats()["new"]["errors"] == 6
+
+
 def test_malformed_outcomes_count_nothing(pair):
     with edge(*pair) as proxy:
         bad = [b"", b"{", b"7", b"{}", b'"x"', b"[7]", b"[" * 100,
@@ -137,6 +144,7 @@ def test_malformed_outcomes_count_nothing(pair):
                b'{"migration": "app", "system": "new", "status": 200, "latencyMs": -5}',
                b'{"migration": "app", "system": "new", "status": 200, "latencyMs": 1e300}',
                b'{"migration": "app", "system": "new", "status": 200, "failure": "odd"}',
+               *[json.dumps(outcome(grpcStatus=code)).encode() for code in (-1, 17, 1.5, 1e300, "14", None)],
                json.dumps([outcome(), {"migration": "app"}]).encode(),
                json.dumps([{}] * 1001).encode()]
         with Client(proxy.edge) as asking:
