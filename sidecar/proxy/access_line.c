@@ -119,6 +119,12 @@ static bool put_grpc(struct buf *b, const struct request *req)
                 : buf_addf(b, ",\"grpc_status\":null");
 }
 
+/* The client did not get all of an answer that lasts. */
+static bool put_cut(struct buf *b, const struct request *req)
+{
+    return req->cut == ENDING_NONE || buf_addf(b, ",\"end\":\"%s\"", ending_name(req->cut));
+}
+
 bool access_log_format(const struct conn *c, bool with_query, struct buf *line)
 {
     const struct request *req = c->req;
@@ -133,8 +139,8 @@ bool access_log_format(const struct conn *c, bool with_query, struct buf *line)
                     wall_text(loop_wall(loop), time),
                     req->answered ? req->answer.status : c->status, req->to_client,
                     req->head.size + req->upload.body.payload, dur_in_ms(took)) &&
-           put_grpc(line, req) && put_decision(line, c) && put_request(line, c, with_query) &&
-           buf_add(line, "}\n", 2);
+           put_cut(line, req) && put_grpc(line, req) && put_decision(line, c) &&
+           put_request(line, c, with_query) && buf_add(line, "}\n", 2);
 }
 
 /* ---- connections whose bytes pass unseen ----------------------------------------------------- */

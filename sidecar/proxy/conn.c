@@ -350,7 +350,7 @@ void conn_hurry(struct conn *c, dur_t window)
     else if (c->step == STEP_TUNNEL)
         tunnel_hurry(c, window, ENDING_DRAIN);
     else if (c->req && c->req->lasting)
-        lasting_hurry(c, window);
+        lasting_hurry(c, window, ENDING_DRAIN);
 }
 
 /* ---- requests -------------------------------------------------------------------------------- */

@@ -25,6 +25,7 @@
 #include "common/http1/http1_parse.h"
 #include "common/http1/http1_write.h"
 #include "sidecar/proxy/address.h"
+#include "sidecar/proxy/ending.h"
 #include "sidecar/proxy/gather.h"
 #include "sidecar/proxy/h2_door.h"
 #include "sidecar/proxy/messages.h"
@@ -115,8 +116,9 @@ struct lasting {
     struct deadline deadline; /* to leave; while leaving, to be gone */
     struct messages messages; /* to the client; of a gRPC call */
     bool grpc;
-    bool leaving; /* at the next place where it may end */
-    bool late;    /* there was none in time */
+    enum ending why; /* it is to leave */
+    bool leaving;    /* at the next place where it may end */
+    bool late;       /* there was none in time */
 };
 
 struct tunnel;
@@ -148,6 +150,7 @@ struct request {
     bool had_turn;                /* has waited: goes before those who wait */
     bool upgrade;                 /* asks for another protocol, and may */
     bool lasting;                 /* its answer comes when there is something to say: see `stay` */
+    enum ending cut;              /* why such an answer was cut short; NONE: it was not */
     uint32_t bucket;              /* its key's */
     struct breaker_ticket ticket; /* while on_new */
     mono_t began;                 /* its first byte was here */

@@ -45,7 +45,7 @@ void lasting_begin(struct conn *c)
     req->route->tally->stats.underway.lasting[req->system]++;
     DL_APPEND(lane->lasting, &req->stay);
     if (lane->draining)
-        lasting_hurry(c, dur_ms(0));
+        lasting_hurry(c, dur_ms(0), ENDING_DRAIN);
     else if (UNLIKELY(req->view != lane->view))
         judge(&req->stay);
 }
@@ -105,6 +105,7 @@ enum verdict lasting_leave(struct conn *c)
 {
     struct request *req = c->req;
 
+    req->cut = req->stay.why;
     upstream_close(&req->up);
     drop_copies(req);
     if (req->stay.grpc && !c->out)
@@ -141,7 +142,7 @@ static dur_t ordinary_rest(const struct request *req, mono_t now)
     return mono_before(now, until) ? mono_sub(until, now) : dur_ms(0);
 }
 
-void lasting_hurry(struct conn *c, dur_t window)
+void lasting_hurry(struct conn *c, dur_t window, enum ending why)
 {
     struct lasting *l = &c->req->stay;
     struct loop *loop = c->lane->loop;
@@ -151,6 +152,7 @@ void lasting_hurry(struct conn *c, dur_t window)
     if (l->leaving ||
         (deadline_is_on(&l->deadline) && mono_before(l->deadline.at, mono_add(now, after))))
         return;
+    l->why = why;
     deadline_set(loop, &l->deadline, after, on_deadline);
 }
 
@@ -166,7 +168,7 @@ static void judge(struct lasting *l)
     if (leave_may_stay(e, req->system, req->bucket))
         deadline_off(&l->deadline);
     else
-        lasting_hurry(l->conn, leave_window(e, lane->config->tunnel_drain));
+        lasting_hurry(l->conn, leave_window(e, lane->config->tunnel_drain), leave_reason(e));
 }
 
 void lasting_judge_all(struct lane *lane)

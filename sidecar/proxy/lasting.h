@@ -25,6 +25,6 @@ bool lasting_is_over(const struct conn *c);
 enum verdict lasting_leave(struct conn *c);
 
 /* Leave at some instant within `window`. */
-void lasting_hurry(struct conn *c, dur_t window);
+void lasting_hurry(struct conn *c, dur_t window, enum ending why);
 /* The lane has a new view: whose requests would go elsewhere now? */
 void lasting_judge_all(struct lane *lane);

@@ -17,11 +17,16 @@ bool leave_may_stay(const struct ruleset_entry *e, enum system system, uint32_t 
     return decide(e, bucket, BREAKER_CLOSED).system == system;
 }
 
+enum ending leave_reason(const struct ruleset_entry *e)
+{
+    return e && e->emergency.active ? ENDING_EMERGENCY : ENDING_RULES;
+}
+
 dur_t leave_window(const struct ruleset_entry *e, dur_t drain)
 {
-    if (e && e->emergency.active && EMERGENCY_WINDOW.ns < drain.ns)
-        return EMERGENCY_WINDOW;
-    return drain;
+    bool hurries = leave_reason(e) == ENDING_EMERGENCY && EMERGENCY_WINDOW.ns < drain.ns;
+
+    return hurries ? EMERGENCY_WINDOW : drain;
 }
 
 dur_t leave_pick(struct rng *rng, dur_t window)

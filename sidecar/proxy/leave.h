@@ -6,6 +6,7 @@
 
 #include "common/base/rng.h"
 #include "common/model/ruleset.h"
+#include "sidecar/proxy/ending.h"
 
 /* What has to leave may wait this long for a place where it ends well. */
 #define LEAVE_GRACE dur_s(1)
@@ -14,7 +15,10 @@
  * `system`. */
 bool leave_may_stay(const struct ruleset_entry *e, enum system system, uint32_t bucket);
 
-/* How long those that may not stay have; `drain` is the most. */
+/* What those that may not stay are told to have ended by. */
+enum ending leave_reason(const struct ruleset_entry *e);
+
+/* How long they have; `drain` is the most. */
 dur_t leave_window(const struct ruleset_entry *e, dur_t drain);
 /* When one of them leaves, counted from the beginning of the window. */
 dur_t leave_pick(struct rng *rng, dur_t window);

@@ -286,8 +286,7 @@ static void judge(struct tunnel *t)
     if (leave_may_stay(e, t->system, t->bucket))
         deadline_off(&t->up->deadline);
     else
-        tunnel_hurry(t->conn, leave_window(e, lane->config->tunnel_drain),
-                     e && e->emergency.active ? ENDING_EMERGENCY : ENDING_RULES);
+        tunnel_hurry(t->conn, leave_window(e, lane->config->tunnel_drain), leave_reason(e));
 }
 
 void tunnel_judge_all(struct lane *lane)

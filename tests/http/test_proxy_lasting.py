@@ -172,6 +172,30 @@ def test_forbidding_legacy_takes_those_that_are_on_legacy():
             assert client.to_end() == b""
 
 
+def test_the_access_log_tells_who_cut_an_answer_short():
+    def end_of(proxy):
+        told = []
+        wait_for(lambda: told.extend(proxy.log()) or told, "the access log")
+        return told[0]["system"], told[0].get("end")
+
+    with Events() as legacy, Events() as new:
+        words = {"weight": 100, "tunnel_drain": "50ms", "response_timeout": 500, "access": 1}
+        with Proxy(legacy=legacy.url, new=new.url, **words) as proxy:
+            client = begun(proxy)
+            proxy.set(emergency=1)
+            assert client.to_end() == b""
+            assert end_of(proxy) == ("new", "emergency")
+            proxy.set(emergency=2)  # lifted
+            client = begun(proxy)
+            proxy.set(weight=0)
+            assert client.to_end() == b""
+            assert end_of(proxy) == ("new", "rules")
+            client = begun(proxy)
+            legacy.go_on.set()
+            assert goes_on(client)
+            assert end_of(proxy) == ("legacy", None)
+
+
 def test_a_node_that_stops_lets_go_of_its_streams():
     with Events() as origin:
         words = {"tunnel_drain": "50ms", "response_timeout": YOUNG}
