@@ -5,8 +5,9 @@
 # and with one that takes connections and never does. About 3,000 requests a second that come when they like, and the
 # same in bursts of 64; and what the same requests to new add when another client sends them, for new's own work is on
 # these cores, too. Then as fast as it goes: a busy node drops copies. Rounds alternate, in bursts half as many, and a
-# quarter at full speed. The least CPU counts, and the median of the rounds' p99. On a virtual machine a round from which the host took time tells of the host, whose pauses
-# of 10 ms are every p99 then: it is taken again, up to $tries times.
+# quarter at full speed. The least CPU counts, and the median of the rounds' p99. On a virtual machine a round from
+# which the host took time tells of the host, whose pauses of 10 ms are every p99 then: it is taken again, up to
+# $tries times.
 #
 # usage: mirror.sh [SECONDS [ROUNDS]]     BENCH_ROUNDS=FILE keeps requests per second, p99 and CPU of every round, and
 #                                         the hundredths of a second that the host took
