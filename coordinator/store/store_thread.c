@@ -271,6 +271,23 @@ static void told_free(struct told *m)
 }
 DEFINE_CLEANUP(struct told, told_free)
 
+/* Any thread. False: there is no room. */
+static bool send_news(struct store_thread *t)
+{
+    if (atomic_exchange(&t->has_news, true) || mailbox_post(t->box, &t->news))
+        return true;
+    atomic_store(&t->has_news, false);
+    return false;
+}
+
+/* Any thread. The box was full of changes that nobody takes: the watch ends, and whoever begins
+ * another polls. If there is still no room for the news, whoever takes what fills it sees this. */
+static void lose(struct store_thread *t)
+{
+    atomic_store(&t->lost, true);
+    (void)send_news(t);
+}
+
 /* The worker's thread, from inside a call of the store. */
 static void on_changes(void *ctx, const struct store_list *changes)
 {
@@ -288,7 +305,7 @@ static void on_changes(void *ctx, const struct store_list *changes)
     if (mailbox_post(t->box, &m->mail))
         steal(m);
     else
-        atomic_store(&t->lost, true);
+        lose(t);
 }
 
 static void end_watch(struct store_thread *t, int r, const struct err *err)
@@ -348,11 +365,8 @@ static void on_news(void *ctx)
 {
     struct store_thread *t = ctx;
 
-    if (!atomic_exchange(&t->has_news, true) && !mailbox_post(t->box, &t->news)) {
-        /* Full of changes that nobody takes: the watch ends, and whoever begins another polls. */
-        atomic_store(&t->lost, true);
-        atomic_store(&t->has_news, false);
-    }
+    if (!send_news(t))
+        lose(t);
 }
 
 static void on_told(struct store_thread *t, struct told *arrived)
