@@ -61,7 +61,7 @@ static void on_again(struct loop_deferred *d)
 /* Our close_notify goes as soon as there is room for it, and then the socket's end. */
 static void go_on_ending(struct tls *x)
 {
-    if (x->ending != ENDING_SOON || !tls_wire_is_clear(&x->wire))
+    if (x->goodbye != GOODBYE_SOON || !tls_wire_is_clear(&x->wire))
         return;
     tls_forget_errors();
     if (!(SSL_get_shutdown(x->ssl) & SSL_SENT_SHUTDOWN))
@@ -70,7 +70,7 @@ static void go_on_ending(struct tls *x)
     if (!tls_wire_is_clear(&x->wire))
         return;
     shutdown(x->wire.fd, SHUT_WR);
-    x->ending = ENDING_DONE;
+    x->goodbye = GOODBYE_DONE;
 }
 
 static void flush(struct tls *x)
@@ -134,9 +134,9 @@ static void tls_end(struct transport *t)
 {
     struct tls *x = t->behind;
 
-    if (x->ending != ENDING_NOT)
+    if (x->goodbye != GOODBYE_NOT)
         return;
-    x->ending = ENDING_SOON;
+    x->goodbye = GOODBYE_SOON;
     if (x->state == TRANSPORT_STANDS)
         go_on_ending(x);
     else

@@ -19,7 +19,7 @@ enum held {
     HELD_LOST /* an error, or an end that the peer did not announce */
 };
 
-enum ending { ENDING_NOT, ENDING_SOON, ENDING_DONE };
+enum tls_goodbye { GOODBYE_NOT, GOODBYE_SOON, GOODBYE_DONE };
 
 struct tls {
     struct transport *t; /* borrowed: our user's */
@@ -38,7 +38,7 @@ struct tls {
     size_t owed; /* bytes of the user in a record that the socket took a part of */
     enum transport_state state;
     enum held held;
-    enum ending ending;
+    enum tls_goodbye goodbye;
     mono_t begun; /* the handshake */
     bool reached; /* the socket is connected */
     bool heard;   /* the peer has said something to the user */

@@ -160,7 +160,7 @@ ssize_t tls_send(struct transport *t, const struct iovec *piece, int count)
     ssize_t taken;
     size_t n;
 
-    if (x->broken || x->state == TRANSPORT_FAILED || x->ending != ENDING_NOT)
+    if (x->broken || x->state == TRANSPORT_FAILED || x->goodbye != GOODBYE_NOT)
         return fail_with(EPIPE);
     taken = (ssize_t)take_owed(x, &c);
     tls_forget_errors();
