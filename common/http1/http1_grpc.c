@@ -50,7 +50,7 @@ static int8_t read_status(struct str value)
 
 bool http1_grpc_is_failure(unsigned code)
 {
-    return codes[code].is_failure;
+    return code >= HTTP1_GRPC_CODES || codes[code].is_failure;
 }
 
 /* Nothing more comes. */

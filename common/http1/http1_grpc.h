@@ -26,7 +26,8 @@ void http1_grpc_begin(struct http1_grpc *g, const struct http1_head *answer);
 /* So is all of a call's answer, with these trailers (http1_trailers.h). */
 void http1_grpc_end(struct http1_grpc *g, struct str trailers);
 
-/* Whether a call that ended with this code, below HTTP1_GRPC_CODES, is the system's failure. */
+/* Whether a call that ended with this code is the system's failure; one that is none of gRPC's is.
+ */
 bool http1_grpc_is_failure(unsigned code);
 
 /* "UNAVAILABLE"; NULL: it is unsaid, or no call. */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What came of requests that somebody else's proxy sent, counted as if a lane had sent them. */
+#include <limits.h>
+
 #include "common/base/json.h"
 #include "common/http1/http1_grpc.h"
 #include "sidecar/proxy/edge.h"
@@ -42,15 +44,21 @@ static const char *read_latency(const struct json *j, struct outcome *ret)
     return NULL;
 }
 
-/* The status of HTTP is 200 then, however it went. */
+/* The status of HTTP is 200 then, however it went. One without a status has failed, like one with a
+ * status that is none of gRPC's. */
 static const char *read_call(const struct json *j, struct outcome *ret)
 {
     const struct json *told = json_get(j, "grpcStatus");
     double code = json_get_number(j, "grpcStatus", -1);
 
-    if (told && (code < 0 || code >= HTTP1_GRPC_CODES || code != (unsigned)code))
-        return "a grpcStatus is a number from 0 to 16";
-    ret->call_failed = told && http1_grpc_is_failure((unsigned)code);
+    if (!told)
+        return NULL;
+    ret->call_failed = true;
+    if (json_kind(told) == JSON_NULL)
+        return NULL;
+    if (code < 0 || code > INT_MAX || code != (int)code)
+        return "a grpcStatus is a whole number, or null: the call had none";
+    ret->call_failed = http1_grpc_is_failure((unsigned)code);
     return NULL;
 }
 
@@ -58,7 +66,9 @@ static const char *read_status(const struct json *j, struct outcome *ret)
 {
     double status = json_get_number(j, "status", 0);
 
-    if (!ret->timeout && !ret->connect && (status < 100 || status > 999))
+    if (ret->timeout || ret->connect)
+        return NULL;
+    if (status < 100 || status > 999)
         return "a status is a number from 100 to 999, unless there is a failure";
     ret->status = (unsigned)status;
     return NULL;

@@ -130,9 +130,10 @@ def test_outcomes_are_counted(pair):
 
 def test_outcomes_of_grpc_calls_count_by_their_own_status(pair):
     with edge(*pair, weight=50) as proxy:
-        tell(proxy, *[outcome(grpcStatus=code) for code in range(17)], batch=True)
-        wait_for(lambda: proxy.stats()["new"]["requests"] == 17, "all are counted")
-        assert proxy.stats()["new"]["errors"] == 6
+        told = [outcome(grpcStatus=code) for code in (*range(17), 17, 99, None)]
+        tell(proxy, *told, outcome(status=0, failure="timeout", grpcStatus=0), outcome(status=1e300, failure="connect"), batch=True)
+        wait_for(lambda: proxy.stats()["new"]["requests"] == 22, "all are counted")
+        assert proxy.stats()["new"]["errors"] == 6 + 3 + 2
 
 
 def test_malformed_outcomes_count_nothing(pair):
@@ -144,7 +145,7 @@ def test_malformed_outcomes_count_nothing(pair):
                b'{"migration": "app", "system": "new", "status": 200, "latencyMs": -5}',
                b'{"migration": "app", "system": "new", "status": 200, "latencyMs": 1e300}',
                b'{"migration": "app", "system": "new", "status": 200, "failure": "odd"}',
-               *[json.dumps(outcome(grpcStatus=code)).encode() for code in (-1, 17, 1.5, 1e300, "14", None)],
+               *[json.dumps(outcome(grpcStatus=code)).encode() for code in (-1, 1.5, 1e300, "14", [])],
                json.dumps([outcome(), {"migration": "app"}]).encode(),
                json.dumps([{}] * 1001).encode()]
         with Client(proxy.edge) as asking:
