@@ -56,8 +56,7 @@ static const struct plan_field mirror_fields[] = {
           .help = "Longest time for a copy, from its beginning to the end of the answer."),
     FIELD("maxPending", plan_value_count, AT(max_pending), .min = 1, .max = 65536, .preset = "256",
           .help = "So many copies at once on a node; more are dropped and counted. One that is "
-                  "late takes "
-                  "its place along until another is answered."),
+                  "late takes its place along until another is answered."),
     FIELD("maxBytesPerSecond", read_bytes, 0, .max = BYTES_MAX, .form = "64KiB, 10MiB; 0 for any",
           .preset = "64MiB",
           .help = "Of copies and their answers on a node; past it copies are dropped and counted."),

@@ -97,18 +97,19 @@ static void count(struct mirror_stats *stats, const struct copy_answer *a)
     }
 }
 
-/* It also tells how many more new can take at once. Legacy, which is compared with, takes them in
- * any case. */
-static void learn(const struct copy *k, enum copy_end how)
+/* How it went tells how many more new can take at once. */
+static void give_place_back(const struct copy *k, enum copy_end how)
 {
     struct copy_meter *m = &k->route->tally->copies;
+    const unsigned lanes = k->lane->config->threads;
 
+    copy_meter_end(m, k->wish.to);
     if (k->wish.to != SYSTEM_NEW)
         return;
     if (how == COPY_LATE)
-        copy_meter_late(m, limits_of(k), k->lane->config->threads);
+        copy_meter_late(m, limits_of(k), lanes);
     else if (how == COPY_ANSWERED)
-        copy_meter_answered(m);
+        copy_meter_answered(m, limits_of(k), lanes);
 }
 
 static void tell(struct view_route *r, const struct copy_wish *wish, const struct copy_answer *a)
@@ -156,8 +157,7 @@ static void end(struct copy *k, enum copy_end how)
         copy_link_close(&k->link);
     loop_undefer(&k->later);
     DL_DELETE(lane->copies.all, k);
-    k->route->tally->copies.pending--;
-    learn(k, how);
+    give_place_back(k, how);
     tell(k->route, &k->wish, &answer);
     iobuf_give(&lane->bufs, &k->in);
     view_unref(k->view);
@@ -448,13 +448,13 @@ static bool compose(const struct conn *c, struct buf *out)
 }
 
 /* Where there is room for it, and memory for the whole. */
-static struct copy *make(struct conn *c, enum copy_end *ret_why)
+static struct copy *make(struct conn *c, enum system to, enum copy_end *ret_why)
 {
     struct view_route *r = c->req->route;
     struct lane *lane = c->lane;
     struct copy *k;
 
-    switch (copy_meter_room(&r->tally->copies, &r->entry->route.mirror, lane->config->threads,
+    switch (copy_meter_room(&r->tally->copies, &r->entry->route.mirror, lane->config->threads, to,
                             loop_now(lane->loop))) {
     case COPY_NO_PLACE:
         *ret_why = COPY_TOO_MANY;
@@ -478,7 +478,7 @@ void copy_send(struct conn *c, const struct copy_wish *wish)
     struct lane *lane = c->lane;
     struct request *req = c->req;
     struct copy_answer none = {.took = dur_ns(0)};
-    struct copy *k = make(c, &none.end);
+    struct copy *k = make(c, wish->to, &none.end);
 
     if (!k) {
         tell(req->route, wish, &none);
@@ -491,12 +491,17 @@ void copy_send(struct conn *c, const struct copy_wish *wish)
     k->method = req->head.method;
     k->hash = wish->keep > 0 ? COMPARE_HASH_START : 0;
     buf_init(&k->kept, wish->keep);
-    k->route->tally->copies.pending++;
+    copy_meter_begin(&k->route->tally->copies, wish->to);
     DL_APPEND(lane->copies.all, k);
     loop_defer_background(lane->loop, &k->later, on_later);
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
+
+static void drop(struct copy *k)
+{
+    end(k, k->late ? COPY_LATE : COPY_ENDED);
+}
 
 void copy_drop_unsent(struct lane *lane)
 {
@@ -504,14 +509,14 @@ void copy_drop_unsent(struct lane *lane)
 
     DL_FOREACH_SAFE (lane->copies.all, k, next) {
         if (k->sent == 0)
-            end(k, COPY_ENDED);
+            drop(k);
     }
 }
 
 void copy_drop_all(struct lane *lane)
 {
     while (lane->copies.all)
-        end(lane->copies.all, COPY_ENDED);
+        drop(lane->copies.all);
     copy_link_close_idle(lane);
 }
 

@@ -21,18 +21,21 @@ static void fill(struct copy_meter *m, uint64_t rate, mono_t now)
     m->filled_at = now;
 }
 
-static uint64_t places_of(const struct copy_meter *m, const struct route_mirror *limits,
-                          unsigned lanes)
+/* Fewer may be withheld by now than were: the limit is another one. */
+static uint64_t withheld_of(const struct copy_meter *m, uint64_t places)
 {
-    const uint64_t all = part_of(limits->max_pending, lanes);
+    return m->withheld < places ? m->withheld : places - 1;
+}
 
-    return m->withheld < all ? all - m->withheld : 1;
+static bool has_place(const struct copy_meter *m, uint64_t places, enum system to)
+{
+    return m->pending < places && (to != SYSTEM_NEW || m->on_new < places - withheld_of(m, places));
 }
 
 enum copy_room copy_meter_room(struct copy_meter *m, const struct route_mirror *limits,
-                               unsigned lanes, mono_t now)
+                               unsigned lanes, enum system to, mono_t now)
 {
-    if (m->pending >= places_of(m, limits, lanes))
+    if (!has_place(m, part_of(limits->max_pending, lanes), to))
         return COPY_NO_PLACE;
     if (limits->max_bytes_per_s == 0)
         return COPY_ROOM;
@@ -46,14 +49,26 @@ void copy_meter_charge(struct copy_meter *m, const struct route_mirror *limits, 
         m->bytes -= (int64_t)bytes;
 }
 
-void copy_meter_late(struct copy_meter *m, const struct route_mirror *limits, unsigned lanes)
+void copy_meter_begin(struct copy_meter *m, enum system to)
 {
-    if (places_of(m, limits, lanes) > 1)
-        m->withheld++;
+    m->pending++;
+    m->on_new += to == SYSTEM_NEW;
 }
 
-void copy_meter_answered(struct copy_meter *m)
+void copy_meter_end(struct copy_meter *m, enum system to)
 {
+    m->pending--;
+    m->on_new -= to == SYSTEM_NEW;
+}
+
+void copy_meter_late(struct copy_meter *m, const struct route_mirror *limits, unsigned lanes)
+{
+    m->withheld = (unsigned)withheld_of(m, part_of(limits->max_pending, lanes)) + 1;
+}
+
+void copy_meter_answered(struct copy_meter *m, const struct route_mirror *limits, unsigned lanes)
+{
+    m->withheld = (unsigned)withheld_of(m, part_of(limits->max_pending, lanes));
     if (m->withheld > 0)
         m->withheld--;
 }

@@ -287,7 +287,7 @@ def test_a_target_that_hangs_gets_one_copy_at_a_time_until_it_answers():
         return hangs(request)
 
     with says("legacy") as legacy, Origin(hangs_at_first) as new:
-        with Proxy(legacy=legacy.url, new=new.url, weight=0, mirror=f"{ALL}/1000/0/8") as proxy:
+        with Proxy(legacy=legacy.url, new=new.url, weight=0, mirror=f"{ALL}/2000/0/8") as proxy:
             with Client(proxy) as client:
 
                 def send_and_wait(count, **expected):

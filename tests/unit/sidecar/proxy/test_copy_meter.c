@@ -17,17 +17,25 @@ static void so_many_are_under_way_at_once(void **state UNUSED)
     struct copy_meter m = {.pending = 0};
 
     for (m.pending = 0; m.pending < 3; m.pending++)
-        assert_int_equal(copy_meter_room(&m, &limits, 1, at(0)), COPY_ROOM);
-    assert_int_equal(copy_meter_room(&m, &limits, 1, at(0)), COPY_NO_PLACE);
+        assert_int_equal(copy_meter_room(&m, &limits, 1, SYSTEM_NEW, at(0)), COPY_ROOM);
+    assert_int_equal(copy_meter_room(&m, &limits, 1, SYSTEM_NEW, at(0)), COPY_NO_PLACE);
     m.pending--;
-    assert_int_equal(copy_meter_room(&m, &limits, 1, at(0)), COPY_ROOM);
+    assert_int_equal(copy_meter_room(&m, &limits, 1, SYSTEM_NEW, at(0)), COPY_ROOM);
+}
+
+static unsigned places_for(struct copy_meter m, const struct route_mirror *limits, unsigned lanes,
+                           enum system to)
+{
+    unsigned count = 0;
+
+    for (; copy_meter_room(&m, limits, lanes, to, at(0)) == COPY_ROOM; count++)
+        copy_meter_begin(&m, to);
+    return count;
 }
 
 static unsigned places(struct copy_meter m, const struct route_mirror *limits, unsigned lanes)
 {
-    for (m.pending = 0; copy_meter_room(&m, limits, lanes, at(0)) == COPY_ROOM;)
-        m.pending++;
-    return m.pending;
+    return places_for(m, limits, lanes, SYSTEM_NEW);
 }
 
 static void a_late_one_withholds_its_place_until_another_is_answered(void **state UNUSED)
@@ -35,7 +43,7 @@ static void a_late_one_withholds_its_place_until_another_is_answered(void **stat
     const struct route_mirror limits = {.max_pending = 8};
     struct copy_meter m = {.pending = 0};
 
-    copy_meter_answered(&m);
+    copy_meter_answered(&m, &limits, 2);
     assert_int_equal(places(m, &limits, 2), 4);
     copy_meter_late(&m, &limits, 2);
     assert_int_equal(places(m, &limits, 2), 3);
@@ -43,15 +51,33 @@ static void a_late_one_withholds_its_place_until_another_is_answered(void **stat
         copy_meter_late(&m, &limits, 2);
     assert_int_equal(places(m, &limits, 2), 1);
     for (unsigned more = 2; more <= 4; more++) {
-        copy_meter_answered(&m);
+        copy_meter_answered(&m, &limits, 2);
         assert_int_equal(places(m, &limits, 2), more);
     }
-    copy_meter_answered(&m);
+    copy_meter_answered(&m, &limits, 2);
     assert_int_equal(places(m, &limits, 2), 4);
 }
 
-/* Another plan has fewer than are withheld. */
-static void one_place_always_stays(void **state UNUSED)
+/* Its answers are compared with new's, and say nothing of how new is. */
+static void copies_to_legacy_need_no_place_of_news(void **state UNUSED)
+{
+    const struct route_mirror limits = {.max_pending = 8};
+    struct copy_meter m = {.pending = 0};
+
+    for (int i = 0; i < 8; i++)
+        copy_meter_late(&m, &limits, 1);
+    copy_meter_begin(&m, SYSTEM_NEW);
+    assert_int_equal(places_for(m, &limits, 1, SYSTEM_LEGACY), 7);
+    assert_int_equal(places(m, &limits, 1), 0);
+    copy_meter_begin(&m, SYSTEM_LEGACY);
+    copy_meter_end(&m, SYSTEM_NEW);
+    assert_int_equal(places(m, &limits, 1), 1);
+    copy_meter_end(&m, SYSTEM_LEGACY);
+    assert_int_equal(m.pending, 0);
+}
+
+/* One place stays, and the first answer counts. */
+static void a_smaller_limit_withholds_less(void **state UNUSED)
 {
     const struct route_mirror many = {.max_pending = 100}, few = {.max_pending = 3};
     struct copy_meter m = {.pending = 0};
@@ -60,8 +86,8 @@ static void one_place_always_stays(void **state UNUSED)
         copy_meter_late(&m, &many, 1);
     assert_int_equal(places(m, &many, 1), 50);
     assert_int_equal(places(m, &few, 1), 1);
-    copy_meter_late(&m, &few, 1);
-    assert_int_equal(places(m, &many, 1), 50);
+    copy_meter_answered(&m, &few, 1);
+    assert_int_equal(places(m, &few, 1), 2);
 }
 
 /* Rounded up: a lane without any place would copy nothing. */
@@ -70,13 +96,13 @@ static void lanes_share_a_nodes_limits(void **state UNUSED)
     const struct route_mirror limits = {.max_pending = 3, .max_bytes_per_s = 1000};
     struct copy_meter m = {.pending = 0};
 
-    assert_int_equal(copy_meter_room(&m, &limits, 4, at(0)), COPY_ROOM);
+    assert_int_equal(copy_meter_room(&m, &limits, 4, SYSTEM_NEW, at(0)), COPY_ROOM);
     assert_int_equal(m.bytes, 250);
     m.pending = 1;
-    assert_int_equal(copy_meter_room(&m, &limits, 4, at(0)), COPY_NO_PLACE);
-    assert_int_equal(copy_meter_room(&m, &limits, 2, at(0)), COPY_ROOM);
+    assert_int_equal(copy_meter_room(&m, &limits, 4, SYSTEM_NEW, at(0)), COPY_NO_PLACE);
+    assert_int_equal(copy_meter_room(&m, &limits, 2, SYSTEM_NEW, at(0)), COPY_ROOM);
     m.pending = 2;
-    assert_int_equal(copy_meter_room(&m, &limits, 2, at(0)), COPY_NO_PLACE);
+    assert_int_equal(copy_meter_room(&m, &limits, 2, SYSTEM_NEW, at(0)), COPY_NO_PLACE);
 }
 
 static void without_a_limit_bytes_are_not_counted(void **state UNUSED)
@@ -84,7 +110,7 @@ static void without_a_limit_bytes_are_not_counted(void **state UNUSED)
     struct copy_meter m = {.pending = 0};
 
     copy_meter_charge(&m, &any, UINT64_C(1) << 40);
-    assert_int_equal(copy_meter_room(&m, &any, 1, at(0)), COPY_ROOM);
+    assert_int_equal(copy_meter_room(&m, &any, 1, SYSTEM_NEW, at(0)), COPY_ROOM);
     assert_int_equal(m.bytes, 0);
 }
 
@@ -94,13 +120,13 @@ static void a_second_holds_so_many_bytes(void **state UNUSED)
     const struct route_mirror limits = {.max_pending = 9, .max_bytes_per_s = 1000};
     struct copy_meter m = {.pending = 0};
 
-    assert_int_equal(copy_meter_room(&m, &limits, 1, at(0)), COPY_ROOM);
+    assert_int_equal(copy_meter_room(&m, &limits, 1, SYSTEM_NEW, at(0)), COPY_ROOM);
     copy_meter_charge(&m, &limits, 999);
-    assert_int_equal(copy_meter_room(&m, &limits, 1, at(0)), COPY_ROOM);
+    assert_int_equal(copy_meter_room(&m, &limits, 1, SYSTEM_NEW, at(0)), COPY_ROOM);
     copy_meter_charge(&m, &limits, 2001);
-    assert_int_equal(copy_meter_room(&m, &limits, 1, at(0)), COPY_NO_BYTES);
-    assert_int_equal(copy_meter_room(&m, &limits, 1, at(1999)), COPY_NO_BYTES);
-    assert_int_equal(copy_meter_room(&m, &limits, 1, at(2002)), COPY_ROOM);
+    assert_int_equal(copy_meter_room(&m, &limits, 1, SYSTEM_NEW, at(0)), COPY_NO_BYTES);
+    assert_int_equal(copy_meter_room(&m, &limits, 1, SYSTEM_NEW, at(1999)), COPY_NO_BYTES);
+    assert_int_equal(copy_meter_room(&m, &limits, 1, SYSTEM_NEW, at(2002)), COPY_ROOM);
 }
 
 static void what_is_saved_is_no_more_than_a_second(void **state UNUSED)
@@ -108,11 +134,11 @@ static void what_is_saved_is_no_more_than_a_second(void **state UNUSED)
     const struct route_mirror limits = {.max_pending = 9, .max_bytes_per_s = 1000};
     struct copy_meter m = {.pending = 0};
 
-    assert_int_equal(copy_meter_room(&m, &limits, 1, at(0)), COPY_ROOM);
-    assert_int_equal(copy_meter_room(&m, &limits, 1, at(3600000)), COPY_ROOM);
+    assert_int_equal(copy_meter_room(&m, &limits, 1, SYSTEM_NEW, at(0)), COPY_ROOM);
+    assert_int_equal(copy_meter_room(&m, &limits, 1, SYSTEM_NEW, at(3600000)), COPY_ROOM);
     assert_int_equal(m.bytes, 1000);
     copy_meter_charge(&m, &limits, 400);
-    assert_int_equal(copy_meter_room(&m, &limits, 1, at(3600000)), COPY_ROOM);
+    assert_int_equal(copy_meter_room(&m, &limits, 1, SYSTEM_NEW, at(3600000)), COPY_ROOM);
     assert_int_equal(m.bytes, 600);
 }
 
@@ -121,10 +147,10 @@ static void limits_of_any_size_do_not_overflow(void **state UNUSED)
     const struct route_mirror limits = {.max_pending = UINT32_MAX, .max_bytes_per_s = UINT64_MAX};
     struct copy_meter m = {.pending = UINT32_MAX - 1};
 
-    assert_int_equal(copy_meter_room(&m, &limits, 1, at(0)), COPY_ROOM);
+    assert_int_equal(copy_meter_room(&m, &limits, 1, SYSTEM_NEW, at(0)), COPY_ROOM);
     assert_int_equal(m.bytes, INT64_MAX);
     copy_meter_charge(&m, &limits, UINT64_C(1) << 50);
-    assert_int_equal(copy_meter_room(&m, &limits, 1, at(3600000)), COPY_ROOM);
+    assert_int_equal(copy_meter_room(&m, &limits, 1, SYSTEM_NEW, at(3600000)), COPY_ROOM);
     assert_int_equal(m.bytes, INT64_MAX);
 }
 
@@ -133,7 +159,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(so_many_are_under_way_at_once),
         cmocka_unit_test(a_late_one_withholds_its_place_until_another_is_answered),
-        cmocka_unit_test(one_place_always_stays),
+        cmocka_unit_test(copies_to_legacy_need_no_place_of_news),
+        cmocka_unit_test(a_smaller_limit_withholds_less),
         cmocka_unit_test(lanes_share_a_nodes_limits),
         cmocka_unit_test(without_a_limit_bytes_are_not_counted),
         cmocka_unit_test(a_second_holds_so_many_bytes),
