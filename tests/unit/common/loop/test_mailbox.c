@@ -225,7 +225,7 @@ static void *post_two(void *arg)
 }
 
 /* Like a call whose last operation has come back: no poster holds a reference of its own. */
-static void the_last_message_is_leave_to_free(void **state UNUSED)
+static void whoever_has_the_last_message_may_free_the_mailbox(void **state UNUSED)
 {
     for (unsigned round = 0; round < 300; round++) {
         struct reader r;
@@ -257,7 +257,7 @@ int main(void)
         cmocka_unit_test(closing_inside_a_delivery_drops_the_rest_of_the_batch),
         cmocka_unit_test(many_threads_lose_nothing_at_a_tight_limit),
         cmocka_unit_test(closing_under_fire_accounts_for_every_message),
-        cmocka_unit_test(the_last_message_is_leave_to_free),
+        cmocka_unit_test(whoever_has_the_last_message_may_free_the_mailbox),
     };
 
     return cmocka_run_group_tests_name("mailbox", tests, NULL, NULL);
