@@ -116,7 +116,7 @@ struct lasting {
     struct deadline deadline; /* to leave; while leaving, to be gone */
     struct messages messages; /* to the client; of a gRPC call */
     bool grpc;
-    enum ending why; /* it is to leave */
+    enum ending why; /* it leaves */
     bool leaving;    /* at the next place where it may end */
     bool late;       /* there was none in time */
 };

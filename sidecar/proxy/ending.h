@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Why a connection ended whose bytes pass unseen: a tunnel, or one that is split as a whole. What
- * ended it counts, and of its two peers the one that did so first. Pure. */
+ * ended it counts, and of its two peers the one that did so first. An answer that lasts is cut
+ * short for some of the same reasons. Pure. */
 #pragma once
 
 #include <stdbool.h>

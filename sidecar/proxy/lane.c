@@ -112,14 +112,20 @@ static void finish_drain(struct lane *lane)
     lane_send_back(lane, l);
 }
 
+static void close_all(struct lane *lane)
+{
+    lasting_cut_all(lane);
+    while (lane->conns)
+        conn_destroy(lane->conns);
+    h2_door_close_all(lane);
+}
+
 static void on_drain_deadline(struct timer *t)
 {
     struct lane *lane = container_of(t, struct lane, drain_deadline);
 
     lane->drain->cut = lane->conn_count;
-    while (lane->conns)
-        conn_destroy(lane->conns);
-    h2_door_close_all(lane);
+    close_all(lane);
 }
 
 void lane_count_client(struct lane *lane, int change)
@@ -158,6 +164,7 @@ static void drain(struct lane *lane, struct letter *l)
     lane->draining = true;
     copy_drop_all(lane);
     lane->drain = l;
+    lane->drain_ends = mono_add(loop_now(lane->loop), l->deadline);
     timer_set(lane->loop, &lane->drain_deadline, l->deadline, on_drain_deadline, "drain");
     DL_FOREACH (lane->conns, c)
         conn_hurry(c, window);
@@ -290,9 +297,7 @@ void lane_free(struct lane *l)
         mailbox_close(l->inbox, drop_letter);
     mailbox_unref(l->inbox);
     close_doors(l);
-    while (l->conns)
-        conn_destroy(l->conns);
-    h2_door_close_all(l);
+    close_all(l);
     probe_drop_all(l);
     copy_deinit(l);
     tap_deinit(l);

@@ -112,6 +112,7 @@ struct lane {
     bool draining;
     struct letter *drain; /* being carried out */
     struct timer drain_deadline;
+    mono_t drain_ends; /* by it; while draining */
 };
 
 /* Takes over the listening sockets (-1: none) in every case. The thread is not started yet. */

@@ -89,7 +89,7 @@ static enum verdict say_unavailable(struct conn *c)
     struct gather g;
 
     gather_init(&g, c->lane->scratch, c->lane->bufs.size);
-    download_finish(&c->req->download, c->lane->draining ? STOPPING : MOVED, &g);
+    download_finish(&c->req->download, c->req->cut == ENDING_DRAIN ? STOPPING : MOVED, &g);
     return conn_go(c, conn_send(c, &g) ? STEP_FINISH : STEP_CLOSE);
 }
 
@@ -142,12 +142,24 @@ static dur_t ordinary_rest(const struct request *req, mono_t now)
     return mono_before(now, until) ? mono_sub(until, now) : dur_ms(0);
 }
 
+/* While a place to end well may still come before the lane's own deadline. */
+static dur_t before_drain_ends(const struct lane *lane, dur_t after, mono_t now)
+{
+    dur_t left = {mono_sub(lane->drain_ends, now).ns - LEAVE_GRACE.ns};
+
+    if (!lane->draining || after.ns < left.ns)
+        return after;
+    return left.ns > 0 ? left : dur_ms(0);
+}
+
 void lasting_hurry(struct conn *c, dur_t window, enum ending why)
 {
     struct lasting *l = &c->req->stay;
     struct loop *loop = c->lane->loop;
     mono_t now = loop_now(loop);
     dur_t after = {ordinary_rest(c->req, now).ns + leave_pick(&c->lane->rng, window).ns};
+
+    after = before_drain_ends(c->lane, after, now);
 
     if (l->leaving ||
         (deadline_is_on(&l->deadline) && mono_before(l->deadline.at, mono_add(now, after))))
@@ -169,6 +181,14 @@ static void judge(struct lasting *l)
         deadline_off(&l->deadline);
     else
         lasting_hurry(l->conn, leave_window(e, lane->config->tunnel_drain), leave_reason(e));
+}
+
+void lasting_cut_all(struct lane *lane)
+{
+    struct lasting *l;
+
+    DL_FOREACH (lane->lasting, l)
+        l->conn->req->cut = ENDING_DRAIN;
 }
 
 void lasting_judge_all(struct lane *lane)

@@ -26,5 +26,7 @@ enum verdict lasting_leave(struct conn *c);
 
 /* Leave at some instant within `window`. */
 void lasting_hurry(struct conn *c, dur_t window, enum ending why);
+/* The lane closes its connections: those that are left are cut short by it. */
+void lasting_cut_all(struct lane *lane);
 /* The lane has a new view: whose requests would go elsewhere now? */
 void lasting_judge_all(struct lane *lane);

@@ -15,7 +15,7 @@
  * `system`. */
 bool leave_may_stay(const struct ruleset_entry *e, enum system system, uint32_t bucket);
 
-/* What those that may not stay are told to have ended by. */
+/* Why those that may not stay leave: RULES or EMERGENCY. */
 enum ending leave_reason(const struct ruleset_entry *e);
 
 /* How long they have; `drain` is the most. */

@@ -73,6 +73,10 @@ class Proxy:
     def log(self):
         """What is new in the access log (access=1, or access=0 for failures alone)."""
         self.say("log")
+        return self.logged()
+
+    def logged(self):
+        """The same, of one that has ended."""
         told = []
         while (line := self.lines.get(timeout=PATIENCE)) != "logged":
             told.append(json.loads(line))

@@ -179,7 +179,7 @@ def test_the_access_log_tells_who_cut_an_answer_short():
         return told[0]["system"], told[0].get("end")
 
     with Events() as legacy, Events() as new:
-        words = {"weight": 100, "tunnel_drain": "50ms", "response_timeout": 500, "access": 1}
+        words = {"weight": 100, "tunnel_drain": "50ms", "response_timeout": YOUNG, "access": 1}
         with Proxy(legacy=legacy.url, new=new.url, **words) as proxy:
             client = begun(proxy)
             proxy.set(emergency=1)
@@ -205,4 +205,18 @@ def test_a_node_that_stops_lets_go_of_its_streams():
         assert client.to_end() == b""
         client.close()
         assert proxy.expect("drained") == "0", "none was left at the end of its time"
+        assert proxy.process.wait(timeout=30) == 0
+
+
+@pytest.mark.parametrize("media", ["text/event-stream", "application/grpc"])
+def test_a_node_that_stops_soon_tells_that_it_cut_its_streams(media):
+    """Sooner than an ordinary answer would be over, and than the rest of a message comes."""
+    with Events() as origin:
+        proxy = Proxy(legacy=origin.url, new=origin.url, response_timeout=60000, access=1)
+        with Client(proxy) as client:
+            begin(client, media)
+            proxy.say("drain=100ms")
+            assert client.to_end() == b""
+        proxy.expect("drained")
+        assert [line["end"] for line in proxy.logged()] == ["drain"]
         assert proxy.process.wait(timeout=30) == 0

@@ -7,8 +7,8 @@
  * as the next revision. "probe=both,/path" probes, "drain=5s" drains, "stats" shows the sums so
  * far, "endpoints" how each endpoint is, "tls" the handshakes, "reload" reads certificates anew.
  * With "access=1" at the start there is an access log of everything, and "log" shows what is new in
- * it, line by line, and "logged". Standard output has one line per event: "port N", "tls N", "edge
- * N", "serving REVISION", "refused REVISION WHY", "stats JSON", "drained CUT".
+ * it, line by line, and "logged"; so does the end. Standard output has one line per event: "port
+ * N", "tls N", "edge N", "serving REVISION", "refused REVISION WHY", "stats JSON", "drained CUT".
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -755,6 +755,8 @@ static int run(struct tool *t, struct err *err)
     loop_run(t->loop);
     loop_unwatch(&t->input);
     t->proxy = proxy_free(t->proxy);
+    if (t->config.access)
+        print_log(t);
     t->tls = tls_server_free(t->tls);
     access_log_free(t->config.access);
     return 0;
