@@ -4,7 +4,8 @@
  *
  * Like tunnels they leave when the rules no longer have them where they are, or the node stops, in
  * the same window (leave.h) - but not before they are as old as an ordinary answer may be silent:
- * most gRPC calls are over by then, and so are many streams of events. Then
+ * most gRPC calls are over by then, and so are many streams of events. A node that stops sooner
+ * takes a second for it. Then
  *   a gRPC call     ends after its current message, with the status UNAVAILABLE and why; in the
  *                   midst of one that takes too long, for its length tells that it is not whole
  *   anything else   ends without the end that its framing has, for an answer that is cut must not
