@@ -48,15 +48,15 @@ static int8_t read_status(struct str value)
     return str_to_u64(value, HTTP1_GRPC_CODES - 1, &code) ? (int8_t)code : HTTP1_GRPC_UNSAID;
 }
 
-bool http1_grpc_is_failure(unsigned code)
+bool http1_grpc_is_failure(int code)
 {
-    return code >= HTTP1_GRPC_CODES || codes[code].is_failure;
+    return code < 0 || code >= HTTP1_GRPC_CODES || codes[code].is_failure;
 }
 
 /* Nothing more comes. */
 static void judge(struct http1_grpc *g)
 {
-    g->is_failed = g->status == HTTP1_GRPC_UNSAID || http1_grpc_is_failure((unsigned)g->status);
+    g->is_failed = http1_grpc_is_failure(g->status);
 }
 
 void http1_grpc_begin(struct http1_grpc *g, const struct http1_head *answer)

@@ -26,9 +26,9 @@ void http1_grpc_begin(struct http1_grpc *g, const struct http1_head *answer);
 /* So is all of a call's answer, with these trailers (http1_trailers.h). */
 void http1_grpc_end(struct http1_grpc *g, struct str trailers);
 
-/* Whether a call that ended with this code is the system's failure; one that is none of gRPC's is.
- */
-bool http1_grpc_is_failure(unsigned code);
+/* Whether a call that ended with this code is the system's failure. One without a code is, and one
+ * with a code that is none of gRPC's. */
+bool http1_grpc_is_failure(int code);
 
 /* "UNAVAILABLE"; NULL: it is unsaid, or no call. */
 const char *http1_grpc_name(const struct http1_grpc *g);

@@ -44,21 +44,17 @@ static const char *read_latency(const struct json *j, struct outcome *ret)
     return NULL;
 }
 
-/* The status of HTTP is 200 then, however it went. One without a status has failed, like one with a
- * status that is none of gRPC's. */
+/* The status of HTTP is 200 then, however it went. */
 static const char *read_call(const struct json *j, struct outcome *ret)
 {
     const struct json *told = json_get(j, "grpcStatus");
-    double code = json_get_number(j, "grpcStatus", -1);
+    double code = json_get_number(j, "grpcStatus", HTTP1_GRPC_UNSAID);
 
     if (!told)
         return NULL;
-    ret->call_failed = true;
-    if (json_kind(told) == JSON_NULL)
-        return NULL;
-    if (code < 0 || code > INT_MAX || code != (int)code)
+    if (json_kind(told) != JSON_NULL && (code < 0 || code > INT_MAX || code != (int)code))
         return "a grpcStatus is a whole number, or null: the call had none";
-    ret->call_failed = http1_grpc_is_failure((unsigned)code);
+    ret->call_failed = http1_grpc_is_failure((int)code);
     return NULL;
 }
 

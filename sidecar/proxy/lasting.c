@@ -157,9 +157,8 @@ void lasting_hurry(struct conn *c, dur_t window, enum ending why)
     struct lasting *l = &c->req->stay;
     struct loop *loop = c->lane->loop;
     mono_t now = loop_now(loop);
-    dur_t after = {ordinary_rest(c->req, now).ns + leave_pick(&c->lane->rng, window).ns};
-
-    after = before_drain_ends(c->lane, after, now);
+    dur_t chosen = {ordinary_rest(c->req, now).ns + leave_pick(&c->lane->rng, window).ns};
+    dur_t after = before_drain_ends(c->lane, chosen, now);
 
     if (l->leaving ||
         (deadline_is_on(&l->deadline) && mono_before(l->deadline.at, mono_add(now, after))))
