@@ -5,14 +5,14 @@
 #include "common/http1/http1_body.h"
 
 /* Behind a head in `text`: the last chunk and its trailers. */
-#define TAIL_MAX (H2_TRAILERS_MAX + 64)
+#define TAIL_MAX (HTTP1_TRAILERS_MAX + 64)
 
 void h2_inbox_init(struct h2_inbox *in, size_t head_max, size_t payload_max)
 {
     *in = (struct h2_inbox){.chunked = false};
     h2_queue_init(&in->text, head_max + TAIL_MAX);
     h2_queue_init(&in->payload, payload_max);
-    buf_init(&in->trailers, H2_TRAILERS_MAX);
+    buf_init(&in->trailers, HTTP1_TRAILERS_MAX);
 }
 
 void h2_inbox_deinit(struct h2_inbox *in)

@@ -16,8 +16,6 @@ struct h2_inbox {
     bool finished; /* the end is in `text`, or read */
 };
 
-enum { H2_TRAILERS_MAX = 8192 };
-
 /* `payload_max`: more the peer may not send before it is read. */
 void h2_inbox_init(struct h2_inbox *in, size_t head_max, size_t payload_max);
 void h2_inbox_deinit(struct h2_inbox *in);

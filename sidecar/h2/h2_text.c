@@ -3,6 +3,7 @@
 
 #include "common/base/check.h"
 #include "common/http1/http1.h"
+#include "common/http1/http1_body.h"
 
 static const struct str pseudo_names[H2_PSEUDO_COUNT] = {
     [H2_PSEUDO_METHOD] = {":method", 7},        [H2_PSEUDO_SCHEME] = {":scheme", 7},
@@ -42,6 +43,7 @@ void h2_text_begin(struct h2_text *t, enum h2_text_kind kind)
     t->has_length = t->in_fields = t->clipped = t->te = t->has_host = t->has_cookie = false;
     t->status = 0;
     t->seen = 0;
+    t->line_count = 0;
     t->room = t->head_max;
     memset(t->part, 0, sizeof t->part);
     buf_clear(&t->pseudo);
@@ -176,6 +178,7 @@ static bool take_host(struct h2_text *t, struct str value)
 
 static void take_line(struct h2_text *t, struct str name, struct str value)
 {
+    t->line_count++;
     if (!has_room(t, name.n + value.n + 4))
         return;
     put(&t->lines, name);
@@ -311,15 +314,21 @@ static void put_head(const struct h2_text *t, enum h2_text_body body, struct buf
     put(ret, STR("\r\n"));
 }
 
+/* The reader of the text would break off the message, behind which they stand. */
+static bool put_trailers(const struct h2_text *t, struct buf *ret)
+{
+    if (t->clipped || t->lines.len > HTTP1_TRAILERS_MAX || t->line_count > HTTP1_TRAILERS_COUNT_MAX)
+        return false;
+    put(ret, buf_view(&t->lines));
+    return true;
+}
+
 bool h2_text_finish(struct h2_text *t, enum h2_text_body body, struct buf *ret)
 {
     if (t->kind == H2_TEXT_ANSWER && t->status == 0)
         t->kind = H2_TEXT_TRAILERS;
-    if (t->kind == H2_TEXT_TRAILERS) {
-        if (!t->clipped)
-            put(ret, buf_view(&t->lines));
-        return true;
-    }
+    if (t->kind == H2_TEXT_TRAILERS)
+        return put_trailers(t, ret);
     if (t->kind == H2_TEXT_REQUEST && (!is_complete_request(t) || !hosts_agree(t)))
         return false;
     put_head(t, body, ret);

@@ -5,8 +5,9 @@
  * A section is malformed, and its stream to be reset, when a field is none of HTTP/2: a name that
  * is no token or not in small letters, a value with a control byte or white space around it, a
  * pseudo-header that is unknown, said twice, missing or behind a field, anything that speaks of the
- * connection. What a field means is left to whoever parses the text, strictly. A section that is
- * too large becomes a text that is too large, too, so that its reader refuses it in his words. */
+ * connection. So is a trailer section with more than HTTP/1.1 may have (http1_body.h). What a field
+ * means is left to whoever parses the text, strictly. A head that is too large becomes a text that
+ * is too large, too, so that its reader refuses it in his words. */
 #pragma once
 
 #include "common/base/buf.h"
@@ -35,7 +36,8 @@ struct h2_text {
     bool has_host;
     bool has_cookie;
     uint32_t seen; /* bit per enum h2_pseudo */
-    size_t room;   /* bytes that it may still grow */
+    uint32_t line_count;
+    size_t room; /* bytes that it may still grow */
     struct {
         uint32_t at, n;
     } part[H2_PSEUDO_COUNT]; /* of `pseudo` */
@@ -62,8 +64,8 @@ enum h2_text_body { H2_TEXT_BODY, H2_TEXT_EMPTY, H2_TEXT_BODILESS };
 enum { H2_TEXT_SLACK = 512 };
 
 /* The section is complete: append its text to `ret`, which must have room for `head_max` and
- * H2_TEXT_SLACK. Trailers are their lines, without the empty one that ends them; there are none
- * when they are too large. False: malformed. */
+ * H2_TEXT_SLACK. Trailers are their lines, without the empty one that ends them. False:
+ * malformed. */
 bool h2_text_finish(struct h2_text *t, enum h2_text_body body, struct buf *ret) MUST_CHECK;
 
 /* Whether the request that was received is a HEAD. */

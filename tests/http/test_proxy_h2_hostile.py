@@ -187,6 +187,31 @@ def test_malformed_requests_are_reset_alone(proxy, field):
         raise AssertionError("the connection ended")
 
 
+TOO_MUCH = {
+    "count": [("x", "")] * 129,
+    "bytes": [("x", "a" * 9000)],
+    "more than a head may have": [("x", "a" * 40000)],
+}
+
+
+@pytest.mark.parametrize("name", TOO_MUCH)
+def test_trailers_past_what_http1_takes_are_reset_alone(name):
+    """They would be read as HTTP/1.1's, which has limits, or be lost on the way without a word."""
+    with H2Origin() as origin, Proxy(legacy=origin.url, h2="legacy") as proxy:
+        with H2Client(proxy) as client:
+            stream = client.begin(method="POST", end=False)
+            client.h2.send_data(stream, b"body")
+            client.h2.send_headers(stream, TOO_MUCH[name], end_stream=True)
+            client.flush()
+            assert client.answer(stream).reset == ErrorCodes.PROTOCOL_ERROR
+            assert not any(r.trailers for r in origin.requests)
+            origin.trailers = TOO_MUCH[name]
+            answer = client.ask()
+            assert answer.reset == ErrorCodes.INTERNAL_ERROR and answer.trailers is None
+            origin.trailers = [("x-sum", "1")]
+            assert client.ask().trailers == {"x-sum": "1"}
+
+
 def test_paths_that_would_split_a_request(proxy):
     for path in "/a b", "/ HTTP/1.1\r\nEvil: 1\r\n", "", "/\0":
         with H2Client(proxy) as client:

@@ -3,6 +3,7 @@
 #include "sidecar/h2/h2_text.h"
 
 #include "common/base/mem.h"
+#include "common/http1/http1_body.h"
 #include "common/http1/http1_parse.h"
 #include "tests/lib/unit.h"
 
@@ -183,6 +184,50 @@ static void large_sections_are_refused_as_heads(void **state UNUSED)
     assert_int_equal(refusal_of(buf_view(&out)), 414);
 }
 
+static bool translate_trailers(enum h2_text_kind kind, unsigned count, struct str value)
+{
+    h2_text_begin(&text, kind);
+    buf_clear(&out);
+    for (unsigned i = 0; i < count; i++)
+        assert_true(h2_text_add(&text, STR("a"), value));
+    return h2_text_finish(&text, H2_TEXT_BODILESS, &out);
+}
+
+static enum http1_body_result read_trailers(void)
+{
+    CLEANUP(buf_deinitp) struct buf body = BUF_INIT(2 * HTTP1_TRAILERS_MAX);
+    struct http1_body b;
+    struct str payload;
+    size_t used;
+
+    assert_true(buf_addf(&body, "0\r\n%s\r\n", buf_text(&out)));
+    http1_body_init(&b, (struct http1_framing){.kind = HTTP1_BODY_CHUNKED});
+    return http1_body_next(&b, buf_view(&body), &used, &payload);
+}
+
+/* What is taken here can be read there, and nothing is left out for that. */
+static void trailers_past_what_http1_takes_are_refused(void **state UNUSED)
+{
+    static const enum h2_text_kind kinds[] = {H2_TEXT_TRAILERS, H2_TEXT_ANSWER};
+    static const struct str none = {"", 0};
+    static char large[2 * HTTP1_TRAILERS_MAX];
+    const size_t most = HTTP1_TRAILERS_MAX - strlen("a: \r\n");
+
+    tear_down(NULL);
+    h2_text_init(&text, sizeof large);
+    buf_init(&out, sizeof large);
+    memset(large, 'a', sizeof large);
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        assert_true(translate_trailers(kinds[i], HTTP1_TRAILERS_COUNT_MAX, none));
+        assert_int_equal(read_trailers(), HTTP1_BODY_DONE);
+        assert_false(translate_trailers(kinds[i], HTTP1_TRAILERS_COUNT_MAX + 1, none));
+        assert_true(translate_trailers(kinds[i], 1, (struct str){large, most}));
+        assert_int_equal(read_trailers(), HTTP1_BODY_DONE);
+        assert_false(translate_trailers(kinds[i], 1, (struct str){large, most + 1}));
+        assert_false(translate_trailers(kinds[i], 1, (struct str){large, sizeof large}));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -193,6 +238,7 @@ int main(void)
         cmocka_unit_test(malformed_sections_are_refused),
         cmocka_unit_test(connect_has_an_authority_only),
         cmocka_unit_test(large_sections_are_refused_as_heads),
+        cmocka_unit_test(trailers_past_what_http1_takes_are_refused),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
