@@ -6,8 +6,8 @@
 #                                                 decides for all of them, and ten seconds for the others)
 #        tests/fuzz/run.sh --build                only build them
 #
-# Exits with 77 and the reason when they cannot be built here. What a fuzzer finds is left as
-# build/fuzz/NAME-crash-*; run the fuzzer with that file to see it again.
+# Exits with 77 and the reason when they cannot be built here. What a fuzzer finds is left as build/fuzz/NAME-crash-*, and
+# printed for who has only the log; run the fuzzer with that file to see it again.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -44,6 +44,13 @@ build() {
     return 1
 }
 
+# found TARGET: the input that it fails on, to be brought back by base64 -d
+found() {
+    local file
+    file=$(sed -n 's/.*Test unit written to //p' "build/fuzz/$1.log" | tail -n 1)
+    [ -z "$file" ] || gzip -nc "$file" | base64 -w 0 | sed "s|.*|$1: base64 -d <<<& \| gunzip >${file#build/fuzz/}\n|"
+}
+
 # fuzz TARGET SECONDS: what it found, or how much it tried
 fuzz() {
     local fresh=build/fuzz/corpus/${1#fuzz_} log=build/fuzz/$1.log
@@ -54,6 +61,7 @@ fuzz() {
     else
         echo "$1: FAILED"
         grep -E 'ERROR|SUMMARY|runtime error|check failed|^ +#|Test unit' "$log" || tail -n 20 "$log"
+        found "$1"
         return 1
     fi
 }
@@ -68,7 +76,7 @@ seconds_for() {
 
 build
 [ "${1:-}" != --build ] || exit 0
-export -f fuzz
+export -f fuzz found
 for target in "${targets[@]}"; do
     echo "$target $(seconds_for "$target" "${1:-${FUZZ_SECONDS:-}}")"
 done | sort -rnk 2 | xargs -P "$(nproc)" -L 1 bash -euo pipefail -c 'fuzz "$@"' fuzz
