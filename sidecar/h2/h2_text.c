@@ -4,6 +4,7 @@
 #include "common/base/check.h"
 #include "common/http1/http1.h"
 #include "common/http1/http1_body.h"
+#include "common/http1/http1_grpc.h"
 
 static const struct str pseudo_names[H2_PSEUDO_COUNT] = {
     [H2_PSEUDO_METHOD] = {":method", 7},        [H2_PSEUDO_SCHEME] = {":scheme", 7},
@@ -26,6 +27,7 @@ void h2_text_init(struct h2_text *t, size_t head_max)
     buf_init(&t->pseudo, head_max);
     buf_init(&t->host, head_max);
     buf_init(&t->cookie, head_max);
+    buf_init(&t->length, head_max);
     buf_init(&t->lines, head_max);
 }
 
@@ -34,6 +36,7 @@ void h2_text_deinit(struct h2_text *t)
     buf_deinit(&t->pseudo);
     buf_deinit(&t->host);
     buf_deinit(&t->cookie);
+    buf_deinit(&t->length);
     buf_deinit(&t->lines);
 }
 
@@ -41,6 +44,7 @@ void h2_text_begin(struct h2_text *t, enum h2_text_kind kind)
 {
     t->kind = kind;
     t->has_length = t->in_fields = t->clipped = t->te = t->has_host = t->has_cookie = false;
+    t->promises_trailers = false;
     t->status = 0;
     t->seen = 0;
     t->line_count = 0;
@@ -49,6 +53,7 @@ void h2_text_begin(struct h2_text *t, enum h2_text_kind kind)
     buf_clear(&t->pseudo);
     buf_clear(&t->host);
     buf_clear(&t->cookie);
+    buf_clear(&t->length);
     buf_clear(&t->lines);
 }
 
@@ -176,15 +181,23 @@ static bool take_host(struct h2_text *t, struct str value)
     return true;
 }
 
-static void take_line(struct h2_text *t, struct str name, struct str value)
+static void take_line(struct h2_text *t, struct buf *lines, struct str name, struct str value)
 {
     t->line_count++;
     if (!has_room(t, name.n + value.n + 4))
         return;
-    put(&t->lines, name);
-    put(&t->lines, STR(": "));
-    put(&t->lines, value);
-    put(&t->lines, STR("\r\n"));
+    put(lines, name);
+    put(lines, STR(": "));
+    put(lines, value);
+    put(lines, STR("\r\n"));
+}
+
+static bool promises_trailers(const struct h2_text *t, struct str name, struct str value)
+{
+    if (str_eq(name, STR("trailer")))
+        return true;
+    return t->kind == H2_TEXT_ANSWER && str_eq(name, STR("content-type")) &&
+           http1_grpc_is_type(value);
 }
 
 bool h2_text_add(struct h2_text *t, struct str name, struct str value)
@@ -204,8 +217,13 @@ bool h2_text_add(struct h2_text *t, struct str name, struct str value)
         take_cookie(t, value);
         return true;
     }
-    t->has_length |= str_eq(name, STR("content-length"));
-    take_line(t, name, value);
+    if (t->kind != H2_TEXT_TRAILERS && str_eq(name, STR("content-length"))) {
+        t->has_length = true;
+        take_line(t, &t->length, name, value);
+        return true;
+    }
+    t->promises_trailers |= promises_trailers(t, name, value);
+    take_line(t, &t->lines, name, value);
     return true;
 }
 
@@ -269,8 +287,8 @@ static void put_cookie(const struct h2_text *t, struct buf *ret)
 static void put_framing(const struct h2_text *t, enum h2_text_body body, struct buf *ret)
 {
     if (t->has_length)
-        return;
-    if (body == H2_TEXT_BODY)
+        put(ret, buf_view(&t->length));
+    else if (body == H2_TEXT_BODY)
         put(ret, STR("Transfer-Encoding: chunked\r\n"));
     else if (body == H2_TEXT_EMPTY)
         put(ret, STR("Content-Length: 0\r\n"));
@@ -331,6 +349,8 @@ bool h2_text_finish(struct h2_text *t, enum h2_text_body body, struct buf *ret)
         return put_trailers(t, ret);
     if (t->kind == H2_TEXT_REQUEST && (!is_complete_request(t) || !hosts_agree(t)))
         return false;
+    if (body == H2_TEXT_BODY && t->promises_trailers)
+        t->has_length = false;
     put_head(t, body, ret);
     return true;
 }

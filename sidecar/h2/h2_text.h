@@ -25,7 +25,7 @@ enum h2_pseudo {
 
 /* One serves all sections of a connection, one after the other. */
 struct h2_text {
-    bool has_length; /* a Content-Length was among the fields */
+    bool has_length; /* there is a Content-Length; after h2_text_finish(): in the text */
     uint16_t status; /* of an answer; 0: there was none, so these are trailers */
 
     /* private */
@@ -35,6 +35,7 @@ struct h2_text {
     bool te;
     bool has_host;
     bool has_cookie;
+    bool promises_trailers;
     uint32_t seen; /* bit per enum h2_pseudo */
     uint32_t line_count;
     size_t room; /* bytes that it may still grow */
@@ -45,6 +46,7 @@ struct h2_text {
     struct buf pseudo; /* their values, one behind the other */
     struct buf host;
     struct buf cookie;
+    struct buf length; /* Content-Length's line */
     struct buf lines;
 };
 
@@ -58,7 +60,8 @@ void h2_text_begin(struct h2_text *t, enum h2_text_kind kind);
 bool h2_text_add(struct h2_text *t, struct str name, struct str value) MUST_CHECK;
 
 /* A head goes with a body, in chunks unless there is a Content-Length; with none where there could
- * be one; or with none ever. */
+ * be one; or with none ever. A Content-Length gives way to chunks where trailers are promised, by
+ * Trailer or because it is the answer to a gRPC call: HTTP/1.1 has no place for them behind it. */
 enum h2_text_body { H2_TEXT_BODY, H2_TEXT_EMPTY, H2_TEXT_BODILESS };
 
 enum { H2_TEXT_SLACK = 512 };

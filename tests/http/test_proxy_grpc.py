@@ -434,6 +434,16 @@ def test_call_without_a_status_is_a_failure():
         assert (stats["requests"], stats["errors"]) == (6, 3)
 
 
+def test_status_of_a_call_with_a_length():
+    """Some servers announce it; the status behind it is what the client waits for."""
+    with H2Origin() as origin, Proxy(legacy=origin.url, h2="legacy") as proxy, H2Client(proxy) as client:
+        origin.fields = [("content-length", "0"), ("content-type", "application/grpc+proto")]
+        origin.trailers = [("grpc-status", "0")]
+        assert client.ask(method="POST").trailers == {"grpc-status": "0"}
+        stats = proxy.stats()["legacy"]
+        assert (stats["requests"], stats["errors"]) == (1, 0)
+
+
 def test_client_that_cannot_take_trailers_makes_no_system_look_ill():
     with H2Origin() as origin, Proxy(legacy=origin.url, h2="legacy") as proxy:
         origin.fields = [("content-type", "application/grpc")]

@@ -64,6 +64,26 @@ def test_trailers_between_the_two():
         assert c.until(b"\r\n\r\n") == b"2\r\nhi\r\n0\r\nx-sum: 5"
 
 
+def test_trailers_go_before_the_length_that_was_announced():
+    """HTTP/2 may have both, HTTP/1.1 may not."""
+    promised = [("content-length", "2"), ("trailer", "x-sum")]
+    with H2Origin() as origin, Proxy(legacy=origin.url, h2="legacy") as proxy:
+        origin.fields, origin.trailers = promised, [("x-sum", "5")]
+        with H2Client(proxy) as client:
+            stream = client.begin(method="POST", fields=promised, end=False)
+            client.h2.send_data(stream, b"hi")
+            client.h2.send_headers(stream, [("x-up", "1")], end_stream=True)
+            client.flush()
+            answer = client.answer(stream)
+            # The origin sends the request's trailers back.
+            assert (answer.body, answer.trailers) == (b"hi", {"x-up": "1"})
+            assert "content-length" not in answer.fields
+            assert "content-length" not in origin.requests[0].fields
+            assert client.ask(method="HEAD").fields["content-length"] == "2"
+        origin.fields = promised[:1]
+        assert ask(proxy, method="POST", body=b"hi").get("content-length") == "2"
+
+
 def test_breaker_and_fallback_know_nothing_of_it():
     """New breaks off; legacy, which speaks the other protocol, answers instead."""
     with says("saved") as legacy, H2Origin() as new:

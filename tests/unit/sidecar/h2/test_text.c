@@ -80,6 +80,25 @@ static void body_is_framed(void **state UNUSED)
     assert_null(strstr(buf_text(&out), "chunked"));
 }
 
+static void length_gives_way_to_trailers(void **state UNUSED)
+{
+    static const struct field length = {"content-length", "5"};
+    static const struct field status = {":status", "200"};
+    static const struct field grpc = {"content-type", "application/grpc"};
+
+    assert_true(translate(H2_TEXT_ANSWER, FIELDS(status, length, grpc), H2_TEXT_BODY));
+    assert_false(text.has_length);
+    assert_holds(buf_text(&out), "\r\nTransfer-Encoding: chunked\r\n\r\n");
+    assert_null(strstr(buf_text(&out), "content-length"));
+    assert_true(translate(H2_TEXT_ANSWER, FIELDS(status, length, grpc), H2_TEXT_BODILESS));
+    assert_holds(buf_text(&out), "\r\ncontent-length: 5\r\n\r\n");
+    assert_true(translate(H2_TEXT_REQUEST, FIELDS(GET, {"trailer", "a"}, length), H2_TEXT_BODY));
+    assert_holds(buf_text(&out), "\r\nTransfer-Encoding: chunked\r\n\r\n");
+    /* A call's messages have no trailers behind them on their way up. */
+    assert_true(translate(H2_TEXT_REQUEST, FIELDS(GET, length, grpc), H2_TEXT_BODY));
+    assert_holds(buf_text(&out), "\r\ncontent-length: 5\r\n\r\n");
+}
+
 static void host_stands_in_for_authority(void **state UNUSED)
 {
     assert_true(
@@ -233,6 +252,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(request_becomes_text),
         cmocka_unit_test(body_is_framed),
+        cmocka_unit_test(length_gives_way_to_trailers),
         cmocka_unit_test(host_stands_in_for_authority),
         cmocka_unit_test(answers_and_trailers_become_text),
         cmocka_unit_test(malformed_sections_are_refused),
