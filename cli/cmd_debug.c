@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `debug`: the requests of a migration, or of one key, on one node, as they end. */
+/* `debug`: the requests and connections of a migration, or of one key, on one node. */
 #include <inttypes.h>
 
 #include "cli/cli.h"

@@ -456,17 +456,20 @@ const struct command cli_commands[] = {
     },
     {
         .words = "debug",
-        .summary = "the requests of a migration or of one key on one node, as they end",
+        .summary = "the requests and connections of a migration or of one key on one node",
         .names = "NAME",
         .names_min = 1,
         .names_max = 1,
         .options = OPT(KEY) | OPT(NODE) | OPT(FOR),
         .help =
-            "A line of JSON per request, with the fields of the access log (which need not be "
-            "on): what was decided and\n"
-            "why, how it ended, at which endpoint. Keys are told as hashes, paths without their "
-            "queries. At most 200 a\n"
-            "second; nothing waits for it. One such command at a time on a node.",
+            "A line of JSON per request that ends, with the fields of the access log (which need "
+            "not be on): what was\n"
+            "decided and why, how it ended, at which endpoint. A connection that is split as a "
+            "whole has one when it\n"
+            "stands (its `end` is null) and one when it ends, a WebSocket one when it ends. Keys "
+            "are told as hashes,\n"
+            "paths without their queries. At most 200 a second; nothing waits for it. One such "
+            "command at a time on a node.",
         .example = "switchyard debug orders --node node-7 --key 4711\n"
                    "switchyard debug orders --node node-7 --for 2m",
         .run = run_debug,

@@ -157,14 +157,21 @@ bool access_log_format_origin(const struct conn *c, bool with_query, struct buf 
     return put_decision(part, c) && put_request(part, c, with_query);
 }
 
+static bool put_ending(struct buf *b, enum ending e)
+{
+    return e == ENDING_NONE ? buf_addf(b, ",\"end\":null")
+                            : buf_addf(b, ",\"end\":\"%s\"", ending_name(e));
+}
+
 bool access_log_format_end(const struct access_end *end, struct buf *line)
 {
     char time[WALL_TEXT_MAX];
 
     buf_clear(line);
-    return buf_addf(line,
-                    "{\"time\":\"%s\",\"kind\":\"%s\",\"end\":\"%s\",\"bytes\":%" PRIu64
-                    ",\"bytes_in\":%" PRIu64 ",\"duration_ms\":%.3f%s}\n",
-                    wall_text(end->at, time), end->kind, ending_name(end->ending), end->bytes_out,
-                    end->bytes_in, dur_in_ms(end->took), end->origin);
+    return buf_addf(line, "{\"time\":\"%s\",\"kind\":\"%s\"", wall_text(end->at, time),
+                    end->kind) &&
+           put_ending(line, end->ending) &&
+           buf_addf(line,
+                    ",\"bytes\":%" PRIu64 ",\"bytes_in\":%" PRIu64 ",\"duration_ms\":%.3f%s}\n",
+                    end->bytes_out, end->bytes_in, dur_in_ms(end->took), end->origin);
 }

@@ -27,8 +27,8 @@ bool access_log_format(const struct conn *c, bool with_query, struct buf *line) 
 
 /* A connection whose bytes pass unseen is over. */
 struct access_end {
-    const char *kind; /* "tcp", "tunnel" */
-    enum ending ending;
+    const char *kind;             /* "tcp", "tunnel" */
+    enum ending ending;           /* NONE: it has only begun */
     bool rescued;                 /* legacy took it in place of new */
     uint64_t bytes_in, bytes_out; /* from the client, to it */
     wall_t at;

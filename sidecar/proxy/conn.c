@@ -385,11 +385,26 @@ void conn_expect_answer(struct conn *c)
                       req->answer_headers, HTTP1_HEADERS_MAX);
 }
 
-/* A connection that is split as a whole has its line when it ends. */
+static bool is_watched(const struct lane *lane)
+{
+    return lane->access || debug_tap_is_open(lane->shared->debug);
+}
+
 static void log_request(struct conn *c)
 {
+    struct lane *lane = c->lane;
+
+    if (lane->access)
+        access_log_note(lane->access, c, &lane->rng);
+    if (debug_tap_is_open(lane->shared->debug))
+        debug_tap_note(lane->shared->debug, c);
+}
+
+/* A connection that is split as a whole has its line when it ends. */
+static void log_what_ends(struct conn *c)
+{
     if (!c->tcp)
-        access_log_note(c->lane->access, c, &c->lane->rng);
+        log_request(c);
     else if (!c->tunnel)
         tcp_log_unjoined(c);
 }
@@ -403,10 +418,8 @@ void conn_end_request(struct conn *c)
         return;
     conn_tell_breaker(c, BREAKER_ABANDONED);
     conn_count_bytes(req);
-    if (UNLIKELY(lane->access != NULL) && !c->edge)
-        log_request(c);
-    if (UNLIKELY(debug_tap_is_open(lane->shared->debug)) && !c->edge && !c->tcp)
-        debug_tap_note(lane->shared->debug, c);
+    if (UNLIKELY(is_watched(lane)) && !c->edge)
+        log_what_ends(c);
     queue_leave(c);
     lasting_end(c);
     c->req = NULL;

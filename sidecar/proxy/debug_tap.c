@@ -6,7 +6,6 @@
 
 #include "common/base/mem.h"
 #include "common/http1/http1.h"
-#include "sidecar/proxy/access_log.h"
 #include "sidecar/proxy/lane.h"
 
 struct debug_tap {
@@ -17,10 +16,11 @@ struct debug_tap {
     struct name migration;
     char key[DEBUG_KEY_SIZE];
     size_t key_size; /* 0: every request */
+    uint64_t asked;  /* questions so far; this is the latest */
     mono_t until;
     mono_t second; /* that `in_second` lines were written in */
     unsigned in_second;
-    struct buf line, lines;
+    struct buf origin, line, lines;
 };
 
 struct debug_tap *debug_tap_new(void)
@@ -28,6 +28,7 @@ struct debug_tap *debug_tap_new(void)
     struct debug_tap *t = xnew(struct debug_tap);
 
     pthread_mutex_init(&t->lock, NULL);
+    buf_init(&t->origin, ACCESS_LINE_MAX);
     buf_init(&t->line, ACCESS_LINE_MAX);
     buf_init(&t->lines, DEBUG_TAP_BYTES);
     return t;
@@ -37,6 +38,7 @@ void debug_tap_free(struct debug_tap *t)
 {
     if (!t)
         return;
+    buf_deinit(&t->origin);
     buf_deinit(&t->line);
     buf_deinit(&t->lines);
     pthread_mutex_destroy(&t->lock);
@@ -68,6 +70,7 @@ static int open_for(struct debug_tap *t, const struct name *migration, struct st
         t->migration = *migration;
         memcpy(t->key, key.p, key.n);
         t->key_size = key.n;
+        t->asked++;
         buf_clear(&t->lines);
         atomic_store(&t->lost, 0);
     }
@@ -125,24 +128,96 @@ static bool is_within_rate(struct debug_tap *t, mono_t now)
     return t->in_second++ < DEBUG_LINES_PER_S;
 }
 
-static void write_line(struct debug_tap *t, const struct conn *c)
+static void lose_one(struct debug_tap *t)
 {
-    mono_t now = loop_now(c->lane->loop);
+    atomic_fetch_add(&t->lost, 1);
+}
 
-    if (is_over(t, now))
-        atomic_store(&t->open, false);
-    else if (is_wanted(t, c) &&
-             (!is_within_rate(t, now) || !access_log_format(c, false, &t->line) ||
-              !buf_add_str(&t->lines, buf_view(&t->line))))
-        atomic_fetch_add(&t->lost, 1);
+/* Where false, there is nothing to leave(). */
+static bool enter(struct debug_tap *t, mono_t now)
+{
+    if (pthread_mutex_trylock(&t->lock) != 0) {
+        lose_one(t);
+        return false;
+    }
+    if (!is_over(t, now))
+        return true;
+    atomic_store(&t->open, false);
+    pthread_mutex_unlock(&t->lock);
+    return false;
+}
+
+static void leave(struct debug_tap *t)
+{
+    pthread_mutex_unlock(&t->lock);
 }
 
 void debug_tap_note(struct debug_tap *t, const struct conn *c)
 {
-    if (pthread_mutex_trylock(&t->lock) != 0) {
-        atomic_fetch_add(&t->lost, 1);
+    mono_t now = loop_now(c->lane->loop);
+
+    if (!enter(t, now))
         return;
+    if (is_wanted(t, c) && (!is_within_rate(t, now) || !access_log_format(c, false, &t->line) ||
+                            !buf_add_str(&t->lines, buf_view(&t->line))))
+        lose_one(t);
+    leave(t);
+}
+
+/* ---- connections whose bytes pass unseen ----------------------------------------------------- */
+
+static void show_end(struct debug_tap *t, const struct access_end *end, mono_t now)
+{
+    if (!is_within_rate(t, now) || !access_log_format_end(end, &t->line) ||
+        !buf_add_str(&t->lines, buf_view(&t->line)))
+        lose_one(t);
+}
+
+/* Of c->req. Its own line needs `line`, and no query is told. */
+static const char *origin_of(struct debug_tap *t, const struct conn *c)
+{
+    return access_log_format_origin(c, false, &t->origin) ? buf_text(&t->origin) : "";
+}
+
+void debug_tap_note_begin(struct debug_tap *t, const struct conn *c, struct debug_mark *ret)
+{
+    struct loop *loop = c->lane->loop;
+    mono_t now = loop_now(loop);
+    struct access_end begun = {
+        .kind = "tcp", .at = loop_wall(loop), .took = mono_sub(now, c->req->began)};
+
+    if (!enter(t, now))
+        return;
+    if (is_wanted(t, c)) {
+        begun.origin = origin_of(t, c);
+        *ret = (struct debug_mark){.asked = t->asked, .origin = xstrdup(begun.origin)};
+        if (c->tcp)
+            show_end(t, &begun, now);
     }
-    write_line(t, c);
-    pthread_mutex_unlock(&t->lock);
+    leave(t);
+}
+
+void debug_tap_note_failed(struct debug_tap *t, const struct conn *c, struct access_end end)
+{
+    mono_t now = loop_now(c->lane->loop);
+
+    if (!enter(t, now))
+        return;
+    if (is_wanted(t, c)) {
+        end.origin = origin_of(t, c);
+        show_end(t, &end, now);
+    }
+    leave(t);
+}
+
+void debug_tap_note_end(struct debug_tap *t, const struct name *migration,
+                        const struct debug_mark *mark, struct access_end end, mono_t now)
+{
+    if (!enter(t, now))
+        return;
+    if (mark->origin)
+        end.origin = mark->origin;
+    if (name_eq(migration, &t->migration) && (t->key_size == 0 || mark->asked == t->asked))
+        show_end(t, &end, now);
+    leave(t);
 }

@@ -3,6 +3,7 @@
 
 #include "common/base/mem.h"
 #include "sidecar/proxy/access_log.h"
+#include "sidecar/proxy/debug_tap.h"
 #include "sidecar/proxy/lane.h"
 #include "sidecar/proxy/relay.h"
 #include "sidecar/proxy/tunnel.h"
@@ -58,21 +59,31 @@ static enum ending ending_of(const struct conn *c)
     return c->lane->draining ? ENDING_DRAIN : ENDING_CLIENT;
 }
 
-void tcp_log_unjoined(struct conn *c)
+static void log_end(struct conn *c, struct access_end end)
 {
     struct lane *lane = c->lane;
     CLEANUP(xfreep) char *origin = access_log_origin(lane->access, c);
+
+    end.origin = origin;
+    if (origin)
+        access_log_note_end(lane->access, &end, &lane->rng);
+}
+
+void tcp_log_unjoined(struct conn *c)
+{
+    struct lane *lane = c->lane;
     const struct access_end end = {
         .kind = "tcp",
         .ending = ending_of(c),
         .rescued = c->req->rescued,
         .at = loop_wall(lane->loop),
         .took = mono_sub(loop_now(lane->loop), c->req->began),
-        .origin = origin,
     };
 
-    if (origin)
-        access_log_note_end(lane->access, &end, &lane->rng);
+    if (lane->access)
+        log_end(c, end);
+    if (debug_tap_is_open(lane->shared->debug))
+        debug_tap_note_failed(lane->shared->debug, c, end);
 }
 
 /* ---- trial ----------------------------------------------------------------------------------- */

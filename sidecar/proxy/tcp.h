@@ -19,7 +19,7 @@
 enum verdict step_port(struct conn *c);
 enum verdict step_join(struct conn *c);
 
-/* It is over, and a line of the access log, before both its ends stood. */
+/* It is over before both its ends stood, and a line for whoever watches. */
 void tcp_log_unjoined(struct conn *c);
 
 /* A tunnel that has yet to show that its system is there. */

@@ -307,6 +307,8 @@ void tunnel_begin(struct conn *c)
 
     if (UNLIKELY(lane->access != NULL))
         t->origin = access_log_origin(lane->access, c);
+    if (UNLIKELY(debug_tap_is_open(lane->shared->debug)))
+        debug_tap_note_begin(lane->shared->debug, c, &t->mark);
     t->conn = c;
     t->began = req->began;
     t->rescued = req->rescued;
@@ -337,6 +339,21 @@ void tunnel_begin(struct conn *c)
         tunnel_hurry(c, dur_ms(0), ENDING_DRAIN);
 }
 
+/* What is known of any tunnel. */
+#define KNOWN ",\"migration\":\"%s\",\"system\":\"%s\",\"fallback\":%s"
+
+static void show_end(const struct conn *c, struct access_end end)
+{
+    const struct tunnel *t = c->tunnel;
+    const struct name *migration = &t->tally->stats.migration;
+    char known[sizeof KNOWN + 2 * sizeof *migration];
+
+    str_fmt(known, sizeof known, KNOWN, migration->s, system_name(t->system),
+            t->rescued ? "true" : "false");
+    end.origin = known;
+    debug_tap_note_end(c->lane->shared->debug, migration, &t->mark, end, loop_now(c->lane->loop));
+}
+
 /* One that is closed with its node has no other reason. */
 static void log_end(const struct conn *c)
 {
@@ -353,7 +370,10 @@ static void log_end(const struct conn *c)
         .origin = t->origin,
     };
 
-    access_log_note_end(lane->access, &end, &lane->rng);
+    if (t->origin)
+        access_log_note_end(lane->access, &end, &lane->rng);
+    if (debug_tap_is_open(lane->shared->debug))
+        show_end(c, end);
 }
 
 void tunnel_end(struct conn *c)
@@ -364,9 +384,10 @@ void tunnel_end(struct conn *c)
         return;
     if (UNLIKELY(t->trial.on))
         trial_look(c, true);
-    if (UNLIKELY(t->origin != NULL))
+    if (UNLIKELY(t->origin != NULL || debug_tap_is_open(c->lane->shared->debug)))
         log_end(c);
     xfreep(&t->origin);
+    xfreep(&t->mark.origin);
     c->tunnel = NULL;
     DL_DELETE(c->lane->tunnels, t);
     t->tally->stats.underway.tunnels[t->system]--;

@@ -16,6 +16,7 @@
 #pragma once
 
 #include "sidecar/proxy/conn.h"
+#include "sidecar/proxy/debug_tap.h"
 #include "sidecar/proxy/ending.h"
 #include "sidecar/proxy/frames.h"
 #include "sidecar/proxy/tcp.h"
@@ -37,6 +38,7 @@ struct tunnel {
     mono_t began;                 /* its request */
     bool rescued;                 /* legacy took it in place of new */
     char *origin;                 /* for its line in the access log; NULL: there is no log */
+    struct debug_mark mark;       /* for its line to whoever debugs */
     bool told_client;             /* that nothing more comes: its socket is shut for writing */
     bool told_upstream;
     struct frames to_client;

@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 from backends import Postgres, Redis, listens
+from debugging import Debug
 from switchyard import free_port, wait_for
 
 
@@ -104,6 +105,35 @@ def test_a_new_that_is_gone_is_covered_by_legacy(yard, stores):
     assert Session(port).ask("GET name") == "new"
     stores[1].stop()
     assert {Session(port).ask("GET name") for _ in range(10)} == {"legacy"}
+
+
+def test_debug_shows_connections_when_they_stand_and_when_they_end(yard, stores):
+    port = free_port()
+    yard.open()
+    yard.apply(split(yard, stores, port, (100,)))
+    yard.cli("start", "app")
+    yard.wait_status("everything goes to new", phase="completed", weight=100)
+    old = Session(port)
+    assert old.ask("GET name") == "new"
+
+    debug = Debug(yard, "--for", "60s")
+    def stand():
+        session = Session(port)
+        session.ask("GET name")
+        return session if debug.lines() else None
+    young = wait_for(stand, "one is shown that stands", pause=0.2)
+    assert {(line["kind"], line["end"], line["system"], line["reason"]) for line in debug.lines()
+            if line["end"] is None} == {("tcp", None, "new", "weight")}
+    old.sock.close()
+    wait_for(lambda: any(line["end"] == "client" and "reason" not in line for line in debug.lines()),
+             "so is the end of one that stood before")
+    yard.cli("rollback", "app", "--emergency", "--reason", "INC-9")
+    assert young.has_ended()
+    ended = wait_for(lambda: [line for line in debug.lines() if line["end"] == "emergency"], "and why one ended")
+    assert {(line["system"], line["reason"], line["bytes_in"]) for line in ended} == {("new", "weight", 10)}
+    assert Session(port).ask("GET name") == "legacy"
+    wait_for(lambda: any(line["system"] == "legacy" for line in debug.lines()), "and where they go now")
+    debug.end()
 
 
 def test_a_port_that_is_taken_is_named_and_had_once_it_is_free(yard, stores):

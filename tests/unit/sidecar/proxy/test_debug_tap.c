@@ -169,6 +169,80 @@ static void a_key_that_no_request_has_is_refused(void **state)
     assert_int_equal(ask(*state, &app, (struct str){key, sizeof key - 1}), 0);
 }
 
+static void end(struct fixture *f, struct debug_mark *mark)
+{
+    const struct access_end end = {
+        .kind = "tcp", .ending = ENDING_CLIENT, .origin = ",\"system\":\"new\""};
+
+    debug_tap_note_end(f->tap, &app, mark, end, loop_now(f->lane.loop));
+    xfreep(&mark->origin);
+}
+
+static void connections_are_shown_when_they_begin_and_end(void **state)
+{
+    struct fixture *f = *state;
+    struct debug_mark before = {.asked = 0}, mark = {.asked = 0};
+
+    f->conn.tcp = true;
+    debug_tap_note_begin(f->tap, &f->conn, &before);
+    assert_null(before.origin);
+    assert_int_equal(ask(f, &app, STR("")), 0);
+    debug_tap_note_begin(f->tap, &f->conn, &mark);
+    assert_int_equal(ask(f, &app, STR("")), 0);
+    assert_int_equal(lines(f), 1);
+    assert_holds(buf_text(&f->lines), "\"kind\":\"tcp\",\"end\":null");
+    assert_holds(buf_text(&f->lines), "\"revision\":7");
+    end(f, &mark);
+    end(f, &before);
+    assert_int_equal(ask(f, &app, STR("")), 0);
+    assert_int_equal(lines(f), 2);
+    assert_holds(buf_text(&f->lines), "\"end\":\"client\"");
+    assert_holds(buf_text(&f->lines), "\"revision\":7");
+    assert_holds(buf_text(&f->lines), "\"duration_ms\":0.000,\"system\":\"new\"}");
+}
+
+static void connections_of_other_keys_and_questions_are_not_shown(void **state)
+{
+    struct fixture *f = *state;
+    struct debug_mark alice = {.asked = 0}, bob = {.asked = 0}, old = {.asked = 0};
+
+    f->conn.tcp = true;
+    assert_int_equal(ask(f, &app, STR("alice")), 0);
+    debug_tap_note_begin(f->tap, &f->conn, &alice);
+    debug_tap_note_begin(f->tap, &f->conn, &old);
+    assert_int_equal(ask(f, &app, STR("alice")), 0);
+    assert_int_equal(lines(f), 2);
+    end(f, &bob);
+    end(f, &alice);
+    assert_int_equal(ask(f, &app, STR("alice")), 0);
+    assert_int_equal(lines(f), 1);
+
+    pass(f, dur_s(6));
+    assert_int_equal(ask(f, &app, STR("bob")), 0);
+    debug_tap_note_begin(f->tap, &f->conn, &bob);
+    debug_tap_note_failed(f->tap, &f->conn, (struct access_end){.kind = "tcp"});
+    end(f, &bob);
+    end(f, &old);
+    assert_int_equal(ask(f, &app, STR("bob")), 0);
+    assert_int_equal(lines(f), 0);
+    assert_int_equal(f->lost, 0);
+}
+
+/* Its request has had its own line. */
+static void tunnels_are_shown_when_they_end(void **state)
+{
+    struct fixture *f = *state;
+    struct debug_mark mark = {.asked = 0};
+
+    assert_int_equal(ask(f, &app, STR("")), 0);
+    debug_tap_note_begin(f->tap, &f->conn, &mark);
+    assert_int_equal(ask(f, &app, STR("")), 0);
+    assert_int_equal(lines(f), 0);
+    end(f, &mark);
+    assert_int_equal(ask(f, &app, STR("")), 0);
+    assert_holds(buf_text(&f->lines), "\"path\":\"/a\"");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -179,6 +253,9 @@ int main(void)
         TEST(one_at_a_time_until_nobody_asks),
         TEST(what_comes_too_fast_is_counted),
         TEST(a_key_that_no_request_has_is_refused),
+        TEST(connections_are_shown_when_they_begin_and_end),
+        TEST(connections_of_other_keys_and_questions_are_not_shown),
+        TEST(tunnels_are_shown_when_they_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
