@@ -178,7 +178,7 @@ static void request_and_answer(void **state UNUSED)
     tell(&asked[0], "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-A: b\r\n\r\nhello");
     settle();
     assert_string_equal(buf_text(&asking[0].heard),
-                        "HTTP/1.1 200 OK\r\ncontent-length: 5\r\nx-a: b\r\nConnection: close\r\n"
+                        "HTTP/1.1 200 OK\r\nx-a: b\r\nConnection: close\r\ncontent-length: 5\r\n"
                         "\r\nhello");
     assert_true(asking[0].at_end);
     assert_int_equal(h2_session_streams(client), 0);
