@@ -70,6 +70,7 @@ void stats_mirror_table(struct buf *b, const Switchyard__V1__MirrorStats *m)
     add_copies(b, "dropped", m->dropped);
     add_copies(b, "  by maxPending", m->dropped_pending);
     add_copies(b, "  by maxBytesPerSecond", m->dropped_bytes);
+    add_copies(b, "  as new was late", m->dropped_late);
     add_copies(b, "not suited", m->unsuited);
     add_copies(b, "bytes sent", m->sent_bytes);
     add_copies(b, "bytes received", m->received_bytes);

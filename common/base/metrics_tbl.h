@@ -37,7 +37,7 @@
     X(MIRROR_COPIES, "switchyard_mirror_copies_total", COUNTER, "migration, result",             \
       "copies that were sent to new: 2xx, 3xx, 4xx, 5xx, timeout or failed")                     \
     X(MIRROR_DROPPED, "switchyard_mirror_dropped_total", COUNTER, "migration, reason",           \
-      "copies that were not sent: pending and bytes are limits, ended by other rules, unsuited") \
+      "copies that were not sent: pending and bytes are limits, late, ended by rules, unsuited") \
     X(MIRROR_BYTES, "switchyard_mirror_bytes_total", COUNTER, "migration, direction",            \
       "of copies, sent and received")                                                            \
     X(ENDPOINTS, "switchyard_endpoints", GAUGE, "migration, system, state",                      \

@@ -115,7 +115,8 @@ void mirror_reasons(const struct mirror_stats *s, struct mirror_count ret[MIRROR
     const struct mirror_count all[MIRROR_REASONS] = {
         {"pending", s->dropped_pending},
         {"bytes", s->dropped_bytes},
-        {"ended", s->dropped - s->dropped_pending - s->dropped_bytes},
+        {"late", s->dropped_late},
+        {"ended", s->dropped - s->dropped_pending - s->dropped_bytes - s->dropped_late},
         {"unsuited", s->unsuited},
     };
 

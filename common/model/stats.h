@@ -51,6 +51,7 @@ struct node_now {
  *   dropped          not sent; some of these because of
  *     dropped_pending  too many under way
  *     dropped_bytes    too many bytes in a second
+ *     dropped_late     new was late and has answered no copy since
  *   unsuited         not sent: the method, the body's size
  *   sent_bytes, received_bytes
  * Names are those of the messages, too. */
@@ -58,7 +59,8 @@ struct node_now {
 #define MIRROR_COUNTS(X)                                                \
     X(sent) X(answered_2xx) X(answered_3xx) X(answered_4xx) X(errors)   \
     X(failed) X(timeouts) X(dropped) X(dropped_pending)                 \
-    X(dropped_bytes) X(unsuited) X(sent_bytes) X(received_bytes)
+    X(dropped_bytes) X(dropped_late) X(unsuited)                        \
+    X(sent_bytes) X(received_bytes)
 /* clang-format on */
 
 struct mirror_stats {
@@ -76,10 +78,10 @@ struct mirror_count {
     uint64_t count;
 };
 #define MIRROR_RESULTS 6
-#define MIRROR_REASONS 4
+#define MIRROR_REASONS 5
 /* "2xx", "3xx", "4xx", "5xx", "timeout", "failed" */
 void mirror_results(const struct mirror_stats *s, struct mirror_count ret[MIRROR_RESULTS]);
-/* "pending", "bytes", "ended", "unsuited" */
+/* "pending", "bytes", "late", "ended", "unsuited" */
 void mirror_reasons(const struct mirror_stats *s, struct mirror_count ret[MIRROR_REASONS]);
 
 /* Answers of both systems to one request. */

@@ -10,8 +10,8 @@
     X(sent, "sent") X(answered_2xx, "answered2xx") X(answered_3xx, "answered3xx")           \
     X(answered_4xx, "answered4xx") X(errors, "errors") X(failed, "failed")                  \
     X(timeouts, "timeouts") X(dropped, "dropped") X(dropped_pending, "droppedPending")      \
-    X(dropped_bytes, "droppedBytes") X(unsuited, "unsuited") X(sent_bytes, "sentBytes")     \
-    X(received_bytes, "receivedBytes")
+    X(dropped_bytes, "droppedBytes") X(dropped_late, "droppedLate")                         \
+    X(unsuited, "unsuited") X(sent_bytes, "sentBytes") X(received_bytes, "receivedBytes")
 /* clang-format on */
 
 #define ONE(counter, name) +1u

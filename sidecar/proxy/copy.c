@@ -86,6 +86,7 @@ static void count(struct mirror_stats *stats, const struct copy_answer *a)
         stats->dropped++;
         stats->dropped_pending += a->end == COPY_TOO_MANY;
         stats->dropped_bytes += a->end == COPY_TOO_MUCH;
+        stats->dropped_late += a->end == COPY_WITHHELD;
         return;
     }
     stats->sent++;
@@ -458,6 +459,9 @@ static struct copy *make(struct conn *c, enum system to, enum copy_end *ret_why)
                             loop_now(lane->loop))) {
     case COPY_NO_PLACE:
         *ret_why = COPY_TOO_MANY;
+        return NULL;
+    case COPY_PLACE_WITHHELD:
+        *ret_why = COPY_WITHHELD;
         return NULL;
     case COPY_NO_BYTES:
         *ret_why = COPY_TOO_MUCH;

@@ -27,6 +27,7 @@ enum copy_end {
     /* It was not sent, or not waited for: */
     COPY_TOO_MANY, /* under way */
     COPY_TOO_MUCH, /* bytes in a second */
+    COPY_WITHHELD, /* its place, by those that were late */
     COPY_ENDED,    /* other rules came, the lane drains, or its head is too long */
 };
 

@@ -27,18 +27,22 @@ static uint64_t withheld_of(const struct copy_meter *m, uint64_t places)
     return m->withheld < places ? m->withheld : places - 1;
 }
 
-static bool has_place(const struct copy_meter *m, uint64_t places, enum system to)
+static enum copy_room place_for(const struct copy_meter *m, uint64_t places, enum system to)
 {
-    return m->pending < places && (to != SYSTEM_NEW || m->on_new < places - withheld_of(m, places));
+    if (m->pending >= places)
+        return COPY_NO_PLACE;
+    if (to == SYSTEM_NEW && m->on_new >= places - withheld_of(m, places))
+        return COPY_PLACE_WITHHELD;
+    return COPY_ROOM;
 }
 
 enum copy_room copy_meter_room(struct copy_meter *m, const struct route_mirror *limits,
                                unsigned lanes, enum system to, mono_t now)
 {
-    if (!has_place(m, part_of(limits->max_pending, lanes), to))
-        return COPY_NO_PLACE;
-    if (limits->max_bytes_per_s == 0)
-        return COPY_ROOM;
+    enum copy_room place = place_for(m, part_of(limits->max_pending, lanes), to);
+
+    if (place != COPY_ROOM || limits->max_bytes_per_s == 0)
+        return place;
     fill(m, part_of(limits->max_bytes_per_s, lanes), now);
     return m->bytes > 0 ? COPY_ROOM : COPY_NO_BYTES;
 }

@@ -14,7 +14,7 @@ struct copy_meter {
     mono_t filled_at;
 };
 
-enum copy_room { COPY_ROOM, COPY_NO_PLACE, COPY_NO_BYTES };
+enum copy_room { COPY_ROOM, COPY_NO_PLACE, COPY_PLACE_WITHHELD, COPY_NO_BYTES };
 
 /* For one more to `to`, where a node's limits are shared out to `lanes` in even parts. The bucket
  * of bytes holds what may pass in a second, and is full at first. */

@@ -296,13 +296,13 @@ def test_a_target_that_hangs_gets_one_copy_at_a_time_until_it_answers():
                     wait_for_mirror(proxy, "copies", **expected)
 
                 send_and_wait(20, timeouts=8, dropped_pending=12)
-                send_and_wait(5, timeouts=9, dropped_pending=16)
-                send_and_wait(5, timeouts=10, dropped_pending=20)
+                send_and_wait(5, timeouts=9, dropped_pending=12, dropped_late=4)
+                send_and_wait(5, timeouts=10, dropped_pending=12, dropped_late=8)
                 well.set()
                 for answered in range(1, 8):
-                    send_and_wait(1, answered=answered, dropped_pending=20)
+                    send_and_wait(1, answered=answered, dropped_late=8)
                 well.clear()
-                send_and_wait(20, timeouts=18, answered=7, dropped_pending=32)
+                send_and_wait(20, timeouts=18, answered=7, dropped_pending=24)
 
 
 def test_time_is_capped_for_a_target_that_never_reads():

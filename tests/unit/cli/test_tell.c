@@ -213,11 +213,14 @@ static void copies_are_told_by_what_came_of_them(void **state UNUSED)
     m.timeouts = 5;
     m.dropped = 4;
     m.dropped_bytes = 1;
+    m.dropped_late = 3;
     m.received_bytes = 4096;
     stats_mirror_table(&b, &m);
     assert_holds(buf_text(&b), "sent\t100\n  answered 2xx\t90\n");
     assert_holds(buf_text(&b), "  answered 5xx\t3\n  late\t5\n  failed otherwise\t2\n");
-    assert_holds(buf_text(&b), "dropped\t4\n  by maxPending\t0\n  by maxBytesPerSecond\t1\n");
+    assert_holds(buf_text(&b),
+                 "dropped\t4\n  by maxPending\t0\n  by maxBytesPerSecond\t1\n"
+                 "  as new was late\t3\n");
     assert_holds(buf_text(&b), "bytes received\t4096\n");
 }
 

@@ -58,6 +58,20 @@ static void a_late_one_withholds_its_place_until_another_is_answered(void **stat
     assert_int_equal(places(m, &limits, 2), 4);
 }
 
+/* Who raises the limit for want of places is to see that it would not help. */
+static void what_lacks_for_late_ones_is_told_from_the_limit(void **state UNUSED)
+{
+    const struct route_mirror limits = {.max_pending = 2};
+    struct copy_meter m = {.pending = 0};
+
+    copy_meter_late(&m, &limits, 1);
+    copy_meter_begin(&m, SYSTEM_NEW);
+    assert_int_equal(copy_meter_room(&m, &limits, 1, SYSTEM_NEW, at(0)), COPY_PLACE_WITHHELD);
+    assert_int_equal(copy_meter_room(&m, &limits, 1, SYSTEM_LEGACY, at(0)), COPY_ROOM);
+    copy_meter_begin(&m, SYSTEM_LEGACY);
+    assert_int_equal(copy_meter_room(&m, &limits, 1, SYSTEM_NEW, at(0)), COPY_NO_PLACE);
+}
+
 /* Its answers are compared with new's, and say nothing of how new is. */
 static void copies_to_legacy_need_no_place_of_news(void **state UNUSED)
 {
@@ -159,6 +173,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(so_many_are_under_way_at_once),
         cmocka_unit_test(a_late_one_withholds_its_place_until_another_is_answered),
+        cmocka_unit_test(what_lacks_for_late_ones_is_told_from_the_limit),
         cmocka_unit_test(copies_to_legacy_need_no_place_of_news),
         cmocka_unit_test(a_smaller_limit_withholds_less),
         cmocka_unit_test(lanes_share_a_nodes_limits),
