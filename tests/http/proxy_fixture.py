@@ -75,8 +75,20 @@ class Proxy:
         self.say("log")
         return self.logged()
 
+    def await_log(self, count=1):
+        """So many lines of the access log, once they are there."""
+        told = []
+
+        def come():
+            told.extend(self.log())
+            return len(told) >= count
+
+        wait_for(come, "the access log")
+        assert len(told) == count, told
+        return told
+
     def logged(self):
-        """The same, of one that has ended."""
+        """As log(), of one that has ended."""
         told = []
         while (line := self.lines.get(timeout=PATIENCE)) != "logged":
             told.append(json.loads(line))

@@ -174,9 +174,8 @@ def test_forbidding_legacy_takes_those_that_are_on_legacy():
 
 def test_the_access_log_tells_who_cut_an_answer_short():
     def end_of(proxy):
-        told = []
-        wait_for(lambda: told.extend(proxy.log()) or told, "the access log")
-        return told[0]["system"], told[0].get("end")
+        (line,) = proxy.await_log()
+        return line["system"], line.get("end")
 
     with Events() as legacy, Events() as new:
         words = {"weight": 100, "tunnel_drain": "50ms", "response_timeout": YOUNG, "access": 1}

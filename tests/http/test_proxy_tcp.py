@@ -130,19 +130,6 @@ def test_a_server_that_speaks_first():
             assert proxy.client().until(b"\r\n") == b"220 new"
 
 
-def logged(proxy, count=1):
-    """So many lines of the access log, once they are there."""
-    told = []
-
-    def come():
-        told.extend(proxy.log())
-        return len(told) >= count
-
-    wait_for(come, "the access log")
-    assert len(told) == count, told
-    return told
-
-
 def test_a_connection_has_a_line_when_it_ends():
     with Server() as legacy, Server() as new, Split(legacy.url, f"{refuses()},{new.url}", access=1) as proxy:
         client = proxy.client()
@@ -150,7 +137,7 @@ def test_a_connection_has_a_line_when_it_ends():
         assert client.exactly(1000) == b"x" * 1000
         assert proxy.log() == [], "it is not over"
         client.sock.close()
-        (line,) = logged(proxy)
+        (line,) = proxy.await_log()
         assert (line["kind"], line["end"], line["migration"], line["system"]) == ("tcp", "client", "app", "legacy")
         assert (line["bytes_in"], line["bytes"]) == (1000, 1000)
         assert line["stage"] == "stage" and line["revision"] == 1 and line["reason"] == "weight"
@@ -164,7 +151,7 @@ def test_a_connection_has_a_line_when_it_ends():
             client.send(b"y")
             assert client.exactly(1) == b"y"
             client.sock.close()
-        assert [line["system"] for line in logged(proxy, 2)] == ["new", "new"]
+        assert [line["system"] for line in proxy.await_log(2)] == ["new", "new"]
 
 
 def aborts(stream):
@@ -184,7 +171,7 @@ def test_the_log_says_how_a_system_ended_it(serve, end):
             client.send(b"x")
         assert ends(client)
         client.close()
-        (line,) = logged(proxy)
+        (line,) = proxy.await_log()
         assert (line["kind"], line["end"], line["system"]) == ("tcp", end, "legacy")
 
 
@@ -195,7 +182,7 @@ def test_the_log_says_that_a_client_broke_off():
         assert client.exactly(1) == b"x"
         client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         client.sock.close()
-        assert logged(proxy)[0]["end"] == "client_reset"
+        assert proxy.await_log()[0]["end"] == "client_reset"
 
 
 def test_failures_are_logged_whatever_the_sample():
@@ -211,11 +198,11 @@ def test_failures_are_logged_whatever_the_sample():
         client.send(b"x")
         assert client.exactly(1) == b"x"
         client.sock.close()
-        (line,) = logged(proxy)
+        (line,) = proxy.await_log()
         assert (line["system"], line["fallback"], line["end"]) == ("legacy", True, "client")
         proxy.set(fallback="")
         assert ends(proxy.client())
-        (line,) = logged(proxy)
+        (line,) = proxy.await_log()
         assert (line["system"], line["fallback"], line["end"]) == ("new", False, "connect")
         assert line["endpoints_failed"] == 1 and "connect_ms" not in line
         assert (line["bytes_in"], line["bytes"]) == (0, 0)
@@ -225,7 +212,7 @@ def test_the_log_says_that_nobody_may_serve():
     words = {"weight": 100, "fallback": "", "forbid_legacy": 1, "breaker": "1/60000/60000/1", "access": 0}
     with Server() as legacy, Split(legacy.url, refuses(), **words) as proxy:
         assert ends(proxy.client()) and ends(proxy.client())
-        failed, refused = logged(proxy, 2)
+        failed, refused = proxy.await_log(2)
         assert (failed["end"], failed["system"], failed["breaker"]) == ("connect", "new", "open")
         assert (refused["end"], refused["system"], refused["upstream"]) == ("nobody", "none", None)
 
@@ -345,7 +332,7 @@ def test_a_rollback_ends_those_of_new(word, why):
             for client in clients:
                 assert ends(client)
             wait_for(lambda: proxy.tunnels() == (0, 0), "the end of all")
-            assert {line["end"] for line in logged(proxy, 20)} == {why}
+            assert {line["end"] for line in proxy.await_log(20)} == {why}
             client = proxy.client()
             client.send(b"b")
             assert client.exactly(1) == b"b"
@@ -401,7 +388,7 @@ def test_silence_ends_a_connection():
     with Server(hello=b"!") as legacy, Server() as new:
         with Split(legacy.url, new.url, tcp_idle=50, access=1) as proxy:
             assert ends(proxy.client())
-            assert logged(proxy)[0]["end"] == "idle"
+            assert proxy.await_log()[0]["end"] == "idle"
 
 
 def test_a_port_opens_and_closes_with_the_rules():
@@ -480,4 +467,4 @@ def test_past_the_limit_connections_wait_in_line():
             proxy.set(connect_timeout=100)
             assert ends(proxy.client())
             assert proxy.count("legacy", "overloads") == 1
-            assert [line["end"] for line in logged(proxy, 2)] == ["client", "overload"]
+            assert [line["end"] for line in proxy.await_log(2)] == ["client", "overload"]

@@ -84,9 +84,7 @@ def test_a_tunnel_has_a_line_of_its_own_when_it_ends():
                 wait_for(lambda: proxy.stats()["legacy"]["bytes_in"] > len(frame), "the bytes, while it is open")
                 (begin,) = proxy.log()
                 assert begin["status"] == 101 and "kind" not in begin
-            told = []
-            wait_for(lambda: told.extend(proxy.log()) or told, "its line")
-            (end,) = told
+            (end,) = proxy.await_log()
             assert (end["kind"], end["end"]) == ("tunnel", "client")
             assert (end["bytes_in"], end["bytes"]) == (len(frame), len(frame) + 4)
             for name in ("migration", "system", "stage", "revision", "key", "upstream", "path", "host"):
