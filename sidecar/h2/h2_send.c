@@ -32,7 +32,7 @@ static ssize_t read_payload(nghttp2_session *ng, int32_t id UNUSED, uint8_t *dst
         stream->parked = true;
         return NGHTTP2_ERR_DEFERRED;
     }
-    h2_guard_credit(&s->guard);
+    h2_guard_credit(&s->guard, n);
     h2_stream_wake(stream);
     return (ssize_t)n;
 }

@@ -94,6 +94,50 @@ def test_flood_is_told_why(proxy):
         assert client.until_closed() == ErrorCodes.ENHANCE_YOUR_CALM
 
 
+def update(stream, size):
+    return frame(WINDOW, 0, stream, struct.pack(">I", size))
+
+
+def payload_of(client, size):
+    """Each DATA frame, as (stream, how much), until so much is here."""
+    for kind, stream, payload in frames(client):
+        assert kind not in (RST, GOAWAY), payload
+        if kind == DATA:
+            size -= len(payload)
+            yield stream, len(payload)
+            if size == 0:
+                return
+    raise AssertionError("the connection ended")
+
+
+def test_giving_back_each_piece_is_no_flood():
+    """As Go's clients do: their users read 4 KiB at a time, and each is said of stream and connection."""
+    size = 8 << 20
+    with says("x" * size) as origin, Proxy(legacy=origin.url) as proxy:
+        with H2Client(proxy, window=1 << 22) as client:
+            client.raw(update(0, 1 << 29))
+            client.raw(frame(HEADERS, END_HEADERS | END_STREAM, 1, head()))
+            owed = 0
+            for _, n in payload_of(client, size):
+                owed += n
+                client.raw((update(0, 4096) + update(1, 4096)) * (owed // 4096))
+                owed %= 4096
+
+
+def test_giving_back_late_is_no_flood():
+    """Ten answers are here whole when their user begins to read them."""
+    size = 4000000
+    with says("x" * size) as origin, Proxy(legacy=origin.url) as proxy:
+        with H2Client(proxy, window=1 << 22) as client:
+            client.raw(update(0, 1 << 29))
+            for i in range(10):
+                client.raw(frame(HEADERS, END_HEADERS | END_STREAM, 1 + 2 * i, head()))
+            got = list(payload_of(client, 10 * size))
+            client.raw(b"".join(update(0, n) for _, n in got if n > 0))
+            client.raw(frame(HEADERS, END_HEADERS | END_STREAM, 21, head(method="HEAD")))
+            assert next(kind for kind, stream, _ in frames(client) if stream == 21) == HEADERS
+
+
 def test_flood_of_empty_data(proxy):
     with H2Client(proxy) as client:
         client.begin(method="POST", end=False)
