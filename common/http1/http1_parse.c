@@ -23,7 +23,7 @@ void http1_parser_init(struct http1_parser *p, enum http1_kind kind, struct http
     CHECK(limits.head_max >= 2 && limits.head_max <= INT32_MAX && limits.line_max <= INT32_MAX);
     *head = (struct http1_head){
         .headers = headers,
-        .header_max = max < HTTP1_HEADERS_MAX ? max : HTTP1_HEADERS_MAX,
+        .header_max = max < HTTP1_HEADERS_WRITTEN_MAX ? max : HTTP1_HEADERS_WRITTEN_MAX,
     };
     *p = (struct http1_parser){
         .kind = kind,

@@ -30,8 +30,9 @@ struct http1_limits {
         .line_max = 8192, .head_max = 32768 \
     }
 
-/* More fields than this are never accepted, whatever array the caller brings. */
-enum { HTTP1_HEADERS_MAX = 128 };
+/* Peers may send so many fields. A head that we wrote has a few of ours besides, and more than that
+ * are never accepted, whatever array the caller brings. */
+enum { HTTP1_HEADERS_MAX = 128, HTTP1_HEADERS_WRITTEN_MAX = HTTP1_HEADERS_MAX + 16 };
 
 struct http1_parser {
     unsigned status; /* of a refusal: 400, 414, 417, 431, 501, 505; 502 for a response */

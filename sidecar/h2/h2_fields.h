@@ -5,10 +5,10 @@
 
 #include <nghttp2/nghttp2.h>
 
-#include "common/http1/http1.h"
+#include "common/http1/http1_parse.h"
 
 /* Pseudo-headers and te: trailers besides those of the head. */
-enum { H2_FIELDS_MAX = 128 + 8 };
+enum { H2_FIELDS_MAX = HTTP1_HEADERS_WRITTEN_MAX + 8 };
 
 struct h2_fields {
     size_t count;

@@ -26,7 +26,7 @@ static enum http1_result parse(const struct h2_outbox *out, struct str text,
     const struct http1_limits limits = {.line_max = out->head_max, .head_max = out->head_max};
     struct http1_parser p;
 
-    http1_parser_init(&p, out->kind, limits, ret, headers, HTTP1_HEADERS_MAX);
+    http1_parser_init(&p, out->kind, limits, ret, headers, HTTP1_HEADERS_WRITTEN_MAX);
     return http1_parse(&p, text.p, text.n);
 }
 

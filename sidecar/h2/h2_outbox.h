@@ -31,8 +31,8 @@ void h2_outbox_init(struct h2_outbox *out, enum http1_kind kind, uint32_t head_m
 void h2_outbox_deinit(struct h2_outbox *out);
 
 /* In state HEAD: take from `in` up to the end of a head. DONE: *ret is it, in the memory of `in` or
- * of the outbox, `headers` (HTTP1_HEADERS_MAX of them) being its fields, until the next call; then
- * h2_outbox_begin_body() unless it is an interim one. REFUSED sets state BAD. */
+ * of the outbox, `headers` (HTTP1_HEADERS_WRITTEN_MAX of them) being its fields, until the next
+ * call; then h2_outbox_begin_body() unless it is an interim one. REFUSED sets state BAD. */
 enum http1_result h2_outbox_take_head(struct h2_outbox *out, struct str in, size_t *ret_used,
                                       struct http1_header *headers, struct http1_head *ret);
 void h2_outbox_begin_body(struct h2_outbox *out, struct http1_framing framing);

@@ -148,7 +148,7 @@ static bool say_head(struct h2_stream *s, const struct http1_head *h)
 /* Returns how much of `in` was taken. */
 static size_t take_head(struct h2_stream *s, struct str in)
 {
-    struct http1_header headers[HTTP1_HEADERS_MAX];
+    struct http1_header headers[HTTP1_HEADERS_WRITTEN_MAX];
     struct http1_head head;
     size_t used;
 
@@ -186,6 +186,17 @@ static size_t take(struct h2_stream *s, struct str in)
     return at;
 }
 
+/* Nothing comes back for a message that cannot be sent: nobody is to wait for it. */
+static ssize_t fail_to_send(struct h2_stream *s)
+{
+    if (s->out.state == H2_OUTBOX_BAD) {
+        s->broken = true;
+        h2_stream_wake(s);
+    }
+    errno = EPIPE;
+    return -1;
+}
+
 static ssize_t stream_send(struct transport *t, const struct iovec *piece, int count)
 {
     struct h2_stream *s = t->behind;
@@ -203,8 +214,7 @@ static ssize_t stream_send(struct transport *t, const struct iovec *piece, int c
     }
     if (!s->broken && s->session && s->out.state != H2_OUTBOX_BAD)
         return (ssize_t)total;
-    errno = EPIPE;
-    return -1;
+    return fail_to_send(s);
 }
 
 static bool stream_is_quiet(struct transport *t)

@@ -84,6 +84,23 @@ def test_trailers_go_before_the_length_that_was_announced():
         assert ask(proxy, method="POST", body=b"hi").get("content-length") == "2"
 
 
+def test_as_many_fields_as_http1_takes_go_on():
+    """Ours come to them on the way."""
+    many = [("x-a", "b")] * 120
+    with H2Origin() as system, Proxy(legacy=system.url, h2="legacy", via=1) as proxy:
+        fields = "X-A: b\r\n" * 127
+        with Client(proxy) as client:
+            client.send(f"GET / HTTP/1.1\r\nHost: app\r\n{fields}\r\n")
+            assert client.answer().status == 200
+        with H2Client(proxy) as client:
+            assert client.ask(fields=many).status == 200
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n" + b"X-A: b\r\n" * 127 + b"\r\nok"
+    with Origin(lambda _: head) as system, Proxy(legacy=system.url) as proxy:
+        assert ask(proxy).body == b"ok"
+        with H2Client(proxy) as client:
+            assert client.ask().body == b"ok"
+
+
 def test_breaker_and_fallback_know_nothing_of_it():
     """New breaks off; legacy, which speaks the other protocol, answers instead."""
     with says("saved") as legacy, H2Origin() as new:

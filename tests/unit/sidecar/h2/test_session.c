@@ -3,6 +3,7 @@
  * heads, bodies of any size, resets, goodbyes; and what one does not read is bounded. */
 #include "sidecar/h2/h2_session.h"
 
+#include <errno.h>
 #include <sys/socket.h>
 
 #include "common/base/buf.h"
@@ -361,6 +362,19 @@ static void broken_connection_breaks_its_streams(void **state UNUSED)
     assert_false(transport_was_refused(&asking[0].t));
 }
 
+static void message_that_cannot_be_sent_breaks_its_stream(void **state UNUSED)
+{
+    char byte;
+
+    ask(0, "no request\r\n\r\n");
+    assert_true(asking[0].hung_up);
+    assert_int_equal(transport_recv(&asking[0].t, &byte, 1), -1);
+    assert_int_equal(errno, ECONNRESET);
+    transport_close(&asking[0].t);
+    settle();
+    assert_int_equal(h2_session_streams(client), 0);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -378,6 +392,7 @@ int main(void)
         T(streams_are_limited),
         T(drained_connection_ends_with_its_streams),
         T(broken_connection_breaks_its_streams),
+        T(message_that_cannot_be_sent_breaks_its_stream),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
