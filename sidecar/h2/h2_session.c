@@ -11,6 +11,9 @@
 #define READ_SIZE 32768
 /* A peer that asks for this many acknowledgements and does not read them floods us. */
 #define ACKS_MAX 100
+/* Frames that wait for a client to read: the heads, trailers, resets and windows of its streams are
+ * fewer, unless it goes on to open and reset them. */
+#define WAITING_MAX 500
 /* Of one header section, besides its first frame. */
 #define CONTINUATIONS_MAX 8
 /* Entries of one SETTINGS frame. */
@@ -50,11 +53,17 @@ static void end_flood(struct h2_session *s)
     s->failed = true;
 }
 
+static bool is_unread(const struct h2_session *s)
+{
+    return s->config.is_server && nghttp2_session_get_outbound_queue_size(s->ng) > WAITING_MAX;
+}
+
 static void on_work(struct loop_deferred *d)
 {
     struct h2_session *s = container_of(d, struct h2_session, work);
 
     h2_send_flush(s);
+    s->flooded |= is_unread(s);
     if (s->flooded && !s->failed)
         end_flood(s);
     if (is_over(s)) {

@@ -5,12 +5,13 @@ The frames are made by hand where python3-h2 would not send them.
 """
 
 import struct
+import time
 
 import pytest
 from h2.errors import ErrorCodes
 from h2_fixture import H2Client, H2Origin
 from hpack import Encoder
-from proxy_fixture import Proxy, says, wait_for
+from proxy_fixture import Origin, Proxy, reply, says, wait_for
 
 DATA, HEADERS, PRIORITY, RST, SETTINGS, PING, GOAWAY, WINDOW, CONTINUATION = (
     0, 1, 2, 3, 4, 6, 7, 8, 9)  # fmt: skip
@@ -304,6 +305,28 @@ def test_client_that_never_reads_is_bounded_in_memory_and_time():
                 wait_for(lambda: len(origin.requests) == 20, "the requests")
                 wait_for(lambda: proxy.stats()["clients"] == 1, "the end of their patience")
                 assert proxy.rss_kib() - before < 32768
+
+
+def test_answers_that_nobody_reads_do_not_pile_up():
+    """Each request is given up when it is answered, which costs little by itself (rapid reset)."""
+
+    def say(request):
+        if request.path == "/first":
+            return reply(b"x" * (16 << 20))  # fills the way to the client
+        return reply(b"", X_Large="x" * 8000)
+
+    with Origin(say) as origin, Proxy(legacy=origin.url) as proxy:
+        with H2Client(proxy, window=1 << 30) as client, pytest.raises(OSError):
+            client.raw(update(0, 1 << 30))
+            client.raw(frame(HEADERS, END_HEADERS | END_STREAM, 1, head(path="/first")))
+            for i in range(900):
+                stream = 3 + 2 * i
+                client.raw(frame(HEADERS, END_HEADERS | END_STREAM, stream, head()))
+                wait_for(lambda i=i: len(origin.requests) >= i + 2, "the request")
+                time.sleep(0.003)  # so that it has its answer
+                client.raw(frame(RST, 0, stream, struct.pack(">I", ErrorCodes.CANCEL)))
+        with H2Client(proxy) as client:
+            assert client.ask().status == 200
 
 
 def test_upload_that_nobody_reads_stops_at_the_window():
