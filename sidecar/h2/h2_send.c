@@ -33,6 +33,7 @@ static ssize_t read_payload(nghttp2_session *ng, int32_t id UNUSED, uint8_t *dst
         return NGHTTP2_ERR_DEFERRED;
     }
     h2_guard_credit(&s->guard, n);
+    h2_session_note_taken(s);
     h2_stream_wake(stream);
     return (ssize_t)n;
 }
@@ -139,6 +140,8 @@ static bool send_pending(struct h2_session *s)
         s->failed = true;
     else
         h2_queue_drop(&s->pending, (size_t)n);
+    if (n > 0)
+        h2_session_note_taken(s);
     return !s->failed && h2_queue_size(&s->pending) == 0;
 }
 

@@ -181,6 +181,11 @@ static void wait_for_streams(struct h2_session *s)
         timer_set(s->loop, &s->idle, s->config.idle, on_idle, "h2 idle");
 }
 
+void h2_session_note_taken(struct h2_session *s)
+{
+    wait_for_streams(s);
+}
+
 static void on_no_pulse(struct timer *t)
 {
     fail(container_of(t, struct h2_session, pulse));

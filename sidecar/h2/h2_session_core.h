@@ -36,6 +36,8 @@ struct h2_session {
 void h2_session_schedule(struct h2_session *s);
 /* The peer asks for work; past its budget, `flooded`. */
 void h2_session_charge(struct h2_session *s, enum h2_burden burden);
+/* Something of ours was taken: the peer is not idle, though no stream has a user any more. */
+void h2_session_note_taken(struct h2_session *s);
 /* The stream is over for nghttp2; `clean`: not reset. */
 void h2_session_drop_stream(struct h2_session *s, struct h2_stream *stream, bool clean);
 

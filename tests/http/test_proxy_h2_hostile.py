@@ -351,6 +351,22 @@ def test_goaway_of_the_client_in_the_middle():
             assert client.answer(stream).body == b"late"
 
 
+def test_answer_that_is_taken_slowly_is_not_idle():
+    """The proxy has all of it, and nobody but the client to wait for."""
+    with says("x" * 15000) as origin, Proxy(legacy=origin.url, idle_timeout="1s") as proxy:
+        with H2Client(proxy, window=1000) as client:
+            client.reads = False
+            stream = client.begin()
+            answer = client.answers[stream]
+            for piece in range(14):
+                while len(answer.body) < 1000 * (piece + 1):
+                    assert client.turn()
+                time.sleep(0.15)
+                client.h2.increment_flow_control_window(1000, stream)
+                client.flush()
+            assert client.answer(stream).ended and client.goaway is None
+
+
 def test_connection_that_is_idle_hears_goodbye():
     with says("ok") as origin, Proxy(legacy=origin.url, idle_timeout="500ms") as proxy:
         with H2Client(proxy) as client:
