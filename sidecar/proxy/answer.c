@@ -23,6 +23,18 @@ static void make_room(struct iobuf *b, size_t size)
         iobuf_compact(b, b->start);
 }
 
+/* In the turn in which the request went, an event tells of bytes that were there before it: on a
+ * kept connection they answer nobody. For a request that has no second try, upstream_take() has
+ * looked for them. */
+static bool spoke_unasked(const struct conn *c, const struct upstream *u)
+{
+    const struct request *req = c->req;
+    bool same_turn = !mono_before(req->sent_at, loop_now(c->lane->loop));
+
+    return same_turn && u->reused && !u->pool->h2 && req->idempotent &&
+           upload_can_restart(&req->upload);
+}
+
 /* True when something is new: bytes, or the end of them. */
 static bool fill_upstream(struct conn *c, struct upstream *u)
 {
@@ -42,6 +54,8 @@ static bool fill_upstream(struct conn *c, struct upstream *u)
     u->full = n == (ssize_t)room;
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return false;
+    if (UNLIKELY(n > 0 && spoke_unasked(c, u)))
+        n = 0; /* it is no good any more */
     if (n > 0) {
         u->in->end += (uint32_t)n;
         u->heard = true;

@@ -7,6 +7,7 @@ Short forms run always. Long: HOSTILE_IDLE=10000 connections, HOSTILE_MB=1024 of
 
 import os
 import resource
+import signal
 import socket
 import threading
 
@@ -306,6 +307,23 @@ def test_garbage_behind_an_answer_reaches_nobody(later):
                 if later:
                     wait_for(lambda: origin.ended == origin.accepted, "the end of that upstream")
         assert origin.accepted == 10, "such a connection is not used again"
+
+
+@pytest.mark.parametrize("garbage_first", [False, True])
+def test_garbage_that_was_there_before_the_request_is_no_answer_to_it(garbage_first):
+    """Both are there when the proxy looks again."""
+    with Origin(lambda r: reply(r.path.encode())) as origin, Proxy(legacy=origin.url, new=origin.url) as proxy:
+        with Client(proxy) as client:
+            assert client.ask(path="/1").body == b"/1"
+            os.kill(proxy.process.pid, signal.SIGSTOP)
+            os.waitid(os.P_PID, proxy.process.pid, os.WSTOPPED)
+            senders = [lambda: client.send(GET.replace(b"/", b"/2", 1)), lambda: origin.streams[0].send(reply(b"evil"))]
+            senders[garbage_first]()
+            senders[not garbage_first]()
+            os.kill(proxy.process.pid, signal.SIGCONT)
+            assert client.answer().body == b"/2"
+            assert origin.accepted == 2
+            assert proxy.stats()["legacy"]["errors"] == 0
 
 
 # ---- big bodies ----------------------------------------------------------------------------------
