@@ -378,6 +378,7 @@ enum verdict step_queue(struct conn *c)
         return conn_fail(c, FAILURE_OVERLOAD);
     }
     c->late = 0;
+    deadline_off(&c->deadline); /* the queue's: the body has its own */
     req->had_turn = true;
     return is_overtaken(c) ? route_again(c) : conn_go(c, STEP_TAKE);
 }

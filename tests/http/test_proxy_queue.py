@@ -92,6 +92,20 @@ def test_who_waits_too_long_gets_a_503():
         assert origin.paths() == ["/0", "/after"]
 
 
+def test_who_had_its_turn_may_send_its_body_as_slowly_as_any():
+    pause = threading.Event()
+
+    with Gated() as origin, limited(origin, connect_timeout=1000) as (proxy, _, clients), Client(proxy) as client:
+        client.send("PUT /1 HTTP/1.1\r\nHost: app\r\nContent-Length: 4\r\n\r\nsl")
+        pause.wait(0.7)
+        origin.let(2)
+        assert clients[0].answer().status == 200
+        pause.wait(0.8)  # by now its time in line would be over
+        client.send("ow")
+        assert client.answer().status == 200
+        assert (origin.requests[1].body, origin.accepted) == (b"slow", 1)
+
+
 def test_with_fallback_legacy_answers_and_neither_breaker_nor_endpoint_is_blamed():
     words = {"weight": 100, "connect_timeout": 50, "breaker": "1/60000/60000/1"}
     with says("legacy") as legacy, Gated() as origin:
