@@ -397,14 +397,16 @@ enum verdict step_connect(struct conn *c)
     }
     if (state == TRANSPORT_BEGINS)
         return WAIT;
-    if (state == TRANSPORT_STANDS && is_overtaken(c))
+    if (state == TRANSPORT_FAILED) {
+        c->late = 0;
+        upstream_close(&req->up);
+        conn_blame_endpoint(c, late);
+    }
+    if (is_overtaken(c))
         return route_again(c);
-    if (state == TRANSPORT_STANDS)
-        return conn_go(c, c->tcp ? STEP_JOIN : STEP_SEND);
-    c->late = 0;
-    upstream_close(&req->up);
-    conn_blame_endpoint(c, late);
-    return conn_go(c, STEP_TAKE);
+    if (state == TRANSPORT_FAILED)
+        return conn_go(c, STEP_TAKE);
+    return conn_go(c, c->tcp ? STEP_JOIN : STEP_SEND);
 }
 
 /* ---- send the head --------------------------------------------------------------------------- */

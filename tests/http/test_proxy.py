@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the proxy does on the wire: routing, framing, keep-alive, rule sets that change."""
 
+import contextlib
 import hashlib
 import os
 import select
@@ -72,16 +73,26 @@ def test_a_request_in_flight_finishes_where_it_is():
             assert client.ask().body == b"legacy"
 
 
-def test_a_request_that_is_still_connecting_follows_the_new_rule_set():
-    with says("legacy") as legacy, socket.socket() as new:
-        new.bind(("127.0.0.1", 0))
-        new.listen(0)
-        port = new.getsockname()[1]
+@contextlib.contextmanager
+def accepts_nobody():
+    """A socket whose queue is full: the next connection has to wait."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
         fillers = [socket.socket() for _ in range(4)]
-        for filler in fillers:  # now the queue is full: the next connection has to wait
+        for filler in fillers:
             filler.setblocking(False)
-            filler.connect_ex(("127.0.0.1", port))
-        words = {"new": f"http://127.0.0.1:{port}", "weight": 100, "connect_timeout": 9000}
+            filler.connect_ex(listener.getsockname())
+        yield listener
+        for filler in fillers:
+            filler.close()
+
+
+def url_of(listener):
+    return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def test_a_request_that_is_still_connecting_follows_the_new_rule_set():
+    with says("legacy") as legacy, accepts_nobody() as new:
+        words = {"new": url_of(new), "weight": 100, "connect_timeout": 9000}
         with Proxy(legacy=legacy.url, **words) as proxy, Client(proxy) as client:
             client.send("GET / HTTP/1.1\r\nHost: app\r\n\r\n")
             wait_for(lambda: proxy.stats()["clients"] == 1, "the client")
@@ -97,8 +108,21 @@ def test_a_request_that_is_still_connecting_follows_the_new_rule_set():
                 with pytest.raises(BlockingIOError):
                     sock.recv(1)
             assert proxy.stats()["new"]["requests"] == 0
-        for sock in fillers + taken:
+        for sock in taken:
             sock.close()
+
+
+def test_so_does_one_that_connects_in_vain():
+    with says("legacy") as legacy, accepts_nobody() as new:
+        words = {"new": url_of(new), "weight": 100, "connect_timeout": 1500, "fallback": 0}
+        with Proxy(legacy=legacy.url, **words) as proxy, Client(proxy) as client:
+            client.send("POST / HTTP/1.1\r\nHost: app\r\nContent-Length: 2\r\n\r\nhi")
+            wait_for(lambda: proxy.stats()["clients"] == 1, "the client")
+            proxy.set(emergency=1)
+            answer = client.answer()
+            assert (answer.status, answer.body) == (200, b"legacy")
+            assert legacy.requests[0].body == b"hi"
+            assert proxy.stats()["new"]["requests"] == 0
 
 
 def test_without_rule_set_or_route_the_answer_says_so():
