@@ -263,6 +263,26 @@ def test_where_legacy_is_forbidden_only_an_emergency_goes_there():
             assert ask(proxy).body == b"legacy"
 
 
+def test_nor_goes_what_new_had_before_that():
+    forbidden = threading.Event()
+
+    def handler(_):
+        forbidden.wait(10)
+        return fails(_)
+
+    with says("legacy") as legacy, Origin(handler) as new:
+        with Proxy(legacy=legacy.url, new=new.url, weight=100) as proxy, Client(proxy) as client:
+            client.send("GET / HTTP/1.1\r\nHost: app\r\n\r\n")
+            wait_for(lambda: new.requests, "the request")
+            proxy.set(forbid_legacy=1)
+            forbidden.set()
+            answer = client.answer()
+            assert (answer.status, answer.system) == (500, "new")
+            assert not legacy.requests and proxy.stats()["new"]["fallbacks"] == 0
+            proxy.set(emergency=1)
+            assert client.ask().body == b"legacy"
+
+
 def test_probes_are_capped_and_their_slots_come_back():
     answering = threading.Event()
     waiting = []
