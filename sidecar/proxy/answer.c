@@ -363,6 +363,9 @@ enum verdict step_relay(struct conn *c)
     pump_upload(c);
     if (c->late)
         return conn_fail(c, c->late & CONN_UPSTREAM_LATE ? FAILURE_TIMEOUT : FAILURE_NONE);
+    /* No refusal can follow a part of an answer, and the system would wait for the rest in vain. */
+    if (req->upload.fault && !req->download.done)
+        return conn_fail(c, FAILURE_NONE);
     if (!req->download.done && bulk_applies(c))
         return bulk_relay(c);
     while (!req->download.done) {

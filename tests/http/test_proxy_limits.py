@@ -89,6 +89,28 @@ def test_broken_chunks_break_the_connection(chunk):
             assert len(origin.requests) <= 1
 
 
+@pytest.mark.parametrize("piece", ["zz\r\n", "7d0\r\n" + "x" * 2000 + "\r\n"], ids=["broken", "too much"])
+def test_so_they_do_once_the_answer_has_begun(piece):
+    ended = threading.Event()
+
+    def handler(request):
+        request.stream.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n")
+        try:
+            request.read_body()
+        finally:
+            ended.set()
+        return b"0\r\n\r\n"
+
+    with Origin(handler, early=True) as origin:
+        with Proxy(legacy=origin.url, new=origin.url, max_body=1000) as proxy, Client(proxy) as client:
+            client.send("POST / HTTP/1.1\r\nHost: app\r\nTransfer-Encoding: chunked\r\n\r\n")
+            client.until(b"hi\r\n")
+            client.send(piece)
+            assert ended.wait(10), "the system is not left waiting"
+            assert client.to_end() == b"", "without an end, so that nobody takes it for whole"
+            assert proxy.stats()["legacy"]["errors"] == 0, "it is the client's own doing"
+
+
 def test_slow_heads_time_out(origin):
     words = {"header_timeout": "1s", "idle_timeout": "400ms"}
     with Proxy(legacy=origin.url, new=origin.url, **words) as proxy:
