@@ -193,11 +193,22 @@ static void set_busy_deadlines(struct conn *c)
         upstream_expect(u, upstream_time(c));
 }
 
+/* Bytes that may yet be HTTP/2's preface have the time of a head, from the first one on. */
+static void set_preface_deadline(struct conn *c)
+{
+    const dur_t most = c->lane->config->header_timeout;
+
+    if (mono_before(mono_add(loop_now(c->lane->loop), most), c->deadline.at))
+        conn_give_time(c, most);
+}
+
 static void set_deadlines(struct conn *c)
 {
     const struct proxy_config *config = c->lane->config;
 
-    if (c->step == STEP_HEAD && !c->req) {
+    if (c->step == STEP_HEAD && !c->req && c->in) {
+        set_preface_deadline(c);
+    } else if (c->step == STEP_HEAD && !c->req) {
         if (c->moved || !deadline_is_on(&c->deadline))
             conn_give_time(c, c->lane->draining ? HURRY : config->idle_timeout);
     } else if (c->step == STEP_HEAD) {

@@ -122,6 +122,26 @@ def test_slow_heads_time_out(origin):
             assert client.is_closed(), "idle connections are closed without a word"
 
 
+def test_a_preface_that_drips_is_a_slow_head(origin):
+    done = threading.Event()
+
+    def drip(client):
+        for byte in "PRI * HTTP/2.0\r\n\r\nS":
+            client.send(byte)
+            if done.wait(0.15):
+                break
+
+    with Proxy(legacy=origin.url, new=origin.url, header_timeout="500ms", idle_timeout="20s") as proxy:
+        with Client(proxy) as client:
+            thread = threading.Thread(target=drip, args=(client,))
+            thread.start()
+            try:
+                assert client.until(b"\r\n").startswith(b"HTTP/1.1 408 ")
+            finally:
+                done.set()
+                thread.join()
+
+
 def test_slow_bodies_time_out(origin):
     with Proxy(legacy=origin.url, new=origin.url, body_timeout="200ms") as proxy:
         with Client(proxy) as client:
