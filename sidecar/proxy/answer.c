@@ -142,6 +142,7 @@ static enum verdict switch_protocols(struct conn *c)
     n = http1_write_response(&req->answer, &out, gather_at(&g), gather_room(&g));
     if (n == 0)
         return conn_fail(c, FAILURE_BROKEN);
+    req->heard_at = loop_now(c->lane->loop);
     note_answered(req);
     conn_count_answer(c);
     req->route->tally->stats.system[req->system].tunnels++;

@@ -182,6 +182,22 @@ def test_slow_answers_open_it():
             assert client.ask().system == "legacy"
 
 
+def test_so_do_slow_switches_of_protocols():
+    pause = threading.Event()
+
+    def slow(_):
+        pause.wait(0.06)
+        return b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"
+
+    with says("legacy") as legacy, Origin(slow) as new:
+        limits = {"errors": 0, "slow_rate": 5000, "min_requests": 5, "open_for": FOREVER}
+        with Proxy(legacy=legacy.url, new=new.url, weight=100, breaker=breaker(slow=20, **limits)) as proxy:
+            for _ in range(5):
+                assert ask(proxy, Connection="upgrade", Upgrade="echo").status == 101
+            stats = proxy.stats()
+            assert (stats["breaker"], stats["seen"]["cause"]) == ("open", "slow_rate")
+
+
 def test_one_that_watches_tells_and_diverts_nobody():
     with says("legacy") as legacy, Origin(fails) as new:
         words = {"weight": 100, "fallback": "timeout", "breaker": breaker(open_for=FOREVER, mode=1)}
