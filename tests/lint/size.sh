@@ -25,4 +25,4 @@ wc -l "${headers[@]}" | grep -v ' total$' | spread "lines of a header"
 printf '\nlook again: functions over 80 lines or 20 branches\n'
 awk -F'\t' '$5 > 80 || $1 > 20 { printf "  %3d lines %3d branches  %s\n", $5, $1, $6 }' <<<"$functions" | sort -rn
 printf '\nlongest files\n'
-wc -l "${sources[@]}" "${headers[@]}" | grep -v ' total$' | sort -rn | sed 8q
+wc -l "${sources[@]}" "${headers[@]}" | grep -v ' total$' | sort -rn | sed -n 1,8p
