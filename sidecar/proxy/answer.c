@@ -300,6 +300,7 @@ static enum verdict take_end(struct conn *c)
         return conn_fail(c, refused ? FAILURE_REFUSED : FAILURE_BROKEN);
     if (!refused && !req->up->reused)
         conn_blame_endpoint(c, false);
+    lasting_end(c);
     upstream_close(&req->up);
     upload_restart(&req->upload);
     req->fresh = true;
@@ -317,6 +318,8 @@ enum verdict step_answer(struct conn *c)
         return conn_refuse(c, 408, "the request's body did not arrive in time", true);
     if (!conn_flush(c))
         return conn_go(c, STEP_CLOSE);
+    if (UNLIKELY(req->lasting) && lasting_is_over(c))
+        return lasting_leave(c);
     pump_upload(c);
     if (req->upload.fault)
         return conn_refuse(c, req->upload.fault, req->upload.why, true);

@@ -148,13 +148,19 @@ static bool client_drips(struct conn *c)
                        loop_now(c->lane->loop), config->body_timeout, config->min_rate);
 }
 
+/* A stream of events may rest as a tunnel may, and so may both sides of a call that was answered.
+ * Before that anybody could say that his request is a call. */
+static bool may_rest(const struct request *req)
+{
+    return req->lasting && req->answered;
+}
+
 /* Time runs against whoever has the next byte to deliver or to take; each byte starts it anew, if
- * there are enough of them. */
-/* A stream of events may rest as a tunnel may; a client that does not take them may not. */
+ * there are enough of them. A client that does not take what comes may not rest. */
 static dur_t client_time(struct conn *c)
 {
     const struct proxy_config *config = c->lane->config;
-    bool rests = c->req && c->req->lasting && !client_lags(c);
+    bool rests = c->req && may_rest(c->req) && !client_lags(c);
 
     if (c->req && client_drips(c))
         return dur_ms(0);
@@ -165,7 +171,7 @@ static dur_t upstream_time(const struct conn *c)
 {
     const struct request *req = c->req;
 
-    if (req->lasting)
+    if (may_rest(req))
         return c->lane->config->tunnel_idle;
     return dur_ms(req->route->entry->route.upstream[req->system].response_timeout_ms);
 }

@@ -113,6 +113,7 @@ struct download {
 struct lasting {
     struct lasting *prev, *next; /* of the lane */
     struct conn *conn;
+    mono_t since;             /* its head was here, or the call had gone */
     struct deadline deadline; /* to leave; while leaving, to be gone */
     struct messages messages; /* to the client; of a gRPC call */
     bool grpc;

@@ -12,6 +12,10 @@
 #define UNAVAILABLE "grpc-status: 14\r\ngrpc-message: "
 #define MOVED       STR(UNAVAILABLE "switchyard: this user's calls go to another system now\r\n")
 #define STOPPING    STR(UNAVAILABLE "switchyard: this proxy is stopping\r\n")
+/* The same, "Trailers-Only": what there is to say stands in the head. */
+#define ONLY_HEAD                                               \
+    STR("HTTP/1.1 200 OK\r\nContent-Type: application/grpc\r\n" \
+        "Content-Length: 0\r\nConnection: close\r\n")
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
@@ -25,29 +29,52 @@ static bool is_lasting(const struct request *req, struct str *ret_media)
            str_istarts(*ret_media, STR("application/grpc"));
 }
 
+static bool is_call(const struct request *req)
+{
+    struct str media;
+
+    return req->head.method == HTTP1_POST && http1_find(&req->head, STR("Content-Type"), &media) &&
+           http1_grpc_is_type(media);
+}
+
 static void judge(struct lasting *l);
 
-void lasting_begin(struct conn *c)
+static void begin(struct conn *c)
 {
     struct request *req = c->req;
     struct lane *lane = c->lane;
-    struct str media;
 
-    if (LIKELY(!is_lasting(req, &media)))
+    if (req->lasting)
         return;
     req->lasting = true;
-    req->stay = (struct lasting){
-        .conn = c,
-        .grpc = http1_grpc_is_type(media) && req->download.framing.kind == HTTP1_BODY_CHUNKED,
-    };
-    if (req->stay.grpc)
-        req->download.messages = &req->stay.messages;
+    req->stay = (struct lasting){.conn = c, .since = loop_now(lane->loop)};
     req->route->tally->stats.underway.lasting[req->system]++;
     DL_APPEND(lane->lasting, &req->stay);
     if (lane->draining)
         lasting_hurry(c, dur_ms(0), ENDING_DRAIN);
     else if (UNLIKELY(req->view != lane->view))
         judge(&req->stay);
+}
+
+void lasting_begin_call(struct conn *c)
+{
+    if (is_call(c->req))
+        begin(c);
+}
+
+void lasting_begin(struct conn *c)
+{
+    struct request *req = c->req;
+    struct str media;
+
+    if (LIKELY(!is_lasting(req, &media))) {
+        lasting_end(c);
+        return;
+    }
+    begin(c);
+    req->stay.grpc = http1_grpc_is_type(media) && req->download.framing.kind == HTTP1_BODY_CHUNKED;
+    if (req->stay.grpc)
+        req->download.messages = &req->stay.messages;
 }
 
 void lasting_end(struct conn *c)
@@ -79,17 +106,31 @@ bool lasting_is_over(const struct conn *c)
 {
     const struct lasting *l = &c->req->stay;
 
-    return l->late || (l->leaving && ends_well(c));
+    return l->late || (l->leaving && (!c->req->answered || ends_well(c)));
+}
+
+/* The head of an answer that there is nothing of yet. */
+static void begin_answer(struct conn *c, struct str why, struct gather *g)
+{
+    c->status = 200;
+    c->closing = true;
+    gather_add(g, ONLY_HEAD);
+    gather_add(g, why);
+    gather_add(g, STR("\r\n"));
 }
 
 /* A client that is still sending its request is told that nobody needs the rest, as behind any
  * answer that comes early. */
 static enum verdict say_unavailable(struct conn *c)
 {
+    const struct str why = c->req->cut == ENDING_DRAIN ? STOPPING : MOVED;
     struct gather g;
 
     gather_init(&g, c->lane->scratch, c->lane->bufs.size);
-    download_finish(&c->req->download, c->req->cut == ENDING_DRAIN ? STOPPING : MOVED, &g);
+    if (c->req->answered)
+        download_finish(&c->req->download, why, &g);
+    else
+        begin_answer(c, why, &g);
     return conn_go(c, conn_send(c, &g) ? STEP_FINISH : STEP_CLOSE);
 }
 
@@ -108,7 +149,7 @@ enum verdict lasting_leave(struct conn *c)
     req->cut = req->stay.why;
     upstream_close(&req->up);
     drop_copies(req);
-    if (req->stay.grpc && !c->out)
+    if ((req->stay.grpc || !req->answered) && !c->out)
         return say_unavailable(c);
     conn_end_request(c);
     iobuf_give(&c->lane->bufs, &c->in);
@@ -137,7 +178,7 @@ static dur_t ordinary_rest(const struct request *req, mono_t now)
 {
     const dur_t timeout =
         dur_ms(req->route->entry->route.upstream[req->system].response_timeout_ms);
-    const mono_t until = mono_add(req->heard_at, timeout);
+    const mono_t until = mono_add(req->stay.since, timeout);
 
     return mono_before(now, until) ? mono_sub(until, now) : dur_ms(0);
 }

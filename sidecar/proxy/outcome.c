@@ -6,6 +6,7 @@
 #include "sidecar/proxy/conn.h"
 #include "sidecar/proxy/copy.h"
 #include "sidecar/proxy/lane.h"
+#include "sidecar/proxy/lasting.h"
 #include "sidecar/proxy/relay.h"
 #include "sidecar/proxy/tap.h"
 
@@ -242,6 +243,7 @@ enum verdict step_failed(struct conn *c)
     struct request *req = c->req;
     bool rescued;
 
+    lasting_end(c);
     upstream_close(&req->up);
     if (req->failure == FAILURE_NONE)
         return conn_go(c, STEP_CLOSE); /* the client's own doing */

@@ -6,6 +6,7 @@
 #include "sidecar/proxy/conn.h"
 #include "sidecar/proxy/copy.h"
 #include "sidecar/proxy/lane.h"
+#include "sidecar/proxy/lasting.h"
 #include "sidecar/proxy/relay.h"
 #include "sidecar/proxy/tap.h"
 #include "sidecar/proxy/upgrade.h"
@@ -450,5 +451,7 @@ enum verdict step_send(struct conn *c)
     req->sent_at = req->asked_at = loop_now(lane->loop);
     req->up->heard = false;
     conn_expect_answer(c);
+    if (UNLIKELY(!req->upload.received && req->up->pool->h2 != NULL))
+        lasting_begin_call(c);
     return conn_go(c, STEP_ANSWER);
 }

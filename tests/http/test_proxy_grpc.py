@@ -2,6 +2,7 @@
 """gRPC through the proxy: a real client, two real servers, cleartext HTTP/2 on both sides."""
 
 import os
+import socket
 import sys
 import threading
 from concurrent import futures
@@ -274,6 +275,83 @@ def test_rollback_ends_old_calls_as_unavailable_and_says_why(servers):
         wait_for(lambda: proxy.stats()["lasting"] == {"legacy": 0, "new": 0}, "the end of the count")
         stats = proxy.stats()
         assert (stats["new"]["errors"], stats["breaker"]) == (0, "closed")
+
+
+def keeps_sending(over, sent):
+    """A client that streams up, and waits for no answer."""
+    while not over.is_set():
+        sent.set()
+        yield b"more"
+        over.wait(0.01)
+
+
+def test_rollback_ends_calls_that_stream_up_and_have_no_answer_yet(servers):
+    """Their system answers when they are through, which may be never."""
+    legacy, new = servers
+    over, sent = threading.Event(), threading.Event()
+    words = {"h2": "legacy,new", "weight": 100, "tunnel_drain": "50ms", "response_timeout": 1000}
+    with Proxy(legacy=legacy.url, new=new.url, breaker="1/10000/10000/1", **words) as proxy, Client(proxy) as client:
+        call = client.stream("stream_unary", "Up").future(keeps_sending(over, sent), timeout=PATIENCE)
+        assert sent.wait(PATIENCE)
+        wait_for(lambda: proxy.stats()["lasting"]["new"] == 1, "the count")
+        proxy.set(weight=0)
+        assert call.exception(PATIENCE).code() == grpc.StatusCode.UNAVAILABLE
+        assert "another system" in call.exception().details()
+        over.set()
+        wait_for(lambda: proxy.stats()["lasting"] == {"legacy": 0, "new": 0}, "the end of the count")
+        stats = proxy.stats()
+        assert (stats["new"]["requests"], stats["new"]["errors"], stats["breaker"]) == (1, 0, "closed")
+        assert client.unary()[0] == b"legacy:hi"
+
+
+def test_calls_that_stream_up_stay_while_they_may(servers):
+    """And are answered; their count ends with the answer, which is none that lasts."""
+    legacy, new = servers
+    over, sent = threading.Event(), threading.Event()
+    words = {"h2": "legacy,new", "weight": 0, "tunnel_drain": "50ms", "response_timeout": 1000}
+    with Proxy(legacy=legacy.url, new=new.url, **words) as proxy, Client(proxy) as client:
+        call = client.stream("stream_unary", "Up").future(keeps_sending(over, sent), timeout=PATIENCE)
+        assert sent.wait(PATIENCE)
+        wait_for(lambda: proxy.stats()["lasting"]["legacy"] == 1, "the count")
+        proxy.set(weight=100)
+        assert client.unary()[0] == b"new:hi"
+        over.set()
+        assert call.result(PATIENCE).startswith(b"legacy:more")
+        wait_for(lambda: proxy.stats()["lasting"]["legacy"] == 0, "the end of the count")
+
+
+def test_drain_ends_calls_that_stream_up(servers):
+    legacy, new = servers
+    over, sent = threading.Event(), threading.Event()
+    proxy = Proxy(legacy=legacy.url, new=new.url, h2="legacy,new", weight=100, response_timeout=1000, access=1)
+    with Client(proxy) as client:
+        call = client.stream("stream_unary", "Up").future(keeps_sending(over, sent), timeout=PATIENCE)
+        assert sent.wait(PATIENCE)
+        proxy.say("drain=20s")
+        assert call.exception(PATIENCE).code() == grpc.StatusCode.UNAVAILABLE
+        assert "is stopping" in call.exception().details()
+        over.set()
+        assert proxy.expect("drained") == "0"
+    wait_for(lambda: proxy.process.poll() is not None, "the end")
+    assert [(line["end"], line["status"]) for line in proxy.logged()] == [("drain", 200)]
+
+
+def test_call_that_streams_up_is_rescued_like_any():
+    """New breaks off before it has answered; what was sent so far is sent to legacy, and the count goes along."""
+    with H2Origin() as legacy, H2Origin() as new:
+        words = {"h2": "legacy,new", "weight": 100, "fallback": "connect_error", "methods": "POST"}
+        with Proxy(legacy=legacy.url, new=new.url, **words) as proxy, H2Client(proxy) as client:
+            stream = client.begin(method="POST", path="/close", fields=[("content-type", "application/grpc")], end=False)
+            client.h2.send_data(stream, b"so far")
+            client.flush()
+            wait_for(lambda: proxy.stats()["lasting"] == {"legacy": 0, "new": 1}, "the count")
+            for sock in new.socks:
+                sock.shutdown(socket.SHUT_RDWR)
+            wait_for(lambda: proxy.stats()["lasting"] == {"legacy": 1, "new": 0}, "the count of legacy")
+            client.h2.send_data(stream, b", and the rest", end_stream=True)
+            client.flush()
+            wait_for(lambda: legacy.requests and legacy.requests[0].body == b"so far, and the rest", "legacy's request")
+            wait_for(lambda: proxy.stats()["lasting"] == {"legacy": 0, "new": 0}, "the end of the count")
 
 
 def test_call_in_the_midst_of_a_message_is_unavailable_too():
