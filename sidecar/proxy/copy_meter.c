@@ -6,19 +6,19 @@ static uint64_t part_of(uint64_t limit, unsigned lanes)
     return limit / lanes + (limit % lanes > 0);
 }
 
+/* What is less than a byte stays to be paid out: asked often enough, it would be all there is. */
 static void fill(struct copy_meter *m, uint64_t rate, mono_t now)
 {
     const int64_t full = rate < INT64_MAX ? (int64_t)rate : INT64_MAX;
-    dur_t since = mono_sub(now, m->filled_at);
+    const double more = (double)full * (double)mono_sub(now, m->filled_at).ns / 1e9;
 
-    if (m->filled_at.ns == 0) {
+    if (m->filled_at.ns == 0 || more >= (double)(full - m->bytes)) {
         m->bytes = full;
-    } else if (since.ns > 0) {
-        double more = (double)full * (double)since.ns / 1e9;
-
-        m->bytes = more >= (double)(full - m->bytes) ? full : m->bytes + (int64_t)more;
+        m->filled_at = now;
+    } else if (more >= 1) {
+        m->bytes += (int64_t)more;
+        m->filled_at.ns += (int64_t)((double)(int64_t)more * 1e9 / (double)full);
     }
-    m->filled_at = now;
 }
 
 /* Fewer may be withheld by now than were: the limit is another one. */

@@ -156,6 +156,22 @@ static void what_is_saved_is_no_more_than_a_second(void **state UNUSED)
     assert_int_equal(m.bytes, 600);
 }
 
+/* A small rate and many requests: between two of them there is less than a byte to add. */
+static void being_asked_often_costs_nothing(void **state UNUSED)
+{
+    const struct route_mirror limits = {.max_pending = 9, .max_bytes_per_s = 1000};
+    struct copy_meter m = {.pending = 0};
+    mono_t now = at(0);
+
+    assert_int_equal(copy_meter_room(&m, &limits, 1, SYSTEM_NEW, now), COPY_ROOM);
+    copy_meter_charge(&m, &limits, 1500);
+    for (int i = 0; i < 4000; i++) {
+        now.ns += 300000;
+        (void)!copy_meter_room(&m, &limits, 1, SYSTEM_NEW, now);
+    }
+    assert_in_range(m.bytes, 699, 700);
+}
+
 static void limits_of_any_size_do_not_overflow(void **state UNUSED)
 {
     const struct route_mirror limits = {.max_pending = UINT32_MAX, .max_bytes_per_s = UINT64_MAX};
@@ -180,6 +196,7 @@ int main(void)
         cmocka_unit_test(without_a_limit_bytes_are_not_counted),
         cmocka_unit_test(a_second_holds_so_many_bytes),
         cmocka_unit_test(what_is_saved_is_no_more_than_a_second),
+        cmocka_unit_test(being_asked_often_costs_nothing),
         cmocka_unit_test(limits_of_any_size_do_not_overflow),
     };
 
