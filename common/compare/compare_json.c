@@ -2,6 +2,7 @@
 /* JSON by structure. Members are matched by name and items by position; items of an array whose
  * order does not count by a hash of what the rules leave of them. A hash only says what belongs
  * together: equal is what was looked at. */
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -10,7 +11,8 @@
 #include "common/compare/path.h"
 #include "common/compare/tape.h"
 
-#define ABSENT STR("(absent)")
+#define ABSENT        STR("(absent)")
+#define NUMBER_DIGITS 40
 
 struct walk {
     struct judge *judge;
@@ -147,10 +149,10 @@ static void children_next(struct children *c)
 /* What children are matched by. */
 struct entry {
     const struct tape_value *value;
-    struct str key; /* of members */
-    uint64_t hash;  /* of items, */
-    double number;  /* and a second try among equal hashes */
-    uint32_t index; /* in the order of the text */
+    struct str key;     /* of members */
+    uint64_t hash;      /* of items, */
+    long double number; /* and a second try among equal hashes */
+    uint32_t index;     /* in the order of the text */
     bool taken;
 };
 
@@ -298,13 +300,18 @@ static uint64_t hash_of(struct walk *w, const struct tape *t, struct tape_value 
     return v->hash;
 }
 
-static double number_of(const struct tape *t, const struct tape_value *v)
+/* As near as it comes: of a long number more digits change nothing. Infinite when it is too large.
+ */
+static long double number_of(const struct tape *t, const struct tape_value *v)
 {
-    double n = 0;
+    const uint32_t n = v->n < NUMBER_DIGITS ? v->n : NUMBER_DIGITS;
+    char text[NUMBER_DIGITS + 24];
 
-    if (v->kind != JSON_NUMBER || !json_parse_number((struct str){t->text.p + v->at, v->raw_n}, &n))
+    if (v->kind != JSON_NUMBER || n == 0)
         return 0;
-    return n;
+    str_fmt(text, sizeof text, "%.*se%lld", (int)n, t->bytes + v->at,
+            (long long)v->exponent + (v->n - n));
+    return strtold(text, NULL);
 }
 
 static struct entry *list_items(struct walk *w, const struct tape *t, const struct tape_value *v,
@@ -369,6 +376,15 @@ static void compare_unordered(struct walk *w, const struct path_place *place, st
 
 /* ---- values ---------------------------------------------------------------------------------- */
 
+/* Decimals that are just so far apart may be a little further as binary numbers: 1.01 and 1.00. */
+static bool is_within(long double a, long double b, long double tolerance)
+{
+    const long double rounding =
+        tolerance * DBL_EPSILON + fmaxl(fabsl(a), fabsl(b)) * (2 * LDBL_EPSILON);
+
+    return isfinite(a) && isfinite(b) && fabsl(a - b) <= tolerance + rounding;
+}
+
 static bool is_same_scalar(const struct walk *w, const struct path_place *place, struct pair p)
 {
     const struct tape *a = &w->side[0], *b = &w->side[1];
@@ -377,7 +393,7 @@ static bool is_same_scalar(const struct walk *w, const struct path_place *place,
         p.of[0]->exponent == p.of[1]->exponent)
         return true;
     return p.of[0]->kind == JSON_NUMBER && place->tolerance > 0 &&
-           fabs(number_of(a, p.of[0]) - number_of(b, p.of[1])) <= place->tolerance;
+           is_within(number_of(a, p.of[0]), number_of(b, p.of[1]), place->tolerance);
 }
 
 static void compare_values(struct walk *w, const struct path_place *place, struct pair p)

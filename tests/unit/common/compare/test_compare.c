@@ -219,6 +219,32 @@ static void arrays_may_lose_their_order_and_numbers_some_weight(void **state UNU
     check_json(cases, ARRAY_LEN(cases));
 }
 
+#define FORTY  "0000000000000000000000000000000000000000"
+#define EIGHTY FORTY FORTY
+
+/* As people count, and beyond what a double holds. */
+static void a_tolerance_counts_in_decimals(void **state UNUSED)
+{
+    static const struct json_case cases[] = {
+        {"1.00", "1.01", "equal", {{TOLERANCE("$", 0.01)}}},
+        {"1.01", "1.00", "equal", {{TOLERANCE("$", 0.01)}}},
+        {"1.3", "1.0", "equal", {{TOLERANCE("$", 0.3)}}},
+        {"-0.1", "0.2", "equal", {{TOLERANCE("$", 0.3)}}},
+        {"1.00", "1.0101", "critical 1: $ 1.00|1.0101", {{TOLERANCE("$", 0.01)}}},
+        {"1" EIGHTY "e-80", "1.001", "equal", {{TOLERANCE("$", 0.01)}}},
+        {"1e400", "0", "critical 1: $ 1e400|0", {{TOLERANCE("$", 1)}}},
+        {"1e400", "2e400", "critical 1: $ 1e400|2e400", {{TOLERANCE("$", 1)}}},
+        {"1e9999", "-1e9999", "critical 1: $ 1e9999|-1e9999", {{TOLERANCE("$", 1)}}},
+        {"1e-400", "0", "equal", {{TOLERANCE("$", 1)}}},
+        {"9007199254740993",
+         "9007199254740992",
+         "critical 1: $ 9007199254740993|9007199254740992",
+         {{TOLERANCE("$", 0.5)}}},
+    };
+
+    check_json(cases, ARRAY_LEN(cases));
+}
+
 /* ---- what is shown --------------------------------------------------------------------------- */
 
 static void secrets_are_left_out(void **state UNUSED)
@@ -507,6 +533,7 @@ int main(void)
         cmocka_unit_test(numbers_are_compared_to_their_last_digit),
         cmocka_unit_test(rules_class_places),
         cmocka_unit_test(arrays_may_lose_their_order_and_numbers_some_weight),
+        cmocka_unit_test(a_tolerance_counts_in_decimals),
         cmocka_unit_test(secrets_are_left_out),
         cmocka_unit_test(values_are_one_line_of_whole_characters),
         cmocka_unit_test(a_place_too_deep_to_name_shows_no_value),
