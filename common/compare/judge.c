@@ -151,6 +151,21 @@ static bool is_among(uint64_t place, const uint64_t *list, unsigned count)
     return false;
 }
 
+/* Among equals they keep their order. */
+static void put_critical_first(struct compare_verdict *v)
+{
+    unsigned critical = 0;
+
+    for (unsigned i = 0; i < v->kept; i++) {
+        const struct compare_difference d = v->difference[i];
+
+        if (d.class != COMPARE_DIFFERS_CRITICAL)
+            continue;
+        memmove(&v->difference[critical + 1], &v->difference[critical], (i - critical) * sizeof d);
+        v->difference[critical++] = d;
+    }
+}
+
 void compare_forgive(struct compare_verdict *v, const uint64_t *place, unsigned count)
 {
     for (unsigned i = 0; i < v->kept; i++) {
@@ -161,6 +176,7 @@ void compare_forgive(struct compare_verdict *v, const uint64_t *place, unsigned 
         d->class = COMPARE_DIFFERS_COSMETIC;
         v->critical -= d->count;
     }
+    put_critical_first(v);
     if (v->class == COMPARE_DIFFERS_CRITICAL && v->critical == 0)
         v->class = COMPARE_DIFFERS_COSMETIC;
 }

@@ -344,6 +344,21 @@ static void what_differs_without_new_is_forgiven(void **state UNUSED)
     assert_int_equal(v.critical, 1);
 }
 
+/* What is told of a pair is what comes first. */
+static void what_is_forgiven_stands_behind_what_is_not(void **state UNUSED)
+{
+    struct compare_answer a = answer("application/json", "{\"a\":1,\"b\":1,\"c\":1,\"d\":1}");
+    struct compare_answer b = answer("application/json", "{\"a\":2,\"b\":2,\"c\":1,\"d\":1}");
+    struct compare_answer c = answer("application/json", "{\"a\":3,\"b\":3,\"c\":3,\"d\":3}");
+    struct compare_verdict noise = verdict_of(&(struct rules){0}, &a, &b);
+    struct compare_verdict v = verdict_of(&(struct rules){0}, &a, &c);
+    const uint64_t places[] = {noise.difference[0].place, noise.difference[1].place};
+
+    compare_forgive(&v, places, ARRAY_LEN(places));
+    assert_int_equal(v.critical, 2);
+    assert_string_equal(told(&v), "critical 4: $.c 1|3, $.d 1|3, $.a 1|3, $.b 1|3");
+}
+
 /* ---- the rest of an answer ------------------------------------------------------------------- */
 
 static void check_told(struct compare_verdict v, const char *want)
@@ -540,6 +555,7 @@ int main(void)
         cmocka_unit_test(critical_differences_are_kept_first),
         cmocka_unit_test(no_more_are_kept_than_there_is_room_for),
         cmocka_unit_test(what_differs_without_new_is_forgiven),
+        cmocka_unit_test(what_is_forgiven_stands_behind_what_is_not),
         cmocka_unit_test(status_and_media_type_count),
         cmocka_unit_test(the_status_of_a_call_counts),
         cmocka_unit_test(fields_count_when_a_rule_names_them),
