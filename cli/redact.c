@@ -34,13 +34,28 @@ static size_t label_at(struct str s)
     return 0;
 }
 
-/* How far a secret goes. */
 static size_t word_length(struct str s)
 {
     size_t n = 0;
 
     while (n < s.n && !strchr(" \t\n&;,'\"", s.p[n]))
         n++;
+    return n;
+}
+
+/* How far a secret goes. In quotes, to the next of that kind; where a text around it has escaped
+ * the first, it has the last. */
+static size_t secret_length(struct str s)
+{
+    const bool escaped = s.n > 0 && s.p[0] == '\\';
+    const char quote = escaped < s.n ? s.p[escaped] : '\0';
+    size_t n = escaped + 1u;
+
+    if (quote != '"' && quote != '\'')
+        return word_length(s);
+    for (; n < s.n && s.p[n] != '\n'; n++)
+        if (s.p[n] == quote && (escaped || s.p[n - 1] != '\\'))
+            return n + 1;
     return n;
 }
 
@@ -67,7 +82,7 @@ void redact_text(struct str text, struct buf *b)
         size_t secret = 0, before = password_at(text, &secret);
 
         if (before == 0 && (before = label_at(text)) > 0)
-            secret = word_length((struct str){text.p + before, text.n - before});
+            secret = secret_length((struct str){text.p + before, text.n - before});
         if (before == 0)
             before = 1;
         buf_addf(b, "%.*s%s", (int)before, text.p, secret > 0 ? REDACTED : "");

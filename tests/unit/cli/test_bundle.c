@@ -96,6 +96,14 @@ static void secrets_in_texts_are_left_out(void **state UNUSED)
         {"?Token=abc&x=1", "?Token=(redacted)&x=1"},
         {"://", "://"},
         {"password=", "password="},
+        /* As libpq, logs and shells write it. */
+        {"password='ge heim' user=app", "password=(redacted) user=app"},
+        {"password=\"ge heim\" user=app", "password=(redacted) user=app"},
+        {"password='it\\'s' user=app", "password=(redacted) user=app"},
+        {"why=\"password=\\\"ge heim\\\" is wrong\" rev=7",
+         "why=\"password=(redacted) is wrong\" rev=7"},
+        {"password='never closed\nnext", "password=(redacted)\nnext"},
+        {"password='' x", "password=(redacted) x"},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
