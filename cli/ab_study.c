@@ -59,7 +59,7 @@ static struct ab_place *place_for(struct ab_study *s, const struct compare_diffe
     bool critical = d->class == COMPARE_DIFFERS_CRITICAL;
 
     for (unsigned i = 0; i < s->place_count; i++)
-        if (s->place[i].critical == critical && strcmp(s->place[i].first.where, d->where) == 0)
+        if (s->place[i].critical == critical && s->place[i].first.place == d->place)
             return &s->place[i];
     if (s->place_count == AB_PLACES_MAX)
         return NULL;
@@ -71,10 +71,9 @@ static void note(struct ab_study *s, const char *request, const struct compare_d
 {
     struct ab_place *place = place_for(s, d);
 
-    if (!place) {
-        s->elsewhere++;
+    if (!place)
         return;
-    }
+    s->elsewhere -= d->count;
     if (place->count++ == 0)
         str_fmt(place->request, sizeof place->request, "%s", request);
 }
@@ -88,9 +87,9 @@ static void judge(struct ab_study *s, const char *request, const struct compare_
     s->equal += v->class == COMPARE_EQUAL;
     s->cosmetic += v->class == COMPARE_DIFFERS_COSMETIC;
     s->critical += v->class == COMPARE_DIFFERS_CRITICAL;
+    s->elsewhere += v->count;
     for (unsigned i = 0; i < v->kept; i++)
         note(s, request, &v->difference[i]);
-    s->elsewhere += v->count - v->kept;
 }
 
 /* ---- all of them ----------------------------------------------------------------------------- */

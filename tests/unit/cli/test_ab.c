@@ -151,6 +151,19 @@ static void further_places_are_counted(void **state UNUSED)
     assert_int_equal(s.elsewhere, 5);
 }
 
+/* "$.list[0].at" and "$.list[1].at" are one place. */
+static void items_of_a_list_are_one_place(void **state UNUSED)
+{
+    static struct ab_study s;
+
+    add(&s, 200, "[{\"p\": 1}, {\"p\": 1}]", "[{\"p\": 2}, {\"p\": 2}]");
+    add(&s, 200, "[{\"p\": 1}, {\"p\": 1}]", "[{\"p\": 1}, {\"p\": 2}]");
+    assert_int_equal(s.place_count, 1);
+    assert_int_equal(s.place[0].count, 2);
+    assert_string_equal(s.place[0].first.where, "$[0].p");
+    assert_int_equal(s.elsewhere, 0);
+}
+
 static void the_page_and_the_json_tell_the_same(void **state UNUSED)
 {
     static struct ab_study s;
@@ -181,6 +194,7 @@ int main(void)
         cmocka_unit_test(a_run_counts_what_differs_by_place),
         cmocka_unit_test(who_does_not_answer_is_not_compared),
         cmocka_unit_test(further_places_are_counted),
+        cmocka_unit_test(items_of_a_list_are_one_place),
         cmocka_unit_test(the_page_and_the_json_tell_the_same),
     };
 
