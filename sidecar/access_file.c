@@ -30,6 +30,7 @@ struct access_file {
     struct worker_job job;
     int fd; /* owned, but for standard output; -1: not open */
     bool reopen_now;
+    bool torn;         /* what was written last ends within a line */
     struct err failed; /* the last write or open; ERR_NONE: it went well */
 
     bool writing;
@@ -50,6 +51,7 @@ static int open_path(struct access_file *f, struct err *err)
     }
     if (f->fd >= 0)
         close(f->fd);
+    f->torn = false;
     f->fd = open(f->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
     return f->fd < 0 ? err_errno(err, errno, "open %s", f->path) : 0;
 }
@@ -71,20 +73,28 @@ static bool wait_for_room(int fd)
     return poll(&p, 1, WRITE_PATIENCE_MS) == 1 && !(p.revents & POLLERR);
 }
 
-/* All of it, whatever came of it, so that the rings go on to empty. */
-static bool write_piece(void *ctx, struct str piece)
+/* The rest is returned. */
+static struct str write_some(struct access_file *f, struct str piece)
 {
-    struct access_file *f = ctx;
-
     while (piece.n > 0 && f->failed.code == ERR_NONE) {
         ssize_t n = write(f->fd, piece.p, piece.n);
 
+        if (n > 0)
+            f->torn = piece.p[n - 1] != '\n';
         if (n >= 0)
             piece = (struct str){piece.p + n, piece.n - (size_t)n};
         else if (errno != EINTR && (errno != EAGAIN || !wait_for_room(f->fd)))
             err_errno(&f->failed, errno, "write the access log %s", f->path);
     }
-    lose(f, piece);
+    return piece;
+}
+
+/* All of it, whatever came of it, so that the rings go on to empty. */
+static bool write_piece(void *ctx, struct str piece)
+{
+    struct access_file *f = ctx;
+
+    lose(f, write_some(f, piece));
     return true;
 }
 
@@ -95,6 +105,9 @@ static void run(struct worker_job *j)
     f->failed = (struct err){.code = ERR_NONE};
     if (f->reopen_now || f->fd < 0)
         (void)open_path(f, &f->failed);
+    /* The rest of a line is lost, but not the one behind it. */
+    if (f->torn)
+        (void)write_some(f, STR("\n"));
     access_log_drain(f->log, write_piece, f);
 }
 
