@@ -75,7 +75,8 @@ void copy_mirror(struct conn *c)
 
     if (!req->answered || req->system != SYSTEM_LEGACY || !is_allowed(c))
         return;
-    if (is_copyable(req))
+    /* Who answers early may leave a part of the body unread: then nobody knows the whole. */
+    if (is_copyable(req) && req->upload.received)
         copy_send(c, &wish);
     else
         req->route->tally->stats.mirror.unsuited++;

@@ -200,7 +200,8 @@ bool tap_finish(struct conn *c)
         .to = SYSTEM_LEGACY, .fn = on_noise, .ctx = t, .keep = wish.keep};
 
     /* An answer that legacy gave in new's place says nothing of new, and new has just failed. */
-    if (!t->answer[TAP_CLIENTS].here || !req->download.done || req->rescued || !is_suited(c)) {
+    if (!t->answer[TAP_CLIENTS].here || !req->upload.received || !req->download.done ||
+        req->rescued || !is_suited(c)) {
         tap_drop(t);
         return false;
     }

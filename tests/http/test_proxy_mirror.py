@@ -115,6 +115,22 @@ def test_bodies_up_to_the_limit_are_copied_whole():
             assert all(mirror(proxy)[way] > 6 * 20 for way in ("sent_bytes", "received_bytes"))
 
 
+@pytest.mark.parametrize("framing", ["Content-Length: 5000", "Transfer-Encoding: chunked"])
+@pytest.mark.parametrize("sample", ["mirror", "compare"])
+def test_a_body_that_never_came_whole_is_not_copied(framing, sample):
+    """Legacy answers before it has read the body, and the client sends no more of it."""
+    with Origin(lambda _: reply(b"no"), early=True) as legacy, says("new") as new:
+        words = {"mirror": ALL, "compare": ALL if sample == "compare" else 0, "mirror_methods": "POST"}
+        with Proxy(legacy=legacy.url, new=new.url, weight=0, **words) as proxy:
+            with Client(proxy) as client:
+                client.send(f"POST / HTTP/1.1\r\nHost: app\r\n{framing}\r\n\r\n")
+                client.send(b"%x\r\n%s\r\n" % (100, bytes(100)))
+                assert client.answer("POST").body == b"no"
+            ask(proxy, method="POST", body=b"whole")
+            wait_for_mirror(proxy, "the whole one", answered=1, unsuited=1)
+        assert [r.body for r in new.requests] == [b"whole"]
+
+
 def test_a_copy_is_never_copied_again():
     with says("legacy") as legacy, says("new") as new:
         with Proxy(legacy=legacy.url, new=new.url, weight=0, mirror=ALL) as proxy:
