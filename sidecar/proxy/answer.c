@@ -375,8 +375,11 @@ enum verdict step_relay(struct conn *c)
     while (!req->download.done) {
         if (UNLIKELY(req->lasting) && lasting_is_over(c))
             return lasting_leave(c);
-        if (c->out || (iobuf_is_empty(req->up->in) && !fill_upstream(c, req->up)))
+        if (c->out || (iobuf_is_empty(req->up->in) && !fill_upstream(c, req->up))) {
+            if (UNLIKELY(req->lasting))
+                lasting_settle_probe(c);
             return WAIT;
+        }
         if (!pump_download(c, &why))
             return conn_fail(c, why);
     }

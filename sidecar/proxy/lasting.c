@@ -90,6 +90,15 @@ void lasting_end(struct conn *c)
     req->route->tally->stats.underway.lasting[req->system]--;
 }
 
+void lasting_settle_probe(struct conn *c)
+{
+    const struct request *req = c->req;
+    const bool spoke = req->download.body.payload > 0 && messages_are_whole(&req->stay.messages);
+
+    if (req->ticket.probe && (spoke || !req->stay.grpc))
+        conn_tell_breaker(c, conn_answer_failed(req) ? BREAKER_ERROR : BREAKER_SUCCESS);
+}
+
 /* ---- leaving --------------------------------------------------------------------------------- */
 
 /* All that came is through, and of a gRPC call whole messages. */

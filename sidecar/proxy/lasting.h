@@ -26,6 +26,11 @@ void lasting_begin(struct conn *c);
 /* It ends, if it is one, or its system is to be another. */
 void lasting_end(struct conn *c);
 
+/* It waits for its next piece. One that probes new is a good probe then, for it may be hours until
+ * it ends, and mostly it is the client who ends it: the head is enough, of a call its first
+ * message. */
+void lasting_settle_probe(struct conn *c);
+
 /* Whether it leaves now; then lasting_leave() does. */
 bool lasting_is_over(const struct conn *c);
 enum verdict lasting_leave(struct conn *c);

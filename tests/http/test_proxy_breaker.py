@@ -251,6 +251,24 @@ def test_a_probe_is_a_request_that_legacy_can_rescue():
             assert client.ask().system == "legacy" and len(new.requests) == asked + 1, "a probe that failed"
 
 
+def test_a_probe_that_lasts_is_a_good_one_when_it_has_begun():
+    """Nobody waits for the end of a stream of events: its client is the one to end it, after hours."""
+
+    def streams(request):
+        request.stream.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: x\n\n")
+        request.stream.fill()
+
+    with says("legacy") as legacy, Origin(streams) as new:
+        words = {"weight": 100, "breaker": breaker(probes=1, order=OPEN, number=1)}
+        with Proxy(legacy=legacy.url, new=new.url, **words) as proxy, Client(proxy) as client:
+            proxy.set(breaker=breaker(probes=1, order=PROBE, number=2))
+            assert proxy.stats()["breaker"] == "half_open"
+            client.send("GET / HTTP/1.1\r\nHost: app\r\n\r\n")
+            client.until(b"data: x\n\n")
+            wait_for(lambda: proxy.stats()["breaker"] == "closed", "the probe's success")
+            assert proxy.stats()["new"]["answered"] == 0, "it goes on"
+
+
 def test_second_tries_have_a_budget():
     with says("legacy") as legacy, Origin(fails) as new:
         with Proxy(legacy=legacy.url, new=new.url, weight=100, budget=100) as proxy, Client(proxy) as client:

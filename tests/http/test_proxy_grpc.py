@@ -439,6 +439,21 @@ def test_fifth_failed_call_opens_the_breaker(proxy, client, method):
     assert proxy.stats()["breaker"] == "open"
 
 
+def test_probe_that_streams_is_a_good_one_with_its_first_message():
+    server = Server("new")
+    words = {"h2": "legacy,new", "weight": 100, "fallback": "none", "breaker": FIVE_ERRORS}
+    with Proxy(legacy=server.url, new=server.url, **words) as proxy, Client(proxy) as client:
+        for number, order in enumerate([1, 3], 2):
+            proxy.set(breaker=f"{FIVE_ERRORS[:-3]}{order}/{number}")
+        assert proxy.stats()["breaker"] == "half_open"
+        call = client.stream("unary_stream", "Tail")(b"x", timeout=PATIENCE)
+        assert next(call) == b"new:x"
+        wait_for(lambda: proxy.stats()["breaker"] == "closed", "the probe's success")
+        assert proxy.stats()["new"]["answered"] == 0, "it goes on"
+        call.cancel()
+    server.stop()
+
+
 def test_call_that_failed_without_a_message_is_rescued_as_a_503_is(proxy, client):
     """The route has to list POST; a call whose messages have begun is too late for it."""
     assert status_of(lambda: client.unary("End", b"UNAVAILABLE")) == "UNAVAILABLE"
