@@ -181,11 +181,20 @@ static int unknown_command(const struct line *line, struct err *err)
     return err_hint(err, "`switchyard --help` lists the commands");
 }
 
+/* What has to be typed in any case. */
 static int see_help(const struct command *c, struct err *err)
 {
-    if (!c->names || !c->names[0])
+    char needs[sizeof err->hint] = "";
+
+    if (c->names && c->names[0])
+        str_join(needs, sizeof needs, " ", "%s", c->names);
+    for (int i = 0; i < OPT_COUNT; i++)
+        if (c->needed & (1ull << i))
+            str_join(needs, sizeof needs, " ", "--%s %s", cli_options[i].name,
+                     cli_options[i].value);
+    if (!needs[0])
         return err_hint(err, "see `switchyard %s --help`", c->words);
-    return err_hint(err, "type `switchyard %s %s`; see `switchyard %s --help`", c->words, c->names,
+    return err_hint(err, "type `switchyard %s %s`; see `switchyard %s --help`", c->words, needs,
                     c->words);
 }
 

@@ -164,6 +164,9 @@ static void mistakes_are_refused_before_anything_runs(void **state UNUSED)
     refused("status|--reason|x", "`switchyard status` takes no --reason", "status --help");
     refused("abort|app", "`switchyard abort` needs --reason TEXT", "abort --help");
     refused("start", "`switchyard start` needs NAME", "start --help");
+    refused("breaker|open|app", "needs --reason TEXT",
+            "type `switchyard breaker open NAME --reason TEXT`; see");
+    refused("drill|app|--reason|x", "needs --scope", "--reason TEXT --scope ");
     refused("start|a|b", "unexpected word \"b\"", "usage: switchyard start NAME");
     refused("get|plans|app", "unexpected word \"app\"", "usage: switchyard get plans [options]");
     refused("status|1|2|3|4|5|6", "unexpected word", "");
