@@ -327,6 +327,7 @@ def test_drain_ends_calls_that_stream_up(servers):
     with Client(proxy) as client:
         call = client.stream("stream_unary", "Up").future(keeps_sending(over, sent), timeout=PATIENCE)
         assert sent.wait(PATIENCE)
+        wait_for(lambda: proxy.stats()["lasting"]["new"] == 1, "the count")
         proxy.say("drain=20s")
         assert call.exception(PATIENCE).code() == grpc.StatusCode.UNAVAILABLE
         assert "is stopping" in call.exception().details()
