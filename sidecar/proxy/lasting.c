@@ -193,28 +193,28 @@ static dur_t ordinary_rest(const struct request *req, mono_t now)
 }
 
 /* While a place to end well may still come before the lane's own deadline. */
-static dur_t before_drain_ends(const struct lane *lane, dur_t after, mono_t now)
+static dur_t until_drain_ends(const struct lane *lane, mono_t now)
 {
     dur_t left = {mono_sub(lane->drain_ends, now).ns - LEAVE_GRACE.ns};
 
-    if (!lane->draining || after.ns < left.ns)
-        return after;
+    if (!lane->draining)
+        return (dur_t){INT64_MAX};
     return left.ns > 0 ? left : dur_ms(0);
 }
 
 void lasting_hurry(struct conn *c, dur_t window, enum ending why)
 {
     struct lasting *l = &c->req->stay;
-    struct loop *loop = c->lane->loop;
-    mono_t now = loop_now(loop);
-    dur_t chosen = {ordinary_rest(c->req, now).ns + leave_pick(&c->lane->rng, window).ns};
-    dur_t after = before_drain_ends(c->lane, chosen, now);
+    struct lane *lane = c->lane;
+    mono_t now = loop_now(lane->loop);
+    dur_t after = leave_pick_after(&lane->rng, ordinary_rest(c->req, now), window,
+                                   until_drain_ends(lane, now));
 
     if (l->leaving ||
         (deadline_is_on(&l->deadline) && mono_before(l->deadline.at, mono_add(now, after))))
         return;
     l->why = why;
-    deadline_set(loop, &l->deadline, after, on_deadline);
+    deadline_set(lane->loop, &l->deadline, after, on_deadline);
 }
 
 static void judge(struct lasting *l)

@@ -33,3 +33,12 @@ dur_t leave_pick(struct rng *rng, dur_t window)
 {
     return (dur_t){(int64_t)rng_below(rng, (uint64_t)window.ns + 1)};
 }
+
+dur_t leave_pick_after(struct rng *rng, dur_t rest, dur_t window, dur_t left)
+{
+    if (window.ns > left.ns)
+        window = left;
+    if (rest.ns > left.ns - window.ns)
+        rest.ns = left.ns - window.ns;
+    return (dur_t){rest.ns + leave_pick(rng, window).ns};
+}

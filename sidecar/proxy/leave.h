@@ -22,3 +22,6 @@ enum ending leave_reason(const struct ruleset_entry *e);
 dur_t leave_window(const struct ruleset_entry *e, dur_t drain);
 /* When one of them leaves, counted from the beginning of the window. */
 dur_t leave_pick(struct rng *rng, dur_t window);
+/* The same where the window begins after `rest`, which is cut short for those that have to be gone
+ * within `left`: better they wait less than that all of them leave at its end. */
+dur_t leave_pick_after(struct rng *rng, dur_t rest, dur_t window, dur_t left);

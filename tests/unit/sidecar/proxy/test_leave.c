@@ -60,6 +60,29 @@ static void instants_lie_within_the_window(void **state UNUSED)
     assert_in_range(early, 400, 600);
 }
 
+/* The drain of a node is shorter than what young answers are let alone for. */
+static void who_has_to_be_gone_waits_less_and_is_spread_as_well(void **state UNUSED)
+{
+    const dur_t forever = {INT64_MAX};
+    struct rng rng;
+    unsigned early = 0;
+
+    rng_seed(&rng, 1);
+    for (unsigned i = 0; i < 1000; i++) {
+        int64_t ns = leave_pick_after(&rng, dur_s(30), dur_s(4), dur_s(9)).ns;
+
+        assert_in_range(ns, dur_s(5).ns, dur_s(9).ns);
+        early += ns < dur_s(7).ns;
+        assert_in_range(leave_pick_after(&rng, dur_s(2), dur_s(4), dur_s(9)).ns, dur_s(2).ns,
+                        dur_s(6).ns);
+        assert_in_range(leave_pick_after(&rng, dur_s(30), dur_s(4), forever).ns, dur_s(30).ns,
+                        dur_s(34).ns);
+        assert_in_range(leave_pick_after(&rng, dur_s(30), dur_s(4), dur_s(1)).ns, 0, dur_s(1).ns);
+    }
+    assert_in_range(early, 400, 600);
+    assert_int_equal(leave_pick_after(&rng, dur_s(30), dur_s(4), dur_ms(0)).ns, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -68,6 +91,7 @@ int main(void)
         cmocka_unit_test(nothing_stays_without_rules),
         cmocka_unit_test(an_emergency_has_less_time),
         cmocka_unit_test(instants_lie_within_the_window),
+        cmocka_unit_test(who_has_to_be_gone_waits_less_and_is_spread_as_well),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
