@@ -112,6 +112,7 @@ static bool has_come_to_stand(struct h2_session *s)
     if (state != TRANSPORT_STANDS)
         return false;
     s->stands = true;
+    timer_cancel(&s->pulse);
     h2_session_schedule(s);
     return true;
 }
@@ -191,12 +192,14 @@ static void on_no_pulse(struct timer *t)
     fail(container_of(t, struct h2_session, pulse));
 }
 
-/* A stream was given up: was that the system, or is nobody there any more? */
+/* A stream was given up: was that the system, or is nobody there any more? One that does not stand
+ * yet has as long to do so. */
 static void feel_pulse(struct h2_session *s)
 {
-    if (s->config.is_server || timer_is_set(&s->pulse) || !s->stands || s->failed)
+    if (s->config.is_server || timer_is_set(&s->pulse) || s->failed)
         return;
-    nghttp2_submit_ping(s->ng, NGHTTP2_FLAG_NONE, NULL);
+    if (s->stands)
+        nghttp2_submit_ping(s->ng, NGHTTP2_FLAG_NONE, NULL);
     timer_set(s->loop, &s->pulse, PULSE, on_no_pulse, "h2 pulse");
 }
 
@@ -262,6 +265,7 @@ void h2_session_leave(struct h2_session *s, struct h2_stream *stream)
     s->used--;
     wait_for_streams(s);
     if (stream->id < 0) {
+        feel_pulse(s);
         h2_session_drop_stream(s, stream, false);
         return;
     }
@@ -290,9 +294,15 @@ static uint32_t limit_of(const struct h2_session *s)
     return theirs < OWN_STREAMS_MAX ? theirs : OWN_STREAMS_MAX;
 }
 
+/* Somebody has given up before the peer said a word: others had better try another connection. */
+static bool is_doubtful(const struct h2_session *s)
+{
+    return !s->greeted && timer_is_set(&s->pulse);
+}
+
 bool h2_session_has_room(const struct h2_session *s)
 {
-    return !h2_session_is_leaving(s) && s->stream_count < limit_of(s);
+    return !h2_session_is_leaving(s) && !is_doubtful(s) && s->stream_count < limit_of(s);
 }
 
 bool h2_session_is_overfull(const struct h2_session *s)

@@ -189,6 +189,26 @@ def test_body_that_is_too_long_to_be_kept_is_not_sent_again():
         assert len(origin.requests) == 2
 
 
+class SilentAtFirst(H2Origin):
+    """Takes its first connection and says nothing, as a balancer with nobody behind it."""
+
+    def _serve(self, sock):
+        if self.accepted > 1:
+            super()._serve(sock)
+
+
+def test_connection_that_never_speaks_is_left_alone():
+    with SilentAtFirst() as system:
+        with Proxy(legacy=system.url, h2="legacy", connect_timeout=300) as proxy:
+            assert ask(proxy).status == 502
+            assert ask(proxy).status == 200
+            system.socks[0].settimeout(PATIENCE)
+            while system.socks[0].recv(4096):
+                pass  # until the proxy has given it up
+            assert ask(proxy).status == 200
+            assert system.accepted == 2
+
+
 def test_request_that_may_have_been_processed_is_not_sent_again():
     with says("legacy") as legacy, H2Origin() as new:
         with Proxy(legacy=legacy.url, new=new.url, h2="new", weight=100) as proxy:
