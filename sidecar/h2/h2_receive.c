@@ -136,18 +136,6 @@ static void take_end_of_data(struct h2_session *s, const nghttp2_frame *frame)
     h2_stream_wake(stream);
 }
 
-/* The peer knows of our leaving, and what it sent before is here: the rest it may try elsewhere. */
-static void take_ping(struct h2_session *s, const nghttp2_frame *frame)
-{
-    if (!(frame->hd.flags & NGHTTP2_FLAG_ACK))
-        return;
-    timer_cancel(&s->pulse);
-    if (s->config.is_server && s->leaving)
-        nghttp2_submit_goaway(s->ng, NGHTTP2_FLAG_NONE,
-                              nghttp2_session_get_last_proc_stream_id(s->ng), NGHTTP2_NO_ERROR,
-                              NULL, 0);
-}
-
 static int on_frame(nghttp2_session *ng UNUSED, const nghttp2_frame *frame, void *user)
 {
     struct h2_session *s = user;
@@ -156,8 +144,8 @@ static int on_frame(nghttp2_session *ng UNUSED, const nghttp2_frame *frame, void
         return take_section(s, frame);
     if (frame->hd.type == NGHTTP2_DATA)
         take_end_of_data(s, frame);
-    else if (frame->hd.type == NGHTTP2_PING)
-        take_ping(s, frame);
+    else if (frame->hd.type == NGHTTP2_PING && frame->hd.flags & NGHTTP2_FLAG_ACK)
+        h2_session_take_pulse(s);
     else if (frame->hd.type == NGHTTP2_GOAWAY)
         s->leaving = true;
     else if (frame->hd.type == NGHTTP2_SETTINGS && !(frame->hd.flags & NGHTTP2_FLAG_ACK))

@@ -26,6 +26,9 @@
 #define GOODBYE dur_s(2)
 /* A PING is answered within this time, or nobody is there. */
 #define PULSE dur_s(5)
+/* A client that is asked for no more streams has so long to say that it knows. Many do not even
+ * read while they have none. */
+#define NOTICE dur_s(1)
 
 /* ---- work, once a turn ----------------------------------------------------------------------- */
 
@@ -201,6 +204,37 @@ static void feel_pulse(struct h2_session *s)
     if (s->stands)
         nghttp2_submit_ping(s->ng, NGHTTP2_FLAG_NONE, NULL);
     timer_set(s->loop, &s->pulse, PULSE, on_no_pulse, "h2 pulse");
+}
+
+/* What the client sent before it knew of our leaving is here: the rest it may try elsewhere. */
+static void refuse_the_rest(struct h2_session *s)
+{
+    nghttp2_submit_goaway(s->ng, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(s->ng),
+                          NGHTTP2_NO_ERROR, NULL, 0);
+    h2_session_schedule(s);
+}
+
+static void on_notice_over(struct timer *t)
+{
+    refuse_the_rest(container_of(t, struct h2_session, pulse));
+}
+
+void h2_session_take_pulse(struct h2_session *s)
+{
+    timer_cancel(&s->pulse);
+    if (s->config.is_server && s->leaving)
+        refuse_the_rest(s);
+}
+
+void h2_session_drain(struct h2_session *s)
+{
+    if (s->leaving || s->failed)
+        return;
+    s->leaving = true;
+    nghttp2_submit_shutdown_notice(s->ng);
+    nghttp2_submit_ping(s->ng, NGHTTP2_FLAG_NONE, NULL);
+    timer_set(s->loop, &s->pulse, NOTICE, on_notice_over, "h2 notice");
+    h2_session_schedule(s);
 }
 
 /* ---- streams --------------------------------------------------------------------------------- */
@@ -435,14 +469,4 @@ void h2_session_free(struct h2_session *s)
     buf_deinit(&s->head);
     h2_queue_deinit(&s->pending);
     xfreep(&s);
-}
-
-void h2_session_drain(struct h2_session *s)
-{
-    if (s->leaving || s->failed)
-        return;
-    s->leaving = true;
-    nghttp2_submit_shutdown_notice(s->ng);
-    nghttp2_submit_ping(s->ng, NGHTTP2_FLAG_NONE, NULL);
-    h2_session_schedule(s);
 }

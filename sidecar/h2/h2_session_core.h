@@ -18,7 +18,7 @@ struct h2_session {
     struct h2_queue pending;   /* made, and not yet taken by the link */
     struct loop_deferred work; /* sends, and sees whether it is over */
     struct timer idle;
-    struct timer pulse; /* an answer to a PING is awaited */
+    struct timer pulse; /* an answer to a PING is awaited, or that it comes to stand */
     struct h2_stream *streams;
     unsigned stream_count;
     unsigned used; /* streams that have a user */
@@ -34,6 +34,8 @@ struct h2_session {
 
 /* Something is to be sent, or to be looked at. */
 void h2_session_schedule(struct h2_session *s);
+/* The peer has answered a PING. */
+void h2_session_take_pulse(struct h2_session *s);
 /* The peer asks for work; past its budget, `flooded`. */
 void h2_session_charge(struct h2_session *s, enum h2_burden burden);
 /* Something of ours was taken: the peer is not idle, though no stream has a user any more. */

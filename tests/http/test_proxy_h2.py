@@ -294,6 +294,13 @@ def test_refusals_are_answers():
         assert client.ask().status == 503
 
 
+def test_idle_client_that_does_not_read_holds_up_no_drain():
+    with says("ok") as origin, Proxy(legacy=origin.url) as proxy, H2Client(proxy) as client:
+        assert client.ask().body == b"ok"
+        proxy.say("drain=20s")
+        assert proxy.expect("drained") == "0"
+
+
 def test_each_stream_counts_as_a_client():
     with H2Origin() as origin:
         with Proxy(legacy=origin.url, h2="legacy", max_connections=3) as proxy:
