@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Frames of a peer, into a server's session and a client's: whatever comes, what its streams read
  * is a head that the strict parser takes or refuses, and behind one that it takes a body whose
- * framing holds. Nothing is held past the windows, and nothing is left behind. Input: a byte of
- * options, one that seeds the cuts, and frames; a server's preface goes before them. */
+ * framing holds. What its streams say goes out as frames in their order, and ends only when it is
+ * whole; who has something to read, or room to write, hears of it. Nothing is held past the
+ * windows, and nothing is left behind. Input: a byte of options, one that seeds the cuts, and
+ * frames; a server's preface goes before them. */
 #include "sidecar/h2/h2_session.h"
 
 #include <errno.h>
@@ -18,6 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define PEERS     8
 #define HEAD_MAX  8192
 #define INPUT_MAX 65536
+#define LARGE     100000 /* of a body: past every window and buffer */
 
 /* The user of a stream: reads what it can, and says one message. */
 struct peer {
@@ -41,6 +44,130 @@ static struct peer peers[PEERS];
 static unsigned peer_count;
 static struct str input; /* what the link has yet to give */
 static struct rng rng;
+static bool calm; /* the link takes all */
+
+/* ---- what streams say ------------------------------------------------------------------------ */
+
+enum say { SAY_TRAILERS, SAY_LARGE, SAY_NOTHING, SAY_INTERIM, SAY_COUNT };
+
+static struct {
+    struct str text[2]; /* a client's, a server's */
+    size_t payload;
+    bool has_trailers;
+} words[SAY_COUNT] = {
+    [SAY_TRAILERS] = {{{.p = "POST /a HTTP/1.1\r\nHost: app\r\nTransfer-Encoding: chunked\r\n\r\n"
+                             "3\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n"},
+                       {.p = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                             "3\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n"}},
+                      3,
+                      true},
+    [SAY_LARGE] = {{{.p = "PUT /a HTTP/1.1\r\nHost: app\r\nContent-Length: 100000\r\n\r\n"},
+                    {.p = "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"}},
+                   LARGE,
+                   false},
+    [SAY_NOTHING] = {{{.p = "GET /a HTTP/1.1\r\nHost: app\r\n\r\n"},
+                      {.p = "HTTP/1.1 204 No Content\r\n\r\n"}},
+                     0,
+                     false},
+    [SAY_INTERIM] = {{{.p = "POST /a HTTP/1.1\r\nHost: app\r\nContent-Length: 3\r\n\r\nabc"},
+                      {.p = "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+                            "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"}},
+                     3,
+                     false},
+};
+static enum say said_by_all;
+
+static void make_words(void)
+{
+    static char large[2][LARGE + 256];
+
+    for (unsigned w = 0; w < SAY_COUNT; w++) {
+        for (unsigned side = 0; side < 2; side++)
+            words[w].text[side] = str_of(words[w].text[side].p);
+    }
+    for (unsigned side = 0; side < 2; side++) {
+        struct str *t = &words[SAY_LARGE].text[side];
+
+        memcpy(large[side], t->p, t->n);
+        memset(large[side] + t->n, 'a', LARGE);
+        *t = (struct str){large[side], t->n + LARGE};
+    }
+}
+
+/* ---- the frames that go out ------------------------------------------------------------------ */
+
+enum { DATA = 0, HEADERS = 1, RST_STREAM = 3, END_STREAM = 1, FRAME_HEAD = 9 };
+#define PREFACE STR("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+#define STREAMS 1024
+
+/* Of one stream: what of its message was sent. */
+struct sent {
+    size_t payload;
+    bool has_head;
+    bool ended;
+    bool reset;
+};
+
+static struct {
+    struct sent stream[STREAMS];
+    size_t preface; /* bytes of it to come */
+    char head[FRAME_HEAD];
+    size_t filled; /* of `head` */
+    size_t rest;   /* of the frame's payload */
+} out;
+
+static void check_frame(unsigned type, unsigned flags, uint32_t id, size_t size)
+{
+    struct sent *s = &out.stream[id / 2 < STREAMS ? id / 2 : 0];
+
+    if (id == 0 || id / 2 >= STREAMS)
+        return;
+    if (type == RST_STREAM)
+        s->reset = true;
+    if (type != DATA && type != HEADERS)
+        return;
+    CHECK(!s->ended && !s->reset);
+    CHECK(type == HEADERS || s->has_head);
+    s->has_head = true;
+    if (type == DATA)
+        s->payload += size;
+    CHECK(s->payload <= words[said_by_all].payload);
+    if (!(flags & END_STREAM))
+        return;
+    s->ended = true;
+    CHECK(s->payload == words[said_by_all].payload);
+    CHECK((type == HEADERS) == (words[said_by_all].has_trailers || s->payload == 0));
+}
+
+static void check_head(void)
+{
+    const uint8_t *h = (const uint8_t *)out.head;
+    const uint32_t id =
+        (uint32_t)(h[5] & 0x7f) << 24 | (uint32_t)h[6] << 16 | (uint32_t)h[7] << 8 | (uint32_t)h[8];
+
+    out.rest = (size_t)h[0] << 16 | (size_t)h[1] << 8 | h[2];
+    out.filled = 0;
+    check_frame(h[3], h[4], id, out.rest);
+}
+
+static void take_sent(struct str in)
+{
+    while (in.n > 0) {
+        size_t *skip = out.preface > 0 ? &out.preface : &out.rest;
+        size_t n = *skip > 0 ? *skip : FRAME_HEAD - out.filled;
+
+        n = n < in.n ? n : in.n;
+        if (*skip > 0) {
+            *skip -= n;
+        } else {
+            memcpy(out.head + out.filled, in.p, n);
+            out.filled += n;
+            if (out.filled == FRAME_HEAD)
+                check_head();
+        }
+        in = (struct str){in.p + n, in.n - n};
+    }
+}
 
 /* ---- the link -------------------------------------------------------------------------------- */
 
@@ -66,11 +193,18 @@ static ssize_t link_recv(struct transport *t UNUSED, void *dst, size_t size)
 
 static ssize_t link_send(struct transport *t UNUSED, const struct iovec *piece, int count)
 {
-    size_t n = 0;
+    size_t all = 0;
 
-    for (int i = 0; i < count; i++)
-        n += piece[i].iov_len;
-    return (ssize_t)(rng_below(&rng, 8) ? n : n / 2);
+    for (int i = 0; i < count; i++) {
+        const bool whole = calm || rng_below(&rng, 8) > 0;
+        const size_t n = whole ? piece[i].iov_len : piece[i].iov_len / 2;
+
+        take_sent((struct str){piece[i].iov_base, n});
+        all += n;
+        if (!whole)
+            break;
+    }
+    return (ssize_t)all;
 }
 
 static void link_want(struct transport *t UNUSED, unsigned events UNUSED)
@@ -160,18 +294,28 @@ static bool take_text(struct peer *p)
     return true;
 }
 
-static void say(struct peer *p)
+/* All of the rest, or a piece of it. Returns how much was taken. */
+static size_t say(struct peer *p)
 {
-    static const char *const texts[] = {
-        "POST /a HTTP/1.1\r\nHost: app\r\nTransfer-Encoding: chunked\r\n\r\n"
-        "3\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n",
-    };
-    const struct str text = str_of(texts[p->is_server]);
-    const struct iovec rest = {(void *)(uintptr_t)(text.p + p->said), text.n - p->said};
+    const struct str text = words[said_by_all].text[p->is_server];
+    const size_t left = text.n - p->said;
+    const size_t some = left > 0 && rng_below(&rng, 4) == 0 ? 1 + rng_below(&rng, left) : left;
+    const struct iovec rest = {(void *)(uintptr_t)(text.p + p->said), some};
     ssize_t n = rest.iov_len > 0 ? transport_send(&p->t, &rest, 1) : 0;
 
-    p->said += n > 0 ? (size_t)n : 0;
+    n = n > 0 ? n : 0;
+    p->said += (size_t)n;
+    return (size_t)n;
+}
+
+static bool has_said_all(const struct peer *p)
+{
+    return p->said == words[said_by_all].text[p->is_server].n;
+}
+
+static void want(struct peer *p)
+{
+    transport_want(&p->t, LOOP_READ | (has_said_all(p) ? 0u : LOOP_WRITE));
 }
 
 static void on_event(struct transport *t, unsigned events)
@@ -192,7 +336,26 @@ static void on_event(struct transport *t, unsigned events)
     if (events & LOOP_HANGUP || rng_below(&rng, 64) == 0)
         shut(p);
     else
-        transport_want(t, LOOP_READ);
+        want(p);
+}
+
+/* Nothing more comes, and all events have: none was forgotten. */
+static void check_rest(struct peer *p)
+{
+    char byte;
+
+    if (!p->is_open || transport_establish(&p->t) == TRANSPORT_BEGINS)
+        return;
+    CHECK(transport_recv(&p->t, &byte, 1) == -1 && errno == EAGAIN);
+    CHECK(say(p) == 0);
+}
+
+/* Who has said all as a server is at its end, and need not be told. */
+static void check_end(struct peer *p)
+{
+    CHECK(!p->is_open || (p->is_server && has_said_all(p)));
+    if (p->is_open)
+        shut(p);
 }
 
 static struct peer *new_peer(bool is_server)
@@ -230,11 +393,12 @@ static void begin(bool is_server, bool with_preface)
     const struct h2_config config = {
         .is_server = is_server, .head_max = HEAD_MAX, .streams_max = 100, .idle = dur_s(60)};
     const struct h2_hooks hooks = {.on_stream = on_stream, .on_over = on_over};
-    const struct str preface = STR("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 
+    memset(&out, 0, sizeof out);
+    out.preface = is_server ? 0 : PREFACE.n;
     session = h2_session_new(loop, &config, &hooks, NULL);
     transport_open_with(h2_session_link(session), &link_ops, NULL, h2_session_on_event);
-    h2_session_start(session, with_preface ? preface : (struct str){NULL, 0});
+    h2_session_start(session, with_preface ? PREFACE : (struct str){NULL, 0});
     for (unsigned i = 0; !is_server && i < 2; i++)
         h2_session_open(session, &new_peer(false)->t, LOOP_READ | LOOP_WRITE, on_event);
 }
@@ -247,6 +411,13 @@ static void run(void)
     }
 }
 
+/* What was to be told is told. */
+static void settle(void)
+{
+    for (unsigned i = 0; i < 4; i++)
+        loop_turn(loop, dur_ms(0));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 2 || size > INPUT_MAX)
@@ -254,18 +425,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!loop) {
         clock_fake_init(&clock, (wall_t){1});
         CHECK(loop_new(&clock.clock, &loop, NULL) == 0);
+        make_words();
     }
     rng_seed(&rng, data[1]);
     input = (struct str){(const char *)data + 2, size - 2};
+    said_by_all = data[0] >> 2 & 3;
     peer_count = 0;
+    calm = false;
     begin(data[0] & 1, data[0] & 2);
     run();
+    calm = true;
+    run();
+    settle();
+    for (unsigned i = 0; i < peer_count; i++)
+        check_rest(&peers[i]);
     h2_session_free(session);
     session = NULL;
-    for (unsigned i = 0; i < peer_count; i++) {
-        if (peers[i].is_open)
-            shut(&peers[i]);
-    }
-    loop_turn(loop, dur_ms(0));
+    settle();
+    for (unsigned i = 0; i < peer_count; i++)
+        check_end(&peers[i]);
     return 0;
 }
