@@ -6,6 +6,7 @@
 #include "sidecar/proxy/conn.h"
 #include "sidecar/proxy/copy.h"
 #include "sidecar/proxy/lane.h"
+#include "sidecar/proxy/leave.h"
 #include "sidecar/proxy/lasting.h"
 #include "sidecar/proxy/relay.h"
 #include "sidecar/proxy/tap.h"
@@ -427,6 +428,28 @@ static bool invite_body(struct conn *c)
     return conn_send(c, &g);
 }
 
+/* A second try that cannot be routed again: part of it was sent, or legacy is to rescue it. It goes
+ * on by the rules that it began with, but not to where those of now would keep it from. */
+static bool is_kept_away(const struct conn *c)
+{
+    const struct request *req = c->req;
+    const struct ruleset_entry *e;
+
+    if (LIKELY(req->view == c->lane->view))
+        return false;
+    e = ruleset_find(c->lane->view->live->set, req->route->entry->route.migration.s);
+    return e && !leave_may_stay(e, req->system, req->bucket);
+}
+
+/* What it comes to is what the try before came to, which counts as new's already if legacy was to
+ * rescue it. */
+static enum verdict give_up_second_try(struct conn *c)
+{
+    if (!c->req->rescued)
+        return conn_fail(c, FAILURE_BROKEN);
+    return conn_refuse(c, 503, "the new system failed, and legacy is forbidden by now", false);
+}
+
 enum verdict step_send(struct conn *c)
 {
     struct request *req = c->req;
@@ -435,6 +458,8 @@ enum verdict step_send(struct conn *c)
     struct gather g;
     size_t n;
 
+    if (UNLIKELY(is_kept_away(c)))
+        return give_up_second_try(c);
     if (!invite_body(c))
         return conn_go(c, STEP_CLOSE);
     gather_init(&g, lane->scratch, lane->bufs.size);

@@ -4,10 +4,12 @@
 SWITCHYARD_BIN is the folder of the programs. Everything listens on port 0.
 """
 
+import contextlib
 import json
 import os
 import queue
 import random
+import select
 import socket
 import subprocess
 import threading
@@ -379,6 +381,38 @@ def free_port():
                 return port
         except OSError:
             pass
+
+
+@contextlib.contextmanager
+def accepts_nobody():
+    """A socket whose queue is full: the next connection has to wait."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        fillers = [socket.socket() for _ in range(4)]
+        for filler in fillers:
+            filler.setblocking(False)
+            filler.connect_ex(listener.getsockname())
+        yield listener
+        for filler in fillers:
+            filler.close()
+
+
+def url_of(listener):
+    return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def take_until_answered(listener, client):
+    """The connections that were waiting there, and come."""
+    taken = []
+    while not (client.rest or select.select([client.sock], [], [], 0)[0]):
+        if select.select([listener], [], [], 0.05)[0]:
+            taken.append(Stream(listener.accept()[0]))
+    return taken
+
+
+def heard(stream):
+    """Whether anything but an end came by it; closes it."""
+    with stream:
+        return bool(select.select([stream.sock], [], [], 0)[0] and stream.sock.recv(1))
 
 
 def wait_for(fact, what):

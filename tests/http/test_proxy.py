@@ -1,15 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the proxy does on the wire: routing, framing, keep-alive, rule sets that change."""
 
-import contextlib
 import hashlib
 import os
-import select
-import socket
 import threading
 
-import pytest
-from proxy_fixture import PATIENCE, Client, Origin, Proxy, ask, reply, says, wait_for
+from proxy_fixture import (
+    Client,
+    Origin,
+    Proxy,
+    accepts_nobody,
+    ask,
+    heard,
+    reply,
+    says,
+    take_until_answered,
+    url_of,
+    wait_for,
+)
 
 
 def pair():
@@ -73,23 +81,6 @@ def test_a_request_in_flight_finishes_where_it_is():
             assert client.ask().body == b"legacy"
 
 
-@contextlib.contextmanager
-def accepts_nobody():
-    """A socket whose queue is full: the next connection has to wait."""
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
-        fillers = [socket.socket() for _ in range(4)]
-        for filler in fillers:
-            filler.setblocking(False)
-            filler.connect_ex(listener.getsockname())
-        yield listener
-        for filler in fillers:
-            filler.close()
-
-
-def url_of(listener):
-    return f"http://127.0.0.1:{listener.getsockname()[1]}"
-
-
 def test_a_request_that_is_still_connecting_follows_the_new_rule_set():
     with says("legacy") as legacy, accepts_nobody() as new:
         words = {"new": url_of(new), "weight": 100, "connect_timeout": 9000}
@@ -97,19 +88,10 @@ def test_a_request_that_is_still_connecting_follows_the_new_rule_set():
             client.send("GET / HTTP/1.1\r\nHost: app\r\n\r\n")
             wait_for(lambda: proxy.stats()["clients"] == 1, "the client")
             proxy.set(emergency=1)
-            new.settimeout(PATIENCE)
-            taken = []
-            while not (client.rest or select.select([client.sock], [], [], 0)[0]):
-                if select.select([new], [], [], 0.05)[0]:
-                    taken.append(new.accept()[0])
+            taken = take_until_answered(new, client)
             assert client.answer().body == b"legacy"
-            for sock in taken:
-                sock.setblocking(False)
-                with pytest.raises(BlockingIOError):
-                    sock.recv(1)
+            assert not any(heard(sock) for sock in taken)
             assert proxy.stats()["new"]["requests"] == 0
-        for sock in taken:
-            sock.close()
 
 
 def test_so_does_one_that_connects_in_vain():

@@ -8,7 +8,21 @@ import subprocess
 import threading
 
 import pytest
-from proxy_fixture import Client, Origin, Proxy, ask, free_port, refused_url, reply, says, wait_for
+from proxy_fixture import (
+    Client,
+    Origin,
+    Proxy,
+    accepts_nobody,
+    ask,
+    free_port,
+    heard,
+    refused_url,
+    reply,
+    says,
+    take_until_answered,
+    url_of,
+    wait_for,
+)
 
 
 def hangs(request):
@@ -281,6 +295,46 @@ def test_nor_goes_what_new_had_before_that():
             assert not legacy.requests and proxy.stats()["new"]["fallbacks"] == 0
             proxy.set(emergency=1)
             assert client.ask().body == b"legacy"
+
+
+@pytest.mark.parametrize("methods, status, body", [("GET", 502, None), ("PUT", 200, b"legacy")])
+def test_a_second_try_does_not_go_to_new_after_a_rollback(methods, status, body):
+    arrived, rolled_back = threading.Event(), threading.Event()
+
+    def once(request):
+        if request.path == "/":
+            return reply(b"new")
+        arrived.set()
+        rolled_back.wait(10)
+        return None
+
+    with says("legacy") as legacy, Origin(once) as new:
+        with Proxy(legacy=legacy.url, new=new.url, weight=100, methods=methods) as proxy, Client(proxy) as client:
+            assert client.ask().body == b"new"
+            client.send("PUT /again HTTP/1.1\r\nHost: app\r\nContent-Length: 2\r\n\r\nhi")
+            assert arrived.wait(10)
+            proxy.set(emergency=1)
+            rolled_back.set()
+            answer = client.answer()
+            assert answer.status == status and body in (None, answer.body)
+            assert [r.path for r in new.requests] == ["/", "/again"]
+            stats = proxy.stats()["new"]
+            assert (stats["requests"], stats["errors"]) == (2, 1)
+
+
+def test_nor_does_legacy_get_one_that_it_was_to_rescue():
+    with accepts_nobody() as legacy, Origin(fails) as new:
+        words = {"weight": 100, "connect_timeout": 60000}
+        with Proxy(legacy=url_of(legacy), new=new.url, **words) as proxy, Client(proxy) as client:
+            client.send("GET / HTTP/1.1\r\nHost: app\r\n\r\n")
+            wait_for(lambda: proxy.stats()["new"]["errors"] == 1, "the failure of new")
+            proxy.set(forbid_legacy=1)
+            came = take_until_answered(legacy, client)
+            answer = client.answer()
+            assert answer.status == 503 and b"legacy is forbidden" in answer.body
+            assert not any(heard(sock) for sock in came)
+            stats = proxy.stats()
+            assert (stats["legacy"]["requests"], stats["new"]["fallbacks"]) == (0, 0)
 
 
 def test_probes_are_capped_and_their_slots_come_back():
