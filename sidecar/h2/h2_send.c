@@ -33,7 +33,7 @@ static ssize_t read_payload(nghttp2_session *ng, int32_t id UNUSED, uint8_t *dst
         return NGHTTP2_ERR_DEFERRED;
     }
     h2_guard_credit(&s->guard, n);
-    h2_session_note_taken(s);
+    s->taken += n;
     h2_stream_wake(stream);
     return (ssize_t)n;
 }
@@ -136,12 +136,12 @@ static bool send_pending(struct h2_session *s)
     const struct iovec piece = {(void *)(uintptr_t)rest.p, rest.n};
     ssize_t n = rest.n > 0 ? transport_send(&s->link, &piece, 1) : 0;
 
-    if (n < 0)
+    if (n < 0) {
         s->failed = true;
-    else
+    } else {
         h2_queue_drop(&s->pending, (size_t)n);
-    if (n > 0)
-        h2_session_note_taken(s);
+        s->taken += (size_t)n;
+    }
     return !s->failed && h2_queue_size(&s->pending) == 0;
 }
 

@@ -163,12 +163,35 @@ bool h2_session_stands(const struct h2_session *s)
 
 /* ---- time ------------------------------------------------------------------------------------ */
 
+static void on_idle(struct timer *t);
+
+static void wait_for_streams(struct h2_session *s)
+{
+    if (s->used > 0)
+        return;
+    s->taken = 0;
+    timer_set(s->loop, &s->idle, s->config.idle, on_idle, "h2 idle");
+}
+
+/* What is left of answers whose users are gone, at a speed that is no pretence. */
+static bool takes_the_rest(const struct h2_session *s)
+{
+    const double seconds = (double)s->config.idle.ns / 1e9;
+
+    return (s->streams || h2_queue_size(&s->pending) > 0) &&
+           (double)s->taken > s->config.min_rate * seconds;
+}
+
 static void on_idle(struct timer *t)
 {
     struct h2_session *s = container_of(t, struct h2_session, idle);
 
     if (s->used > 0)
         return;
+    if (takes_the_rest(s)) {
+        wait_for_streams(s);
+        return;
+    }
     if (s->leaving || !s->stands) {
         fail(s);
         return;
@@ -177,17 +200,6 @@ static void on_idle(struct timer *t)
     nghttp2_session_terminate_session(s->ng, NGHTTP2_NO_ERROR);
     h2_session_schedule(s);
     timer_set(s->loop, &s->idle, GOODBYE, on_idle, "h2 goodbye");
-}
-
-static void wait_for_streams(struct h2_session *s)
-{
-    if (s->used == 0)
-        timer_set(s->loop, &s->idle, s->config.idle, on_idle, "h2 idle");
-}
-
-void h2_session_note_taken(struct h2_session *s)
-{
-    wait_for_streams(s);
 }
 
 static void on_no_pulse(struct timer *t)

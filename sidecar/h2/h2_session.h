@@ -23,6 +23,7 @@ struct h2_config {
     uint32_t head_max;    /* of a head's text */
     unsigned streams_max; /* that a client may have open at once */
     dur_t idle;           /* without a stream, until we say goodbye */
+    uint32_t min_rate;    /* bytes a second: who takes the rest of answers slower is idle, too */
 };
 
 /* Never called from inside a function of this header but h2_session_start(). */

@@ -22,6 +22,7 @@ struct h2_session {
     struct h2_stream *streams;
     unsigned stream_count;
     unsigned used; /* streams that have a user */
+    size_t taken;  /* of ours, by the peer, since none has one */
     struct h2_guard guard;
     struct h2_text text; /* the section that is being received */
     struct buf head;     /* its text */
@@ -38,8 +39,6 @@ void h2_session_schedule(struct h2_session *s);
 void h2_session_take_pulse(struct h2_session *s);
 /* The peer asks for work; past its budget, `flooded`. */
 void h2_session_charge(struct h2_session *s, enum h2_burden burden);
-/* Something of ours was taken: the peer is not idle, though no stream has a user any more. */
-void h2_session_note_taken(struct h2_session *s);
 /* The stream is over for nghttp2; `clean`: not reset. */
 void h2_session_drop_stream(struct h2_session *s, struct h2_stream *stream, bool clean);
 

@@ -51,6 +51,7 @@ static struct h2_session *new_session(struct h2_door *d)
         .head_max = (uint32_t)config->max_head_bytes,
         .streams_max = STREAMS_MAX,
         .idle = config->idle_timeout,
+        .min_rate = config->min_rate,
     };
     const struct h2_hooks hooks = {.on_stream = on_stream, .on_over = on_over};
 

@@ -367,6 +367,20 @@ def test_answer_that_is_taken_slowly_is_not_idle():
             assert client.answer(stream).ended and client.goaway is None
 
 
+def test_rest_of_an_answer_is_not_taken_a_byte_at_a_time():
+    with says("x" * 15000) as origin, Proxy(legacy=origin.url, idle_timeout="1s", min_rate=1000) as proxy:
+        with H2Client(proxy, window=0) as client:
+            client.raw(frame(HEADERS, END_HEADERS | END_STREAM, 1, head()))
+            client.raw(update(1, 1))
+            for kind, _, _ in frames(client):
+                if kind == GOAWAY:
+                    return
+                if kind == DATA:
+                    time.sleep(0.02)
+                    client.raw(update(1, 1))
+            raise AssertionError("no goodbye")
+
+
 def test_connection_that_is_idle_hears_goodbye():
     with says("ok") as origin, Proxy(legacy=origin.url, idle_timeout="500ms") as proxy:
         with H2Client(proxy) as client:
