@@ -70,6 +70,8 @@ static void on_work(struct loop_deferred *d)
     if (s->flooded && !s->failed)
         end_flood(s);
     if (is_over(s)) {
+        if (!s->failed)
+            transport_end(&s->link);
         drop_streams(s);
         s->hooks.on_over(s->ctx, s);
         return;

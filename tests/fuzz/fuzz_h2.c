@@ -211,6 +211,10 @@ static void link_want(struct transport *t UNUSED, unsigned events UNUSED)
 {
 }
 
+static void link_end(struct transport *t UNUSED)
+{
+}
+
 static void link_close(struct transport *t UNUSED)
 {
 }
@@ -225,6 +229,7 @@ static const struct transport_ops link_ops = {
     .recv = link_recv,
     .send = link_send,
     .want = link_want,
+    .end = link_end,
     .close = link_close,
     .why = link_why,
 };

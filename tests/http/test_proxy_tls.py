@@ -126,6 +126,15 @@ def test_http2_comes_by_tls(pki):
             assert client.ask().body == b"hello"
 
 
+def test_idle_http2_ends_as_tls_does(pki):
+    """With a close_notify, which tells it from a connection that was cut (RFC 8446 6.1)."""
+    words = {"tls_alpn": "h2,http/1.1", "idle_timeout": "300ms"}
+    with says("hello") as origin, door(pki, origin, **words) as proxy:
+        with TlsClient(proxy, pki, alpn=["h2"]) as client:
+            client.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0")
+            assert b"\0\0\x08\7\0" in client.to_end()  # a GOAWAY
+
+
 def test_alpn_is_answered(pki):
     with says("hello") as origin, door(pki, origin) as proxy:
         with TlsClient(proxy, pki, alpn=["h7", "http/1.1"]) as client:
