@@ -124,7 +124,11 @@ void breaker_fsm_init(struct breaker_fsm *b, const struct route_breaker *config,
 void breaker_fsm_configure(struct breaker_fsm *b, const struct route_breaker *config, mono_t now,
                            wall_t wall)
 {
+    const dur_t window = breaker_fsm_window(b);
+
     b->config = *config;
+    if (breaker_fsm_window(b).ns != window.ns)
+        breaker_window_resize(&b->window, window, breaker_fsm_window(b), now);
     b->probes_max = b->probes > config->half_open_requests ? b->probes : config->half_open_requests;
     obey(b, now, wall);
 }

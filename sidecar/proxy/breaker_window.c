@@ -30,22 +30,39 @@ void breaker_window_slide(struct breaker_window *w, dur_t length, mono_t now)
     w->start = mono_add(w->start, dur_ns(steps * slice_ns(length)));
 }
 
+static void add(struct breaker_counts *to, const struct breaker_counts *n)
+{
+    to->errors += n->errors;
+    to->good += n->good;
+    to->slow += n->slow;
+}
+
+void breaker_window_resize(struct breaker_window *w, dur_t from, dur_t to, mono_t now)
+{
+    const struct breaker_window had = *w;
+
+    breaker_window_clear(w, now);
+    for (unsigned i = 0; i < BREAKER_SLICES; i++) {
+        mono_t end = mono_add(had.start, dur_ns((1 - (int64_t)i) * slice_ns(from)));
+        int64_t age = mono_before(end, now) ? mono_sub(now, end).ns : 0;
+        int64_t at = (age + slice_ns(to) - 1) / slice_ns(to);
+
+        if (at < BREAKER_SLICES)
+            add(&w->slice[at], &had.slice[i]);
+    }
+}
+
 void breaker_window_add(struct breaker_window *w, struct breaker_counts n)
 {
-    w->slice[0].errors += n.errors;
-    w->slice[0].good += n.good;
-    w->slice[0].slow += n.slow;
+    add(&w->slice[0], &n);
 }
 
 struct breaker_counts breaker_window_sum(const struct breaker_window *w)
 {
     struct breaker_counts sum = {0};
 
-    for (unsigned i = 0; i < BREAKER_SLICES; i++) {
-        sum.errors += w->slice[i].errors;
-        sum.good += w->slice[i].good;
-        sum.slow += w->slice[i].slow;
-    }
+    for (unsigned i = 0; i < BREAKER_SLICES; i++)
+        add(&sum, &w->slice[i]);
     return sum;
 }
 

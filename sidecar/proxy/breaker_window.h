@@ -25,6 +25,9 @@ void breaker_window_clear(struct breaker_window *w, mono_t now);
 /* Move on so that `now` is inside the current slice; what is older than `length` drops out. An
  * instant before the window's start moves nothing. */
 void breaker_window_slide(struct breaker_window *w, dur_t length, mono_t now);
+/* It has been `from` long and is `to` from now on: what is as young stays, as old as it is. What a
+ * slice holds is taken to be as young as it may be. */
+void breaker_window_resize(struct breaker_window *w, dur_t from, dur_t to, mono_t now);
 /* Into the current slice. */
 void breaker_window_add(struct breaker_window *w, struct breaker_counts n);
 struct breaker_counts breaker_window_sum(const struct breaker_window *w);

@@ -154,6 +154,30 @@ static void new_limits_apply_with_probes_out(void **state UNUSED)
     assert_true(take_probe(&b));
 }
 
+/* What was counted before is as old as it is, whatever the window was then. */
+static void another_window_holds_what_is_as_young(void **state UNUSED)
+{
+    struct route_breaker wide = limits, narrow = limits;
+    struct breaker_fsm b;
+
+    narrow.window_ms = wide.window_ms / 10;
+    breaker_fsm_init(&b, &wide, at(0), wall);
+    report(&b, BREAKER_ERROR, false, 0);
+    report(&b, BREAKER_ERROR, false, 9500);
+    breaker_fsm_elapse(&b, at(10000), wall);
+    breaker_fsm_configure(&b, &narrow, at(10000), wall);
+    report(&b, BREAKER_ERROR, false, 10001);
+    assert_int_equal(look(&b, 10001), BREAKER_CLOSED);
+    assert_int_equal(errors_of(&b), 2);
+    breaker_fsm_configure(&b, &wide, at(10002), wall);
+    assert_int_equal(look(&b, 20000), BREAKER_CLOSED);
+    assert_int_equal(errors_of(&b), 2);
+    report(&b, BREAKER_ERROR, false, 24000);
+    assert_int_equal(look(&b, 24000), BREAKER_OPEN);
+    assert_int_equal(look(&b, 45000), BREAKER_HALF_OPEN);
+    assert_int_equal(errors_of(&b), 0);
+}
+
 /* ---- rates ----------------------------------------------------------------------------------- */
 
 static void a_rate_opens_it_once_enough_was_asked(void **state UNUSED)
@@ -497,6 +521,7 @@ int main(void)
         cmocka_unit_test(a_bad_probe_opens_it_for_the_whole_time_again),
         cmocka_unit_test(stragglers_sent_before_it_opened_do_not_matter),
         cmocka_unit_test(new_limits_apply_with_probes_out),
+        cmocka_unit_test(another_window_holds_what_is_as_young),
         cmocka_unit_test(a_rate_opens_it_once_enough_was_asked),
         cmocka_unit_test(slow_answers_open_it_and_a_slow_probe_does_not_close_it),
         cmocka_unit_test(the_share_rises_and_never_falls),
