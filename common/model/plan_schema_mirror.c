@@ -48,8 +48,9 @@ static const struct plan_field mirror_fields[] = {
     FIELD("methods", read_methods, 0,
           .form = "list of GET, HEAD, OPTIONS, TRACE, POST, PATCH, PUT, DELETE",
           .preset = "[GET, HEAD]",
-          .help = "What is copied. A copy of any other than the first four acts on new a second "
-                  "time."),
+          .help = "What is copied. A copy of any other than the first four acts a second time: on "
+                  "new, and with `spec.compare` on legacy as well, for its noise and for what new "
+                  "has answered."),
     FIELD("maxBody", plan_value_size, AT(max_body), .max = BODY_MAX, .preset = "64KiB",
           .help = "Requests with a longer body are not copied."),
     FIELD("timeout", plan_value_millis, AT(timeout_ms), .min = MS, .max = HOUR, .preset = "5s",
