@@ -43,6 +43,21 @@ static void copy_addresses(struct live_system *s, const struct live_system *befo
     }
 }
 
+/* One that was alone had none, for there was nothing to choose: who joins it is new all the same.
+ */
+static struct health *make_health(const struct live_system *s, const struct live_system *before,
+                                  mono_t now)
+{
+    struct health *had = before && before->health ? health_ref(before->health) : NULL;
+    struct health *h;
+
+    if (!had && before && before->count > 0)
+        had = health_new(before->address, before->count, NULL, now);
+    h = health_new(s->address, s->count, had, now);
+    health_unref(had);
+    return h;
+}
+
 /* A system none of whose names is known goes on at the addresses that it had: a name that was
  * mistyped must not cut off a route that works. */
 static void fill_system(struct live_system *s, const struct route_upstream *u,
@@ -52,7 +67,7 @@ static void fill_system(struct live_system *s, const struct route_upstream *u,
     if (s->count == 0 && goes_on(u, before))
         copy_addresses(s, before);
     if (s->count > 1 || (s->count > 0 && u->health_path[0]))
-        s->health = health_new(s->address, s->count, before ? before->health : NULL, now);
+        s->health = make_health(s, before, now);
 }
 
 static struct breaker *carry_breaker(const struct live_route *before, const struct route *route,

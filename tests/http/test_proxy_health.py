@@ -126,6 +126,20 @@ def test_one_that_comes_back_gets_a_growing_share():
         assert others > 4 * 5, "twice as many would be an even share"
 
 
+def test_one_that_joins_gets_a_growing_share_also_beside_a_lone_one():
+    def states():
+        return {e["address"].split(":")[-1]: e["state"] for e in proxy.endpoints() if e["system"] == "legacy"}
+
+    with three() as (a, b, c), Proxy(legacy=a.url, new=refused_url(), weight=0) as proxy:
+        assert states() == {str(a.port): "healthy"}
+        proxy.set(legacy=urls([a, b]))
+        assert states() == {str(a.port): "healthy", str(b.port): "warming"}
+        proxy.set(legacy=a.url)
+        assert states() == {str(a.port): "healthy"}
+        proxy.set(legacy=urls([b, c]))
+        assert states() == {str(b.port): "healthy", str(c.port): "healthy"}, "nobody else is there"
+
+
 def test_one_that_only_fails_is_left_out():
     with three() as origins, Origin(lambda _: reply(b"", "500 Oh")) as bad:
         with Proxy(legacy=urls([bad, *origins]), new=refused_url(), weight=0) as proxy, Client(proxy) as client:
