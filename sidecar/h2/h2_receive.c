@@ -19,7 +19,9 @@ static int on_begin_frame(nghttp2_session *ng UNUSED, const nghttp2_frame_hd *hd
         hd->type == NGHTTP2_HEADERS ||
         (hd->type == NGHTTP2_DATA && (hd->length > 0 || hd->flags & NGHTTP2_FLAG_END_STREAM));
 
-    if (!is_message)
+    if (is_message)
+        s->pings = 0;
+    else
         h2_session_charge(s, H2_BURDEN_NOISE);
     return s->flooded ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }

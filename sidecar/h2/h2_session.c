@@ -26,6 +26,9 @@
 #define GOODBYE dur_s(2)
 /* A PING is answered within this time, or nobody is there. */
 #define PULSE dur_s(5)
+/* So many of ours in a row, without a frame of a message in between: for one more, servers of gRPC
+ * close the connection with all that is on it (gRPC's proposal A8, "too_many_pings"). */
+#define PINGS_MAX 2
 /* A client that is asked for no more streams has so long to say that it knows. Many do not even
  * read while they have none. */
 #define NOTICE dur_s(1)
@@ -184,24 +187,35 @@ static bool takes_the_rest(const struct h2_session *s)
            (double)s->taken > s->config.min_rate * seconds;
 }
 
+/* What the peer opened before it knew of our leaving is here: the rest it may try elsewhere. */
+static void refuse_the_rest(struct h2_session *s)
+{
+    nghttp2_submit_goaway(s->ng, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(s->ng),
+                          NGHTTP2_NO_ERROR, NULL, 0);
+    h2_session_schedule(s);
+}
+
+static void say_goodbye(struct h2_session *s)
+{
+    if (s->leaving || !s->stands) {
+        fail(s);
+        return;
+    }
+    s->leaving = true;
+    refuse_the_rest(s);
+    timer_set(s->loop, &s->idle, GOODBYE, on_idle, "h2 goodbye");
+}
+
 static void on_idle(struct timer *t)
 {
     struct h2_session *s = container_of(t, struct h2_session, idle);
 
     if (s->used > 0)
         return;
-    if (takes_the_rest(s)) {
+    if (takes_the_rest(s))
         wait_for_streams(s);
-        return;
-    }
-    if (s->leaving || !s->stands) {
-        fail(s);
-        return;
-    }
-    s->leaving = true;
-    nghttp2_session_terminate_session(s->ng, NGHTTP2_NO_ERROR);
-    h2_session_schedule(s);
-    timer_set(s->loop, &s->idle, GOODBYE, on_idle, "h2 goodbye");
+    else
+        say_goodbye(s);
 }
 
 static void on_no_pulse(struct timer *t)
@@ -210,22 +224,20 @@ static void on_no_pulse(struct timer *t)
 }
 
 /* A stream was given up: was that the system, or is nobody there any more? One that does not stand
- * yet has as long to do so. */
+ * yet has as long to do so, and one that cannot be asked again only its last streams. */
 static void feel_pulse(struct h2_session *s)
 {
     if (s->config.is_server || timer_is_set(&s->pulse) || s->failed)
         return;
+    s->pings += s->stands;
+    if (s->pings > PINGS_MAX) {
+        if (s->used == 0)
+            say_goodbye(s);
+        return;
+    }
     if (s->stands)
         nghttp2_submit_ping(s->ng, NGHTTP2_FLAG_NONE, NULL);
     timer_set(s->loop, &s->pulse, PULSE, on_no_pulse, "h2 pulse");
-}
-
-/* What the client sent before it knew of our leaving is here: the rest it may try elsewhere. */
-static void refuse_the_rest(struct h2_session *s)
-{
-    nghttp2_submit_goaway(s->ng, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(s->ng),
-                          NGHTTP2_NO_ERROR, NULL, 0);
-    h2_session_schedule(s);
 }
 
 static void on_notice_over(struct timer *t)
@@ -342,10 +354,11 @@ static uint32_t limit_of(const struct h2_session *s)
     return theirs < OWN_STREAMS_MAX ? theirs : OWN_STREAMS_MAX;
 }
 
-/* Somebody has given up before the peer said a word: others had better try another connection. */
+/* Somebody has given up before the peer said a word, or too many have since the last: others had
+ * better try another connection. */
 static bool is_doubtful(const struct h2_session *s)
 {
-    return !s->greeted && timer_is_set(&s->pulse);
+    return s->pings > PINGS_MAX || (!s->greeted && timer_is_set(&s->pulse));
 }
 
 bool h2_session_has_room(const struct h2_session *s)

@@ -21,8 +21,9 @@ struct h2_session {
     struct timer pulse; /* an answer to a PING is awaited, or that it comes to stand */
     struct h2_stream *streams;
     unsigned stream_count;
-    unsigned used; /* streams that have a user */
-    size_t taken;  /* of ours, by the peer, since none has one */
+    unsigned used;  /* streams that have a user */
+    unsigned pings; /* that felt its pulse, and one that could not, since it said something */
+    size_t taken;   /* of ours, by the peer, since none has one */
     struct h2_guard guard;
     struct h2_text text; /* the section that is being received */
     struct buf head;     /* its text */

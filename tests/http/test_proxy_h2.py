@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 
+import h2.events
 import pytest
 from h2.errors import ErrorCodes
 from h2_fixture import H2Client, H2Origin
@@ -207,6 +208,42 @@ def test_connection_that_never_speaks_is_left_alone():
                 pass  # until the proxy has given it up
             assert ask(proxy).status == 200
             assert system.accepted == 2
+
+
+class CountsPings(H2Origin):
+    def __init__(self):
+        self.pings = {}
+        super().__init__()
+
+    def _take(self, conn, sock, event, *rest):
+        if isinstance(event, h2.events.PingReceived):
+            self.pings[sock] = self.pings.get(sock, 0) + 1
+        super()._take(conn, sock, event, *rest)
+
+
+def give_up(client, system):
+    requests, resets = len(system.requests), len(system.resets)
+    stream = client.begin(path="/hang")
+    wait_for(lambda: len(system.requests) > requests, "the request")
+    client.h2.reset_stream(stream, ErrorCodes.CANCEL)
+    client.flush()
+    wait_for(lambda: len(system.resets) > resets, "its end")
+
+
+def test_requests_that_are_given_up_ask_for_few_pings():
+    """Servers of gRPC close a connection for the third without a word of theirs: "too_many_pings"."""
+    with CountsPings() as system, Proxy(legacy=system.url, h2="legacy") as proxy, H2Client(proxy) as client:
+        quiet = client.begin(path="/hang")
+        for _ in range(5):
+            give_up(client, system)
+        assert client.ask().status == 200
+        assert list(system.pings.values()) == [2, 2] and system.accepted == 2
+        for _ in range(2):
+            give_up(client, system)
+        assert client.answers[quiet].reset is None
+        assert sum(system.pings.values()) == 6
+        give_up(client, system)
+        wait_for(lambda: system.ended == 1, "the end of the connection with no other stream")
 
 
 def test_request_that_may_have_been_processed_is_not_sent_again():
