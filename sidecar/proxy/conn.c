@@ -156,11 +156,12 @@ static bool may_rest(const struct request *req)
 }
 
 /* Time runs against whoever has the next byte to deliver or to take; each byte starts it anew, if
- * there are enough of them. A client that does not take what comes may not rest. */
+ * there are enough of them. A client that does not take what comes may not rest, nor may one that
+ * has finished sending before its body was whole. */
 static dur_t client_time(struct conn *c)
 {
     const struct proxy_config *config = c->lane->config;
-    bool rests = c->req && may_rest(c->req) && !client_lags(c);
+    bool rests = c->req && may_rest(c->req) && !client_lags(c) && !c->eof;
 
     if (c->req && client_drips(c))
         return dur_ms(0);

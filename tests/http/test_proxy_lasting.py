@@ -2,6 +2,7 @@
 """Answers that come when there is something to say: server-sent events and gRPC calls."""
 
 import contextlib
+import socket
 import threading
 
 import pytest
@@ -51,6 +52,25 @@ def test_a_stream_of_events_that_says_nothing_ends_as_a_tunnel_does():
                 assert client.to_end() == b""
             over.set()
             assert proxy.stats()["legacy"]["timeouts"] == 1
+
+
+def test_a_client_that_leaves_in_the_midst_of_its_body_is_not_waited_for_as_long():
+    ended = threading.Event()
+
+    def handler(request):
+        request.stream.send(head("text/event-stream"))
+        try:
+            request.read_body()
+        finally:
+            ended.set()
+
+    with Origin(handler, early=True) as origin:
+        with Proxy(legacy=origin.url, new=origin.url, body_timeout="300ms") as proxy, Client(proxy) as client:
+            client.send("POST / HTTP/1.1\r\nHost: app\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n")
+            client.until(b"first\r\n")
+            assert not ended.wait(1), "it may rest"
+            client.sock.shutdown(socket.SHUT_WR)
+            assert ended.wait(10)
 
 
 # ---- leaving -------------------------------------------------------------------------------------
