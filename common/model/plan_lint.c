@@ -130,8 +130,11 @@ static void lint_mirror(const struct lint *l)
             is_safe |= strcmp(m->method[i], safe[k]) == 0;
         if (is_safe)
             continue;
-        str_fmt(text, sizeof text, "copies %s: what it does, new does as well, on its own data",
-                m->method[i]);
+        str_fmt(text, sizeof text, "copies %s: what it does, new does as well, on its own data%s",
+                m->method[i],
+                l->plan->route.compare.sample_bp > 0
+                    ? "; and legacy twice, since spec.compare asks it again"
+                    : "");
         l->fn(l->ctx, "spec.mirror.methods", text);
     }
 }

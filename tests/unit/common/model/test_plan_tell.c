@@ -116,6 +116,18 @@ static void what_looks_like_a_mistake_is_told(void **state UNUSED)
           "`approvers`\n");
 }
 
+#define TO_ALL \
+    "  stages: [{name: a, weight: 50, bake: 1m, " GATE "}, {name: b, weight: 100, " GATE "}]\n"
+
+static void copies_that_act_are_told(void **state UNUSED)
+{
+    lints(TRIGGERS "  mirror: {methods: [GET, POST]}\n" TO_ALL,
+          "spec.mirror.methods: copies POST: what it does, new does as well, on its own data\n");
+    lints(TRIGGERS "  mirror: {methods: [GET, POST]}\n  compare: {sample: 1%}\n" TO_ALL,
+          "spec.mirror.methods: copies POST: what it does, new does as well, on its own data; and "
+          "legacy twice, since spec.compare asks it again\n");
+}
+
 static void gates_that_never_open_or_never_matter_are_told(void **state UNUSED)
 {
     lints(
@@ -176,6 +188,7 @@ int main(void)
         cmocka_unit_test(sentences_that_do_not_fit_are_not_kept_silent),
         cmocka_unit_test(a_careful_plan_has_no_warning),
         cmocka_unit_test(what_looks_like_a_mistake_is_told),
+        cmocka_unit_test(copies_that_act_are_told),
         cmocka_unit_test(gates_that_never_open_or_never_matter_are_told),
         cmocka_unit_test(differences_are_told_field_by_field),
     };
