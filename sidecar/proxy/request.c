@@ -377,7 +377,10 @@ enum verdict step_queue(struct conn *c)
             return WAIT;
         c->late = 0;
         queue_leave(c);
-        return conn_fail(c, FAILURE_OVERLOAD);
+        /* An endpoint that got well said nothing. */
+        if (!conn_has_turn(c))
+            return conn_fail(c, FAILURE_OVERLOAD);
+        queue_wake(c->lane);
     }
     c->late = 0;
     deadline_off(&c->deadline); /* the queue's: the body has its own */

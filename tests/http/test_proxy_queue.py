@@ -178,6 +178,30 @@ def test_waiting_for_one_that_is_well_is_better_than_one_that_is_not():
             assert first.answer().status == second.answer().status == 200
 
 
+def test_who_waited_in_vain_looks_once_more_for_an_endpoint_that_got_well():
+    sick = threading.Event()
+    gate = threading.Semaphore(0)
+
+    def busy(request):
+        return reply() if request.path == "/health" or gate.acquire(timeout=PATIENCE) else None
+
+    with Origin(busy) as first, Origin(lambda _: reply(b"", "500 Oh") if sick.is_set() else reply(b"well")) as other:
+        sick.set()
+        words = {"legacy": f"{first.url},{other.url}", "new": refused_url(), "weight": 0, "limit": 1, "host": "app"}
+        words |= {"health": "/health", "health_interval": 100, "connect_timeout": 3000}
+        with Proxy(**words) as proxy, Client(proxy) as one, Client(proxy) as two:
+            wait_for(lambda: proxy.endpoints()[1]["state"] == "failing", "one is left out")
+            one.send("GET /1 HTTP/1.1\r\nHost: app\r\n\r\n")
+            wait_for(lambda: "/1" in [r.path for r in first.requests], "the only connection is busy")
+            two.send("GET /2 HTTP/1.1\r\nHost: app\r\n\r\n")
+            settle(proxy)
+            sick.clear()
+            assert two.answer().body == b"well"
+            gate.release()
+            assert one.answer().status == 200
+            assert proxy.stats()["legacy"]["overloads"] == 0
+
+
 def test_many_clients_share_a_few_connections():
     def client(proxy, statuses):
         with Client(proxy) as c:
