@@ -253,6 +253,9 @@ void conn_tell_breaker(struct conn *c, enum breaker_outcome outcome);
 bool conn_has_turn(const struct conn *c);
 /* Its endpoint took no connection, or not in time: another one has to do. */
 void conn_blame_endpoint(struct conn *c, bool late);
+/* Whether the rules changed since it was routed, and those of now would not have it on `system`. It
+ * goes on by those that it began with, but no further try goes there. */
+bool conn_is_kept_from(const struct conn *c, enum system system);
 /* Whether legacy may have a try when new fails in this way. */
 bool conn_can_fall_back(const struct conn *c, enum failure failure);
 /* Its system has refused it unprocessed: whether it may be sent there again. New's second tries are

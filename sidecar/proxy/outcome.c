@@ -172,15 +172,6 @@ static bool is_safe(const struct request *req, enum failure failure)
            upload_can_restart(&req->upload);
 }
 
-/* The rules may have changed while new had the request, and legacy be gone by now. */
-static bool is_legacy_forbidden(const struct conn *c)
-{
-    const struct ruleset *set = c->lane->view->live->set;
-    const struct ruleset_entry *e = ruleset_find(set, c->req->route->entry->route.migration.s);
-
-    return e && e->route.forbid_legacy && !e->emergency.active;
-}
-
 static bool has_budget(const struct conn *c)
 {
     const uint32_t share_bp = c->req->route->entry->route.fallback.budget_bp;
@@ -205,7 +196,7 @@ static bool is_in_budget(const struct conn *c)
 
 bool conn_can_fall_back(const struct conn *c, enum failure failure)
 {
-    return is_safe(c->req, failure) && !is_legacy_forbidden(c) && is_in_budget(c);
+    return is_safe(c->req, failure) && !conn_is_kept_from(c, SYSTEM_LEGACY) && is_in_budget(c);
 }
 
 /* Not on new when other rules came: it may be forbidden by now. */

@@ -431,9 +431,7 @@ static bool invite_body(struct conn *c)
     return conn_send(c, &g);
 }
 
-/* A second try that cannot be routed again: part of it was sent, or legacy is to rescue it. It goes
- * on by the rules that it began with, but not to where those of now would keep it from. */
-static bool is_kept_away(const struct conn *c)
+bool conn_is_kept_from(const struct conn *c, enum system system)
 {
     const struct request *req = c->req;
     const struct ruleset_entry *e;
@@ -441,11 +439,11 @@ static bool is_kept_away(const struct conn *c)
     if (LIKELY(req->view == c->lane->view))
         return false;
     e = ruleset_find(c->lane->view->live->set, req->route->entry->route.migration.s);
-    return e && !leave_may_stay(e, req->system, req->bucket);
+    return e && !leave_may_stay(e, system, req->bucket);
 }
 
-/* What it comes to is what the try before came to, which counts as new's already if legacy was to
- * rescue it. */
+/* It cannot be routed again: part of it was sent, or legacy is to rescue it. What it comes to is
+ * what the try before came to, which counts as new's already if legacy was to rescue it. */
 static enum verdict give_up_second_try(struct conn *c)
 {
     if (!c->req->rescued)
@@ -461,7 +459,7 @@ enum verdict step_send(struct conn *c)
     struct gather g;
     size_t n;
 
-    if (UNLIKELY(is_kept_away(c)))
+    if (UNLIKELY(conn_is_kept_from(c, req->system)))
         return give_up_second_try(c);
     if (!invite_body(c))
         return conn_go(c, STEP_CLOSE);
