@@ -119,10 +119,16 @@ static bool put_grpc(struct buf *b, const struct request *req)
                 : buf_addf(b, ",\"grpc_status\":null");
 }
 
+static bool put_ending(struct buf *b, enum ending e)
+{
+    return e == ENDING_NONE ? buf_addf(b, ",\"end\":null")
+                            : buf_addf(b, ",\"end\":\"%s\"", ending_name(e));
+}
+
 /* The client did not get all of an answer that lasts. */
 static bool put_cut(struct buf *b, const struct request *req)
 {
-    return req->cut == ENDING_NONE || buf_addf(b, ",\"end\":\"%s\"", ending_name(req->cut));
+    return req->cut == ENDING_NONE || put_ending(b, req->cut);
 }
 
 bool access_log_format(const struct conn *c, bool with_query, struct buf *line)
@@ -155,12 +161,6 @@ bool access_log_format_origin(const struct conn *c, bool with_query, struct buf 
     if (c->tcp && stands && !buf_addf(part, ",\"connect_ms\":%.3f", dur_in_ms(took)))
         return false;
     return put_decision(part, c) && put_request(part, c, with_query);
-}
-
-static bool put_ending(struct buf *b, enum ending e)
-{
-    return e == ENDING_NONE ? buf_addf(b, ",\"end\":null")
-                            : buf_addf(b, ",\"end\":\"%s\"", ending_name(e));
 }
 
 bool access_log_format_end(const struct access_end *end, struct buf *line)

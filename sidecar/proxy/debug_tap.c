@@ -152,15 +152,21 @@ static void leave(struct debug_tap *t)
     pthread_mutex_unlock(&t->lock);
 }
 
+/* `line`, if it was made. */
+static void show_line(struct debug_tap *t, bool made)
+{
+    if (!made || !buf_add_str(&t->lines, buf_view(&t->line)))
+        lose_one(t);
+}
+
 void debug_tap_note(struct debug_tap *t, const struct conn *c)
 {
     mono_t now = loop_now(c->lane->loop);
 
     if (!enter(t, now))
         return;
-    if (is_wanted(t, c) && (!is_within_rate(t, now) || !access_log_format(c, false, &t->line) ||
-                            !buf_add_str(&t->lines, buf_view(&t->line))))
-        lose_one(t);
+    if (is_wanted(t, c))
+        show_line(t, is_within_rate(t, now) && access_log_format(c, false, &t->line));
     leave(t);
 }
 
@@ -168,9 +174,7 @@ void debug_tap_note(struct debug_tap *t, const struct conn *c)
 
 static void show_end(struct debug_tap *t, const struct access_end *end, mono_t now)
 {
-    if (!is_within_rate(t, now) || !access_log_format_end(end, &t->line) ||
-        !buf_add_str(&t->lines, buf_view(&t->line)))
-        lose_one(t);
+    show_line(t, is_within_rate(t, now) && access_log_format_end(end, &t->line));
 }
 
 /* Of c->req. Its own line needs `line`, and no query is told. */
