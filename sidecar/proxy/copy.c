@@ -451,25 +451,20 @@ static bool compose(const struct conn *c, struct buf *out)
 /* Where there is room for it, and memory for the whole. */
 static struct copy *make(struct conn *c, enum system to, enum copy_end *ret_why)
 {
+    static const enum copy_end lacks[] = {
+        [COPY_NO_PLACE] = COPY_TOO_MANY,
+        [COPY_PLACE_WITHHELD] = COPY_WITHHELD,
+        [COPY_NO_BYTES] = COPY_TOO_MUCH,
+    };
     struct view_route *r = c->req->route;
     struct lane *lane = c->lane;
+    enum copy_room room = copy_meter_room(&r->tally->copies, &r->entry->route.mirror,
+                                          lane->config->threads, to, loop_now(lane->loop));
     struct copy *k;
 
-    switch (copy_meter_room(&r->tally->copies, &r->entry->route.mirror, lane->config->threads, to,
-                            loop_now(lane->loop))) {
-    case COPY_NO_PLACE:
-        *ret_why = COPY_TOO_MANY;
+    *ret_why = room == COPY_ROOM ? COPY_ENDED : lacks[room];
+    if (room != COPY_ROOM)
         return NULL;
-    case COPY_PLACE_WITHHELD:
-        *ret_why = COPY_WITHHELD;
-        return NULL;
-    case COPY_NO_BYTES:
-        *ret_why = COPY_TOO_MUCH;
-        return NULL;
-    case COPY_ROOM:
-        break;
-    }
-    *ret_why = COPY_ENDED;
     k = new_copy(lane);
     if (compose(c, &k->out))
         return k;
